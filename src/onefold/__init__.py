@@ -1,0 +1,3 @@
+"""Onefold: one customer, one profile."""
+
+__version__ = "0.1.0"

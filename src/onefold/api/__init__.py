@@ -1,0 +1,1 @@
+"""The HTTP edge: it translates between requests and services, and decides nothing."""

@@ -1,0 +1,1 @@
+"""From the wire of each channel to a contact."""

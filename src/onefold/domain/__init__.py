@@ -1,0 +1,1 @@
+"""What Onefold decides: pure functions of values; no SQL, no HTTP, no clock, no randomness."""

@@ -1,0 +1,129 @@
+"""A contact: one incoming event on a channel, as it arrives and after normalising."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+Channel = Literal["email", "voice", "sms", "whatsapp", "social", "chat"]
+CHANNELS: tuple[Channel, ...] = ("email", "voice", "sms", "whatsapp", "social", "chat")
+PHONE_CHANNELS = frozenset(("voice", "sms", "whatsapp"))
+
+Kind = Literal["email", "phone", "social", "visitor", "customer_id"]
+"""The kinds of contact points, and `customer_id`, which is kept with them because it opens a profile as they do."""
+
+PhoneType = Literal["mobile", "home", "office", "other"]
+PHONE_TYPES: tuple[PhoneType, ...] = ("mobile", "home", "office", "other")
+
+
+class Sender(NamedTuple):
+    """Who a contact comes from, as the channel says; RES-1 tells which of it identifies on which channel.
+
+    `proven` is for chat: the site vouches for `customer_id` or `email` (a signed token); unproven, they are only
+    further values (RES-11). `name` is a display name sent by the channel, never confirmed.
+    """
+
+    email: str | None = None
+    phone: str | None = None
+    network: str | None = None
+    user_id: str | None = None
+    handle: str | None = None
+    visitor: str | None = None
+    customer_id: str | None = None
+    proven: bool = False
+    name: str | None = None
+
+
+class ListedPhone(NamedTuple):
+    """A phone that a contact brings as a further value, with the type the customer gave it."""
+
+    number: str
+    type: PhoneType = "other"
+
+
+class ListedSocial(NamedTuple):
+    """A social account that a contact brings as a further value."""
+
+    network: str
+    user_id: str
+    handle: str | None = None
+
+
+class Further(NamedTuple):
+    """Values a contact brings besides its sender (RES-11): a form's fields, a signature, an API call."""
+
+    emails: tuple[str, ...] = ()
+    phones: tuple[ListedPhone, ...] = ()
+    social: tuple[ListedSocial, ...] = ()
+    customer_id: str | None = None
+
+
+class Attachment(NamedTuple):
+    """A file that came with a message."""
+
+    filename: str
+    content_type: str
+    content: bytes
+
+
+class Contact(NamedTuple):
+    """One incoming event on a channel (RES). Values are as they were sent; nothing is normalised yet.
+
+    `message_id` is the channel's own id (RES-12). `reply_to` holds the message ids it answers, nearest first, and
+    `conversation_id` a thread of ours that it names (RES-13). `inbox_id` is the queue it was routed to, None for the
+    organization's default. `occurred_at` is when the channel says it happened; it never decides an order.
+    `verified` is False where the sender is not proven (RES-14).
+    """
+
+    channel: Channel
+    message_id: str
+    sender: Sender
+    subject: str | None = None
+    body: str | None = None
+    occurred_at: datetime | None = None
+    inbox_id: str | None = None
+    reply_to: tuple[str, ...] = ()
+    conversation_id: str | None = None
+    further: Further | None = None
+    verified: bool = True
+    data: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Point(NamedTuple):
+    """A contact point in normal form: what lookups, uniqueness and matching use (PRO-10).
+
+    `written` is what the customer wrote, None where it is the normal form itself. `blocked` values are text only:
+    never identifying, never evidence (PRO-12).
+    """
+
+    kind: Kind
+    value: str
+    written: str | None = None
+    phone_type: PhoneType | None = None
+    sms: bool = False
+    handle: str | None = None
+    blocked: bool = False
+
+
+class Arrival(NamedTuple):
+    """A contact after normalising: what the resolver decides on."""
+
+    contact: Contact
+    message_key: str
+    identifier: Point | None
+    further: tuple[Point, ...]
+    name: str | None
+
+
+Outcome = Literal["opened", "created"]
+
+
+class Answer(NamedTuple):
+    """Where a contact has landed. The same delivery again gets the same answer, `repeated` aside (RES-12)."""
+
+    outcome: Outcome
+    profile_id: str
+    conversation_id: str
+    item_id: str
+    repeated: bool = False

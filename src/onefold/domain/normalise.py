@@ -1,0 +1,185 @@
+"""From a contact as it was sent to values in normal form: done once, at the edge (PRO-10)."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from onefold.domain.blocklist import Blocklist
+from onefold.domain.contact import PHONE_CHANNELS, Arrival, Contact, Further, Kind, PhoneType, Point, Sender
+from onefold.domain.emails import parse_email
+from onefold.domain.errors import InvalidValue
+from onefold.domain.ids import is_id
+from onefold.domain.phones import parse_phone
+from onefold.domain.policy import Policy
+from onefold.domain.text import BODY_LENGTH, VALUE_LENGTH, clean_name, storable
+
+MESSAGE_ID_LENGTH = 1_000
+_MOST_FURTHER = 50
+_MOST_REFERENCES = 200
+
+
+def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
+    """The contact with its identifier (RES-1) and further values (RES-11) in normal form.
+
+    Raises InvalidValue, naming the field, for what cannot be stored or is not what it is said to be.
+    """
+    sender = contact.sender
+    message_key = _message_key(contact)
+    if contact.subject:
+        storable(contact.subject, "subject", BODY_LENGTH)
+    if contact.body:
+        storable(contact.body, "body", BODY_LENGTH)
+    identifier = _identifier(contact.channel, sender, policy)
+    further = _besides(sender, identifier, policy)
+    if contact.further is not None:
+        further = (*further, *_further(contact.further, policy))
+    _check_names(contact, policy)
+    if identifier is not None and further:
+        further = tuple(p for p in further if (p.kind, p.value) != (identifier.kind, identifier.value))
+    return Arrival(contact, message_key, identifier, further, clean_name(sender.name, "sender.name"))
+
+
+def _message_key(contact: Contact) -> str:
+    key = contact.message_id.strip()
+    if not key:
+        raise InvalidValue(
+            "message_id is empty; every contact carries the channel's own message id.",
+            code="message_id_missing",
+            field="message_id",
+        )
+    storable(key, "message_id", MESSAGE_ID_LENGTH)
+    # Networks number their messages independently of each other.
+    return f"{contact.sender.network}:{key}" if contact.channel == "social" else key
+
+
+def _identifier(channel: str, sender: Sender, policy: Policy) -> Point | None:
+    if channel in PHONE_CHANNELS:
+        return None if sender.phone is None else phone_point(sender.phone, policy, "sender.phone")
+    if channel == "email":
+        return None if sender.email is None else email_point(sender.email, policy.blocklist, "sender.email")
+    if channel == "social":
+        return _social_sender(sender, policy)
+    return _chat_sender(sender, policy)
+
+
+def _social_sender(sender: Sender, policy: Policy) -> Point | None:
+    if sender.network is None:
+        raise InvalidValue(
+            "sender.network is missing on a social contact.", code="network_missing", field="sender.network"
+        )
+    if sender.user_id is None:
+        return None
+    return social_point(sender.network, sender.user_id, sender.handle, policy.blocklist, "sender")
+
+
+def _chat_sender(sender: Sender, policy: Policy) -> Point | None:
+    if sender.proven and sender.customer_id is not None:
+        return customer_id_point(sender.customer_id, policy.blocklist, "sender.customer_id")
+    if sender.proven and sender.email is not None:
+        return email_point(sender.email, policy.blocklist, "sender.email")
+    return None if sender.visitor is None else visitor_point(sender.visitor)
+
+
+def _besides(sender: Sender, identifier: Point | None, policy: Policy) -> tuple[Point, ...]:
+    """What a sender says of itself beyond its identifier: further values, no more (RES-11)."""
+    kind = None if identifier is None else identifier.kind
+    points = []
+    if sender.email is not None and kind != "email":
+        points.append(email_point(sender.email, policy.blocklist, "sender.email"))
+    if sender.phone is not None and kind != "phone":
+        points.append(phone_point(sender.phone, policy, "sender.phone", "other"))
+    if sender.customer_id is not None and kind != "customer_id":
+        points.append(customer_id_point(sender.customer_id, policy.blocklist, "sender.customer_id"))
+    if sender.visitor is not None and kind != "visitor":
+        points.append(visitor_point(sender.visitor))
+    return tuple(points)
+
+
+def _check_names(contact: Contact, policy: Policy) -> None:
+    """The inbox must be one of the organization's; a thread that is not one of ours is no reason to refuse."""
+    if contact.inbox_id is not None and contact.inbox_id not in policy.inbox_ids:
+        raise InvalidValue("inbox_id is none of the organization's inboxes.", code="unknown_inbox", field="inbox_id")
+    if len(contact.reply_to) > _MOST_REFERENCES:
+        raise InvalidValue(
+            f"reply_to names more than {_MOST_REFERENCES} messages.", code="too_many_values", field="reply_to"
+        )
+    for name in contact.reply_to:
+        storable(name, "reply_to", MESSAGE_ID_LENGTH)
+    if contact.conversation_id is not None and not is_id(contact.conversation_id):
+        raise InvalidValue("conversation_id is not an id.", code="invalid_id", field="conversation_id")
+
+
+def _further(further: Further, policy: Policy, field: str = "further") -> tuple[Point, ...]:
+    points = [email_point(email, policy.blocklist, f"{field}.email") for email in further.emails]
+    points += [phone_point(p.number, policy, f"{field}.phone", p.type) for p in further.phones]
+    points += [
+        social_point(s.network, s.user_id, s.handle, policy.blocklist, f"{field}.social") for s in further.social
+    ]
+    if further.customer_id is not None:
+        points.append(customer_id_point(further.customer_id, policy.blocklist, f"{field}.customer_id"))
+    if len(points) > _MOST_FURTHER:
+        raise InvalidValue(f"{field} holds more than {_MOST_FURTHER} values.", code="too_many_values", field=field)
+    return tuple({(point.kind, point.value): point for point in points}.values())
+
+
+def email_point(text: str, blocklist: Blocklist, field: str = "email") -> Point:
+    """An email address as a contact point."""
+    value = parse_email(text, field)
+    return Point("email", value, None if text == value else text, blocked=blocklist.holds("email", value))
+
+
+def phone_point(text: str, policy: Policy, field: str = "phone", phone_type: PhoneType | None = None) -> Point:
+    """A phone as a contact point. Withheld-number codes are looked up first: some are possible phone numbers."""
+    written = text.strip()
+    if policy.blocklist.holds("phone", written) or policy.blocklist.holds("phone", written.lower()):
+        return Point("phone", storable(written.lower(), field), None, phone_type, blocked=True)
+    value, _ = parse_phone(text, policy.default_region, field)
+    return Point(
+        "phone",
+        value,
+        None if text == value else text,
+        phone_type,
+        blocked=policy.blocklist.holds("phone", value),
+    )
+
+
+def social_point(network: str, user_id: str, handle: str | None, blocklist: Blocklist, field: str = "social") -> Point:
+    """A social account: identified by network and user id; the handle can change hands and is only shown."""
+    network = _key(network, f"{field}.network", 40).casefold()
+    user = _key(user_id, f"{field}.user_id", 200)
+    if ":" in network or not network.isprintable():
+        raise InvalidValue("The network's name holds a colon.", code="invalid_network", field=f"{field}.network")
+    value = f"{network}:{user}"
+    blocked = blocklist.holds("social", value) or user.casefold() in ("null", "none", "-1") or not user.strip("0")
+    return Point("social", value, None, handle=clean_name(handle, f"{field}.handle"), blocked=blocked)
+
+
+def visitor_point(token: str, field: str = "sender.visitor") -> Point:
+    """A browser's chat token (RES-8)."""
+    return Point("visitor", _key(token, field, 200))
+
+
+def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id") -> Point:
+    """The organization's own key for the customer, case kept: systems that hand them out tell `a1` from `A1`."""
+    value = _key(text, field, 200)
+    return Point("customer_id", value, blocked=blocklist.holds("customer_id", value.casefold()))
+
+
+def _key(text: str, field: str, limit: int) -> str:
+    key = text if text.isascii() else unicodedata.normalize("NFC", text)
+    key = key.strip()
+    if not key:
+        raise InvalidValue(f"{field} is empty.", code="empty_value", field=field)
+    return storable(key, field, min(limit, VALUE_LENGTH))
+
+
+def normal_value(kind: Kind, text: str, policy: Policy, field: str = "value") -> str:
+    """The normal form of a value of any kind, as lookups by people and machines need it."""
+    if kind == "email":
+        return email_point(text, policy.blocklist, field).value
+    if kind == "phone":
+        return phone_point(text, policy, field).value
+    if kind == "social":
+        network, _, user_id = text.partition(":")
+        return social_point(network, user_id, None, policy.blocklist, field).value
+    return _key(text, field, 200)

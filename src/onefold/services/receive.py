@@ -1,0 +1,125 @@
+"""Receiving contacts (RES): a batch in one transaction, each contact with its own answer or its own refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import uuid_utils
+
+from onefold.domain.contact import Answer, Arrival, Contact
+from onefold.domain.errors import InvalidValue, Refused, Unavailable
+from onefold.domain.normalise import normalise_contact
+from onefold.domain.phones import LineTypes, line_type
+from onefold.domain.policy import Policy
+from onefold.domain.resolve import resolve
+from onefold.storage.contacts import apply_decisions, load_book, lock_opened
+from onefold.storage.database import Contended, Database, Unit, Unstorable
+from onefold.storage.organizations import load_policy, settings_version
+
+_ATTEMPTS = 12
+
+Clock = Callable[[], datetime]
+"""The time, in UTC."""
+
+
+def utc_now() -> datetime:
+    """The clock of the machine."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh UUIDv7."""
+    return str(uuid_utils.uuid7())
+
+
+class Receiver:
+    """Brings contacts to their profiles. One per process; safe to use from several threads.
+
+    `lookup` is a service that knows more of a number than its numbering plan (RES-6); it is asked before a transaction
+    begins, only for numbers that nobody holds.
+    """
+
+    def __init__(self, database: Database, *, lookup: LineTypes | None = None, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._lookup = lookup
+        self._clock = clock
+        self._policies: dict[int, Policy] = {}
+
+    def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
+        """Each contact's answer, in order; given only after the commit.
+
+        What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with nothing
+        changed, where storage cannot take any of them.
+        """
+        try:
+            return self._receive_together(organization_id, contacts)
+        except Unstorable:
+            if len(contacts) == 1:
+                return [InvalidValue("The database refused a value of this contact.", code="not_storable")]
+        return [self.receive(organization_id, [contact])[0] for contact in contacts]
+
+    def policy(self, organization_id: int) -> Policy:
+        """The organization's settings, as they were when last looked at."""
+        policy = self._policies.get(organization_id)
+        if policy is None:
+            with self._database.read(organization_id) as unit:
+                policy = self._policies[organization_id] = load_policy(unit)
+        return policy
+
+    def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
+        for _ in range(_ATTEMPTS):
+            policy = self.policy(organization_id)
+            normalised = [_normalised(contact, policy) for contact in contacts]
+            arrivals = [a for a in normalised if isinstance(a, Arrival)]
+            if not arrivals:
+                return [a for a in normalised if isinstance(a, Refused)]
+            line_types = self._line_types(organization_id, arrivals, policy)
+            try:
+                with self._database.write(organization_id) as unit:
+                    answers = self._decide_and_apply(unit, arrivals, policy, line_types)
+            except Contended:
+                continue
+            given = iter(answers)
+            return [a if isinstance(a, Refused) else next(given) for a in normalised]
+        raise Unavailable("Too many contacts of one customer at once; try again in a moment.", code="contended")
+
+    def _decide_and_apply(
+        self, unit: Unit, arrivals: Sequence[Arrival], policy: Policy, line_types: LineTypes
+    ) -> list[Answer]:
+        if settings_version(unit) != policy.version:
+            self._policies.pop(unit.organization_id, None)
+            raise Contended
+        book = load_book(unit, arrivals, policy)
+        decisions = [resolve(arrival, book, policy, line_types, new_id) for arrival in arrivals]
+        lock_opened(unit, decisions, book)
+        return apply_decisions(unit, decisions, policy, self._clock(), new_id)
+
+    def _line_types(self, organization_id: int, arrivals: Sequence[Arrival], policy: Policy) -> LineTypes:
+        """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
+        if self._lookup is None or not policy.mobile_identification:
+            return line_type
+        numbers = {
+            a.identifier.written or a.identifier.value: a
+            for a in arrivals
+            if a.contact.channel == "voice" and a.identifier is not None and not a.identifier.blocked
+        }
+        unknown = [number for number in numbers if line_type(number) == "unknown"]
+        if not unknown:
+            return line_type
+        with self._database.read(organization_id) as unit:
+            book = load_book(unit, [numbers[n] for n in unknown], policy)
+        held = {value for _, value in (*book.identified, *book.listed)}
+        told = {
+            n: self._lookup(n)
+            for n in unknown
+            if (point := numbers[n].identifier) is not None and point.value not in held
+        }
+        return lambda number: told.get(number) or line_type(number)
+
+
+def _normalised(contact: Contact, policy: Policy) -> Arrival | Refused:
+    try:
+        return normalise_contact(contact, policy)
+    except Refused as refusal:
+        return refusal

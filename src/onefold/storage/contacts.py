@@ -1,0 +1,340 @@
+"""The hot path: what a batch of contacts needs to know, and writing what was decided; a statement for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from onefold.domain.book import Book, Holder, Key, Thread
+from onefold.domain.contact import Answer, Arrival
+from onefold.domain.policy import Policy
+from onefold.domain.resolve import Decision, NewId
+from onefold.domain.search import point_terms, search_terms
+from onefold.storage import tables
+from onefold.storage.database import Contended, Unit
+from onefold.storage.dialects import Insert, Update
+from onefold.storage.tables import instant_text
+
+_EARLIER = """
+    SELECT i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {keys} CROSS JOIN items AS i
+    WHERE i.organization_id = ? AND i.channel = ? AND i.message_id = k.value
+"""
+_IDENTIFIED = """
+    SELECT k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id
+    FROM {keys} CROSS JOIN contact_points AS cp CROSS JOIN profiles AS p
+    LEFT JOIN conversations AS c
+      ON c.organization_id = p.organization_id AND c.profile_id = p.id AND c.state = 'open'
+    WHERE cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND cp.identifying
+      AND p.organization_id = cp.organization_id AND p.id = cp.profile_id
+"""
+_THREADS = """
+    SELECT k.value, i.conversation_id, p.id, p.version, o.id
+    FROM {keys} CROSS JOIN items AS i CROSS JOIN profiles AS w CROSS JOIN profiles AS p
+    LEFT JOIN conversations AS o
+      ON o.organization_id = p.organization_id AND o.profile_id = p.id AND o.state = 'open'
+    WHERE i.organization_id = ? AND i.channel = ? AND i.message_id = k.value
+      AND w.organization_id = i.organization_id AND w.id = i.profile_id
+      AND p.organization_id = w.organization_id AND p.id = coalesce(w.survivor_id, w.id)
+"""
+_NAMED_CONVERSATIONS = """
+    SELECT k.value, t.id, p.id, p.version, o.id
+    FROM {keys} CROSS JOIN conversations AS t CROSS JOIN profiles AS w CROSS JOIN profiles AS p
+    LEFT JOIN conversations AS o
+      ON o.organization_id = p.organization_id AND o.profile_id = p.id AND o.state = 'open'
+    WHERE t.organization_id = ? AND t.id = {id}
+      AND w.organization_id = t.organization_id AND w.id = t.profile_id
+      AND p.organization_id = w.organization_id AND p.id = coalesce(w.survivor_id, w.id)
+"""
+_CUSTOMER_IDS = """
+    SELECT cp.profile_id FROM {keys} CROSS JOIN contact_points AS cp
+    WHERE cp.organization_id = ? AND cp.kind = 'customer_id' AND cp.profile_id = {id}
+"""
+
+PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
+POINTS = Insert(
+    tables.contact_points,
+    (
+        "organization_id", "id", "profile_id", "kind", "value", "written", "phone_type", "sms", "handle",
+        "identifying", "contacted", "created_at",
+    ),
+    skip_taken=True,
+)  # fmt: skip
+CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying"), also="contacted = true")
+VERSIONS = Update(tables.profiles, (), also="version = version + 1")
+CONVERSATIONS = Insert(
+    tables.conversations,
+    ("organization_id", "id", "profile_id", "inbox_id", "state", "opened_at"),
+    skip_taken=True,
+)
+ITEMS = Insert(
+    tables.items,
+    (
+        "organization_id", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
+        "message_id", "outcome", "subject", "body", "data", "verified", "occurred_at", "recorded_at",
+    ),
+)  # fmt: skip
+ATTACHMENTS = (
+    "organization_id", "item_seq", "position", "filename", "content_type", "content",
+)  # fmt: skip
+TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
+SUGGESTIONS = Insert(
+    tables.suggestions,
+    ("organization_id", "profile_id", "other_id", "kind", "value", "created_at"),
+    skip_taken=True,
+)
+OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "created_at"))
+
+
+def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
+    """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
+    book = Book()
+    wanted = _Wanted.of(arrivals)
+    for channel, messages in wanted.messages.items():
+        for message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
+            _EARLIER.format(keys=unit.keys), (unit.organization_id, channel), list(messages)
+        ):
+            answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
+            book.earlier[channel, message_id] = answer
+    for kind, values in wanted.values.items():
+        _load_holders(unit, book, kind, list(values), policy.shared_limit + 1, shared=kind in wanted.shared_kinds)
+    if wanted.replies or wanted.conversations:
+        _load_threads(unit, book, wanted)
+    if "customer_id" in wanted.values and book.versions:
+        found = unit.lookup(
+            _CUSTOMER_IDS.format(keys=unit.keys, id=unit.key_id), (unit.organization_id,), list(book.versions)
+        )
+        book.with_customer_id.update(profile_id for (profile_id,) in found)
+    return book
+
+
+class _Wanted(NamedTuple):
+    """The keys a batch asks for, each once."""
+
+    messages: dict[str, dict[str, None]]
+    values: dict[str, dict[str, None]]
+    shared_kinds: set[str]
+    replies: dict[str, dict[str, None]]
+    conversations: dict[str, None]
+
+    @classmethod
+    def of(cls, arrivals: Iterable[Arrival]) -> _Wanted:
+        wanted = cls({}, {}, set(), {}, {})
+        for arrival in arrivals:
+            contact, point = arrival.contact, arrival.identifier
+            wanted.messages.setdefault(contact.channel, {})[arrival.message_key] = None
+            if point is not None and not point.blocked:
+                wanted.values.setdefault(point.kind, {})[point.value] = None
+            else:
+                wanted._add_names(arrival)
+            for further in arrival.further:
+                if not further.blocked:
+                    wanted.values.setdefault(further.kind, {})[further.value] = None
+                    wanted.shared_kinds.add(further.kind)
+        return wanted
+
+    def _add_names(self, arrival: Arrival) -> None:
+        contact = arrival.contact
+        if contact.conversation_id is not None:
+            self.conversations[contact.conversation_id] = None
+        for name in contact.reply_to:
+            self.replies.setdefault(contact.channel, {})[name] = None
+
+
+def _load_holders(unit: Unit, book: Book, kind: str, values: list[str], limit: int, *, shared: bool) -> None:
+    """Who is identified by each value; who else lists it, where nobody is or where suggestions need to know."""
+    _load_identified(unit, book, kind, values)
+    rest = values if shared else _unidentified(book, kind, values)
+    if not rest:
+        return
+    # Two calls from one shared line must see each other to suggest each other: a lock, because nothing unique stops
+    # them; then another look, because somebody may have been waited for.
+    if kind == "phone" and unit.lock_values(rest):
+        _load_identified(unit, book, kind, _unidentified(book, kind, rest))
+    for row in unit.listed(kind, limit, rest):
+        book.listed.setdefault(_key(kind, row), []).append(_holder(book, row))
+
+
+def _load_identified(unit: Unit, book: Book, kind: str, values: list[str]) -> None:
+    if values:
+        for row in unit.lookup(_IDENTIFIED.format(keys=unit.keys), (unit.organization_id, kind), values):
+            book.identified[_key(kind, row)] = _holder(book, row)
+
+
+def _unidentified(book: Book, kind: str, values: list[str]) -> list[str]:
+    return [value for value in values if (kind, value) not in book.identified]
+
+
+def _key(kind: str, row: Sequence[object]) -> Key:
+    return kind, row[0]  # type: ignore[return-value]
+
+
+def _holder(book: Book, row: Sequence[object]) -> Holder:
+    _, point_id, profile_id, phone_type, sms, contacted, version, conversation_id = row
+    book.versions[profile_id] = version  # type: ignore[index, assignment]
+    if conversation_id is not None:
+        book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
+    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted))  # type: ignore[arg-type]
+
+
+def _load_threads(unit: Unit, book: Book, wanted: _Wanted) -> None:
+    found = []
+    for channel, names in wanted.replies.items():
+        sql = _THREADS.format(keys=unit.keys)
+        found += unit.lookup(sql, (unit.organization_id, channel), list(names))
+    if wanted.conversations:
+        sql = _NAMED_CONVERSATIONS.format(keys=unit.keys, id=unit.key_id)
+        found += unit.lookup(sql, (unit.organization_id,), list(wanted.conversations))
+    for name, conversation_id, profile_id, version, open_id in found:
+        book.threads[name] = Thread(conversation_id, profile_id)
+        book.versions[profile_id] = version
+        if open_id is not None:
+            book.open_conversations[profile_id] = open_id
+
+
+def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:
+    """Keeps the profiles that were decided on as they were read until the unit ends; raises Contended if one is not.
+
+    Without it, what is appended to a profile at the instant of its merge would be stranded there.
+    """
+    ids = sorted({d.profile_id for d in decisions if d.repeats is None and d.profile_id in book.versions})
+    if not ids:
+        return
+    locked = unit.lock_profiles(ids)
+    if locked is None:
+        return
+    if len(locked) != len(ids) or any(book.versions[profile_id] != version for profile_id, version in locked):
+        raise Contended
+
+
+def apply_decisions(
+    unit: Unit, decisions: Sequence[Decision], policy: Policy, now: datetime, new_id: NewId
+) -> list[Answer]:
+    """Writes a batch's decisions; returns each one's answer in order. Raises Contended where a claim was lost."""
+    org, moment = unit.organization_id, instant_text(now)
+    fresh = [d for d in decisions if d.repeats is None]
+    if fresh:
+        _apply_profiles(unit, fresh, moment)
+        _apply_conversations(unit, fresh, policy, moment)
+    numbers = unit.append(ITEMS, [_item_row(org, d, moment) for d in fresh]) if fresh else []
+    if fresh:
+        unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, moment, new_id))
+        _apply_attachments(unit, fresh, numbers)
+    return _answers(decisions, numbers)
+
+
+def _apply_profiles(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
+    org = unit.organization_id
+    created = _created(fresh)
+    if created:
+        unit.insert(PROFILES, [(org, d.profile_id, d.arrival.name, moment) for d in created])
+    points = sorted((n for d in fresh for n in d.new_points), key=lambda n: (n.point.kind, n.point.value))
+    if points:
+        rows = [
+            (
+                org, n.contact_point_id, n.profile_id, n.point.kind, n.point.value, n.point.written,
+                n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, moment,
+            )
+            for n in points
+        ]  # fmt: skip
+        if unit.insert(POINTS, rows) != len(rows):
+            raise Contended
+        unit.insert(TERMS, _term_rows(org, fresh))
+    elif created:
+        unit.insert(TERMS, _term_rows(org, fresh))
+    changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
+    if changes:
+        unit.update(CHANGES, [(c.contact_point_id, c.phone_type, c.sms, c.identifying) for c in changes.values()])
+    _move_versions(unit, fresh, {d.profile_id for d in created})
+    suggested = {(*sorted((s.profile_id, s.other_id)), s.kind, s.value) for d in fresh for s in d.suggestions}
+    if suggested:
+        unit.insert(SUGGESTIONS, [(org, *pair, moment) for pair in sorted(suggested)])
+
+
+def _created(fresh: Sequence[Decision]) -> list[Decision]:
+    return [d for d in fresh if d.outcome == "created"]
+
+
+def _move_versions(unit: Unit, fresh: Sequence[Decision], created: set[str]) -> None:
+    changed = {d.profile_id for d in fresh if d.change is not None or d.new_points} - created
+    if changed:
+        unit.update(VERSIONS, [(profile_id,) for profile_id in sorted(changed)])
+
+
+def _term_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]]:
+    rows = []
+    for d in fresh:
+        if d.outcome == "created":
+            points = [(n.point.kind, n.point.value, n.point.handle) for n in d.new_points if not n.point.blocked]
+            terms: Iterable[str] = search_terms(d.arrival.name, None, points)
+        elif d.new_points:
+            terms = {t for n in d.new_points for t in point_terms(n.point.kind, n.point.value, n.point.handle)}
+        else:
+            continue
+        rows += [(org, term, d.profile_id) for term in terms]
+    return rows
+
+
+def _apply_conversations(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
+    rows = [
+        (
+            unit.organization_id, d.conversation_id, d.profile_id,
+            d.arrival.contact.inbox_id or policy.default_inbox_id, "open", moment,
+        )
+        for d in fresh
+        if d.opens_conversation
+    ]  # fmt: skip
+    if rows and unit.insert(CONVERSATIONS, rows) != len(rows):
+        raise Contended
+
+
+def _item_row(org: int, d: Decision, moment: str) -> tuple[object, ...]:
+    c = d.arrival.contact
+    return (
+        org, d.profile_id, d.conversation_id, d.contact_point_id, "call" if c.channel == "voice" else "message",
+        "in", c.channel, d.arrival.message_key, d.outcome, c.subject, c.body, c.data, c.verified,
+        moment if c.occurred_at is None else instant_text(c.occurred_at), moment,
+    )  # fmt: skip
+
+
+def _outbox_rows(
+    org: int, fresh: Sequence[Decision], numbers: Sequence[int], moment: str, new_id: NewId
+) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for d, seq in zip(fresh, numbers, strict=True):
+        if d.outcome == "created":
+            rows.append((org, new_id(), d.profile_id, "profile.created", "{}", moment))
+        data = (
+            f'{{"channel":"{d.arrival.contact.channel}","outcome":"{d.outcome}",'
+            f'"conversation_id":"{d.conversation_id}","item_id":"{seq}"}}'
+        )
+        rows.append((org, new_id(), d.profile_id, "contact.received", data, moment))
+    return rows
+
+
+def _apply_attachments(unit: Unit, fresh: Sequence[Decision], numbers: Sequence[int]) -> None:
+    rows = [
+        dict(zip(ATTACHMENTS, (unit.organization_id, seq, position, *attachment), strict=True))
+        for d, seq in zip(fresh, numbers, strict=True)
+        for position, attachment in enumerate(d.arrival.contact.attachments)
+    ]
+    if rows:
+        unit.execute(tables.attachments.insert(), rows)
+
+
+def _answers(decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Answer]:
+    """Each decision's answer; a repeat inside the batch gets the number its first delivery got."""
+    remaining = iter(numbers)
+    given: dict[tuple[str, str], Answer] = {}
+    answers = []
+    for d in decisions:
+        key = (d.arrival.contact.channel, d.arrival.message_key)
+        if d.repeats is None:
+            answer = Answer(d.outcome, d.profile_id, d.conversation_id, str(next(remaining)))
+            given[key] = answer
+        elif d.repeats.item_id:
+            answer = d.repeats
+        else:
+            answer = given[key]._replace(repeated=True)
+        answers.append(answer)
+    return answers

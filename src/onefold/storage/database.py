@@ -1,0 +1,284 @@
+"""Connections and transactions: one `Unit` is one transaction of one organization."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import psycopg.types.string
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from onefold.domain.errors import Unavailable
+from onefold.storage.dialects import Dialect, Insert, Row, Update, dialect_of
+
+_BUSY_SECONDS = 5.0
+_POSTGRES_LIMITS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# Every query is one of ours, meets an index that the organization leads, and is prepared while tables may still be empty:
+# a plan that reads a whole table is never the right one to keep.
+_POSTGRES_PLANS = "-c enable_seqscan=off -c jit=off"
+
+
+class Contended(Exception):
+    """Another transaction was faster: a claimed value, a merged profile, a deadlock. Do the whole unit again."""
+
+
+class Unstorable(Exception):
+    """The database refused a value; which one is found by storing each alone."""
+
+
+class Unit:
+    """One transaction of one organization; statements of the hot path go to the driver's cursor directly."""
+
+    def __init__(self, connection: Connection, dialect: Dialect, organization_id: int) -> None:
+        self.connection = connection
+        self.organization_id = organization_id
+        self._dialect = dialect
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        self._cursor = driver.cursor()
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Runs a SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    @property
+    def keys(self) -> str:
+        """The SQL of a lookup's keys: one column, `k.value`."""
+        return self._dialect.keys
+
+    @property
+    def key_id(self) -> str:
+        """The SQL of a lookup's key where it is an id."""
+        return self._dialect.key_id
+
+    def begin(self, *, write: bool, alone: bool) -> None:
+        """Scopes the transaction to the organization."""
+        if write:
+            self._dialect.begin_write(self._cursor, self.organization_id, alone=alone)
+        else:
+            self._dialect.begin_read(self._cursor, self.organization_id)
+
+    def one(self, sql: str, parameters: Row) -> Row | None:
+        """The first row of a select of the hot path, past SQLAlchemy's compiler."""
+        return self._dialect.one(self._cursor, sql, parameters)
+
+    def lookup(self, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+        """Runs a select for many keys at a time."""
+        return self._dialect.lookup(self._cursor, sql, parameters, keys)
+
+    def listed(self, kind: str, limit: int, keys: Sequence[str]) -> list[Row]:
+        """Up to `limit` holders of each value that it does not identify, oldest first."""
+        parameters = (self.organization_id, self.organization_id, kind, limit)
+        return self._dialect.lookup(self._cursor, self._dialect.listed, parameters, keys)
+
+    def insert(self, insert: Insert, rows: Sequence[Row]) -> int:
+        """Inserts many rows; returns how many were taken."""
+        return self._dialect.insert(self._cursor, insert, rows)
+
+    def append(self, insert: Insert, rows: Sequence[Row]) -> list[int]:
+        """Inserts many rows into a table with a sequence; returns their numbers in order."""
+        return self._dialect.append(self._cursor, insert, rows)
+
+    def update(self, update: Update, rows: Sequence[Row]) -> int:
+        """Updates many rows by id."""
+        return self._dialect.update(self._cursor, update, self.organization_id, rows)
+
+    def lock_values(self, values: Sequence[str]) -> bool:
+        """Others that lock the same values wait until this unit ends; False where no other is there to wait for."""
+        return self._dialect.lock_values(self._cursor, self.organization_id, values)
+
+    def lock_profiles(self, ids: Sequence[str]) -> list[Row] | None:
+        """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
+        return self._dialect.lock_profiles(self._cursor, self.organization_id, ids)
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, by its SQLAlchemy URL."""
+
+    def __init__(self, url: str, *, pool_size: int = 12, synchronous: str = "FULL") -> None:
+        self.url = _with_driver(url)
+        self._engine = _engine(self.url, pool_size, synchronous)
+        self._dialect = dialect_of(self._engine.dialect.name)
+        self._one_writer = threading.RLock() if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded file, which has one writer at a time."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self, organization_id: int, *, alone: bool = False) -> Iterator[Unit]:
+        """A transaction that is committed when the block ends, and rolled back when it raises.
+
+        `alone` keeps out every other writer of the organization (changes of settings).
+        Raises Contended where the unit must be done again, Unavailable where storage cannot take it now.
+        """
+        with self._transaction(organization_id, write=True, alone=alone) as unit:
+            yield unit
+
+    @contextmanager
+    def read(self, organization_id: int) -> Iterator[Unit]:
+        """A transaction for reading."""
+        with self._transaction(organization_id, write=False, alone=False) as unit:
+            yield unit
+
+    @contextmanager
+    def _transaction(self, organization_id: int, *, write: bool, alone: bool) -> Iterator[Unit]:
+        guard = self._one_writer if write else None
+        if guard is not None and not guard.acquire(timeout=_BUSY_SECONDS):
+            raise Unavailable("The database is busy; try again in a moment.", code="database_busy")
+        try:
+            with translated_errors(), self._engine.connect() as connection:
+                if write:
+                    connection = connection.execution_options(onefold_write=True)
+                with connection.begin():
+                    unit = Unit(connection, self._dialect, organization_id)
+                    unit.begin(write=write, alone=alone)
+                    yield unit
+        finally:
+            if guard is not None:
+                guard.release()
+
+    @contextmanager
+    def raw(self) -> Iterator[Connection]:
+        """A connection outside any organization, for migrations and for what is not a customer's."""
+        with translated_errors(), self._engine.connect() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises Unavailable unless the database answers."""
+        with self.raw() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def checkpoint(self) -> None:
+        """Moves what SQLite's write-ahead log holds into the file, without making writers wait; nothing elsewhere."""
+        if self.is_sqlite:
+            with self.raw() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def dispose(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+
+def _with_driver(url: str) -> str:
+    for short in ("postgresql://", "postgres://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    return url
+
+
+def _engine(url: str, pool_size: int, synchronous: str) -> sa.Engine:
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.pool.QueuePool,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        )
+        _prepare_sqlite(engine, synchronous)
+        return engine
+    engine = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=_BUSY_SECONDS,
+        connect_args={"options": f"{_POSTGRES_LIMITS} {_POSTGRES_PLANS}", "connect_timeout": 5},
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(driver: Any, _record: Any) -> None:
+        driver.isolation_level = None
+        cursor = driver.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA mmap_size = 1073741824")
+        # Checkpoints at every thousand pages cost half the throughput; a background job does them (jobs/housekeeping).
+        cursor.execute("PRAGMA wal_autocheckpoint = 20000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("onefold_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_postgres(driver: Any, _record: Any) -> None:
+    driver.adapters.register_loader("uuid", psycopg.types.string.TextLoader)
+
+
+_SQLITE_STATES = {
+    sqlite3.SQLITE_BUSY: ("database_busy", "The database is busy; try again in a moment."),
+    sqlite3.SQLITE_LOCKED: ("database_busy", "The database is busy; try again in a moment."),
+    sqlite3.SQLITE_READONLY: ("database_read_only", "The database is read-only; nothing was changed."),
+    sqlite3.SQLITE_FULL: ("database_full", "The database's disk is full; nothing was changed."),
+    sqlite3.SQLITE_IOERR: ("database_unavailable", "The database's disk failed; nothing was changed."),
+    sqlite3.SQLITE_CANTOPEN: ("database_unavailable", "The database's file cannot be opened."),
+    sqlite3.SQLITE_CORRUPT: ("database_corrupt", "The database's file is damaged; restore it from a backup."),
+    sqlite3.SQLITE_NOTADB: ("database_corrupt", "The database's file is not a database."),
+}
+_POSTGRES_AGAIN = (
+    "40001",
+    "40P01",
+    "23505",
+)  # serialization failure, deadlock, a unique index that somebody else won
+_POSTGRES_STATES = {
+    "25006": ("database_read_only", "The database is read-only; nothing was changed."),
+    "53100": ("database_full", "The database's disk is full; nothing was changed."),
+    "53300": ("database_busy", "The database has no connection left; try again in a moment."),
+    "55P03": ("database_busy", "The database is busy; try again in a moment."),
+    "57014": ("database_busy", "The database took too long; try again in a moment."),
+}
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns what drivers raise into Contended and Unavailable; no text of the driver's, which may quote values."""
+    try:
+        yield
+    except sa.exc.TimeoutError:
+        raise Unavailable("The database has no connection left; try again.", code="database_busy") from None
+    except sa.exc.DBAPIError as error:
+        if error.orig is None:
+            raise
+        _raise_translated(error.orig)
+        raise
+    except (sqlite3.Error, psycopg.Error) as error:
+        _raise_translated(error)
+        raise
+
+
+def _raise_translated(error: BaseException) -> None:
+    if isinstance(error, sqlite3.Error):
+        number = getattr(error, "sqlite_errorcode", None)
+        if isinstance(error, sqlite3.IntegrityError) and number == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise Contended from None
+        state = _SQLITE_STATES.get(number & 0xFF) if number is not None else None
+        if state is not None:
+            raise Unavailable(state[1], code=state[0]) from None
+        if isinstance(error, sqlite3.DataError | sqlite3.IntegrityError) or number == sqlite3.SQLITE_TOOBIG:
+            raise Unstorable from None
+        return
+    if isinstance(error, psycopg.Error):
+        if error.sqlstate in _POSTGRES_AGAIN:
+            raise Contended from None
+        state = _POSTGRES_STATES.get(error.sqlstate or "")
+        if state is not None:
+            raise Unavailable(state[1], code=state[0]) from None
+        if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or error.sqlstate == "54000":
+            raise Unstorable from None
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise Unavailable("The database cannot be reached; try again in a moment.") from None

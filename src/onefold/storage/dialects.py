@@ -1,0 +1,265 @@
+"""Where SQLite and PostgreSQL differ. Everything else in storage is written once.
+
+The hot path hands whole batches to one statement: PostgreSQL gets one JSON text a statement (one round trip), SQLite gets rows
+one by one in one call (there is no round trip to save). Placeholders are written `?` and translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from onefold.storage.tables import Instant
+
+Row = Sequence[Any]
+_json = msgspec.json.encode
+
+
+class Insert(NamedTuple):
+    """An insert of many rows: `columns` in the order of each row's values, the organization's id first.
+
+    `skip_taken` leaves out rows that a unique index refuses. Tables with a `seq` get it from the database, in order.
+    """
+
+    table: sa.Table
+    columns: tuple[str, ...]
+    skip_taken: bool = False
+
+
+class Update(NamedTuple):
+    """An update of many rows by id: each row is the id, then the values of `columns`; `also` is added as it stands."""
+
+    table: sa.Table
+    columns: tuple[str, ...]
+    also: str = ""
+
+
+class Dialect:
+    """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column `k.value`."""
+
+    name: str
+    keys: str
+    key_id: str
+    listed: str
+
+    def __init__(self) -> None:
+        self._sql: dict[Any, str] = {}
+
+    def begin_write(self, cursor: Any, organization_id: int, *, alone: bool) -> None:
+        """Scopes the transaction to the organization; `alone` keeps every other writer of the organization out."""
+
+    def begin_read(self, cursor: Any, organization_id: int) -> None:
+        """Scopes the transaction to the organization."""
+
+    def one(self, cursor: Any, sql: str, parameters: Row) -> Row | None:
+        """The first row of a select."""
+        found: Row | None = cursor.execute(self._translated(sql), parameters).fetchone()
+        return found
+
+    def _translated(self, sql: str) -> str:
+        return sql
+
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+        """Runs a select whose first placeholder stands for the keys."""
+        raise NotImplementedError
+
+    def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
+        """Inserts the rows; returns how many were."""
+        raise NotImplementedError
+
+    def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
+        """Inserts into a table with a `seq`; returns the sequence numbers in the order of the rows."""
+        raise NotImplementedError
+
+    def update(self, cursor: Any, update: Update, organization_id: int, rows: Sequence[Row]) -> int:
+        """Updates rows by id; returns how many were."""
+        raise NotImplementedError
+
+    def lock_values(self, cursor: Any, organization_id: int, values: Sequence[str]) -> bool:
+        """Until the transaction ends, others that lock the same values wait; False where there can be no others."""
+        return False
+
+    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
+        """Keeps living profiles from being merged until the transaction ends: (id, version) of each that is living.
+
+        None where the whole transaction is alone anyway.
+        """
+        raise NotImplementedError
+
+
+_LISTED_COLUMNS = "k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
+_LISTED_JOINS = """
+    LEFT JOIN conversations AS c
+      ON c.organization_id = p.organization_id AND c.profile_id = p.id AND c.state = 'open'
+"""
+
+
+class SQLite(Dialect):
+    """One writer at a time (`BEGIN IMMEDIATE`), so that no lock is needed inside a transaction."""
+
+    name = "sqlite"
+    keys = "json_each(?) AS k"
+    key_id = "k.value"
+    # CROSS JOIN pins the order of the joins; without it the planner may walk the whole organization.
+    listed = f"""
+        SELECT {_LISTED_COLUMNS} FROM json_each(?) AS k CROSS JOIN contact_points AS cp CROSS JOIN profiles AS p
+        {_LISTED_JOINS}
+        WHERE cp.organization_id = ? AND p.organization_id = cp.organization_id AND p.id = cp.profile_id
+          AND cp.id IN (
+            SELECT l.id FROM contact_points AS l
+            WHERE l.organization_id = ? AND l.kind = ? AND l.value = k.value AND NOT l.identifying
+            ORDER BY l.id LIMIT ?
+          )
+    """
+
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+        found: list[Row] = cursor.execute(sql, (_json(keys).decode(), *parameters)).fetchall()
+        return found
+
+    def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
+        sql = self._sql.get(insert) or self._insert_sql(insert, insert.columns)
+        return int(cursor.executemany(sql, rows).rowcount)
+
+    def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
+        sql = self._sql.get(insert) or self._insert_sql(insert, ("seq", *insert.columns))
+        # All rows of a call are of one organization, and this transaction is the only writer.
+        last = f"SELECT coalesce(max(seq), 0) FROM {insert.table.name} WHERE organization_id = ?"
+        first = cursor.execute(last, (rows[0][0],)).fetchone()[0] + 1
+        cursor.executemany(sql, [(first + n, *row) for n, row in enumerate(rows)])
+        return list(range(first, first + len(rows)))
+
+    def _insert_sql(self, insert: Insert, columns: Sequence[str]) -> str:
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {insert.table.name} ({', '.join(columns)}) VALUES ({marks})"
+        if insert.skip_taken:
+            sql += " ON CONFLICT DO NOTHING"
+        self._sql[insert] = sql
+        return sql
+
+    def update(self, cursor: Any, update: Update, organization_id: int, rows: Sequence[Row]) -> int:
+        sql = self._sql.get(update)
+        if sql is None:
+            changes = ", ".join([*(f"{c} = ?" for c in update.columns), *([update.also] if update.also else [])])
+            sql = f"UPDATE {update.table.name} SET {changes} WHERE organization_id = ? AND id = ?"
+            self._sql[update] = sql
+        return int(cursor.executemany(sql, [(*row[1:], organization_id, row[0]) for row in rows]).rowcount)
+
+    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
+        return None
+
+
+class PostgreSQL(Dialect):
+    """Many writers; unique indexes decide races, and profiles are locked in the order of their ids."""
+
+    name = "postgresql"
+    keys = "jsonb_array_elements_text(%s::jsonb) AS k(value)"
+    key_id = "k.value::uuid"
+    listed = f"""
+        SELECT {_LISTED_COLUMNS} FROM jsonb_array_elements_text(%s::jsonb) AS k(value)
+        CROSS JOIN LATERAL (
+            SELECT l.* FROM contact_points AS l
+            WHERE l.organization_id = %s AND l.organization_id = %s AND l.kind = %s AND l.value = k.value
+              AND NOT l.identifying
+            ORDER BY l.id LIMIT %s
+        ) AS cp
+        JOIN profiles AS p ON p.organization_id = cp.organization_id AND p.id = cp.profile_id
+        {_LISTED_JOINS}
+    """
+
+    def begin_write(self, cursor: Any, organization_id: int, *, alone: bool) -> None:
+        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        cursor.execute(
+            f"SELECT set_config('onefold.organization_id', %s, true), {lock}(%s)",
+            (str(organization_id), organization_id),
+        )
+
+    def begin_read(self, cursor: Any, organization_id: int) -> None:
+        cursor.execute("SELECT set_config('onefold.organization_id', %s, true)", (str(organization_id),))
+
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+        cursor.execute(self._translated(sql), (_json(keys).decode(), *parameters))
+        found: list[Row] = cursor.fetchall()
+        return found
+
+    def _translated(self, sql: str) -> str:
+        translated = self._sql.get(sql)
+        if translated is None:
+            translated = self._sql[sql] = sql.replace("?", "%s")
+        return translated
+
+    def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
+        cursor.execute(self._insert_sql(insert, ""), (_json(rows).decode(),))
+        return int(cursor.rowcount)
+
+    def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
+        cursor.execute(self._insert_sql(insert, " RETURNING seq"), (_json(rows).decode(),))
+        # Rows are numbered in the order they are selected in, which ORDER BY makes the order of the batch.
+        return sorted(seq for (seq,) in cursor.fetchall())
+
+    def _insert_sql(self, insert: Insert, returning: str) -> str:
+        sql = self._sql.get(insert)
+        if sql is None:
+            values = ", ".join(_json_value(insert.table.c[c], n) for n, c in enumerate(insert.columns))
+            taken = " ON CONFLICT DO NOTHING" if insert.skip_taken else ""
+            sql = (
+                f"INSERT INTO {insert.table.name} ({', '.join(insert.columns)}) SELECT {values} "
+                f"FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS t(r, n) ORDER BY n{taken}{returning}"
+            )
+            self._sql[insert] = sql
+        return sql
+
+    def update(self, cursor: Any, update: Update, organization_id: int, rows: Sequence[Row]) -> int:
+        sql = self._sql.get(update)
+        if sql is None:
+            table = update.table
+            changes = [f"{c} = {_json_value(table.c[c], n)}" for n, c in enumerate(update.columns, start=1)]
+            sql = (
+                f"UPDATE {table.name} SET {', '.join([*changes, *([update.also] if update.also else [])])} "
+                f"FROM jsonb_array_elements(%s::jsonb) AS t(r) "
+                f"WHERE {table.name}.organization_id = %s AND {table.name}.id = (r->>0)::uuid"
+            )
+            self._sql[update] = sql
+        cursor.execute(sql, (_json(rows).decode(), organization_id))
+        return int(cursor.rowcount)
+
+    def lock_values(self, cursor: Any, organization_id: int, values: Sequence[str]) -> bool:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(value, %s)) "
+            "FROM (SELECT value FROM jsonb_array_elements_text(%s::jsonb) AS k(value) ORDER BY value) AS ordered",
+            (organization_id, _json(values).decode()),
+        )
+        return True
+
+    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
+        cursor.execute(
+            "SELECT id, version FROM profiles WHERE organization_id = %s AND survivor_id IS NULL "
+            "AND id IN (SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb) AS k(value)) "
+            "ORDER BY id FOR KEY SHARE",
+            (organization_id, _json(ids).decode()),
+        )
+        locked: list[Row] = cursor.fetchall()
+        return locked
+
+
+def _json_value(column: sa.Column[Any], position: int) -> str:
+    """The SQL that takes a column's value out of the JSON array `r`."""
+    kind = column.type
+    if isinstance(kind, Instant):
+        return f"(r->>{position})::timestamptz"
+    if isinstance(kind, sa.JSON):
+        return f"(r->>{position})::jsonb"
+    if isinstance(kind, sa.Boolean):
+        return f"(r->>{position})::boolean"
+    if isinstance(kind, sa.Integer):
+        return f"(r->>{position})::bigint"
+    if column.name == "id" or (column.name.endswith("_id") and column.name != "message_id"):
+        return f"(r->>{position})::uuid"
+    return f"r->>{position}"
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of a SQLAlchemy engine, by its name."""
+    return SQLite() if name == "sqlite" else PostgreSQL()

@@ -1,0 +1,51 @@
+"""Bringing a database's schema up to date."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from onefold.storage.database import Database
+
+_LOCK = 7_061_110_064  # any number of our own: two processes that start together must not both migrate
+
+
+def upgrade(database: Database) -> str:
+    """Applies what is missing, all or nothing; returns the revision. Safe to call at every start."""
+    config = _config()
+    with database.raw() as connection:
+        if not database.is_sqlite:
+            connection.execute(sa.text("SET lock_timeout = '10s'"))
+            connection.execute(sa.text("SET statement_timeout = 0"))
+            connection.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            connection.commit()
+        try:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+        finally:
+            if not database.is_sqlite:
+                connection.rollback()
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+                connection.commit()
+        return current(database)
+
+
+def current(database: Database) -> str:
+    """The revision the database is at; empty if it has no schema."""
+    with database.raw() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def newest() -> str:
+    """The revision this version of Onefold needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "onefold.storage:migrations")
+    return config

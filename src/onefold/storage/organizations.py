@@ -1,0 +1,122 @@
+"""Organizations, their settings and their blocklists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from onefold.domain.blocklist import Blocklist, Entry
+from onefold.domain.errors import NotFound
+from onefold.domain.policy import Policy
+from onefold.storage.database import Database, Unit
+from onefold.storage.tables import blocklist, inboxes, organizations
+
+
+def add_organization(
+    database: Database,
+    name: str,
+    region: str,
+    inbox_id: str,
+    inbox_name: str,
+    entries: Iterable[Entry],
+    now: datetime,
+) -> int:
+    """A new organization with its first inbox and blocklist; returns its id."""
+    with database.raw() as connection, connection.begin():
+        highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(organizations.c.id), 0))).scalar_one()
+        organization_id = int(highest) + 1
+        connection.execute(
+            organizations.insert().values(
+                id=organization_id,
+                name=name,
+                default_region=region,
+                default_inbox_id=inbox_id,
+                created_at=now,
+            )
+        )
+    with database.write(organization_id) as unit:
+        unit.execute(
+            inboxes.insert().values(organization_id=organization_id, id=inbox_id, name=inbox_name, created_at=now)
+        )
+        add_entries(unit, entries)
+    return organization_id
+
+
+def organization_ids(database: Database) -> list[tuple[int, str]]:
+    """(id, name) of every organization, oldest first."""
+    with database.raw() as connection:
+        rows = connection.execute(sa.select(organizations.c.id, organizations.c.name).order_by(organizations.c.id))
+        return [(row.id, row.name) for row in rows]
+
+
+def settings_version(unit: Unit) -> int:
+    """How often the settings have been changed; cheap enough to ask for in every transaction."""
+    found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
+    if found is None:
+        raise NotFound("There is no such organization.", code="unknown_organization")
+    return int(found[0])
+
+
+def settings_row(unit: Unit) -> Any:
+    """The organization's row."""
+    row = unit.execute(sa.select(organizations).where(organizations.c.id == unit.organization_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such organization.", code="unknown_organization")
+    return row
+
+
+def load_policy(unit: Unit) -> Policy:
+    """The settings as decisions need them."""
+    row = settings_row(unit)
+    own_inboxes = unit.execute(sa.select(inboxes.c.id).where(inboxes.c.organization_id == unit.organization_id))
+    return Policy(
+        version=row.settings_version,
+        default_region=row.default_region,
+        matching_mode=row.matching_mode,
+        mobile_identification=row.mobile_identification,
+        shared_limit=row.shared_limit,
+        default_inbox_id=row.default_inbox_id,
+        inbox_ids=frozenset(own_inboxes.scalars()),
+        blocklist=Blocklist(entries(unit)),
+    )
+
+
+def change_settings(unit: Unit, **values: object) -> None:
+    """Changes settings, so that every process reads them anew before its next decision."""
+    unit.execute(
+        organizations.update()
+        .where(organizations.c.id == unit.organization_id)
+        .values(settings_version=organizations.c.settings_version + 1, **values)
+    )
+
+
+def entries(unit: Unit) -> list[Entry]:
+    """The blocklist, in order."""
+    rows = unit.execute(
+        sa.select(blocklist.c.kind, blocklist.c.value)
+        .where(blocklist.c.organization_id == unit.organization_id)
+        .order_by(blocklist.c.kind, blocklist.c.value)
+    )
+    return [Entry(row.kind, row.value) for row in rows]
+
+
+def add_entries(unit: Unit, new: Iterable[Entry]) -> None:
+    """Adds entries to the blocklist."""
+    rows = [{"organization_id": unit.organization_id, "kind": kind, "value": value} for kind, value in new]
+    if rows:
+        unit.execute(blocklist.insert(), rows)
+
+
+def remove_entry(unit: Unit, entry: Entry) -> bool:
+    """Takes an entry out; False if it was not there."""
+    found = unit.execute(
+        blocklist.delete().where(
+            blocklist.c.organization_id == unit.organization_id,
+            blocklist.c.kind == entry.kind,
+            blocklist.c.value == entry.value,
+        )
+    )
+    return found.rowcount > 0

@@ -1,0 +1,119 @@
+"""A PostgreSQL server of the tests' own: from the machine's binaries, started for one run, on a socket and a free port.
+
+`ONEFOLD_TEST_POSTGRES` names a server to use instead (a URL of a role that may create databases and roles).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+APP_ROLE = "onefold_app"
+"""Services connect as a role that is no superuser, so that row-level security holds in tests as in production."""
+
+
+class NoPostgreSQL(Exception):
+    """No server, and no binaries to start one with."""
+
+
+def binaries() -> Path:
+    """The newest PostgreSQL's programs on this machine."""
+    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr/local").glob("pgsql*/bin")]
+    found = sorted((p for p in places if (p / "initdb").exists()), key=lambda p: p.parent.name)
+    if not found and (initdb := shutil.which("initdb")):
+        found = [Path(initdb).parent]
+    if not found:
+        raise NoPostgreSQL(
+            "PostgreSQL's programs are not on this machine. `make test` installs them as root on Debian; elsewhere "
+            "install PostgreSQL 13 or later, or name a server in ONEFOLD_TEST_POSTGRES."
+        )
+    return found[-1]
+
+
+def _account() -> dict[str, object]:
+    """PostgreSQL refuses to run as root: then it runs as the account its package made, or as nobody."""
+    if os.getuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid}
+    raise NoPostgreSQL("There is no account that PostgreSQL could run as.")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def server(*settings: str) -> Iterator[str]:
+    """A server with an empty data folder, stopped and removed afterwards; yields the superuser's URL."""
+    if url := os.environ.get("ONEFOLD_TEST_POSTGRES"):
+        yield url
+        return
+    programs, account = binaries(), _account()
+    folder = Path(tempfile.mkdtemp(prefix="onefold-pg-"))
+    if "user" in account:
+        os.chown(folder, account["user"], account["group"])  # type: ignore[arg-type]
+    run = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **account}
+    subprocess.run(
+        [programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
+         "--locale=C.UTF-8"], **run,
+    )  # fmt: skip
+    port = _free_port()
+    options = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}",
+               "max_connections=200", *settings]  # fmt: skip
+    process = subprocess.Popen(
+        [programs / "postgres", "-D", folder / "data", *(part for o in options for part in ("-c", o))],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account,  # type: ignore[call-overload]
+    )  # fmt: skip
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    try:
+        _wait_until_it_answers(url, process)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        try:
+            psycopg.connect(url, connect_timeout=1).close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None:
+                raise NoPostgreSQL("PostgreSQL did not start.") from None
+            time.sleep(0.05)
+    raise NoPostgreSQL("PostgreSQL does not answer.")
+
+
+def fresh_database(superuser_url: str, name: str) -> str:
+    """An empty database owned by the application's role; returns that role's URL."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        roles = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,)).fetchall()
+        if not roles:
+            connection.execute(f"CREATE ROLE {APP_ROLE} LOGIN PASSWORD 'onefold'")
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {APP_ROLE}')
+    head, _, _ = superuser_url.rpartition("/")
+    scheme, _, place = head.partition("://")
+    return f"{scheme}://{APP_ROLE}:onefold@{place.rpartition('@')[2]}/{name}"
