@@ -250,6 +250,6 @@ def _suggest(profile_id: str, point: Point, book: Book, policy: Policy) -> tuple
     """SUG-1 for one shared value, silent where too many share it (SUG-6)."""
     holders = book.holders((point.kind, point.value))
     others = {holder.profile_id for holder in holders} - {profile_id}
-    if len(others) > policy.shared_limit:
+    if len(others) >= policy.shared_limit:
         return ()
     return tuple(Suggestion(profile_id, other, point.kind, point.value) for other in sorted(others))

@@ -109,7 +109,7 @@ class SQLite(Dialect):
         {_LISTED_JOINS}
         WHERE cp.organization_id = ? AND p.organization_id = cp.organization_id AND p.id = cp.profile_id
           AND cp.id IN (
-            SELECT l.id FROM contact_points AS l
+            SELECT l.id FROM contact_points AS l INDEXED BY contact_points_listed
             WHERE l.organization_id = ? AND l.kind = ? AND l.value = k.value AND NOT l.identifying
             ORDER BY l.id LIMIT ?
           )
@@ -236,7 +236,7 @@ class PostgreSQL(Dialect):
     def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
         cursor.execute(
             "SELECT id, version FROM profiles WHERE organization_id = %s AND survivor_id IS NULL "
-            "AND id IN (SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb) AS k(value)) "
+            "AND id = ANY(ARRAY(SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb) AS k(value))) "
             "ORDER BY id FOR KEY SHARE",
             (organization_id, _json(ids).decode()),
         )
