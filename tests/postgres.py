@@ -107,13 +107,13 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     raise NoPostgreSQL("PostgreSQL does not answer.")
 
 
-def fresh_database(superuser_url: str, name: str) -> str:
-    """An empty database owned by the application's role; returns that role's URL."""
+def fresh_database(superuser_url: str, name: str, template: str = "template1") -> str:
+    """A database owned by the application's role, copied from a template; returns that role's URL."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         roles = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,)).fetchall()
         if not roles:
             connection.execute(f"CREATE ROLE {APP_ROLE} LOGIN PASSWORD 'onefold'")
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {APP_ROLE}')
+        connection.execute(f'CREATE DATABASE "{name}" OWNER {APP_ROLE} TEMPLATE "{template}"')
     head, _, _ = superuser_url.rpartition("/")
     scheme, _, place = head.partition("://")
     return f"{scheme}://{APP_ROLE}:onefold@{place.rpartition('@')[2]}/{name}"

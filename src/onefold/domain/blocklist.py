@@ -57,10 +57,16 @@ class Blocklist:
     """The entries of one organization, for questions about values in normal form."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
+        entries = tuple(entries)
+        self._entries = entries
         self._values: dict[str, set[str]] = {kind: set() for kind in BLOCKED_KINDS}
         for kind, value in entries:
             self._values[kind].add(value)
         self._email_patterns = any("*" in value for value in self._values["email"])
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry."""
+        return self._entries
 
     def holds(self, kind: str, value: str) -> bool:
         """Whether the value is kept as text only."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-
-import uuid_utils
+from collections.abc import Sequence
 
 from onefold.domain.contact import Answer, Arrival, Contact
 from onefold.domain.errors import InvalidValue, Refused, Unavailable
@@ -13,24 +10,12 @@ from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import LineTypes, line_type
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
+from onefold.services.clock import Clock, new_id, utc_now
 from onefold.storage.contacts import apply_decisions, load_book, lock_opened
 from onefold.storage.database import Contended, Database, Unit, Unstorable
 from onefold.storage.organizations import load_policy, settings_version
 
 _ATTEMPTS = 12
-
-Clock = Callable[[], datetime]
-"""The time, in UTC."""
-
-
-def utc_now() -> datetime:
-    """The clock of the machine."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """A fresh UUIDv7."""
-    return str(uuid_utils.uuid7())
 
 
 class Receiver:

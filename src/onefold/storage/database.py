@@ -68,6 +68,10 @@ class Unit:
         else:
             self._dialect.begin_read(self._cursor, self.organization_id)
 
+    def allow_whole_base(self) -> None:
+        """Lets the rest of this unit read whole tables: for the few statements that are meant to."""
+        self._dialect.allow_whole_base(self._cursor)
+
     def one(self, sql: str, parameters: Row) -> Row | None:
         """The first row of a select of the hot path, past SQLAlchemy's compiler."""
         return self._dialect.one(self._cursor, sql, parameters)

@@ -54,6 +54,9 @@ class Dialect:
     def begin_read(self, cursor: Any, organization_id: int) -> None:
         """Scopes the transaction to the organization."""
 
+    def allow_whole_base(self, cursor: Any) -> None:
+        """Lets the transaction take all the time and every kind of plan."""
+
     def one(self, cursor: Any, sql: str, parameters: Row) -> Row | None:
         """The first row of a select."""
         found: Row | None = cursor.execute(self._translated(sql), parameters).fetchone()
@@ -178,6 +181,11 @@ class PostgreSQL(Dialect):
 
     def begin_read(self, cursor: Any, organization_id: int) -> None:
         cursor.execute("SELECT set_config('onefold.organization_id', %s, true)", (str(organization_id),))
+
+    def allow_whole_base(self, cursor: Any) -> None:
+        for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"):
+            cursor.execute(f"SET LOCAL {setting} = on")
+        cursor.execute("SET LOCAL statement_timeout = 0")
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
         cursor.execute(self._translated(sql), (_json(keys).decode(), *parameters))

@@ -74,7 +74,7 @@ def _flag(name: str, default: bool = False) -> Column[bool]:
     return Column(name, Boolean(), nullable=False, server_default=sa.true() if default else sa.false())
 
 
-_CLUSTERED = {"sqlite_with_rowid": False}
+_CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
 
 organizations = Table(
     "organizations",

@@ -1,0 +1,75 @@
+"""Who asks: bearer tokens (API keys, sign-in sessions), remembered for a few seconds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import time
+from functools import partial
+
+from onefold.domain.errors import NotAllowed, NotSignedIn
+from onefold.services.accounts import Principal, authenticate, note_use
+from onefold.services.clock import utc_now
+from onefold.services.transact import transact
+from onefold.storage.database import Database
+
+_REMEMBERED_SECONDS = 5.0
+_MOST_REMEMBERED = 10_000
+
+
+class Gate:
+    """Tells who a request is from. A revoked key is refused at most `_REMEMBERED_SECONDS` later."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[float, Principal]] = {}
+        self._used: dict[tuple[int, str], None] = {}
+        self._lock = threading.Lock()
+
+    def remembered(self, authorization: str | None) -> Principal | None:
+        """The principal of a header seen a moment ago; asks no database."""
+        found = None if authorization is None else self._known.get(authorization)
+        return None if found is None or found[0] < time.monotonic() else found[1]
+
+    def principal(self, authorization: str | None) -> Principal:
+        """The principal of an Authorization header; raises NotSignedIn."""
+        found = self.remembered(authorization)
+        if found is not None:
+            return found
+        if not authorization:
+            raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
+        principal = authenticate(self._database, _token(authorization))
+        with self._lock:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[authorization] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
+            if principal.key_id is not None:
+                self._used[principal.organization_id, principal.key_id] = None
+        return principal
+
+    def note_uses(self) -> bool:
+        """Writes down when keys were last used; called now and then in the background. There is never more to do."""
+        with self._lock:
+            used, self._used = self._used, {}
+        for organization_id, key_id in used:
+            transact(self._database, organization_id, partial(note_use, key_id=key_id, when=utc_now()))
+        return False
+
+
+def _token(authorization: str) -> str:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":  # webhooks of providers that can only put a password into the address
+        try:
+            return base64.b64decode(rest, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            pass
+    raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
+
+
+def allow(principal: Principal, scope: str) -> None:
+    """Raises NotAllowed unless the principal has the scope."""
+    if scope not in principal.scopes:
+        raise NotAllowed(f"This needs the scope {scope}.", code="scope_missing")

@@ -1,0 +1,139 @@
+"""One request, one transaction: who asks, what was asked before (Idempotency-Key), and the answer after the commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from onefold.api.auth import Gate, allow
+from onefold.domain.errors import Conflict, InvalidValue, MergedAway
+from onefold.domain.text import storable
+from onefold.services.accounts import Principal
+from onefold.services.clock import utc_now
+from onefold.services.transact import transact
+from onefold.storage.database import Database, Unit
+from onefold.storage.outbox import remember, remembered
+
+T = TypeVar("T")
+
+
+class Shown(NamedTuple):
+    """What a use case answers: a body (None: no content), and the version that becomes its ETag."""
+
+    body: BaseModel | None
+    version: int | None = None
+
+
+class Call:
+    """A request on its way to a service. `read` and `write` check the scope and translate the outcome."""
+
+    def __init__(self, request: Request, principal: Principal, database: Database, body: bytes) -> None:
+        self.principal = principal
+        self._request = request
+        self._database = database
+        self._key = request.headers.get("idempotency-key")
+        what = f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
+        self._fingerprint = hashlib.sha256(what.encode() + body).hexdigest()
+
+    @property
+    def version(self) -> int | None:
+        """The version of `If-Match`; None where the caller does not mind."""
+        given = self._request.headers.get("if-match")
+        if given is None or given.strip() == "*":
+            return None
+        text = given.strip().removeprefix("W/").strip('"')
+        if not (text.isascii() and text.isdigit() and len(text) < 18):
+            raise InvalidValue("If-Match is not an ETag of this service.", code="invalid_etag", field="If-Match")
+        return int(text)
+
+    def read(self, scope: str, work: Callable[[Unit], Shown]) -> Response:
+        """Answers from a reading transaction; a profile merged away leads to its survivor (308, EVT-2)."""
+        allow(self.principal, scope)
+        try:
+            with self._database.read(self.principal.organization_id) as unit:
+                return _response(work(unit), 200)
+        except MergedAway as gone:
+            return self._moved(str(gone.facts["survivor_id"]))
+
+    def fetch(self, scope: str, work: Callable[[Unit], T]) -> T:
+        """What `work` returns from a reading transaction, for answers that are not JSON."""
+        allow(self.principal, scope)
+        with self._database.read(self.principal.organization_id) as unit:
+            return work(unit)
+
+    def _moved(self, survivor_id: str) -> Response:
+        old = str(self._request.path_params.get("profile_id"))
+        location = self._request.url.path.replace(old, survivor_id)
+        query = f"?{self._request.url.query}" if self._request.url.query else ""
+        return Response(status_code=308, headers={"Location": location + query})
+
+    def write(self, scope: str, work: Callable[[Unit], Shown], *, status: int = 200, alone: bool = False) -> Response:
+        """Does the work in one transaction and answers after its commit.
+
+        With an Idempotency-Key the answer is kept in that transaction: the same request again gets it without doing
+        anything, another request under the same key is refused.
+        """
+        allow(self.principal, scope)
+        key = self._checked_key()
+
+        def once(unit: Unit) -> Response:
+            if key is not None and (before := self._before(unit, key)) is not None:
+                return before
+            response = _response(work(unit), status)
+            if key is not None:
+                kept = {k: v for k, v in response.headers.items() if k in ("etag", "content-type")}
+                remember(unit, key, self._fingerprint, response.status_code, kept, bytes(response.body), utc_now())
+            return response
+
+        return transact(self._database, self.principal.organization_id, once, alone=alone)
+
+    def _checked_key(self) -> str | None:
+        return None if self._key is None else storable(self._key, "Idempotency-Key", 200)
+
+    def _before(self, unit: Unit, key: str) -> Response | None:
+        found = remembered(unit, key)
+        if found is None:
+            return None
+        fingerprint, status, headers, body = found
+        if fingerprint != self._fingerprint:
+            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+        return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
+
+
+def _response(shown: Shown, status: int) -> Response:
+    headers = {} if shown.version is None else {"ETag": f'"{shown.version}"'}
+    if shown.body is None:
+        return Response(status_code=204, headers=headers)
+    return Response(shown.body.model_dump_json(), status, headers, "application/json")
+
+
+async def _call(request: Request) -> Call:
+    gate: Gate = request.app.state.gate
+    authorization = request.headers.get("authorization")
+    principal = gate.remembered(authorization)
+    if principal is None:
+        principal = await run_in_threadpool(gate.principal, authorization)
+    return Call(request, principal, request.app.state.database, await request.body())
+
+
+AnyCall = Annotated[Call, Depends(_call)]
+"""The parameter of every route that needs a caller."""
+
+
+def header_parameters() -> dict[str, Any]:
+    """The OpenAPI text of the header that every POST takes."""
+    return {
+        "parameters": [
+            {
+                "name": "Idempotency-Key", "in": "header", "required": False,
+                "schema": {"type": "string", "maxLength": 200},
+                "description": "The same request under the same key is done once and answered alike.",
+            }
+        ]
+    }  # fmt: skip

@@ -1,0 +1,132 @@
+"""Errors as problem+json (RFC 9457): the one place that turns a refusal into HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from onefold.channels.contact_json import Malformed
+from onefold.domain import errors
+from onefold.domain.errors import Refused
+
+_STATUSES: dict[type[Refused], int] = {
+    Malformed: 400,
+    errors.InvalidValue: 422,
+    errors.NotSignedIn: 401,
+    errors.NotAllowed: 403,
+    errors.NotFound: 404,
+    errors.Taken: 409,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.MergedAway: 308,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+_TITLES = {
+    400: "The request cannot be read",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Something stands in the way",
+    412: "Changed since it was read",
+    413: "Too large",
+    415: "Not a type this address takes",
+    422: "Something in the request is wrong",
+    429: "Too fast",
+    503: "Not available now",
+}
+MEDIA_TYPE = "application/problem+json"
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "What was wrong, where, and what to do (RFC 9457). `code` is stable and meant for programs.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "field": {"type": "string", "description": "The input it speaks of."},
+        "profile_id": {"type": "string", "description": "The profile that stands in the way."},
+    },
+}
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented problems of a route: these, and those every route may answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in (400, 401, 403, 413, 422, 503, *statuses)
+    }
+
+
+def status_of(refusal: Refused) -> int:
+    """The HTTP status of a refusal."""
+    return _STATUSES.get(type(refusal), 400)
+
+
+def problem_of(refusal: Refused) -> dict[str, Any]:
+    """A refusal as the members of a problem."""
+    status = status_of(refusal)
+    found = {
+        "type": "about:blank",
+        "title": _TITLES.get(status, "Refused"),
+        "status": status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        **refusal.facts,
+    }
+    return found if refusal.field is None else {**found, "field": refusal.field}
+
+
+def problem_response(refusal: Refused) -> Response:
+    """A refusal as an HTTP answer."""
+    status = status_of(refusal)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="onefold"'
+    if status in (429, 503):
+        headers["Retry-After"] = "1"
+    return Response(msgspec.json.encode(problem_of(refusal)), status, headers, MEDIA_TYPE)
+
+
+def _plain(status: int, detail: str, code: str, field: str | None = None) -> Response:
+    found = {"type": "about:blank", "title": _TITLES.get(status, "Refused"), "status": status, "detail": detail}
+    more = {"code": code} if field is None else {"code": code, "field": field}
+    return Response(msgspec.json.encode(found | more), status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers."""
+
+    @app.exception_handler(Refused)
+    async def refused(_request: Request, refusal: Refused) -> Response:
+        return problem_response(refusal)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        if first["type"] == "json_invalid":
+            return _plain(400, "The body is not JSON.", "malformed_json")
+        # Pydantic's message may quote the input; its type of error does not.
+        return _plain(422, f"{field or 'body'}: {first['type'].replace('_', ' ')}.", "invalid_request", field or "body")
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> Response:
+        codes = {404: "no_such_address", 405: "method_not_allowed", 400: "malformed_json"}
+        response = _plain(error.status_code, str(error.detail), codes.get(error.status_code, "refused"))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RecursionError)
+    async def too_deep(_request: Request, _error: RecursionError) -> Response:
+        return _plain(400, "The body is nested too deeply.", "malformed_json")

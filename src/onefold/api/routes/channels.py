@@ -1,0 +1,130 @@
+"""/v1/channels: what channels send as they send it; adapters turn it into contacts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from onefold.api.auth import allow
+from onefold.api.call import AnyCall
+from onefold.api.group_commit import GroupCommit
+from onefold.api.problems import responses
+from onefold.api.routes.contacts import AnswerJson
+from onefold.channels import meta, twilio
+from onefold.channels.contact_json import Malformed
+from onefold.channels.email import contact_of_email
+from onefold.domain.contact import Answer, Contact
+from onefold.domain.errors import InvalidValue, NotAllowed, Refused
+from onefold.services.accounts import Principal
+from onefold.settings import Settings
+
+router = APIRouter(prefix="/v1/channels", tags=["channels"])
+Inbox = Annotated[str | None, Query(max_length=100, description="The inbox the channel is routed to.")]
+
+_log = structlog.get_logger("onefold.channels")
+_TEXT = {"schema": {"type": "string", "format": "binary"}}
+_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+async def _receive(request: Request, principal: Principal, contact: Contact) -> Answer:
+    group: GroupCommit = request.app.state.group
+    answer = await group.receive(principal.organization_id, contact)
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def _body(description: str, *types: str) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "description": description, "content": dict.fromkeys(types, _TEXT)}}
+
+
+@router.post(
+    "/email",
+    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AnswerJson"}}}},
+               **responses()},
+    response_class=Response,
+    openapi_extra=_body("An email as it came (RFC 5322).", "message/rfc822"),
+)  # fmt: skip
+async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None) -> Response:
+    """Receives an email: the raw message, from a mail server's pipe or a forwarding rule."""
+    allow(call.principal, "contacts:write")
+    raw = await request.body()
+    contact = await run_in_threadpool(contact_of_email, raw, inbox_id=inbox_id)
+    answer = await _receive(request, call.principal, contact)
+    shown = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+    headers = {"Onefold-Repeated": "true"} if answer.repeated else None
+    return Response(msgspec.json.encode(shown), 200, headers, "application/json")
+
+
+@router.post(
+    "/twilio",
+    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **responses()},
+    response_class=Response,
+    openapi_extra=_body("Twilio's webhook.", "application/x-www-form-urlencoded"),
+)
+async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None) -> Response:
+    """Receives Twilio's webhook of an incoming call, SMS or WhatsApp message; answers with an empty TwiML document.
+
+    Put the API key into the webhook's address as its password (https://key:<token>@…), and set
+    `ONEFOLD_TWILIO_AUTH_TOKEN` and `ONEFOLD_PUBLIC_URL` to have Twilio's signature checked as well.
+    """
+    allow(call.principal, "contacts:write")
+    form = {k: v for k, v in (await request.form()).items() if isinstance(v, str)}
+    settings: Settings = request.app.state.settings
+    if settings.twilio_auth_token:
+        url = (
+            settings.public_url.rstrip("/") + request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        )
+        signature = request.headers.get("x-twilio-signature", "")
+        if not twilio.twilio_signature_valid(settings.twilio_auth_token, url, form, signature):
+            raise NotAllowed("The request does not carry Twilio's signature.", code="signature_wrong")
+    try:
+        contact = twilio.contact_of_twilio(form, inbox_id=inbox_id)
+    except InvalidValue as refusal:
+        if refusal.code != "not_a_contact":
+            raise
+        return Response(_TWIML, media_type="application/xml")  # a status callback of something we sent
+    await _receive(request, call.principal, contact)
+    return Response(_TWIML, media_type="application/xml")
+
+
+@router.post(
+    "/meta",
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **responses()},
+    response_class=Response,
+    openapi_extra=_body("Meta's webhook.", "application/json"),
+)
+async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) -> Response:
+    """Receives Meta's webhook: WhatsApp, Messenger and Instagram messages, several at a time."""
+    allow(call.principal, "contacts:write")
+    body = await request.body()
+    settings: Settings = request.app.state.settings
+    signature = request.headers.get("x-hub-signature-256", "")
+    if settings.meta_app_secret and not meta.meta_signature_valid(settings.meta_app_secret, body, signature):
+        raise NotAllowed("The request does not carry Meta's signature.", code="signature_wrong")
+    contacts = [c._replace(inbox_id=inbox_id) for c in _meta_contacts(body)]
+    group: GroupCommit = request.app.state.group
+    answers = await group.receive_many(call.principal.organization_id, contacts) if contacts else []
+    for answer in answers:
+        if isinstance(answer, Refused):
+            # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
+            _log.warning("contact refused", channel="meta", code=answer.code)
+    return Response(msgspec.json.encode({"received": sum(isinstance(a, Answer) for a in answers)}), 200, None,
+                    "application/json")  # fmt: skip
+
+
+def _meta_contacts(body: bytes) -> list[Contact]:
+    try:
+        payload = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
+    if not isinstance(payload, dict):
+        raise InvalidValue("The body is not a webhook of Meta's.", code="invalid_request")
+    if payload.get("object") == "whatsapp_business_account":
+        return meta.contacts_of_whatsapp(payload)
+    return meta.contacts_of_messenger(payload)

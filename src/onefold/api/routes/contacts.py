@@ -1,0 +1,302 @@
+"""/v1/contacts: the hot path. Plain ASGI in front of the FastAPI application, in its OpenAPI document all the same.
+
+A request costs a look-up of its key in memory, one decode, one group commit and one encode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from onefold.api.auth import Gate, allow
+from onefold.api.group_commit import GroupCommit
+from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses
+from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
+from onefold.domain.contact import Answer, Contact
+from onefold.domain.errors import Conflict, InvalidValue, Refused
+from onefold.domain.text import storable
+from onefold.services.accounts import Principal
+from onefold.services.clock import utc_now
+from onefold.services.transact import transact
+from onefold.storage.database import Database
+from onefold.storage.outbox import remember, remembered
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+SINGLE, BATCH = "/v1/contacts", "/v1/contacts/batch"
+MOST_IN_A_BATCH = 1_000
+
+CONTACTS = Counter("onefold_contacts", "Contacts by channel and outcome.", ["channel", "outcome"])
+_log = structlog.get_logger("onefold.contacts")
+
+
+class AnswerJson(msgspec.Struct):
+    """Where a contact has landed: `created` a profile or `opened` one."""
+
+    outcome: str
+    profile_id: str
+    conversation_id: str
+    item_id: str
+
+
+class ResultJson(msgspec.Struct, omit_defaults=True):
+    """One contact of a batch: its answer, or the problem why it was refused; the others are not touched by it."""
+
+    status: str
+    answer: AnswerJson | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchJson(msgspec.Struct, forbid_unknown_fields=True):
+    """Contacts to be received together."""
+
+    contacts: list[msgspec.Raw]
+
+
+class ResultsJson(msgspec.Struct):
+    """The results of a batch, in the order of its contacts."""
+
+    results: list[ResultJson]
+
+
+_batches = msgspec.json.Decoder(BatchJson)
+_encode = msgspec.json.Encoder().encode
+
+
+class ContactRoutes:
+    """Answers the two addresses, and hands every other request on."""
+
+    def __init__(self, application: Any, gate: Gate, group: GroupCommit, database: Database, largest: int) -> None:
+        self._application = application
+        self._gate = gate
+        self._group = group
+        self._database = database
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in (SINGLE, BATCH) or scope["method"] != "POST":
+            await self._application(scope, receive, send)
+            return
+        try:
+            response = await self._respond(scope, receive)
+        except Refused as refusal:
+            response = problem_response(refusal)
+        except Exception as error:
+            # Its text may quote a customer's values; the type and the place are enough to find it by.
+            _log.error("contact failed", error=type(error).__name__)
+            response = problem_response(Refused("Something went wrong here; it was noted.", code="internal_error"))
+            response.status_code = 500
+        await response(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        headers = dict(scope["headers"])
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        principal = self._gate.remembered(authorization)
+        if principal is None:
+            principal = await run_in_threadpool(self._gate.principal, authorization)
+        allow(principal, "contacts:write")
+        if not headers.get(b"content-type", b"application/json").startswith(b"application/json"):
+            return _unsupported()
+        body = await _read(receive, self._largest)
+        if body is None:
+            return _too_large(self._largest)
+        answer = self._single if scope["path"] == SINGLE else self._batch
+        key = headers.get(b"idempotency-key")
+        if key is None:
+            return await answer(principal, body)
+        return await self._once(scope, principal, key.decode("latin-1"), body, answer)
+
+    async def _single(self, principal: Principal, body: bytes) -> Response:
+        contact = contact_of_json(body)
+        answer = await self._group.receive(principal.organization_id, contact)
+        _count(contact, answer)
+        if isinstance(answer, Refused):
+            raise answer
+        headers = {"Onefold-Repeated": "true"} if answer.repeated else None
+        return Response(_encode(_answer(answer)), 200, headers, "application/json")
+
+    async def _batch(self, principal: Principal, body: bytes) -> Response:
+        given = decoded(_batches, body).contacts
+        if len(given) > MOST_IN_A_BATCH:
+            raise InvalidValue(
+                f"A batch holds at most {MOST_IN_A_BATCH:,} contacts.", code="batch_too_large", field="contacts"
+            )
+        read = [_contact(raw) for raw in given]
+        contacts = [c for c in read if isinstance(c, Contact)]
+        answers = iter(await self._group.receive_many(principal.organization_id, contacts) if contacts else [])
+        results = []
+        for contact in read:
+            answer = contact if isinstance(contact, Refused) else next(answers)
+            if isinstance(contact, Contact):
+                _count(contact, answer)
+            results.append(_result(answer))
+        return Response(_encode(ResultsJson(results)), 200, None, "application/json")
+
+    async def _once(
+        self,
+        scope: Scope,
+        principal: Principal,
+        key: str,
+        body: bytes,
+        answer: Callable[[Principal, bytes], Awaitable[Response]],
+    ) -> Response:
+        """Idempotency-Key. A contact is received once by its message id already (RES-12); the key keeps the answer."""
+        storable(key, "Idempotency-Key", 200)
+        what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
+        fingerprint = hashlib.sha256(what + body).hexdigest()
+        organization_id = principal.organization_id
+        before = await run_in_threadpool(transact, self._database, organization_id, lambda unit: remembered(unit, key))
+        if before is None:
+            response = await answer(principal, body)
+            kept = dict(response.headers)
+            await run_in_threadpool(
+                transact,
+                self._database,
+                organization_id,
+                lambda unit: (
+                    remembered(unit, key)
+                    or remember(unit, key, fingerprint, response.status_code, kept, bytes(response.body), utc_now())
+                ),
+            )
+            return response
+        if before[0] != fingerprint:
+            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+        return Response(before[3], before[1], {**before[2], "Idempotent-Replayed": "true"})
+
+
+async def _read(receive: Receive, largest: int) -> bytes | None:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > largest:
+            return None
+    return None if len(body) > largest else body
+
+
+def _contact(raw: msgspec.Raw) -> Contact | Refused:
+    try:
+        return contact_of_json(raw)
+    except Refused as refusal:
+        return refusal
+
+
+def _answer(answer: Answer) -> AnswerJson:
+    return AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+
+
+def _result(answer: Answer | Refused) -> ResultJson:
+    if isinstance(answer, Refused):
+        return ResultJson("refused", problem=problem_of(answer))
+    return ResultJson("repeated" if answer.repeated else "received", _answer(answer))
+
+
+def _count(contact: Contact, answer: Answer | Refused) -> None:
+    if isinstance(answer, Refused):
+        outcome = "refused"
+    else:
+        outcome = "repeated" if answer.repeated else answer.outcome
+    CONTACTS.labels(contact.channel, outcome).inc()
+
+
+def _too_large(largest: int) -> Response:
+    refusal = Refused(f"The body is larger than {largest:,} bytes; send less at a time.", code="body_too_large")
+    return _as(refusal, 413)
+
+
+def _unsupported() -> Response:
+    return _as(Refused("Send application/json.", code="unsupported_media_type"), 415)
+
+
+def _as(refusal: Refused, status: int) -> Response:
+    found = {**problem_of(refusal), "status": status}
+    return Response(_encode(found), status, None, "application/problem+json")
+
+
+_EXAMPLES: Mapping[str, Any] = {
+    "email": {
+        "summary": "An email",
+        "value": {
+            "channel": "email", "message_id": "<1@mail.example.com>", "subject": "My order",
+            "sender": {"email": "Ada@Example.com", "name": "Ada Lovelace"}, "body": "Where is it?",
+        },
+    },
+    "voice": {
+        "summary": "A call",
+        "value": {"channel": "voice", "message_id": "CA0001", "sender": {"phone": "+442079460000"}},
+    },
+    "sms": {
+        "summary": "An SMS",
+        "value": {"channel": "sms", "message_id": "SM0001", "sender": {"phone": "+447700900123"}, "body": "Hello"},
+    },
+    "chat": {
+        "summary": "A chat of a signed-in customer",
+        "value": {
+            "channel": "chat", "message_id": "c-17", "body": "Hi",
+            "sender": {"visitor": "b7f3", "customer_id": "C-1815", "proven": True},
+        },
+    },
+}  # fmt: skip
+
+
+def document(openapi: dict[str, Any]) -> None:
+    """Adds the two addresses to the OpenAPI document."""
+    _, components = msgspec.json.schema_components(
+        [ContactJson, AnswerJson, ResultsJson], ref_template="#/components/schemas/{name}"
+    )
+    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(components, Problem=PROBLEM_SCHEMA)
+    schemas["BatchJson"] = {
+        "title": "BatchJson", "type": "object", "required": ["contacts"], "additionalProperties": False,
+        "description": BatchJson.__doc__,
+        "properties": {
+            "contacts": {
+                "type": "array", "maxItems": MOST_IN_A_BATCH, "items": {"$ref": "#/components/schemas/ContactJson"},
+            }
+        },
+    }  # fmt: skip
+    openapi["paths"][SINGLE] = {
+        "post": _operation("receive_contact", "Receive a contact", _ONE, "ContactJson", "AnswerJson")
+    }
+    openapi["paths"][BATCH] = {
+        "post": _operation("receive_contacts", "Receive contacts", _MANY, "BatchJson", "ResultsJson")
+    }
+    openapi["paths"][SINGLE]["post"]["requestBody"]["content"]["application/json"]["examples"] = _EXAMPLES
+
+
+_ONE = (
+    "Brings an incoming contact to its profile: the one that holds its identifier, or a new one (RES). "
+    "The same message id again changes nothing and is answered as the first time, with the header `Onefold-Repeated`."
+)
+_MANY = "The same for many contacts, in one transaction; each has its own result."
+
+
+def _operation(name: str, summary: str, description: str, body: str, answer: str) -> dict[str, Any]:
+    return {
+        "tags": ["contacts"], "operationId": name, "summary": summary, "description": description,
+        "parameters": [
+            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200}}
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}},
+        },
+        "responses": {
+            "200": {
+                "description": "After the commit.",
+                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}},
+            },
+            **{str(status): response for status, response in responses(409, 415, 429).items()},
+        },
+        "security": [{"bearer": []}],
+    }  # fmt: skip

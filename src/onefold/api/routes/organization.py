@@ -1,0 +1,285 @@
+"""/v1: settings, blocklist, runs, inboxes, agents and API keys of the organization."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from onefold.api import schemas, views
+from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.problems import responses
+from onefold.domain.errors import NotFound
+from onefold.services import accounts, runs, settings
+from onefold.storage import accounts as account_store
+from onefold.storage import runs as run_store
+from onefold.storage.accounts import AgentRow, KeyRow
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/v1", tags=["organization"])
+READ, WRITE = "settings:read", "settings:write"
+
+
+def _settings(unit: Unit) -> Shown:
+    return Shown(schemas.Settings(**settings.read(unit)._asdict()))
+
+
+@router.get("/settings", response_model=schemas.Settings, responses=responses())
+def read_settings(call: AnyCall) -> Response:
+    """The organization's settings."""
+    return call.read(READ, _settings)
+
+
+@router.patch("/settings", response_model=schemas.Settings, responses=responses(409))
+def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
+    """Changes settings. Switching the matching mode is refused where several profiles would open on one value (RES-9);
+    switching Mobile Phone Number Identification on starts its run (RES-7)."""
+    changes = body.model_dump(exclude_unset=True)
+
+    def work(unit: Unit) -> Shown:
+        settings.change(unit, changes)
+        return _settings(unit)
+
+    return call.write(WRITE, work, alone=True)
+
+
+@router.get("/settings/matching-mode/{mode}/preview", response_model=schemas.ModePreview, responses=responses())
+def preview_matching_mode(call: AnyCall, mode: schemas.MatchingMode) -> Response:
+    """What switching the matching mode would change, and what stands in the way (RES-9)."""
+
+    def work(unit: Unit) -> Shown:
+        found = settings.preview_mode(unit, mode)
+        obstacles = [
+            schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in found.obstacles
+        ]
+        return Shown(schemas.ModePreview(mode=found.mode, changes=found.changes, obstacles=obstacles))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/settings/mobile-identification/preview",
+    status_code=202, response_model=schemas.Run, responses=responses(409), openapi_extra=header_parameters(),
+)  # fmt: skip
+def preview_mobile_identification(call: AnyCall) -> Response:
+    """Starts a run that counts what Mobile Phone Number Identification would change, and changes nothing (RES-7)."""
+    return call.write(WRITE, lambda unit: Shown(views.run(runs.start_preview(unit))), status=202)
+
+
+@router.get("/runs", response_model=schemas.Listing[schemas.Run], responses=responses())
+def list_runs(call: AnyCall) -> Response:
+    """Runs over the whole base, newest first."""
+    return call.read(
+        READ,
+        lambda unit: Shown(schemas.Listing[schemas.Run](data=[views.run(r) for r in run_store.list_runs(unit)])),
+    )
+
+
+@router.get("/runs/{run_id}", response_model=schemas.Run, responses=responses(404))
+def read_run(call: AnyCall, run_id: str) -> Response:
+    """A run and its progress."""
+    return call.read(READ, lambda unit: Shown(views.run(run_store.read_run(unit, run_id))))
+
+
+@router.post(
+    "/runs/{run_id}/stop", response_model=schemas.Run, responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def stop_run(call: AnyCall, run_id: str) -> Response:
+    """Stops a run; what it has done stays, and it can be resumed."""
+    return call.write(WRITE, lambda unit: Shown(views.run(runs.stop(unit, run_id))))
+
+
+@router.post(
+    "/runs/{run_id}/resume", response_model=schemas.Run, responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def resume_run(call: AnyCall, run_id: str) -> Response:
+    """Takes a stopped run up again."""
+    return call.write(WRITE, lambda unit: Shown(views.run(runs.resume(unit, run_id))))
+
+
+@router.get("/blocklist", response_model=schemas.Listing[schemas.Entry], responses=responses())
+def read_blocklist(call: AnyCall) -> Response:
+    """Values that are text only: never identifying, never evidence (PRO-12)."""
+
+    def work(unit: Unit) -> Shown:
+        shown = [schemas.Entry(kind=kind, value=value) for kind, value in settings.blocklist(unit)]
+        return Shown(schemas.Listing[schemas.Entry](data=shown))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/blocklist",
+    status_code=201, response_model=schemas.Entry, responses=responses(409), openapi_extra=header_parameters(),
+)  # fmt: skip
+def block(call: AnyCall, body: schemas.NewEntry) -> Response:
+    """Blocks a value; profiles that it opened keep it as text."""
+
+    def work(unit: Unit) -> Shown:
+        entry = settings.block(unit, body.kind, body.value)
+        return Shown(schemas.Entry(kind=entry.kind, value=entry.value))
+
+    return call.write(WRITE, work, status=201, alone=True)
+
+
+@router.post(
+    "/blocklist/remove",
+    status_code=204, response_class=Response, responses=responses(404), openapi_extra=header_parameters(),
+)  # fmt: skip
+def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
+    """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
+
+    def work(unit: Unit) -> Shown:
+        settings.unblock(unit, body.kind, body.value)
+        return Shown(None)
+
+    return call.write(WRITE, work, status=204, alone=True)
+
+
+def _inbox(unit: Unit, inbox_id: str) -> schemas.Inbox:
+    name = dict(account_store.list_inboxes(unit)).get(inbox_id)
+    if name is None:
+        raise NotFound("There is no inbox with this id.", code="inbox_not_found")
+    return schemas.Inbox(id=inbox_id, name=name, agent_ids=account_store.inbox_members(unit, inbox_id))
+
+
+@router.get("/inboxes", response_model=schemas.Listing[schemas.Inbox], responses=responses())
+def list_inboxes(call: AnyCall) -> Response:
+    """Every inbox and who is assigned to it."""
+
+    def work(unit: Unit) -> Shown:
+        shown = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
+        return Shown(schemas.Listing[schemas.Inbox](data=shown))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/inboxes",
+    status_code=201, response_model=schemas.Inbox, responses=responses(409), openapi_extra=header_parameters(),
+)  # fmt: skip
+def add_inbox(call: AnyCall, body: schemas.NamedInput) -> Response:
+    """Adds an inbox."""
+    return call.write(
+        WRITE,
+        lambda unit: Shown(_inbox(unit, accounts.add_inbox(unit, body.name)[0])),
+        status=201,
+        alone=True,
+    )
+
+
+@router.patch("/inboxes/{inbox_id}", response_model=schemas.Inbox, responses=responses(404, 409))
+def rename_inbox(call: AnyCall, inbox_id: str, body: schemas.NamedInput) -> Response:
+    """Renames an inbox."""
+
+    def work(unit: Unit) -> Shown:
+        _inbox(unit, inbox_id)
+        accounts.rename_inbox(unit, inbox_id, body.name)
+        return Shown(_inbox(unit, inbox_id))
+
+    return call.write(WRITE, work)
+
+
+@router.put("/inboxes/{inbox_id}/agents/{agent_id}", response_model=schemas.Inbox, responses=responses(404))
+def assign_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
+    """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
+
+    def work(unit: Unit) -> Shown:
+        _inbox(unit, inbox_id)
+        account_store.assign_to_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
+        return Shown(_inbox(unit, inbox_id))
+
+    return call.write(WRITE, work)
+
+
+@router.delete("/inboxes/{inbox_id}/agents/{agent_id}", response_model=schemas.Inbox, responses=responses(404))
+def remove_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
+    """Takes an agent off an inbox."""
+
+    def work(unit: Unit) -> Shown:
+        _inbox(unit, inbox_id)
+        account_store.remove_from_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
+        return Shown(_inbox(unit, inbox_id))
+
+    return call.write(WRITE, work)
+
+
+def _agent(row: AgentRow) -> schemas.Agent:
+    return schemas.Agent(**{k: v for k, v in row._asdict().items() if k != "password_hash"})
+
+
+@router.get("/agents", response_model=schemas.Listing[schemas.Agent], responses=responses())
+def list_agents(call: AnyCall) -> Response:
+    """Every agent."""
+    return call.read(
+        READ,
+        lambda unit: Shown(
+            schemas.Listing[schemas.Agent](data=[_agent(row) for row in account_store.list_agents(unit)])
+        ),
+    )
+
+
+@router.post(
+    "/agents",
+    status_code=201, response_model=schemas.Agent, responses=responses(409), openapi_extra=header_parameters(),
+)  # fmt: skip
+def add_agent(call: AnyCall, body: schemas.NewAgent) -> Response:
+    """Adds an agent, who cannot sign in before a password is set (`onefold agent password`)."""
+    return call.write(
+        WRITE, lambda unit: Shown(_agent(accounts.add_agent(unit, body.email, body.name, body.role))), status=201
+    )
+
+
+@router.get("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404))
+def read_agent(call: AnyCall, agent_id: str) -> Response:
+    """One agent."""
+    return call.read(READ, lambda unit: Shown(_agent(account_store.read_agent(unit, agent_id))))
+
+
+@router.patch("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404))
+def change_agent(call: AnyCall, agent_id: str, body: schemas.AgentChange) -> Response:
+    """Changes an agent's name or role; an inactive one is signed out everywhere."""
+    changes = {k: v for k, v in body.model_dump(exclude_unset=True).items() if v is not None}
+
+    def work(unit: Unit) -> Shown:
+        agent = account_store.read_agent(unit, agent_id)
+        accounts.change_agent(unit, agent.id, changes)
+        return Shown(_agent(account_store.read_agent(unit, agent.id)))
+
+    return call.write(WRITE, work)
+
+
+def _key(row: KeyRow) -> schemas.Key:
+    return schemas.Key(**row._asdict())
+
+
+@router.get("/keys", response_model=schemas.Listing[schemas.Key], responses=responses())
+def list_keys(call: AnyCall) -> Response:
+    """API keys, without their secrets."""
+    return call.read(
+        WRITE,
+        lambda unit: Shown(schemas.Listing[schemas.Key](data=[_key(row) for row in account_store.list_keys(unit)])),
+    )
+
+
+@router.post("/keys", status_code=201, response_model=schemas.MadeKey, responses=responses(409))
+def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
+    """Makes an API key; its token is in this answer and nowhere else, so no Idempotency-Key keeps it."""
+
+    def work(unit: Unit) -> Shown:
+        row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
+        return Shown(schemas.MadeKey(token=token, **row._asdict()))
+
+    return call.write(WRITE, work, status=201)
+
+
+@router.delete("/keys/{key_id}", status_code=204, response_class=Response, responses=responses(404))
+def revoke_key(call: AnyCall, key_id: str) -> Response:
+    """Ends an API key; within seconds it opens nothing any more."""
+
+    def work(unit: Unit) -> Shown:
+        accounts.revoke_key(unit, key_id)
+        return Shown(None)
+
+    return call.write(WRITE, work)

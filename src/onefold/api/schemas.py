@@ -1,0 +1,428 @@
+"""The JSON of the API: strict on what comes in, complete on what goes out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from onefold.domain.errors import InvalidValue
+
+Text = Annotated[str, Field(max_length=2_000)]
+Name = Annotated[str, Field(max_length=300)]
+PhoneType = Literal["mobile", "home", "office", "other"]
+MatchingMode = Literal["listed", "contacted"]
+T = TypeVar("T")
+
+
+class Input(BaseModel):
+    """A body: unknown fields are refused, so that a slip of the pen is not taken for a choice."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewContactPoint(Input):
+    """A contact point to list on a profile (PRO-2)."""
+
+    kind: Literal["email", "phone", "social"]
+    value: Text = Field(description="The address, the number in any format, or the network's user id.")
+    network: Annotated[str, Field(max_length=40)] = ""
+    type: PhoneType | None = Field(None, description="Phones only.")
+    main: bool = False
+    sms: bool = Field(False, description="Phones only: an SMS may be sent to it (PRO-11).")
+    handle: Name | None = None
+
+
+class ContactPointChange(Input):
+    """What to change of a contact point; what is left out stays."""
+
+    value: Text | None = None
+    type: PhoneType | None = None
+    main: bool | None = None
+    sms: bool | None = None
+    handle: Name | None = None
+
+
+Attributes = dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | float]
+
+
+class NewProfile(Input):
+    """A profile added by hand (PRO-6)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Ada Lovelace",
+                    "customer_id": "C-1815",
+                    "contact_points": [
+                        {"kind": "email", "value": "Ada@Example.com", "main": True},
+                        {"kind": "phone", "value": "+44 20 7946 0000", "type": "home"},
+                    ],
+                }
+            ]
+        },
+    )
+    name: Name | None = None
+    username: Name | None = None
+    image: Text | None = None
+    customer_id: Annotated[str, Field(max_length=200)] | None = None
+    contact_points: Annotated[list[NewContactPoint], Field(max_length=50)] = []
+    attributes: Attributes = {}
+
+
+class ProfileChange(Input):
+    """What to change of a profile; what is left out stays, null empties."""
+
+    name: Name | None = None
+    username: Name | None = None
+    image: Text | None = None
+    customer_id: Annotated[str, Field(max_length=200)] | None = None
+    attributes: Attributes | None = None
+
+
+class ContactPoint(BaseModel):
+    """A contact point of a profile. `value` is the normal form; a phone's is what to dial."""
+
+    id: str
+    kind: Literal["email", "phone", "social", "visitor"]
+    value: str
+    written: str | None
+    type: PhoneType | None
+    main: bool
+    sms: bool
+    handle: str | None
+    identifying: bool = Field(description="Alone, it opens the profile (PRO-3).")
+    contacted: bool = Field(description="The customer has contacted from it.")
+
+
+class Detail(BaseModel):
+    """A general fact about the customer (PRO-7)."""
+
+    id: str
+    key: str
+    value: str
+
+
+class NewDetail(Input):
+    """A detail to add."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+    value: Text
+
+
+class DetailChange(Input):
+    """What to change of a detail."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)] = ""
+    value: Text = ""
+
+
+class AddressFields(Input):
+    """A postal address; every line is optional."""
+
+    label: Text | None = None
+    street: Text | None = None
+    city: Text | None = None
+    region: Text | None = None
+    postal_code: Text | None = None
+    country: Text | None = None
+
+
+class Address(BaseModel):
+    """A postal address of a profile."""
+
+    id: str
+    label: str | None
+    street: str | None
+    city: str | None
+    region: str | None
+    postal_code: str | None
+    country: str | None
+
+
+class NewRelationship(Input):
+    """The other profile is `kind` of this one (PRO-8)."""
+
+    profile_id: Annotated[str, Field(max_length=100)]
+    kind: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Relationship(BaseModel):
+    """A relationship as seen from this profile."""
+
+    id: str
+    kind: str
+    profile_id: str
+    name: str
+
+
+class Suggestion(BaseModel):
+    """Another profile that may be the same customer, and the kind of value both share."""
+
+    profile_id: str
+    kind: str
+    value: str
+
+
+class ProfileSummary(BaseModel):
+    """A profile in a list."""
+
+    id: str
+    display_name: str
+    name: str | None
+    name_confirmed: bool
+    customer_id: str | None
+    emails: list[str]
+    phones: list[str]
+    created_at: datetime
+
+
+class Profile(BaseModel):
+    """A Customer Profile (PRO-1). Its ETag is its version."""
+
+    id: str
+    display_name: str
+    name: str | None
+    name_confirmed: bool
+    username: str | None
+    image: str | None
+    customer_id: str | None
+    contact_points: list[ContactPoint]
+    details: list[Detail]
+    addresses: list[Address]
+    relationships: list[Relationship]
+    attributes: dict[str, Any]
+    suggestions: list[Suggestion]
+    former_ids: list[str] = Field(description="Profiles that were merged into this one.")
+    created_by: str | None
+    created_at: datetime
+    version: int
+
+
+class Conversation(BaseModel):
+    """A thread of work with a customer."""
+
+    id: str
+    profile_id: str
+    inbox_id: str
+    assignee_id: str | None
+    state: Literal["open", "closed"]
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class ConversationChange(Input):
+    """Routes, assigns (null: nobody), closes or reopens a conversation."""
+
+    inbox_id: Annotated[str, Field(max_length=100)] = ""
+    assignee_id: Annotated[str, Field(max_length=100)] | None = None
+    state: Literal["open", "closed"] | None = None
+
+
+class NewItem(Input):
+    """A note (no channel), or an outgoing message to one of the customer's contact points."""
+
+    body: Annotated[str, Field(max_length=1_000_000)]
+    subject: Annotated[str, Field(max_length=1_000)] | None = None
+    channel: Literal["email", "sms", "whatsapp", "social", "chat"] | None = None
+    contact_point_id: Annotated[str, Field(max_length=100)] | None = None
+    agent_id: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="On whose behalf an API key writes; a signed-in agent writes for itself."
+    )
+
+
+class Attachment(BaseModel):
+    """A file that came with a message; read it at the item's `attachments/{position}`."""
+
+    position: int
+    filename: str
+    content_type: str
+    size: int = Field(description="Bytes.")
+
+
+class Item(BaseModel):
+    """An entry of a timeline. Ids grow in the order of the timeline."""
+
+    id: str
+    conversation_id: str
+    contact_point_id: str | None
+    kind: str
+    direction: Literal["in", "out"] | None
+    channel: str | None
+    message_id: str | None
+    agent_id: str | None
+    subject: str | None
+    body: str | None
+    verified: bool
+    attachments: list[Attachment]
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class Inbox(BaseModel):
+    """A queue conversations are routed to."""
+
+    id: str
+    name: str
+    agent_ids: list[str]
+
+
+class NamedInput(Input):
+    """A name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class NewAgent(Input):
+    """An agent to add."""
+
+    email: Annotated[str, Field(max_length=320)]
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    role: Literal["agent", "lead", "admin"] = "agent"
+
+
+class AgentChange(Input):
+    """What to change of an agent; an inactive one is signed out everywhere."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    role: Literal["agent", "lead", "admin"] | None = None
+    active: bool | None = None
+
+
+class Agent(BaseModel):
+    """A person who signs in."""
+
+    id: str
+    email: str
+    name: str
+    role: Literal["agent", "lead", "admin"]
+    active: bool
+    recent_inbox_id: str | None
+
+
+Scope = Literal["contacts:write", "profiles:read", "profiles:write", "settings:read", "settings:write"]
+
+
+class NewKey(Input):
+    """An API key to make."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
+    expires_at: Annotated[datetime, Field(strict=False)] | None = None
+
+
+class Key(BaseModel):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeKey(Key):
+    """A new API key with its token, which is shown this once."""
+
+    token: str
+
+
+class Settings(BaseModel):
+    """The organization's settings."""
+
+    name: str
+    default_region: str
+    matching_mode: MatchingMode
+    mobile_identification: bool
+    shared_limit: int
+    default_inbox_id: str
+
+
+class SettingsChange(Input):
+    """What to change of the settings."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300)] = ""
+    default_region: Annotated[str, Field(min_length=2, max_length=2)] = ""
+    matching_mode: MatchingMode = "listed"
+    mobile_identification: bool = False
+    shared_limit: Annotated[int, Field(ge=1, le=1_000)] = 20
+    default_inbox_id: Annotated[str, Field(max_length=100)] = ""
+
+
+class Obstacle(BaseModel):
+    """A value that would open several profiles."""
+
+    kind: str
+    value: str
+    profile_ids: list[str]
+
+
+class ModePreview(BaseModel):
+    """What switching the matching mode would do (RES-9)."""
+
+    mode: MatchingMode
+    changes: int = Field(description="Contact points that would begin, or stop, opening their profile.")
+    obstacles: list[Obstacle]
+
+
+class Entry(BaseModel):
+    """A line of the blocklist (PRO-12)."""
+
+    kind: Literal["email", "phone", "social", "customer_id"]
+    value: str
+
+
+class NewEntry(Input):
+    """A value to block; for emails also `local@*` and `*@domain`."""
+
+    kind: Literal["email", "phone", "social", "customer_id"]
+    value: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Run(BaseModel):
+    """Long work: its progress, and what it has done so far."""
+
+    id: str
+    kind: str
+    state: Literal["running", "stopped", "finished", "failed"]
+    done: int
+    total: int | None
+    counts: dict[str, int]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    data: list[T]
+    next_cursor: str | None = None
+
+
+class Listing(BaseModel, Generic[T]):
+    """A whole list."""
+
+    data: list[T]
+
+
+def cursor_of(position: str) -> str:
+    """A position in a list as an opaque cursor."""
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def position_of(cursor: str | None) -> str | None:
+    """The position behind a cursor; raises InvalidValue."""
+    if cursor is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor") from None

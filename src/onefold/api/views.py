@@ -1,0 +1,82 @@
+"""From what services return to the JSON of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onefold.api import schemas
+from onefold.domain.profile import HeldPoint
+from onefold.services.profiles import ProfileSummary, ProfileView
+from onefold.storage.conversations import ConversationRow, ItemRow
+from onefold.storage.runs import RunRow
+
+
+def profile(view: ProfileView) -> schemas.Profile:
+    """A profile, whole."""
+    row = view.row
+    return schemas.Profile(
+        id=row.id,
+        display_name=view.display_name,
+        name=row.name,
+        name_confirmed=row.name_confirmed,
+        username=row.username,
+        image=row.image,
+        customer_id=view.customer_id,
+        contact_points=[_point(p, view.dialled) for p in view.points],
+        details=[schemas.Detail(**d) for d in view.details],
+        addresses=[schemas.Address(**a) for a in view.addresses],
+        relationships=[schemas.Relationship(**r._asdict()) for r in view.relationships],
+        attributes=row.attributes,
+        suggestions=[schemas.Suggestion(profile_id=o, kind=k, value=v) for o, k, v in view.suggestions],
+        former_ids=view.former_ids,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+def _point(p: HeldPoint, dialled: Mapping[str, str]) -> schemas.ContactPoint:
+    return schemas.ContactPoint(
+        id=p.contact_point_id,
+        kind=p.kind,  # type: ignore[arg-type]
+        value=dialled.get(p.contact_point_id, p.value),
+        written=p.written,
+        type=p.phone_type,
+        main=p.main,
+        sms=p.sms,
+        handle=p.handle,
+        identifying=p.identifying,
+        contacted=p.contacted,
+    )
+
+
+def summary(found: ProfileSummary) -> schemas.ProfileSummary:
+    """A profile in a list."""
+    points = found.points
+    return schemas.ProfileSummary(
+        id=found.row.id,
+        display_name=found.display_name,
+        name=found.row.name,
+        name_confirmed=found.row.name_confirmed,
+        customer_id=next((p.value for p in points if p.kind == "customer_id"), None),
+        emails=[p.value for p in points if p.kind == "email"],
+        phones=[p.value for p in points if p.kind == "phone"],
+        created_at=found.row.created_at,
+    )
+
+
+def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
+    """A conversation, as of the profile it belongs to today."""
+    return schemas.Conversation(**{**row._asdict(), "profile_id": owner})
+
+
+def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:
+    """An entry of a timeline."""
+    shown = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "data")}
+    found = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
+    return schemas.Item(id=str(row.seq), attachments=found, **shown)
+
+
+def run(row: RunRow) -> schemas.Run:
+    """A run and its progress."""
+    return schemas.Run(**{k: getattr(row, k) for k in schemas.Run.model_fields})

@@ -1,0 +1,120 @@
+"""A contact as JSON: the body of `POST /v1/contacts`, and a line of a file for `onefold ingest`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from onefold.domain.contact import Channel, Contact, Further, ListedPhone, ListedSocial, PhoneType, Sender
+from onefold.domain.errors import InvalidValue, Refused
+
+_Text = Annotated[str, msgspec.Meta(max_length=1_000)]
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class SenderJson(msgspec.Struct, forbid_unknown_fields=True):
+    """Who the contact comes from. email: `email`; voice, sms, whatsapp: `phone`; social: `network` and `user_id`;
+    chat: `visitor`, and with `proven` the customer's `customer_id` or `email`."""
+
+    email: str | None = None
+    phone: str | None = None
+    network: str | None = None
+    user_id: str | None = None
+    handle: str | None = None
+    visitor: str | None = None
+    customer_id: str | None = None
+    proven: bool = False
+    name: str | None = None
+
+
+class PhoneJson(msgspec.Struct, forbid_unknown_fields=True):
+    """A phone among further values."""
+
+    number: str
+    type: PhoneType = "other"
+
+
+class SocialJson(msgspec.Struct, forbid_unknown_fields=True):
+    """A social account among further values."""
+
+    network: str
+    user_id: str
+    handle: str | None = None
+
+
+class FurtherJson(msgspec.Struct, forbid_unknown_fields=True):
+    """Further values the contact brings (RES-11): what a form asks for, what a signature says."""
+
+    emails: list[str] = []
+    phones: list[PhoneJson] = []
+    social: list[SocialJson] = []
+    customer_id: str | None = None
+
+
+class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
+    """One incoming event on a channel."""
+
+    channel: Channel
+    message_id: str
+    sender: SenderJson = msgspec.field(default_factory=SenderJson)
+    subject: str | None = None
+    body: str | None = None
+    occurred_at: _Moment | None = None
+    inbox_id: _Text | None = None
+    reply_to: list[str] = []
+    conversation_id: _Text | None = None
+    further: FurtherJson | None = None
+    verified: bool = True
+
+
+_decoder = msgspec.json.Decoder(ContactJson)
+
+
+class Malformed(Refused):
+    """The bytes are not JSON at all."""
+
+    code = "malformed_json"
+
+
+def contact_of_json(body: bytes | msgspec.Raw) -> Contact:
+    """The contact in a JSON text; raises Malformed, or InvalidValue for JSON that is not a contact."""
+    return _contact(decoded(_decoder, body))
+
+
+def decoded(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw) -> Any:
+    """What a decoder makes of JSON from outside, with its errors as refusals that quote nothing of the input."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidValue(_without_values(str(error)), code="invalid_request") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
+
+
+def _without_values(text: str) -> str:
+    """msgspec quotes the input only for values that are none of an enumeration."""
+    if text.startswith("Invalid enum value"):
+        return "Not one of the known values" + text[text.rfind(" - ") :]
+    return text
+
+
+def _contact(c: ContactJson) -> Contact:
+    s = c.sender
+    sender = Sender(
+        s.email, s.phone, s.network, s.user_id, s.handle, s.visitor, s.customer_id, s.proven, s.name
+    )  # fmt: skip
+    return Contact(
+        c.channel, c.message_id, sender, c.subject, c.body, c.occurred_at, c.inbox_id, tuple(c.reply_to),
+        c.conversation_id, None if c.further is None else _further(c.further), c.verified,
+    )  # fmt: skip
+
+
+def _further(f: FurtherJson) -> Further:
+    return Further(
+        tuple(f.emails),
+        tuple(ListedPhone(p.number, p.type) for p in f.phones),
+        tuple(ListedSocial(s.network, s.user_id, s.handle) for s in f.social),
+        f.customer_id,
+    )

@@ -1,0 +1,194 @@
+"""Meta's webhooks (JSON): WhatsApp Cloud API, Messenger and Instagram.
+
+One webhook brings many events. Those that are no contact (states of what was sent, echoes of our own messages) and
+those that cannot be read are passed over, so that they do not hold up the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from onefold.domain.contact import Contact, Sender
+from onefold.domain.errors import InvalidValue
+from onefold.domain.normalise import MESSAGE_ID_LENGTH
+from onefold.domain.phones import parse_phone
+from onefold.domain.text import NAME_LENGTH, clean_name, mended
+
+Json = Mapping[str, Any]
+
+_NETWORKS = {"page": "facebook", "instagram": "instagram"}
+_DATA_LENGTH = 1_000
+_USER_ID_LENGTH = 200
+_MOST_MEDIA = 50
+_NOBODY: Json = {}
+
+
+def contacts_of_whatsapp(payload: Json, *, inbox_id: str | None = None) -> list[Contact]:
+    """The messages of a WhatsApp Cloud API webhook, each from the phone of its sender (RES-1)."""
+    return [
+        contact
+        for value in _values(payload)
+        for message in _objects(value.get("messages"))
+        if (contact := _whatsapp(message, _names(value), inbox_id)) is not None
+    ]
+
+
+def contacts_of_messenger(payload: Json, *, inbox_id: str | None = None) -> list[Contact]:
+    """The messages of a Messenger or Instagram webhook, each from its sender's account on the network (RES-1)."""
+    network = _NETWORKS.get(_text(payload.get("object")))
+    if network is None:
+        return []
+    return [
+        contact
+        for entry in _objects(payload.get("entry"))
+        for event in _objects(entry.get("messaging"))
+        if (contact := _messenger(event, network, inbox_id)) is not None
+    ]
+
+
+def meta_signature_valid(app_secret: str, body: bytes, header: str) -> bool:
+    """Whether the X-Hub-Signature-256 header is the app's signature of the body, byte for byte as it came in."""
+    if not app_secret:
+        return False
+    expected = "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), header.strip().encode("utf-8", "replace"))
+
+
+# WhatsApp
+
+
+def _values(payload: Json) -> Iterator[Json]:
+    for entry in _objects(payload.get("entry")):
+        for change in _objects(entry.get("changes")):
+            if change.get("field", "messages") == "messages":
+                yield _object(change.get("value"))
+
+
+def _names(value: Json) -> dict[str, str | None]:
+    people = _objects(value.get("contacts"))
+    return {_text(person.get("wa_id")): _name(_object(person.get("profile")).get("name")) for person in people}
+
+
+def _whatsapp(message: Json, names: Mapping[str, str | None], inbox_id: str | None) -> Contact | None:
+    message_id, kind, sender = _id(message.get("id")), _text(message.get("type")), _text(message.get("from"))
+    if message_id is None or kind == "system":
+        return None
+    content = _object(message.get(kind))
+    return Contact(
+        channel="whatsapp",
+        message_id=message_id,
+        sender=Sender(phone=_phone(sender), name=names.get(sender)),
+        body=_whatsapp_body(kind, content),
+        occurred_at=_moment(message.get("timestamp"), 1),
+        inbox_id=inbox_id,
+        reply_to=_ids(_object(message.get("context")).get("id"), content.get("message_id")),
+        data=_data(
+            {"from": sender, "type": kind, **{key: content.get(key) for key in ("id", "mime_type", "filename")}}
+        ),
+    )
+
+
+def _phone(wa_id: str) -> str | None:
+    """The phone of a WhatsApp id, which is its digits; None where it is not one."""
+    number = "+" + wa_id.strip().lstrip("+")
+    try:
+        parse_phone(number, "ZZ")
+    except InvalidValue:
+        return None
+    return number
+
+
+def _whatsapp_body(kind: str, content: Json) -> str | None:
+    if kind == "interactive":
+        content = _object(content.get(_text(content.get("type"))))
+    if kind == "location":
+        told = [content.get(key) for key in ("name", "address", "latitude", "longitude")]
+        return mended(", ".join(_text(value) for value in told if value is not None)) or None
+    if kind == "contacts":
+        return None
+    found = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
+    return mended(next((text for text in found if text), "")) or None
+
+
+# Messenger and Instagram
+
+
+def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | None:
+    message = _object(event.get("message")) or _object(event.get("postback"))
+    message_id, user_id = _id(message.get("mid")), _text(_object(event.get("sender")).get("id"))
+    if message_id is None or message.get("is_echo") or message.get("is_deleted"):
+        return None
+    return Contact(
+        channel="social",
+        message_id=message_id,
+        sender=Sender(network=network, user_id=_user_id(user_id)),
+        body=mended(_text(message.get("text")) or _text(message.get("title"))) or None,
+        occurred_at=_moment(event.get("timestamp"), 1_000),
+        inbox_id=inbox_id,
+        reply_to=_ids(_object(message.get("reply_to")).get("mid")),
+        data=_data({"from": user_id, "media": _media(message)}),
+    )
+
+
+def _user_id(text: str) -> str | None:
+    text = text.strip()
+    return text if text and len(text) <= _USER_ID_LENGTH and mended(text) == text else None
+
+
+def _media(message: Json) -> list[dict[str, str]]:
+    files = list(_objects(message.get("attachments")))[:_MOST_MEDIA]
+    return [{"type": _told(file.get("type")), "url": _told(_object(file.get("payload")).get("url"))} for file in files]
+
+
+# Reading JSON that may be anything
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, Mapping) else _NOBODY
+
+
+def _objects(value: object) -> Iterator[Json]:
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else iter(())
+
+
+def _text(value: object) -> str:
+    """Text, or a number as text: ids arrive as either."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _told(value: object) -> str:
+    return mended(_text(value), _DATA_LENGTH)
+
+
+def _id(value: object) -> str | None:
+    text = _text(value).strip()
+    return text if text and len(text) <= MESSAGE_ID_LENGTH and mended(text) == text else None
+
+
+def _ids(*values: object) -> tuple[str, ...]:
+    found = (_id(value) for value in values)
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _name(value: object) -> str | None:
+    folded = " ".join(mended(_text(value), _DATA_LENGTH).split())
+    return (clean_name(folded[:NAME_LENGTH]) or "")[:NAME_LENGTH] or None
+
+
+def _moment(value: object, per_second: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(_text(value)) / per_second, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _data(told: Mapping[str, object]) -> str:
+    kept = {key: value if isinstance(value, list) else _told(value) for key, value in told.items()}
+    return json.dumps({key: value for key, value in kept.items() if value}, ensure_ascii=False)

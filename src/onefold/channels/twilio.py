@@ -1,0 +1,142 @@
+"""Twilio's webhooks (form-encoded): calls, SMS and WhatsApp messages that come in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from twilio.request_validator import RequestValidator
+
+from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.domain.contact import Channel, Contact, Sender
+from onefold.domain.errors import InvalidValue
+from onefold.domain.normalise import MESSAGE_ID_LENGTH
+from onefold.domain.phones import parse_phone
+from onefold.domain.text import NAME_LENGTH, clean_name, mended, storable
+
+_WITHHELD = Blocklist(DEFAULT_ENTRIES)
+_WHATSAPP = "whatsapp:"
+_INCOMING = frozenset(("", "received", "receiving"))
+_DATA_LENGTH = 1_000
+_MOST_MEDIA = 50
+_TOLD = {
+    "from": "From",
+    "to": "To",
+    "call_status": "CallStatus",
+    "city": "FromCity",
+    "state": "FromState",
+    "country": "FromCountry",
+}
+
+
+def contact_of_twilio(form: Mapping[str, str], *, inbox_id: str | None = None) -> Contact:
+    """The contact of a webhook: a call, an SMS or a WhatsApp message, by the phone it comes from (RES-1).
+
+    The callbacks of one call carry one message id (RES-12). A sender that is no phone (a short code, a name, a SIP
+    address) leaves the contact anonymous (RES-8). Raises InvalidValue: `not_a_contact` for what is not about something
+    coming in, `message_id_missing` for a webhook without a sid.
+    """
+    channel = _channel(form)
+    message_id = _message_id(form, channel)
+    if not _comes_in(form, channel):
+        raise InvalidValue("This webhook is not about something that came in.", code="not_a_contact", field="Direction")
+    return Contact(
+        channel=channel,
+        message_id=message_id,
+        sender=Sender(phone=_phone(form), name=_name(form.get("ProfileName") or form.get("CallerName"))),
+        body=mended(form.get("Body", "")) or None,
+        occurred_at=_occurred_at(form.get("Timestamp", "")),
+        inbox_id=inbox_id,
+        reply_to=_reply_to(form),
+        data=_data(form),
+    )
+
+
+def twilio_signature_valid(
+    auth_token: str, url: str, form: Mapping[str, str], signature: str, *, algorithm: str | None = None
+) -> bool:
+    """Whether the webhook was signed with the account's token; `url` is the public one that Twilio called."""
+    if not auth_token or not signature:
+        return False
+    try:
+        return bool(RequestValidator(auth_token).validate(url, form, signature, algorithm))
+    except ValueError:
+        return False
+
+
+def _channel(form: Mapping[str, str]) -> Channel:
+    if _message_sid(form) or "Body" in form:
+        whatsapp = any(form.get(key, "").lower().startswith(_WHATSAPP) for key in ("From", "To"))
+        return "whatsapp" if whatsapp else "sms"
+    return "voice"
+
+
+def _message_sid(form: Mapping[str, str]) -> str:
+    return form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
+
+
+def _message_id(form: Mapping[str, str], channel: Channel) -> str:
+    key = "CallSid" if channel == "voice" else "MessageSid"
+    sid = (form.get("CallSid", "") if channel == "voice" else _message_sid(form)).strip()
+    if not sid:
+        raise InvalidValue(f"{key} is missing from this webhook.", code="message_id_missing", field=key)
+    return storable(sid, key, MESSAGE_ID_LENGTH)
+
+
+def _comes_in(form: Mapping[str, str], channel: Channel) -> bool:
+    """Whether the webhook is about an incoming contact, and not the state of something sent or recorded."""
+    if "From" not in form or form.get("Direction", "inbound").lower() != "inbound":
+        return False
+    return channel == "voice" or (form.get("MessageStatus") or form.get("SmsStatus") or "").lower() in _INCOMING
+
+
+def _phone(form: Mapping[str, str]) -> str | None:
+    """The sender's number. What stands for a withheld one goes on as it is, for the blocklist to know (PRO-12)."""
+    sender = form.get("From", "").strip()
+    if not sender.lower().startswith(_WHATSAPP):
+        return sender if _is_phone(sender) else None
+    wa_id = "+" + form.get("WaId", "").strip().lstrip("+")
+    return next((number for number in (sender[len(_WHATSAPP) :].strip(), wa_id) if _is_phone(number)), None)
+
+
+def _is_phone(text: str) -> bool:
+    if _WITHHELD.holds("phone", text) or _WITHHELD.holds("phone", text.lower()):
+        return True
+    try:
+        # No region: Twilio sends numbers in full, what is shorter is a short code.
+        parse_phone(text, "ZZ")
+    except InvalidValue:
+        return False
+    return mended(text) == text
+
+
+def _name(text: str | None) -> str | None:
+    folded = " ".join(mended(text or "", _DATA_LENGTH).split())
+    return (clean_name(folded[:NAME_LENGTH]) or "")[:NAME_LENGTH] or None
+
+
+def _occurred_at(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text[:100])
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _reply_to(form: Mapping[str, str]) -> tuple[str, ...]:
+    replied = form.get("OriginalRepliedMessageSid", "").strip()
+    usable = replied and len(replied) <= MESSAGE_ID_LENGTH and mended(replied) == replied
+    return (replied,) if usable else ()
+
+
+def _data(form: Mapping[str, str]) -> str:
+    told = {name: mended(form[key], _DATA_LENGTH) for name, key in _TOLD.items() if form.get(key)}
+    media = [{"url": mended(url, _DATA_LENGTH), "content_type": mended(kind, 100)} for url, kind in _media(form)]
+    return json.dumps({**told, "media": media} if media else told, ensure_ascii=False)
+
+
+def _media(form: Mapping[str, str]) -> list[tuple[str, str]]:
+    numbered = range(_MOST_MEDIA)
+    return [(form[f"MediaUrl{n}"], form.get(f"MediaContentType{n}", "")) for n in numbered if form.get(f"MediaUrl{n}")]

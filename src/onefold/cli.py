@@ -1,0 +1,321 @@
+"""The `onefold` command: serving, bringing contacts in, and what admins do once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from onefold import demo as sample
+from onefold.api import views
+from onefold.app import database_of, receiver_of
+from onefold.channels import files
+from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.domain.errors import NotFound, Refused
+from onefold.services import accounts, profiles
+from onefold.services import ingest as ingesting
+from onefold.services.clock import new_id, utc_now
+from onefold.services.transact import transact
+from onefold.settings import Settings
+from onefold.storage.database import Database
+from onefold.storage.migrate import current, newest, upgrade
+from onefold.storage.organizations import add_organization, organization_ids
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one customer, one profile.")
+db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+organization_app = typer.Typer(no_args_is_help=True, help="Organizations, the tenants of this service.")
+agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
+key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
+profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
+for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
+                    ("profile", profile_app)):  # fmt: skip
+    app.add_typer(group, name=name)
+
+out, err = Console(), Console(stderr=True)
+Organization = Annotated[
+    int | None, typer.Option("--organization", "-o", help="The organization's number; needed if there are several.")
+]
+
+
+def _fail(detail: str) -> NoReturn:
+    err.print(f"[red]onefold:[/red] {detail}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _database() -> Database:
+    """The database, if it has this version's schema."""
+    database = database_of(Settings())  # type: ignore[call-arg]
+    try:
+        found = current(database)
+    except Refused as refusal:
+        _fail(refusal.detail)
+    if found != newest():
+        _fail("The database has no schema of this version. Run: onefold db upgrade")
+    return database
+
+
+def _organization(database: Database, given: int | None) -> int:
+    known = dict(organization_ids(database))
+    if given is None and len(known) == 1:
+        return next(iter(known))
+    if given in known:
+        return int(given)  # type: ignore[arg-type]
+    if not known:
+        _fail("There is no organization yet. Run: onefold organization add NAME")
+    listed = ", ".join(f"{number} ({name})" for number, name in known.items())
+    _fail(f"Say which organization with --organization; there are: {listed}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else ONEFOLD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; else ONEFOLD_PORT.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
+) -> None:
+    """Serve the API."""
+    settings = Settings()  # type: ignore[call-arg]
+    database = _database()
+    if workers > 1 and database.is_sqlite:
+        _fail("SQLite has one writer at a time: several processes need PostgreSQL (ONEFOLD_DATABASE_URL).")
+    database.dispose()
+    _serve(host or settings.host, port or settings.port, workers)
+
+
+def _serve(host: str, port: int, workers: int = 1) -> None:
+    import uvicorn  # here, because no other command needs a server
+
+    uvicorn.run(
+        "onefold.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,
+        log_level="warning", timeout_graceful_shutdown=2,
+    )  # fmt: skip
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the sample base is kept.")] = Path("var"),
+    port: Annotated[int, typer.Option(help="Port to listen on; the next free one if it is taken.")] = 8000,
+    customers: Annotated[int, typer.Option(min=1, max=100_000, help="How many sample customers.")] = 400,
+    serve: Annotated[bool, typer.Option(help="Serve afterwards.")] = True,
+) -> None:
+    """Serve a sample base of several hundred customers on an embedded SQLite file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = (folder / "demo.db").resolve()
+    made = sample.prepare(path, customers, out)
+    free = sample.free_port(port)
+    out.print(sample.welcome(made, free), highlight=False, soft_wrap=True, markup=False)
+    if serve:
+        import os
+
+        os.environ["ONEFOLD_DATABASE_URL"] = f"sqlite:///{path}"
+        _serve("127.0.0.1", free)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(exists=True, readable=True, help="mbox, .eml, .jsonl; or a folder.")],
+    organization: Organization = None,
+    inbox: Annotated[str | None, typer.Option(help="The inbox contacts are routed to, by name or id.")] = None,
+    refused: Annotated[Path, typer.Option(help="Where refused entries go, with the reason.")] = Path("refused.jsonl"),
+    restart: Annotated[bool, typer.Option(help="Begin a file anew even if it was begun before.")] = False,
+) -> None:
+    """Bring contacts in from files. Interrupted, the same command goes on where it was; twice, it adds nothing."""
+    settings = Settings()  # type: ignore[call-arg]
+    database = _database()
+    organization_id = _organization(database, organization)
+    try:
+        inbox_id = _inbox_id(database, organization_id, inbox)
+        receiver = receiver_of(settings, database)
+        totals = dict.fromkeys(ingesting.OUTCOMES, 0)
+        for path in _files(paths):
+            counts = _ingest_file(database, receiver, organization_id, path, inbox_id, refused, restart)
+            totals = {outcome: totals[outcome] + counts[outcome] for outcome in totals}
+    except Refused as refusal:
+        _fail(f"{refusal.detail} What was brought in stays; the same command goes on from there.")
+    _show_totals(totals, refused)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return found
+
+
+def _inbox_id(database: Database, organization_id: int, given: str | None) -> str | None:
+    if given is None:
+        return None
+    with database.read(organization_id) as unit:
+        known = accounts.store.list_inboxes(unit)
+    for inbox_id, inbox_name in known:
+        if given in (inbox_id, inbox_name):
+            return inbox_id
+    raise NotFound(f"There is no such inbox; there are: {', '.join(n for _, n in known)}.", code="inbox_not_found")
+
+
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(65_536)
+    return hashlib.sha256(f"{path.stat().st_size}:".encode() + head).hexdigest()
+
+
+def _ingest_file(
+    database: Database,
+    receiver: ingesting.Receiver,
+    organization_id: int,
+    path: Path,
+    inbox_id: str | None,
+    refused: Path,
+    restart: bool,
+) -> dict[str, int]:
+    fingerprint = _fingerprint(path)
+    run = None if restart else ingesting.earlier(database, organization_id, fingerprint)
+    if run is not None and run.state == "finished":
+        out.print(f"{path.name}: brought in before, on {run.updated_at:%Y-%m-%d %H:%M} UTC; nothing to do.")
+        return dict.fromkeys(ingesting.OUTCOMES, 0)
+    if run is not None and run.done:
+        out.print(f"{path.name}: goes on behind entry {run.done:,}.")
+    total = files.count(path)
+    run = run or ingesting.begin(database, organization_id, fingerprint, total)
+    before, counts = dict(run.counts), dict(run.counts)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
+        task = bar.add_task(path.name, total=total, completed=run.done)
+        entries = files.entries(path, int(run.position or 0), inbox_id)
+        for progress in ingesting.ingest(database, receiver, organization_id, run, entries):
+            _write_refusals(refused, path, progress.refusals)
+            bar.update(task, completed=progress.position)
+            counts = dict(progress.counts)
+    return {outcome: counts.get(outcome, 0) - before.get(outcome, 0) for outcome in ingesting.OUTCOMES}
+
+
+def _write_refusals(refused: Path, path: Path, refusals: list[ingesting.Refusal]) -> None:
+    if not refusals:
+        return
+    with refused.open("a", encoding="utf-8") as file:
+        for position, reason, text in refusals:
+            row = {"file": path.name, "entry": position, "code": reason.code, "field": reason.field,
+                   "reason": reason.detail, "line": text}  # fmt: skip
+            file.write(json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=True) + "\n")
+
+
+def _show_totals(totals: dict[str, int], refused: Path) -> None:
+    table = Table("outcome", "contacts", box=None)
+    for outcome, number in totals.items():
+        table.add_row(outcome, f"{number:,}")
+    out.print(table)
+    if totals["refused"]:
+        out.print(f"Refused entries and why: {refused}", soft_wrap=True)
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Create the schema or bring it up to this version; safe to run at every start."""
+    database = database_of(Settings())  # type: ignore[call-arg]
+    try:
+        out.print(f"The database is at schema {upgrade(database)}.")
+    except Refused as refusal:
+        _fail(refusal.detail)
+
+
+@organization_app.command("add")
+def organization_add(
+    name: str,
+    region: Annotated[
+        str, typer.Option(help="Region phone numbers without country code are read in, ISO 3166.")
+    ] = "US",
+    inbox: Annotated[str, typer.Option(help="The name of the first inbox.")] = "General",
+) -> None:
+    """Add an organization, with its first inbox and the default blocklist."""
+    database = _database()
+    number = add_organization(database, name, region.upper(), new_id(), inbox, DEFAULT_ENTRIES, utc_now())
+    out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
+
+
+@agent_app.command("add")
+def agent_add(
+    email: str,
+    name: str,
+    role: Annotated[str, typer.Option(help="agent, lead or admin.")] = "agent",
+    password: Annotated[bool, typer.Option(help="Ask for a password, so that the agent can sign in.")] = False,
+    organization: Organization = None,
+) -> None:
+    """Add an agent."""
+    database = _database()
+    organization_id = _organization(database, organization)
+    if role not in accounts.ROLE_SCOPES:
+        _fail("The role is agent, lead or admin.")
+    secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if password else None
+    try:
+        agent = transact(
+            database,
+            organization_id,
+            lambda unit: accounts.add_agent(unit, email, name, role, secret),  # type: ignore[arg-type]
+        )
+    except Refused as refusal:
+        _fail(refusal.detail)
+    out.print(f"Agent {agent.id} is here.")
+
+
+@key_app.command("create")
+def key_create(
+    name: str,
+    scope: Annotated[list[str] | None, typer.Option(help="May be given several times; all scopes if left out.")] = None,
+    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
+    organization: Organization = None,
+) -> None:
+    """Create an API key. The key alone goes to standard output, so that a script can keep it."""
+    database = _database()
+    organization_id = _organization(database, organization)
+    expires_at: datetime | None = utc_now() + timedelta(days=days) if days else None
+    try:
+        _, token = transact(
+            database,
+            organization_id,
+            lambda unit: accounts.create_key(unit, name, scope or accounts.SCOPES, expires_at),
+        )
+    except Refused as refusal:
+        _fail(refusal.detail)
+    err.print("This key is shown once; keep it like a password:")
+    sys.stdout.write(token + "\n")
+
+
+@profile_app.command("show")
+def profile_show(
+    wanted: Annotated[
+        str, typer.Argument(help="A profile's id, or what to search: a name, email, phone, customer ID.")
+    ],
+    organization: Organization = None,
+) -> None:
+    """Show a profile as JSON; for a search with several hits, the list of them."""
+    database = _database()
+    organization_id = _organization(database, organization)
+    try:
+        with database.read(organization_id) as unit:
+            try:
+                found = profiles.read(unit, wanted)
+            except NotFound:
+                hits = profiles.search(unit, wanted, 20)
+                if len(hits) != 1:
+                    _show_hits(hits)
+                found = profiles.read(unit, hits[0].row.id)
+    except Refused as refusal:
+        _fail(refusal.detail)
+    sys.stdout.write(views.profile(found).model_dump_json(indent=2) + "\n")
+
+
+def _show_hits(hits: list[profiles.ProfileSummary]) -> NoReturn:
+    if not hits:
+        _fail("No profile is found by this.")
+    table = Table("id", "customer", "contact points", box=None)
+    for hit in hits:
+        table.add_row(hit.row.id, hit.display_name, ", ".join(p.value for p in hit.points))
+    out.print(table)
+    raise typer.Exit(0)

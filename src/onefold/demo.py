@@ -1,0 +1,368 @@
+"""A believable sample base: several hundred customers on all channels, some of them more than once."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.domain.contact import Channel, Contact, Further, ListedPhone, Sender
+from onefold.services import accounts, conversations, profiles
+from onefold.services.clock import new_id, utc_now
+from onefold.services.conversations import Written
+from onefold.services.receive import Receiver
+from onefold.services.transact import transact
+from onefold.storage.database import Database, Unit
+from onefold.storage.migrate import upgrade
+from onefold.storage.organizations import add_organization, organization_ids
+from onefold.storage.profiles import ADDRESSES, DETAILS
+
+_FIRST = [
+    "Ada",
+    "Amara",
+    "Anna",
+    "Arjun",
+    "Aylin",
+    "Beatriz",
+    "Ben",
+    "Bola",
+    "Carlos",
+    "Chiara",
+    "Chloé",
+    "Daniel",
+    "Dilara",
+    "Elif",
+    "Emeka",
+    "Emma",
+    "Esra",
+    "Fatima",
+    "Felix",
+    "Finn",
+    "Grace",
+    "Hana",
+    "Hiro",
+    "Ines",
+    "Ivan",
+    "Jade",
+    "Jakub",
+    "João",
+    "Jonas",
+    "José",
+    "Julia",
+    "Kofi",
+    "Lara",
+    "Lea",
+    "Leo",
+    "Lin",
+    "Lucía",
+    "Luka",
+    "Maja",
+    "María",
+    "Marta",
+    "Mateo",
+    "Mei",
+    "Mia",
+    "Milan",
+    "Nadia",
+    "Ngozi",
+    "Nils",
+    "Noah",
+    "Nora",
+    "Olga",
+    "Omar",
+    "Paula",
+    "Pedro",
+    "Priya",
+    "Rahul",
+    "Rosa",
+    "Sara",
+    "Sofia",
+    "Søren",
+    "Tariq",
+    "Tomás",
+    "Uma",
+    "Vera",
+    "Viktor",
+    "Wei",
+    "Yara",
+    "Yuki",
+    "Zeynep",
+    "Zofia",
+]
+_LAST = [
+    "Abe",
+    "Acosta",
+    "Adeyemi",
+    "Ahmed",
+    "Andersson",
+    "Bauer",
+    "Bianchi",
+    "Brown",
+    "Castro",
+    "Chen",
+    "Costa",
+    "Demir",
+    "Diaz",
+    "Dubois",
+    "Eriksen",
+    "Fernández",
+    "Fischer",
+    "García",
+    "Gupta",
+    "Haddad",
+    "Hansen",
+    "Hoffmann",
+    "Ito",
+    "Jansen",
+    "Johnson",
+    "Kaya",
+    "Khan",
+    "Kim",
+    "Kowalski",
+    "Kumar",
+    "Larsen",
+    "Lopez",
+    "Martin",
+    "Mbeki",
+    "Mendes",
+    "Meyer",
+    "Moreau",
+    "Müller",
+    "Nagy",
+    "Nakamura",
+    "Nguyen",
+    "Novak",
+    "O'Brien",
+    "Okafor",
+    "Olsen",
+    "Park",
+    "Patel",
+    "Pereira",
+    "Petrov",
+    "Popescu",
+    "Ricci",
+    "Rossi",
+    "Sánchez",
+    "Santos",
+    "Sato",
+    "Schmidt",
+    "Silva",
+    "Smith",
+    "Suzuki",
+    "Tanaka",
+    "Taylor",
+    "Thomas",
+    "Torres",
+    "Varga",
+    "Vargas",
+    "Wagner",
+    "Walker",
+    "Wang",
+    "Weber",
+    "Williams",
+    "Wilson",
+    "Wójcik",
+    "Yılmaz",
+    "Young",
+    "Zhang",
+]
+_DOMAINS = (
+    "gmail.com",
+    "outlook.com",
+    "icloud.com",
+    "proton.me",
+    "yahoo.com",
+    "web.de",
+    "orange.fr",
+    "kitemail.example",
+)
+_SUBJECTS = (
+    ("Where is my order?", "Hello, it was to come on Monday and it is Thursday. Could you look?"),
+    ("Wrong size", "The jacket is a 40, I ordered a 42. How do I send it back?"),
+    ("Invoice", "I need the invoice with our VAT number on it, please."),
+    ("Change of address", "We are moving on the first; please send the next parcel to the new flat."),
+    ("Thank you", "Just to say that the repair was done very well."),
+    ("Cannot sign in", "The link in the password mail says it has expired, though it came a minute ago."),
+    ("Broken lid", "The lid of the teapot arrived in two pieces. Pictures are below."),
+    ("Question about the warranty", "Does it cover the battery as well?"),
+)
+_DETAILS = (("allergies", "nuts"), ("preferred colour", "green"), ("nickname", "Captain"), ("shoe size", "42"),
+            ("delivery", "leave with the neighbour"), ("language", "prefers Spanish"))  # fmt: skip
+_AGENTS = (("Mara Lindt", "lead"), ("Theo Brandt", "agent"), ("Sina Aydin", "agent"), ("Iris Novak", "admin"))
+_INBOXES = ("Orders", "Returns", "VIP")
+
+
+class Made(NamedTuple):
+    """What the sample base was filled with, and a key to it."""
+
+    profiles: int
+    items: int
+    suggestions: int
+    token: str
+
+
+class _Person(NamedTuple):
+    name: str
+    email: str
+    second_email: str
+    mobile: str
+    landline: str
+    handle: str
+    customer_id: str
+
+
+def prepare(path: Path, customers: int, console: Console) -> Made:
+    """The sample base in this file, filled if it is new; a fresh key either way."""
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    known = organization_ids(database)
+    organization_id = known[0][0] if known else _fill(database, customers, console)
+    _, token = transact(
+        database,
+        organization_id,
+        lambda unit: accounts.create_key(unit, "demo", accounts.SCOPES, utc_now() + timedelta(days=30)),
+    )
+    with database.read(organization_id) as unit:
+        counted = [unit.one(f"SELECT count(*) FROM {table}", ()) for table in ("profiles", "items", "suggestions")]
+    database.dispose()
+    numbers = [int(row[0]) for row in counted if row is not None]
+    return Made(numbers[0], numbers[1], numbers[2], token)
+
+
+def _fill(database: Database, customers: int, console: Console) -> int:
+    console.print(f"Filling a sample base with {customers:,} customers …")
+    first = new_id()
+    organization_id = add_organization(database, "Kite & Co.", "GB", first, "General", DEFAULT_ENTRIES, utc_now())
+    inboxes = [first, *transact(database, organization_id, _set_up)]
+    choose = random.Random(1815)
+    people = [_person(choose, number) for number in range(customers)]
+    receiver = Receiver(database)
+    contacts = list(_contacts(choose, people, inboxes))
+    for start in range(0, len(contacts), 500):
+        receiver.receive(organization_id, contacts[start : start + 500])
+    transact(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
+    return organization_id
+
+
+def _set_up(unit: Unit) -> list[str]:
+    inboxes = [accounts.add_inbox(unit, name)[0] for name in _INBOXES]
+    for number, (name, role) in enumerate(_AGENTS):
+        email = f"{name.split()[0].lower()}@kite.example"
+        agent = accounts.add_agent(unit, email, name, role)  # type: ignore[arg-type]
+        accounts.store.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id)
+    return inboxes
+
+
+def _person(choose: random.Random, number: int) -> _Person:
+    first, last = choose.choice(_FIRST), choose.choice(_LAST)
+    plain = "".join(c for c in f"{first}.{last}".lower() if c.isascii() and (c.isalnum() or c == "."))
+    local = f"{plain}{choose.choice(('', '', choose.randint(1, 99)))}{number if choose.random() < 0.5 else ''}"
+    mobile = choose.choice((f"+447700900{number % 1000:03d}", f"+4915112{number:06d}", f"+3361234{number:04d}"))
+    landline = f"+44207946{choose.randint(0, 59):04d}"  # households and offices share them
+    return _Person(
+        f"{first} {last}", f"{local}@{choose.choice(_DOMAINS)}", f"{plain}.{number}@work{number % 40}.example",
+        mobile, landline, f"{plain.replace('.', '_')}_{number}", f"K-{10_000 + number}",
+    )  # fmt: skip
+
+
+def _contacts(choose: random.Random, people: list[_Person], inboxes: list[str]) -> Iterator[Contact]:
+    """Each person by one to four channels: what cannot be joined by an identifier is a duplicate to be found."""
+    number = 0
+    now = utc_now()
+    for round_ in range(4):
+        for person in people:
+            if round_ and choose.random() > 0.55:
+                continue
+            number += 1
+            contact = _contact(choose, person, number, first=round_ == 0)
+            occurred = now - timedelta(minutes=choose.randint(1, 60 * 24 * 30))
+            yield contact._replace(inbox_id=choose.choice(inboxes), occurred_at=occurred)
+
+
+def _contact(choose: random.Random, person: _Person, number: int, *, first: bool) -> Contact:
+    subject, body = choose.choice(_SUBJECTS)
+    message_id = f"demo-{number}"
+    channels: tuple[Channel, ...] = ("email", "email", "email", "voice", "sms", "whatsapp", "social", "chat")
+    channel = choose.choice(channels)
+    if channel == "email":
+        email = person.email if first or choose.random() < 0.8 else person.second_email
+        signed = Further(phones=(ListedPhone(person.mobile, "mobile"),)) if choose.random() < 0.15 else None
+        sender = Sender(email=email, name=person.name)
+        return Contact(
+            channel, f"<{message_id}@mail.example>", sender, subject, f"{body}\n\n{person.name}", further=signed
+        )
+    if channel == "voice":
+        phone = choose.choice((person.mobile, person.landline))
+        return Contact(channel, f"CA{message_id}", Sender(phone=phone), further=None)
+    if channel in ("sms", "whatsapp"):
+        name = person.name if channel == "whatsapp" else None
+        return Contact(channel, f"{channel}-{message_id}", Sender(phone=person.mobile, name=name), None, body)
+    if channel == "social":
+        sender = Sender(network="instagram", user_id=str(17_841_400_000 + hash_of(person)), handle=f"@{person.handle}")
+        return Contact(channel, message_id, sender._replace(name=person.name), None, body)
+    if choose.random() < 0.5:
+        sender = Sender(visitor=f"v-{hash_of(person)}", customer_id=person.customer_id, proven=True, name=person.name)
+    else:
+        sender = Sender(visitor=f"v-{hash_of(person)}", email=person.email)
+    return Contact(channel, message_id, sender, None, body)
+
+
+def hash_of(person: _Person) -> int:
+    """A number of the person's own, the same at every run."""
+    return int(person.customer_id.partition("-")[2])
+
+
+def _by_hand(unit: Unit, choose: random.Random) -> None:
+    """What agents add: details, addresses, relationships, notes."""
+    found = [summary.row.id for summary in profiles.page(unit, None, 120)]
+    agents = [agent.id for agent in accounts.store.list_agents(unit)]
+    for one, other in zip(found[::8], found[1::8], strict=False):
+        profiles.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
+    for profile_id in found[::3]:
+        key, value = choose.choice(_DETAILS)
+        profiles.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)
+        conversations.write(
+            unit, profile_id, Written("Called back, no answer. Trying again tomorrow."), choose.choice(agents)
+        )
+    for number, profile_id in enumerate(found[::5]):
+        address = {"street": f"{number + 3} Mill Lane", "city": "Bristol", "postal_code": "BS1 4DJ", "country": "GB"}
+        profiles.add_part(unit, ADDRESSES, profile_id, address, None)
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port, or the next one nobody listens on."""
+    for port in range(wanted, wanted + 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    return wanted
+
+
+def welcome(made: Made, port: int) -> str:
+    """What the person at the terminal reads: where it runs, and what to try first."""
+    at = f"http://127.0.0.1:{port}"
+    return f"""
+Onefold is ready: {made.profiles:,} profiles, {made.items:,} items, {made.suggestions:,} suggestions of duplicates.
+
+  address        {at}
+  API document   {at}/openapi.json
+  API key        {made.token}
+
+Send it an email, and see which profile it lands on:
+
+  printf 'From: Ada Lovelace <ada@example.org>\\nMessage-ID: <1@example.org>\\nSubject: Hello\\n\\nWhere is it?\\n' |
+    curl -s {at}/v1/channels/email -H 'Authorization: Bearer {made.token}' \\
+      -H 'Content-Type: message/rfc822' --data-binary @-
+
+Find a customer as you type:
+
+  curl -s '{at}/v1/profiles/search?q=ada' -H 'Authorization: Bearer {made.token}'
+
+Ctrl-C stops it; the sample base stays for the next time.
+"""

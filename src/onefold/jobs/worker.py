@@ -1,0 +1,103 @@
+"""The background thread of a serving process: runs, checkpoints, and forgetting what has had its day."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from onefold.domain.errors import Unavailable
+from onefold.domain.phones import LineTypes, line_type
+from onefold.services import runs
+from onefold.services.clock import utc_now
+from onefold.services.transact import transact
+from onefold.storage.database import Database
+from onefold.storage.organizations import organization_ids
+from onefold.storage.outbox import forget
+from onefold.storage.runs import list_runs
+
+EVENTS_KEPT = timedelta(days=7)
+KEYS_KEPT = timedelta(days=2)
+_log = structlog.get_logger("onefold.jobs")
+
+
+class Job(NamedTuple):
+    """Something done every so many seconds; it returns whether there is more to do at once."""
+
+    name: str
+    seconds: float
+    work: Callable[[], bool]
+
+
+def run_jobs(database: Database, line_types: LineTypes = line_type) -> bool:
+    """Advances every running run of every organization by one chunk; True while there is more."""
+    more = False
+    for organization_id, _ in organization_ids(database):
+        with database.read(organization_id) as unit:
+            under_way = [run.id for run in list_runs(unit, state="running") if run.kind in runs.KINDS]
+        for run_id in under_way:
+            advance = partial(runs.advance, run_id=run_id, line_types=line_types)
+            run = transact(database, organization_id, advance, alone=True)
+            more = more or run.state == "running"
+    return more
+
+
+def forget_old(database: Database) -> bool:
+    """Deletes old events, idempotency keys and sessions, a bounded number at a time."""
+    now, limit, more = utc_now(), 5_000, False
+    for organization_id, _ in organization_ids(database):
+        gone = transact(
+            database,
+            organization_id,
+            lambda unit: forget(
+                unit, events_before=now - EVENTS_KEPT, keys_before=now - KEYS_KEPT, now=now, limit=limit
+            ),
+        )
+        more = more or gone >= limit
+    return more
+
+
+def checkpoint(database: Database) -> bool:
+    """Keeps SQLite's write-ahead log short without making a writer wait for it."""
+    database.checkpoint()
+    return False
+
+
+class Worker:
+    """Does the jobs one after another in a thread of its own, until it is stopped."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="onefold-jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the job under way."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        due = {job.name: time.monotonic() + job.seconds for job in self._jobs}
+        while not self._stop.wait(0.2):
+            for job in self._jobs:
+                if time.monotonic() >= due[job.name] and not self._stop.is_set():
+                    more = self._do(job)
+                    due[job.name] = time.monotonic() + (0.0 if more else job.seconds)
+
+    def _do(self, job: Job) -> bool:
+        try:
+            return job.work()
+        except Unavailable as refusal:
+            _log.warning("job put off", job=job.name, code=refusal.code)
+        except Exception as error:  # a job that fails must not end the others
+            _log.error("job failed", job=job.name, error=type(error).__name__)
+        return False

@@ -1,0 +1,150 @@
+"""Conversations and what is written on them (PRO-9, PRO-11)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from onefold.domain.contact import Channel
+from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.profile import HeldPoint, check_sms
+from onefold.domain.text import BODY_LENGTH, storable
+from onefold.services.clock import new_id, utc_now
+from onefold.storage import accounts, profiles
+from onefold.storage import conversations as store
+from onefold.storage.conversations import ConversationRow, ItemRow
+from onefold.storage.database import Unit
+from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import emit
+
+_KINDS_OF_CHANNEL = {"email": "email", "sms": "phone", "whatsapp": "phone", "voice": "phone",
+                     "social": "social", "chat": "visitor"}  # fmt: skip
+
+
+class Written(NamedTuple):
+    """What an agent or a system writes: a note, or a message out on a channel to one of the contact points."""
+
+    body: str
+    channel: Channel | None = None
+    contact_point_id: str | None = None
+    subject: str | None = None
+
+
+def owner(unit: Unit, conversation: ConversationRow) -> str:
+    """The living profile a conversation belongs to today."""
+    row = profiles.read_profile(unit, conversation.profile_id)
+    return row.survivor_id or row.id
+
+
+def of_profile(unit: Unit, profile_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+    """A profile's conversations, newest first, with those of profiles merged into it."""
+    row = profiles.read_profile(unit, profile_id)
+    return store.conversations_of(unit, profiles.merged_into(unit, row.survivor_id or row.id), before, limit)
+
+
+def timeline(unit: Unit, profile_id: str, before: int | None, limit: int) -> list[ItemRow]:
+    """A profile's items, newest first, in the order of the database's sequence."""
+    row = profiles.read_profile(unit, profile_id)
+    return store.timeline(unit, profiles.merged_into(unit, row.survivor_id or row.id), before, limit)
+
+
+def items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
+    """A conversation's items, newest first."""
+    conversation = store.read_conversation(unit, conversation_id)
+    return store.timeline(unit, [conversation.profile_id], before, limit, conversation.id)
+
+
+def in_inbox(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+    """The open conversations of an inbox, newest first."""
+    _check_inbox(unit, inbox_id)
+    return store.open_conversations(unit, inbox_id, before, limit)
+
+
+def change(
+    unit: Unit,
+    conversation_id: str,
+    *,
+    inbox_id: str | None,
+    assignee_id: str | None,
+    unassign: bool,
+    state: str | None,
+) -> ConversationRow:
+    """Routes, assigns, closes or reopens a conversation."""
+    conversation = store.read_conversation(unit, conversation_id)
+    # Against contacts, because what arrives now must find the conversation either open or closed.
+    profile = profiles.lock_profile(unit, conversation.profile_id, against_contacts=True)
+    values: dict[str, object] = {}
+    if inbox_id is not None:
+        _check_inbox(unit, inbox_id)
+        values["inbox_id"] = inbox_id
+    if assignee_id is not None:
+        if not accounts.read_agent(unit, assignee_id).active:
+            raise Conflict("This agent is no longer active.", code="agent_inactive")
+        values["assignee_id"] = assignee_id
+    if unassign:
+        values["assignee_id"] = None
+    if state is not None and state != store.read_conversation(unit, conversation_id).state:
+        values |= _state_change(unit, profile.id, state)
+    if values:
+        store.change_conversation(unit, conversation_id, **values)
+        profiles.change_profile(unit, profile.id)
+        emit(unit, new_id(), "conversation.updated", profile.id, {"conversation_id": conversation_id}, utc_now())
+    return store.read_conversation(unit, conversation_id)
+
+
+def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:
+    if state == "closed":
+        return {"state": state, "closed_at": utc_now()}
+    if store.open_conversation_of(unit, profile_id) is not None:
+        raise Conflict("The customer has an open conversation already; there is at most one.", code="open_conversation")
+    return {"state": state, "closed_at": None, "profile_id": profile_id}
+
+
+def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -> ItemRow:
+    """Adds a note or an outgoing message to the open conversation, or to a new one (PRO-9).
+
+    Recording is all this does: what sends it is told by the event `message.written`. Raises Conflict where an SMS may not
+    be sent (PRO-11).
+    """
+    storable(written.body, "body", BODY_LENGTH)
+    storable(written.subject or "", "subject", 1_000)
+    profile = profiles.lock_profile(unit, profile_id, against_contacts=True)
+    point = None if written.channel is None else _point_to(unit, profile.id, written)
+    conversation = store.open_conversation_of(unit, profile.id)
+    conversation_id = conversation.id if conversation else _begin(unit, profile.id, agent_id)
+    now = utc_now()
+    seq = store.add_item(
+        unit, now, profile_id=profile.id, conversation_id=conversation_id, agent_id=agent_id,
+        kind="note" if point is None else "message", direction=None if point is None else "out",
+        channel=written.channel, contact_point_id=None if point is None else point.contact_point_id,
+        subject=written.subject, body=written.body,
+    )  # fmt: skip
+    kind = "note.written" if point is None else "message.written"
+    emit(unit, new_id(), kind, profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
+    return store.timeline(unit, [profile.id], seq + 1, 1)[0]
+
+
+def _begin(unit: Unit, profile_id: str, agent_id: str | None) -> str:
+    recent = accounts.read_agent(unit, agent_id).recent_inbox_id if agent_id else None
+    conversation_id = new_id()
+    inbox_id = recent or load_policy(unit).default_inbox_id
+    store.add_conversation(unit, conversation_id, profile_id, inbox_id, utc_now())
+    return conversation_id
+
+
+def _point_to(unit: Unit, profile_id: str, written: Written) -> HeldPoint:
+    points = profiles.points_of(unit, [profile_id])[profile_id]
+    point = next((p for p in points if p.contact_point_id == written.contact_point_id), None)
+    if point is None:
+        raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
+    if point.kind != _KINDS_OF_CHANNEL[str(written.channel)]:
+        raise InvalidValue(
+            "The contact point is not one this channel reaches.", code="wrong_channel", field="contact_point_id"
+        )
+    if written.channel == "sms":
+        check_sms(point)
+    return point
+
+
+def _check_inbox(unit: Unit, inbox_id: str) -> None:
+    if inbox_id not in {known for known, _ in accounts.list_inboxes(unit)}:
+        raise NotFound("There is no inbox with this id.", code="inbox_not_found")

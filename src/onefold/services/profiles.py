@@ -1,0 +1,357 @@
+"""Reading, adding and editing profiles by hand (PRO). Every function works inside the caller's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from onefold.domain.contact import Kind, PhoneType, Point
+from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound, Refused
+from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.domain.phones import dialled
+from onefold.domain.policy import Policy
+from onefold.domain.profile import HeldPoint, display_name, plan_point, seen_from_other
+from onefold.domain.search import Hit, ranked, search_prefixes
+from onefold.domain.text import clean_name, storable
+from onefold.services.clock import new_id, utc_now
+from onefold.storage import profiles as store
+from onefold.storage.database import Unit
+from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import emit
+from onefold.storage.profiles import Part, ProfileRow
+
+_SEARCH_DEPTH = 100
+
+
+class RelationshipView(NamedTuple):
+    """A relationship as seen from one profile: the other one is `kind` of it (PRO-8)."""
+
+    id: str
+    kind: str
+    profile_id: str
+    name: str
+
+
+class ProfileView(NamedTuple):
+    """One profile, whole (PRO-1), without its conversations."""
+
+    row: ProfileRow
+    display_name: str
+    customer_id: str | None
+    points: list[HeldPoint]
+    dialled: dict[str, str]
+    details: list[dict[str, Any]]
+    addresses: list[dict[str, Any]]
+    relationships: list[RelationshipView]
+    suggestions: list[tuple[str, str, str]]
+    former_ids: list[str]
+
+
+class ProfileSummary(NamedTuple):
+    """One profile as lists and searches show it."""
+
+    row: ProfileRow
+    display_name: str
+    points: list[HeldPoint]
+
+
+class PointInput(NamedTuple):
+    """A contact point as a person or system gives it."""
+
+    kind: Kind
+    value: str = ""
+    network: str = ""
+    phone_type: PhoneType | None = None
+    main: bool = False
+    sms: bool = False
+    handle: str | None = None
+
+
+def read(unit: Unit, profile_id: str) -> ProfileView:
+    """The profile; raises MergedAway with the survivor's id for one that was merged away (EVT-2)."""
+    row = store.read_profile(unit, profile_id)
+    if row.survivor_id is not None:
+        raise MergedAway("This profile was merged into another.", survivor_id=row.survivor_id)
+    return view(unit, row)
+
+
+def view(unit: Unit, row: ProfileRow) -> ProfileView:
+    """Everything of a living profile."""
+    points = store.points_of(unit, [row.id])[row.id]
+    shown = [p for p in points if p.kind != "customer_id"]
+    region = load_policy(unit).default_region
+    return ProfileView(
+        row=row,
+        display_name=display_name(row.name, points),
+        customer_id=next((p.value for p in points if p.kind == "customer_id"), None),
+        points=shown,
+        dialled={p.contact_point_id: dialled(p.value, p.written, region) for p in shown if p.kind == "phone"},
+        details=store.parts_of(unit, store.DETAILS, row.id),
+        addresses=store.parts_of(unit, store.ADDRESSES, row.id),
+        relationships=_relationships(unit, row.id),
+        suggestions=store.suggestions_of(unit, row.id),
+        former_ids=store.merged_into(unit, row.id)[1:],
+    )
+
+
+def _relationships(unit: Unit, profile_id: str) -> list[RelationshipView]:
+    rows = store.relationships_of(unit, profile_id)
+    others = {r.other_id if r.profile_id == profile_id else r.profile_id for r in rows}
+    names = {s.row.id: s.display_name for s in summaries(unit, sorted(others))}
+    seen = []
+    for r in rows:
+        mine = r.profile_id == profile_id
+        other = r.other_id if mine else r.profile_id
+        seen.append(RelationshipView(r.id, r.kind if mine else seen_from_other(r.kind), other, names.get(other, "")))
+    return seen
+
+
+def summaries(unit: Unit, ids: Sequence[str]) -> list[ProfileSummary]:
+    """Living profiles in the order of the ids."""
+    rows, points = store.read_many(unit, ids), store.points_of(unit, ids)
+    return [ProfileSummary(rows[i], display_name(rows[i].name, points[i]), points[i]) for i in ids if i in rows]
+
+
+def page(unit: Unit, after: str | None, limit: int) -> list[ProfileSummary]:
+    """Living profiles, newest first."""
+    rows = store.list_profiles(unit, after, limit)
+    points = store.points_of(unit, [row.id for row in rows])
+    return [ProfileSummary(row, display_name(row.name, points[row.id]), points[row.id]) for row in rows]
+
+
+def search(unit: Unit, query: str, limit: int) -> list[ProfileSummary]:
+    """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
+    storable(query, "q")
+    prefixes = search_prefixes(query)
+    hits = [Hit(*found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
+    return summaries(unit, ranked(hits, prefixes)[:limit])
+
+
+def create(
+    unit: Unit,
+    *,
+    name: str | None,
+    username: str | None = None,
+    image: str | None = None,
+    customer_id: str | None = None,
+    points: Sequence[PointInput] = (),
+    attributes: Mapping[str, Any] | None = None,
+    agent_id: str | None = None,
+) -> ProfileRow:
+    """PRO-6: a profile added by a person or system; the same rules hold as for contacts."""
+    policy, now, profile_id = load_policy(unit), utc_now(), new_id()
+    store.add_profile(
+        unit,
+        profile_id,
+        now,
+        name=clean_name(name),
+        name_confirmed=name is not None,
+        username=clean_name(username, "username"),
+        image=None if image is None else storable(image, "image", 2_000),
+        attributes=checked_attributes(attributes),
+        created_by=agent_id,
+    )
+    if customer_id is not None:
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, now)
+    for number, point in enumerate(points):
+        try:
+            _place(unit, profile_id, point, policy, now)
+        except Refused as refusal:
+            refusal.field = f"contact_points[{number}].{refusal.field or 'value'}"
+            raise
+    store.reindex(unit, profile_id)
+    emit(unit, new_id(), "profile.created", profile_id, {}, now)
+    return store.read_profile(unit, profile_id)
+
+
+_PLAIN_FIELDS = ("username", "image", "attributes")
+
+
+def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int | None) -> ProfileRow:
+    """Sets the profile's own fields; None empties one. A name set by hand is confirmed (RES-3)."""
+    row = store.lock_profile(unit, profile_id, version)
+    values = {field: changes[field] for field in _PLAIN_FIELDS if field in changes}
+    if "name" in changes:
+        values |= {"name": clean_name(changes["name"]), "name_confirmed": changes["name"] is not None}
+    if "username" in values:
+        values["username"] = clean_name(values["username"], "username")
+    if values.get("image") is not None:
+        storable(values["image"], "image", 2_000)
+    if "attributes" in values:
+        values["attributes"] = checked_attributes(values["attributes"])
+    if "customer_id" in changes:
+        _set_customer_id(unit, row.id, changes["customer_id"])
+    store.change_profile(unit, row.id, **values)
+    return _changed(unit, row.id)
+
+
+def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Free attributes: up to 100 texts, numbers and truth values by name (PRO-1)."""
+    found = dict(attributes or {})
+    if len(found) > 100:
+        raise InvalidValue("A profile has at most 100 attributes.", code="too_many_values", field="attributes")
+    for key, value in found.items():
+        storable(key, "attributes", 100)
+        if isinstance(value, str):
+            storable(value, f"attributes.{len(key)}", 2_000)
+    return found
+
+
+def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> None:
+    for point in store.points_of(unit, [profile_id])[profile_id]:
+        if point.kind == "customer_id":
+            store.remove_point(unit, point.contact_point_id)
+    if customer_id is not None:
+        _place(unit, profile_id, PointInput("customer_id", customer_id), load_policy(unit), utc_now())
+
+
+def _changed(unit: Unit, profile_id: str) -> ProfileRow:
+    store.reindex(unit, profile_id)
+    emit(unit, new_id(), "profile.updated", profile_id, {}, utc_now())
+    return store.read_profile(unit, profile_id)
+
+
+def add_point(unit: Unit, profile_id: str, point: PointInput, version: int | None) -> tuple[ProfileRow, str]:
+    """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
+    row = store.lock_profile(unit, profile_id, version)
+    point_id = _place(unit, row.id, point, load_policy(unit), utc_now())
+    store.change_profile(unit, row.id)
+    return _changed(unit, row.id), point_id
+
+
+def edit_point(
+    unit: Unit, profile_id: str, point_id: str, changes: Mapping[str, Any], version: int | None
+) -> ProfileRow:
+    """Changes a contact point's value, type or tags (PRO-4, PRO-5)."""
+    row = store.lock_profile(unit, profile_id, version)
+    held = _held(unit, row.id, point_id)
+    policy = load_policy(unit)
+    after = held._replace(**{k: changes[k] for k in ("phone_type", "main", "sms") if k in changes})
+    if "handle" in changes:
+        after = after._replace(handle=clean_name(changes["handle"], "handle"))
+    if "value" in changes:
+        new = _normal(PointInput(held.kind, changes["value"], phone_type=after.phone_type), policy)
+        after = after._replace(value=new.value, written=new.written, contacted=False)
+    _plan_and_save(unit, row.id, after, policy, utc_now())
+    store.change_profile(unit, row.id)
+    return _changed(unit, row.id)
+
+
+def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
+    """Takes a contact point off a profile; its messages stay."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.remove_point(unit, _held(unit, row.id, point_id).contact_point_id)
+    store.change_profile(unit, row.id)
+    return _changed(unit, row.id)
+
+
+def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
+    for point in store.points_of(unit, [profile_id])[profile_id]:
+        if point.contact_point_id == point_id and point.kind != "customer_id":
+            return point
+    raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
+
+
+def _place(unit: Unit, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
+    point = _normal(given, policy)
+    held = HeldPoint(
+        new_id(), point.kind, point.value, point.written, given.phone_type, given.main, given.sms, point.handle,
+        identifying=False, contacted=False,
+    )  # fmt: skip
+    _plan_and_save(unit, profile_id, held, policy, now)
+    return held.contact_point_id
+
+
+def _normal(given: PointInput, policy: Policy) -> Point:
+    if given.kind == "email":
+        return email_point(given.value, policy.blocklist, "value")
+    if given.kind == "phone":
+        return phone_point(given.value, policy, "value", given.phone_type)
+    if given.kind == "social":
+        return social_point(given.network, given.value, given.handle, policy.blocklist, "value")
+    if given.kind == "customer_id":
+        return customer_id_point(given.value, policy.blocklist)
+    raise InvalidValue(
+        "Visitor tokens come from chats; they are not entered by hand.", code="invalid_kind", field="kind"
+    )
+
+
+def _plan_and_save(unit: Unit, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
+    on_profile = store.points_of(unit, [profile_id])[profile_id]
+    plan = plan_point(point, on_profile, store.identified_by(unit, point.kind, point.value), profile_id, policy)
+    if plan.demoted_id is not None:
+        store.clear_main(unit, plan.demoted_id)
+    store.save_point(unit, profile_id, plan.point, now)
+    if not policy.blocklist.holds(point.kind, point.value):
+        others = store.others_listing(unit, point.kind, point.value, profile_id, policy.shared_limit)
+        if len(set(others)) < policy.shared_limit:
+            store.add_suggestions(unit, ((profile_id, o) for o in sorted(set(others))), point.kind, point.value, now)
+
+
+def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None) -> str:
+    """Adds a detail or an address; returns its id."""
+    row = store.lock_profile(unit, profile_id, version)
+    part_id = new_id()
+    store.add_part(unit, part, part_id, row.id, _checked(part, values), utc_now())
+    store.change_profile(unit, row.id)
+    _changed(unit, row.id)
+    return part_id
+
+
+def edit_part(
+    unit: Unit, part: Part, profile_id: str, part_id: str, values: Mapping[str, str | None], version: int | None
+) -> None:
+    """Changes a detail or an address."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.change_part(unit, part, part_id, row.id, _checked(part, values))
+    store.change_profile(unit, row.id)
+    _changed(unit, row.id)
+
+
+def remove_part(unit: Unit, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
+    """Takes a detail or an address away."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.remove_part(unit, part, part_id, row.id)
+    store.change_profile(unit, row.id)
+    _changed(unit, row.id)
+
+
+def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
+    found = {field: values[field] for field in part.fields if field in values}
+    for field, value in found.items():
+        if value is not None:
+            storable(value, field, 2_000)
+    return found
+
+
+def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
+    """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
+    one = store.lock_profile(unit, profile_id, version)
+    other = store.read_profile(unit, other_id)
+    other_id = other.survivor_id or other.id
+    if other_id == one.id:
+        raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")
+    word = clean_name(kind, "kind")
+    if word is None:
+        raise InvalidValue("kind is empty; write spouse, parent, colleague or your own words.", field="kind")
+    for known in store.relationships_of(unit, one.id):
+        if {known.profile_id, known.other_id} == {one.id, other_id} and word in (
+            known.kind,
+            seen_from_other(known.kind),
+        ):
+            raise Conflict("The two profiles have this relationship already.", code="relationship_present")
+    relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
+    store.add_relationship(unit, relationship, utc_now())
+    for touched in (one.id, other_id):
+        store.change_profile(unit, touched)
+        _changed(unit, touched)
+    return relationship.id
+
+
+def unrelate(unit: Unit, profile_id: str, relationship_id: str, version: int | None) -> None:
+    """Takes a relationship away, from whichever side."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.remove_relationship(unit, relationship_id, row.id)
+    store.change_profile(unit, row.id)
+    _changed(unit, row.id)

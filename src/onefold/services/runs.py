@@ -1,0 +1,90 @@
+"""Runs over the whole base: they report progress, can be stopped and resumed, and survive a restart (RES-7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from onefold.domain.errors import Conflict
+from onefold.domain.identification import becomes_mobile
+from onefold.domain.phones import LineTypes, dialled
+from onefold.services.clock import new_id, utc_now
+from onefold.storage import profiles, whole_base
+from onefold.storage import runs as store
+from onefold.storage.database import Unit
+from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import emit
+from onefold.storage.runs import RunRow
+
+IDENTIFY_MOBILES = "identify_mobiles"
+PREVIEW_MOBILES = "preview_identify_mobiles"
+KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES)
+_CHUNK = 500
+
+
+def start(unit: Unit, kind: str, total: int) -> RunRow:
+    """A new run, which the background worker takes up; raises Conflict if one of its kind is under way."""
+    if store.list_runs(unit, state="running", kind=kind):
+        raise Conflict("A run of this kind is under way; stop it first.", code="run_under_way")
+    now = utc_now()
+    run = RunRow(new_id(), kind, "", "running", "", 0, total, {"checked": 0, "mobile": 0, "changed": 0}, now, now)
+    store.add_run(unit, run)
+    return run
+
+
+def start_preview(unit: Unit) -> RunRow:
+    """RES-7's preview: the same run, which changes nothing."""
+    return start(unit, PREVIEW_MOBILES, total=whole_base.count_other_phones(unit))
+
+
+def stop(unit: Unit, run_id: str) -> RunRow:
+    """Stops a run after the numbers it is at; it can be resumed from there."""
+    return _turn(unit, run_id, "running", "stopped")
+
+
+def resume(unit: Unit, run_id: str) -> RunRow:
+    """Takes a stopped run up again where it was stopped."""
+    return _turn(unit, run_id, "stopped", "running")
+
+
+def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
+    run = store.read_run(unit, run_id, lock=True)
+    if run.state != before:
+        raise Conflict(f"The run is {run.state}, not {before}.", code="run_state")
+    store.change_run(unit, run_id, utc_now(), state=after)
+    return store.read_run(unit, run_id)
+
+
+def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:
+    """One chunk of numbers of a run of RES-7, in one unit that must be alone; returns the run as it stands then."""
+    run = store.read_run(unit, run_id, lock=True)
+    if run.state != "running":
+        return run
+    numbers = whole_base.other_phones(unit, run.position, _CHUNK)
+    counts = Counter(run.counts)
+    region = load_policy(unit).default_region
+    for number, written in numbers:
+        counts["checked"] += 1
+        if line_types(dialled(number, written, region)) == "mobile":
+            counts["mobile"] += 1
+            counts["changed"] += _identify(unit, number, apply=run.kind == IDENTIFY_MOBILES)
+    finished = len(numbers) < _CHUNK
+    store.change_run(
+        unit, run_id, utc_now(), done=run.done + len(numbers), counts=dict(counts),
+        position=numbers[-1][0] if numbers else run.position, state="finished" if finished else "running",
+    )  # fmt: skip
+    return store.read_run(unit, run_id)
+
+
+def _identify(unit: Unit, number: str, *, apply: bool) -> int:
+    policy = load_policy(unit)
+    if policy.blocklist.holds("phone", number):
+        return 0
+    holder = becomes_mobile(whole_base.telling_holders(unit, number))
+    if holder is None:
+        return 0
+    if apply:
+        opens = policy.identifying("phone", number, "mobile", holder.contacted)
+        whole_base.set_mobile(unit, holder.contact_point_id, opens)
+        profiles.change_profile(unit, holder.profile_id)
+        emit(unit, new_id(), "profile.updated", holder.profile_id, {}, utc_now())
+    return 1

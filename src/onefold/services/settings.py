@@ -1,0 +1,158 @@
+"""An organization's settings: what each change does to the base, shown before it is made (RES-7, RES-9, PRO-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import phonenumbers
+
+from onefold.domain.blocklist import BlockedKind, Entry
+from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.domain.policy import MatchingMode
+from onefold.domain.text import clean_name
+from onefold.services import runs
+from onefold.storage import profiles, whole_base
+from onefold.storage.database import Unit
+from onefold.storage.organizations import (
+    add_entries,
+    change_settings,
+    entries,
+    load_policy,
+    remove_entry,
+    settings_row,
+)
+from onefold.storage.whole_base import Shared
+
+_OBSTACLES_SHOWN = 100
+
+
+class ModePreview(NamedTuple):
+    """What switching the matching mode would do: how many contact points change, and what stands in the way."""
+
+    mode: MatchingMode
+    changes: int
+    obstacles: list[Shared]
+
+
+class SettingsView(NamedTuple):
+    """The settings as they are."""
+
+    name: str
+    default_region: str
+    matching_mode: MatchingMode
+    mobile_identification: bool
+    shared_limit: int
+    default_inbox_id: str
+
+
+def read(unit: Unit) -> SettingsView:
+    """The settings."""
+    row = settings_row(unit)
+    return SettingsView(*(getattr(row, field) for field in SettingsView._fields))
+
+
+def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
+    """Changes settings; the unit must be alone. Raises Conflict where RES-9 refuses.
+
+    Switching Mobile Phone Number Identification on starts its run over the existing phones (RES-7).
+    """
+    before, values = read(unit), dict(changes)
+    if "name" in values:
+        values["name"] = clean_name(values["name"]) or before.name
+    if "default_region" in values and values["default_region"] not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidValue("default_region is no ISO 3166 region, such as US or DE.", field="default_region")
+    if "default_inbox_id" in values and values["default_inbox_id"] not in load_policy(unit).inbox_ids:
+        raise InvalidValue("default_inbox_id is none of the inboxes.", code="unknown_inbox", field="default_inbox_id")
+    mode = values.get("matching_mode", before.matching_mode)
+    if mode != before.matching_mode:
+        _switch_mode(unit, mode)
+    if values:
+        change_settings(unit, **values)
+    if values.get("mobile_identification") and not before.mobile_identification:
+        runs.start(unit, runs.IDENTIFY_MOBILES, total=whole_base.count_other_phones(unit))
+    return read(unit)
+
+
+def preview_mode(unit: Unit, mode: MatchingMode) -> ModePreview:
+    """RES-9: what a switch would change, and the values that stand in its way."""
+    if mode == read(unit).matching_mode:
+        return ModePreview(mode, 0, [])
+    if mode == "contacted":
+        return ModePreview(mode, whole_base.count_listed_only(unit), [])
+    return ModePreview(mode, whole_base.count_would_open(unit), _obstacles(unit))
+
+
+def _obstacles(unit: Unit) -> list[Shared]:
+    blocklist = load_policy(unit).blocklist
+    found = whole_base.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
+    return [s for s in found if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
+
+
+def _switch_mode(unit: Unit, mode: MatchingMode) -> None:
+    if mode == "contacted":
+        whole_base.stop_listed_only(unit)
+        return
+    obstacles = _obstacles(unit)
+    if obstacles:
+        raise Conflict(
+            "Several profiles hold the same identifying values; merge or correct them first. The preview lists them.",
+            code="matching_mode_obstacles",
+            profile_ids=[list(obstacle.profile_ids) for obstacle in obstacles],
+        )
+    # Values on the blocklist may be shared, so the statement must leave them out: the unique index would refuse them.
+    whole_base.let_listed_open(unit, load_policy(unit).blocklist)
+
+
+def blocklist(unit: Unit) -> list[Entry]:
+    """The blocklist, in order."""
+    return entries(unit)
+
+
+def block(unit: Unit, kind: BlockedKind, text: str) -> Entry:
+    """PRO-12: the value no longer opens anything; the unit must be alone. Raises Conflict if it is listed already."""
+    entry = _entry(unit, kind, text)
+    if entry in entries(unit):
+        raise Conflict("The blocklist has this entry already.", code="entry_present")
+    add_entries(unit, [entry])
+    whole_base.stop_blocked(unit, entry)
+    change_settings(unit)
+    return entry
+
+
+def unblock(unit: Unit, kind: BlockedKind, text: str) -> None:
+    """Takes an entry out; where one profile alone holds a value, it opens that profile again."""
+    entry = _entry(unit, kind, text)
+    if not remove_entry(unit, entry):
+        raise NotFound("The blocklist has no such entry.", code="entry_not_found")
+    change_settings(unit)
+    policy = load_policy(unit)
+    held: dict[str, list[str]] = {}
+    for point_id, value, phone_type, contacted in whole_base.holders_of_entry(unit, entry, 10_000):
+        if policy.identifying(entry.kind, value, phone_type, contacted):
+            held.setdefault(value, []).append(point_id)
+    for value, points in held.items():
+        if len(points) == 1 and profiles.identified_by(unit, entry.kind, value) is None:
+            whole_base.let_open(unit, points[0])
+
+
+def _entry(unit: Unit, kind: BlockedKind, text: str) -> Entry:
+    policy = load_policy(unit)
+    if kind == "email":
+        local, _, domain = text.strip().rpartition("@")
+        if domain == "*" and local:
+            return Entry(kind, email_point(f"{local}@example.com", policy.blocklist, "value").value[:-11] + "*")
+        if local == "*":
+            return Entry(kind, "*" + email_point(f"a@{domain}", policy.blocklist, "value").value[1:])
+        return Entry(kind, email_point(text, policy.blocklist, "value").value)
+    if kind == "customer_id":
+        return Entry(kind, customer_id_point(text, policy.blocklist, "value").value.casefold())
+    if kind == "social":
+        network, _, user_id = text.partition(":")
+        return Entry(kind, social_point(network, user_id, None, policy.blocklist, "value").value)
+    try:
+        return Entry(kind, phone_point(text, policy, "value").value)
+    except InvalidValue:
+        # Codes of telephony providers are no phone numbers; they are compared as they are sent.
+        return Entry(kind, text.strip().lower()[:100])

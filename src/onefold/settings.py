@@ -1,0 +1,30 @@
+"""What a process is told by its environment: every setting is `ONEFOLD_` and the field's name in capitals."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Those of an organization are in the database (`/v1/settings`)."""
+
+    model_config = SettingsConfigDict(env_prefix="ONEFOLD_", env_file=".env", extra="ignore")
+
+    database_url: str = Field("sqlite:///onefold.db", description="A SQLite file or a PostgreSQL database.")
+    sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
+        "FULL", description="FULL keeps every acknowledged contact through a power cut; NORMAL is faster."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, description="Port to listen on.")
+    public_url: str = Field("", description="The address others reach this service at; Twilio signs it.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    twilio_auth_token: str = Field("", description="If set, Twilio's requests must carry its signature.")
+    meta_app_secret: str = Field("", description="If set, Meta's requests must carry its signature.")
+    twilio_lookup_account: str = Field("", description="Account SID for line-type lookups (RES-6); empty: none.")
+    twilio_lookup_token: str = Field("", description="Auth token for line-type lookups.")
+    twilio_lookup_url: str = "https://lookups.twilio.com"
+    largest_body: int = Field(26_214_400, description="Bytes; larger requests are refused.")
+    group_largest: int = Field(256, description="Contacts that share one transaction at the most.")

@@ -1,0 +1,57 @@
+"""What other systems will be told (EVT), written in the transaction it speaks of; and what may be forgotten again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from onefold.storage.contacts import OUTBOX
+from onefold.storage.database import Unit
+from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessions
+
+
+def emit(unit: Unit, event_id: str, kind: str, profile_id: str, data: Mapping[str, Any], now: datetime) -> None:
+    """One event of one profile; ids only, never customer data."""
+    text = msgspec.json.encode(data).decode()
+    unit.append(OUTBOX, [(unit.organization_id, event_id, profile_id, kind, text, instant_text(now))])
+
+
+def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int) -> int:
+    """Deletes, at most `limit` of each, old events, old idempotency keys and expired sessions; returns how many."""
+    o, k, s = outbox.c, idempotency_keys.c, sessions.c
+    org = unit.organization_id
+    old_events = sa.select(o.seq).where(o.organization_id == org, o.created_at < events_before).order_by(o.seq)
+    old_keys = sa.select(k.key).where(k.organization_id == org, k.created_at < keys_before)
+    deletions = (
+        outbox.delete().where(o.organization_id == org, o.seq.in_(old_events.limit(limit).scalar_subquery())),
+        idempotency_keys.delete().where(k.organization_id == org, k.key.in_(old_keys.limit(limit).scalar_subquery())),
+        sessions.delete().where(s.organization_id == org, s.expires_at < now),
+    )
+    return sum(int(unit.execute(deletion).rowcount) for deletion in deletions)
+
+
+def remembered(unit: Unit, key: str) -> tuple[str, int, dict[str, str], bytes] | None:
+    """(fingerprint, status, headers, body) of the answer an idempotency key got."""
+    k = idempotency_keys.c
+    row = unit.execute(
+        sa.select(k.fingerprint, k.status, k.headers, k.body).where(
+            k.organization_id == unit.organization_id, k.key == key
+        )
+    ).one_or_none()
+    return None if row is None else (row.fingerprint, row.status, row.headers, bytes(row.body))
+
+
+def remember(
+    unit: Unit, key: str, fingerprint: str, status: int, headers: dict[str, str], body: bytes, now: datetime
+) -> None:
+    """Keeps an answer for its idempotency key, in the transaction that did what it answers."""
+    unit.execute(
+        idempotency_keys.insert().values(
+            organization_id=unit.organization_id, key=key, fingerprint=fingerprint, status=status, headers=headers,
+            body=body, created_at=now,
+        )
+    )  # fmt: skip

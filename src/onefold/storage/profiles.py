@@ -1,0 +1,373 @@
+"""Profiles and what hangs on them: reading, locking, editing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.domain.book import Holder
+from onefold.domain.errors import NotFound, Stale
+from onefold.domain.ids import is_id
+from onefold.domain.profile import HeldPoint
+from onefold.domain.search import search_terms
+from onefold.storage.contacts import TERMS
+from onefold.storage.database import Unit
+from onefold.storage.tables import (
+    addresses,
+    contact_points,
+    details,
+    profiles,
+    relationships,
+    suggestions,
+)
+from onefold.storage.tables import (
+    search_terms as terms,
+)
+
+
+class ProfileRow(NamedTuple):
+    """A profile's own fields. `survivor_id` is set once it has been merged away."""
+
+    id: str
+    name: str | None
+    name_confirmed: bool
+    username: str | None
+    image: str | None
+    attributes: dict[str, Any]
+    survivor_id: str | None
+    version: int
+    created_by: str | None
+    created_at: datetime
+
+
+_COLUMNS = [profiles.c[name] for name in ProfileRow._fields]
+
+
+def _profile(row: sa.Row[Any]) -> ProfileRow:
+    found = ProfileRow._make(row)
+    return found if found.attributes else found._replace(attributes={})
+
+
+def read_profile(unit: Unit, profile_id: str) -> ProfileRow:
+    """The profile with this id, also one merged away; raises NotFound."""
+    return _row(unit, sa.select(*_COLUMNS), profile_id)
+
+
+def lock_profile(
+    unit: Unit, profile_id: str, version: int | None = None, *, against_contacts: bool = False
+) -> ProfileRow:
+    """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
+
+    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is given
+    and is not the profile's.
+    """
+    for _ in range(2):
+        row = _row(unit, sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts), profile_id)
+        if row.survivor_id is None:
+            break
+        profile_id = row.survivor_id
+    if version is not None and row.version != version:
+        raise Stale("The profile has changed since it was read; read it again.", profile_id=row.id)
+    return row
+
+
+def _row(unit: Unit, select: sa.Select[Any], profile_id: str) -> ProfileRow:
+    found = None
+    if is_id(profile_id):
+        mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
+        found = unit.execute(select.where(*mine)).one_or_none()
+    if found is None:
+        raise NotFound("There is no profile with this id.", code="profile_not_found")
+    return _profile(found)
+
+
+def add_profile(unit: Unit, profile_id: str, now: datetime, **values: object) -> None:
+    """A new profile without contact points."""
+    unit.execute(
+        profiles.insert().values(organization_id=unit.organization_id, id=profile_id, created_at=now, **values)
+    )
+
+
+def change_profile(unit: Unit, profile_id: str, **values: object) -> None:
+    """Sets fields and moves the version on; call it without values where something else of the profile has changed."""
+    unit.execute(
+        profiles.update()
+        .where(profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
+        .values(version=profiles.c.version + 1, **values)
+    )
+
+
+def list_profiles(unit: Unit, after: str | None, limit: int) -> list[ProfileRow]:
+    """Living profiles, newest first, after the id of a page before."""
+    select = sa.select(*_COLUMNS).where(
+        profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id.is_(None)
+    )
+    if after is not None:
+        select = select.where(profiles.c.id < after)
+    rows = unit.execute(select.order_by(profiles.c.id.desc()).limit(limit))
+    return [_profile(row) for row in rows]
+
+
+def read_many(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileRow]:
+    """Living profiles by id."""
+    select = sa.select(*_COLUMNS).where(
+        profiles.c.organization_id == unit.organization_id, profiles.c.id.in_(ids), profiles.c.survivor_id.is_(None)
+    )
+    return {row.id: _profile(row) for row in unit.execute(select)}
+
+
+_POINT_COLUMNS = (
+    contact_points.c.id, contact_points.c.kind, contact_points.c.value, contact_points.c.written,
+    contact_points.c.phone_type, contact_points.c.main, contact_points.c.sms, contact_points.c.handle,
+    contact_points.c.identifying, contact_points.c.contacted,
+)  # fmt: skip
+
+
+def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
+    """The contact points (and customer ID) of each profile, in the order they came."""
+    rows = unit.execute(
+        sa.select(contact_points.c.profile_id, *_POINT_COLUMNS)
+        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.profile_id.in_(ids))
+        .order_by(contact_points.c.id)
+    )
+    found: dict[str, list[HeldPoint]] = {profile_id: [] for profile_id in ids}
+    for row in rows:
+        found[row[0]].append(HeldPoint._make(row[1:]))
+    return found
+
+
+def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
+    """The profile that an identifying value opens."""
+    c = contact_points.c
+    row = unit.execute(
+        sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted).where(
+            c.organization_id == unit.organization_id, c.kind == kind, c.value == value, c.identifying
+        )
+    ).one_or_none()
+    return None if row is None else Holder._make(row)
+
+
+def others_listing(unit: Unit, kind: str, value: str, profile_id: str, limit: int) -> list[str]:
+    """Other profiles that hold a value in any way, oldest contact point first."""
+    c = contact_points.c
+    held = (c.organization_id == unit.organization_id, c.kind == kind, c.value == value, c.profile_id != profile_id)
+    # Two looks, because each half has an index of its own.
+    found = [
+        row.profile_id
+        for half in (c.identifying, sa.not_(c.identifying))
+        for row in unit.execute(sa.select(c.profile_id).where(*held, half).order_by(c.id).limit(limit))
+    ]
+    return found[:limit]
+
+
+def save_point(unit: Unit, profile_id: str, point: HeldPoint, now: datetime) -> None:
+    """Writes a contact point as planned, new or changed."""
+    values = {**point._asdict(), "profile_id": profile_id}
+    point_id = values.pop("contact_point_id")
+    changed = unit.execute(
+        contact_points.update()
+        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == point_id)
+        .values(**values)
+    )
+    if changed.rowcount == 0:
+        unit.execute(
+            contact_points.insert().values(organization_id=unit.organization_id, id=point_id, created_at=now, **values)
+        )
+
+
+def clear_main(unit: Unit, contact_point_id: str) -> None:
+    """Takes the Main tag away."""
+    unit.execute(
+        contact_points.update()
+        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id)
+        .values(main=False)
+    )
+
+
+def remove_point(unit: Unit, contact_point_id: str) -> None:
+    """Takes a contact point off its profile; items that came through it stay."""
+    unit.execute(
+        contact_points.delete().where(
+            contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id
+        )
+    )
+
+
+def reindex(unit: Unit, profile_id: str) -> None:
+    """Brings the search up to what the profile holds now."""
+    row = read_profile(unit, profile_id)
+    blockfree = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
+    unit.execute(
+        terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
+    )
+    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, blockfree)]
+    if rows:
+        unit.insert(TERMS, rows)
+
+
+def add_suggestions(unit: Unit, pairs: Iterable[tuple[str, str]], kind: str, value: str, now: datetime) -> None:
+    """SUG-1: records that two profiles share a value; what is recorded already stays as it is."""
+    for one, other in pairs:
+        low, high = sorted((one, other))
+        known = unit.execute(
+            sa.select(suggestions.c.kind).where(
+                suggestions.c.organization_id == unit.organization_id,
+                suggestions.c.profile_id == low,
+                suggestions.c.other_id == high,
+                suggestions.c.kind == kind,
+                suggestions.c.value == value,
+            )
+        ).first()
+        if known is None:
+            unit.execute(
+                suggestions.insert().values(
+                    organization_id=unit.organization_id, profile_id=low, other_id=high, kind=kind, value=value,
+                    created_at=now,
+                )
+            )  # fmt: skip
+
+
+def suggestions_of(unit: Unit, profile_id: str) -> list[tuple[str, str, str]]:
+    """(other profile, kind, value) of every suggestion, newest first."""
+    s = suggestions.c
+    mine = s.organization_id == unit.organization_id
+    select = sa.union_all(
+        sa.select(s.other_id.label("other"), s.kind, s.value, s.created_at).where(mine, s.profile_id == profile_id),
+        sa.select(s.profile_id.label("other"), s.kind, s.value, s.created_at).where(mine, s.other_id == profile_id),
+    ).order_by(sa.desc("created_at"), "other", "kind", "value")
+    return [(row.other, row.kind, row.value) for row in unit.execute(select)]
+
+
+class Part(NamedTuple):
+    """A table whose rows belong to a profile and are kept in the order they came."""
+
+    table: sa.Table
+    fields: tuple[str, ...]
+    missing: str
+
+
+DETAILS = Part(details, ("key", "value"), "There is no such detail on this profile.")
+ADDRESSES = Part(
+    addresses,
+    ("label", "street", "city", "region", "postal_code", "country"),
+    "There is no such address on this profile.",
+)
+
+
+def parts_of(unit: Unit, part: Part, profile_id: str) -> list[dict[str, Any]]:
+    """Details or addresses of a profile."""
+    table = part.table
+    rows = unit.execute(
+        sa.select(table.c.id, *(table.c[f] for f in part.fields))
+        .where(table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+        .order_by(table.c.id)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def add_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: dict[str, Any], now: datetime) -> None:
+    """A new detail or address."""
+    unit.execute(
+        part.table.insert().values(
+            organization_id=unit.organization_id, id=part_id, profile_id=profile_id, created_at=now, **values
+        )
+    )
+
+
+def change_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: dict[str, Any]) -> None:
+    """Changes a detail or address; raises NotFound."""
+    if values:
+        _expect(
+            part, unit.execute(part.table.update().where(*_one(unit, part.table, part_id, profile_id)).values(values))
+        )
+
+
+def remove_part(unit: Unit, part: Part, part_id: str, profile_id: str) -> None:
+    """Takes a detail or address away; raises NotFound."""
+    _expect(part, unit.execute(part.table.delete().where(*_one(unit, part.table, part_id, profile_id))))
+
+
+def _one(unit: Unit, table: sa.Table, part_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    if not is_id(part_id):
+        return (sa.false(),)
+    return (
+        table.c.organization_id == unit.organization_id,
+        table.c.id == part_id,
+        table.c.profile_id == profile_id,
+    )
+
+
+def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
+    if result.rowcount == 0:
+        raise NotFound(part.missing, code="not_found")
+
+
+class RelationshipRow(NamedTuple):
+    """A relationship as stored: `other_id` is `kind` of `profile_id`."""
+
+    id: str
+    profile_id: str
+    other_id: str
+    kind: str
+
+
+def relationships_of(unit: Unit, profile_id: str) -> list[RelationshipRow]:
+    """Every relationship the profile is on either side of."""
+    r = relationships.c
+    rows = unit.execute(
+        sa.select(r.id, r.profile_id, r.other_id, r.kind)
+        .where(r.organization_id == unit.organization_id, sa.or_(r.profile_id == profile_id, r.other_id == profile_id))
+        .order_by(r.id)
+    )
+    return [RelationshipRow._make(row) for row in rows]
+
+
+def add_relationship(unit: Unit, row: RelationshipRow, now: datetime) -> None:
+    """A new relationship."""
+    unit.execute(relationships.insert().values(organization_id=unit.organization_id, created_at=now, **row._asdict()))
+
+
+def remove_relationship(unit: Unit, relationship_id: str, profile_id: str) -> None:
+    """Takes a relationship away, from whichever side; raises NotFound."""
+    r = relationships.c
+    side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
+    mine = (r.organization_id == unit.organization_id, r.id == relationship_id, side)
+    if not is_id(relationship_id) or unit.execute(relationships.delete().where(*mine)).rowcount == 0:
+        raise NotFound("There is no such relationship on this profile.", code="not_found")
+
+
+def merged_into(unit: Unit, profile_id: str) -> list[str]:
+    """The ids of every profile that has been merged into this one, directly or not, and its own."""
+    rows = unit.execute(
+        sa.select(profiles.c.id).where(
+            profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id == profile_id
+        )
+    )
+    return [profile_id, *rows.scalars()]
+
+
+def find_by_prefixes(unit: Unit, prefixes: Sequence[str], limit: int) -> list[tuple[str, str]]:
+    """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
+    found: list[tuple[str, str]] = []
+    for prefix in prefixes:
+        mine = sa.select(terms.c.profile_id, terms.c.term).where(terms.c.organization_id == unit.organization_id)
+        whole = mine.where(terms.c.term == prefix).order_by(terms.c.profile_id.desc()).limit(limit)
+        begun = (
+            mine.where(terms.c.term > prefix, terms.c.term < prefix + "\U0010ffff").order_by(terms.c.term).limit(limit)
+        )
+        for select in (whole, begun):
+            found += [(row.profile_id, row.term) for row in unit.execute(select)]
+    return found
+
+
+def contact_point_owner(unit: Unit, contact_point_id: str) -> str | None:
+    """The profile that has this contact point."""
+    if not is_id(contact_point_id):
+        return None
+    c = contact_points.c
+    return unit.execute(
+        sa.select(c.profile_id).where(c.organization_id == unit.organization_id, c.id == contact_point_id)
+    ).scalar_one_or_none()

@@ -1,0 +1,64 @@
+"""Long work that reports progress and can be stopped and resumed: a row each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.domain.errors import NotFound
+from onefold.domain.ids import is_id
+from onefold.storage.database import Unit
+from onefold.storage.tables import runs
+
+
+class RunRow(NamedTuple):
+    """A run. `position` is where to go on after an interruption; `state` is running, stopped, finished or failed."""
+
+    id: str
+    kind: str
+    name: str
+    state: str
+    position: str
+    done: int
+    total: int | None
+    counts: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+_RUN = [runs.c[name] for name in RunRow._fields]
+
+
+def add_run(unit: Unit, run: RunRow) -> None:
+    """A new run."""
+    unit.execute(runs.insert().values(organization_id=unit.organization_id, **run._asdict()))
+
+
+def read_run(unit: Unit, run_id: str, *, lock: bool = False) -> RunRow:
+    """The run with this id; raises NotFound."""
+    row = None
+    if is_id(run_id):
+        select = sa.select(*_RUN).where(runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
+        row = unit.execute(select.with_for_update() if lock else select).one_or_none()
+    if row is None:
+        raise NotFound("There is no run with this id.", code="run_not_found")
+    return RunRow._make(row)
+
+
+def list_runs(
+    unit: Unit, *, state: str | None = None, kind: str | None = None, name: str | None = None
+) -> list[RunRow]:
+    """Runs, newest first."""
+    select = sa.select(*_RUN).where(runs.c.organization_id == unit.organization_id)
+    for column, wanted in ((runs.c.state, state), (runs.c.kind, kind), (runs.c.name, name)):
+        if wanted is not None:
+            select = select.where(column == wanted)
+    return [RunRow._make(row) for row in unit.execute(select.order_by(runs.c.id.desc()).limit(200))]
+
+
+def change_run(unit: Unit, run_id: str, now: datetime, **values: object) -> None:
+    """Sets fields of a run."""
+    mine = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
+    unit.execute(runs.update().where(*mine).values(updated_at=now, **values))

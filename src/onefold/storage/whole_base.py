@@ -1,0 +1,155 @@
+"""Statements that look at or change every contact point of an organization (RES-7, RES-9, PRO-12)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.domain.blocklist import BLOCKED_KINDS, Blocklist, Entry
+from onefold.domain.book import Holder
+from onefold.domain.contact import PhoneType
+from onefold.storage.database import Unit
+from onefold.storage.tables import contact_points
+
+_c = contact_points.c
+
+
+def _mine(unit: Unit) -> sa.ColumnElement[bool]:
+    return _c.organization_id == unit.organization_id
+
+
+def _opens() -> sa.ColumnElement[bool]:
+    """What opens a profile where everything listed does (RES-9 `listed`)."""
+    return sa.or_(_c.kind != "phone", _c.phone_type == "mobile")
+
+
+class Shared(NamedTuple):
+    """A value that several profiles hold."""
+
+    kind: str
+    value: str
+    profile_ids: tuple[str, ...]
+
+
+def shared_identifiers(unit: Unit, limit: int) -> list[Shared]:
+    """Values held by several profiles that each would have to open; customer IDs may be (they never do)."""
+    unit.allow_whole_base()
+    grouped = (
+        sa.select(_c.kind, _c.value)
+        .where(_mine(unit), _opens(), _c.kind != "customer_id")
+        .group_by(_c.kind, _c.value)
+        .having(sa.func.count() > 1)
+        .order_by(_c.kind, _c.value)
+        .limit(limit)
+    )
+    return [_shared(unit, row.kind, row.value) for row in unit.execute(grouped).all()]
+
+
+def _shared(unit: Unit, kind: str, value: str) -> Shared:
+    held = (_mine(unit), _c.kind == kind, _c.value == value, _opens())
+    found = unit.execute(sa.select(_c.profile_id).where(*held).order_by(_c.id).limit(20)).scalars()
+    return Shared(kind, value, tuple(found))
+
+
+def count_listed_only(unit: Unit) -> int:
+    """How many values open a profile without the customer ever having contacted from them."""
+    unit.allow_whole_base()
+    held = (_mine(unit), _c.identifying, sa.not_(_c.contacted))
+    return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
+
+
+def stop_listed_only(unit: Unit) -> int:
+    """Values never contacted from no longer open their profile; returns how many."""
+    unit.allow_whole_base()
+    held = (_mine(unit), _c.identifying, sa.not_(_c.contacted))
+    return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
+
+
+def count_would_open(unit: Unit) -> int:
+    """How many listed values would begin to open their profile."""
+    unit.allow_whole_base()
+    held = (_mine(unit), sa.not_(_c.identifying), _opens(), _c.kind != "customer_id")
+    return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
+
+
+def let_listed_open(unit: Unit, blocklist: Blocklist) -> None:
+    """Every listed value that is not blocklisted begins to open its profile."""
+    unit.allow_whole_base()
+    held = (_mine(unit), sa.not_(_c.identifying), _opens(), _c.kind != "customer_id")
+    exact = [e for e in blocklist.entries() if "*" not in e.value]
+    blocked = [
+        *(sa.and_(_c.kind == kind, _c.value.in_([e.value for e in exact if e.kind == kind])) for kind in BLOCKED_KINDS),
+        *(sa.and_(_c.kind == e.kind, _matches(e)) for e in blocklist.entries() if "*" in e.value),
+    ]
+    unit.execute(contact_points.update().where(*held, sa.not_(sa.or_(*blocked))).values(identifying=True))
+
+
+def stop_blocked(unit: Unit, entry: Entry) -> int:
+    """Contact points with a blocklisted value no longer open anything; returns how many."""
+    held = (_mine(unit), _c.kind == entry.kind, _c.identifying, _matches(entry))
+    return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
+
+
+def _matches(entry: Entry) -> sa.ColumnElement[bool]:
+    if entry.kind == "customer_id":
+        return sa.func.lower(_c.value) == entry.value
+    if entry.kind != "email" or "*" not in entry.value:
+        return _c.value == entry.value
+    local, _, domain = entry.value.rpartition("@")
+    if domain == "*":  # a range, which the index serves: "A" follows "@"
+        return sa.and_(_c.value > f"{local}@", _c.value < f"{local}A")
+    return _c.value.endswith(f"@{domain}", autoescape=True)
+
+
+def holders_of_entry(unit: Unit, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
+    """(contact point, value, phone type, contacted) of points that open nothing and match an entry."""
+    held = (_mine(unit), _c.kind == entry.kind, sa.not_(_c.identifying), _matches(entry))
+    rows = unit.execute(
+        sa.select(_c.id, _c.value, _c.phone_type, _c.contacted).where(*held).order_by(_c.id).limit(limit)
+    )
+    return [(row.id, row.value, row.phone_type, row.contacted) for row in rows]
+
+
+def let_open(unit: Unit, contact_point_id: str) -> None:
+    """A contact point begins to open its profile."""
+    held = (_mine(unit), _c.id == contact_point_id)
+    unit.execute(contact_points.update().where(*held).values(identifying=True))
+
+
+def set_mobile(unit: Unit, contact_point_id: str, opens: bool) -> None:
+    """RES-7: a phone is a mobile from now on."""
+    held = (_mine(unit), _c.id == contact_point_id)
+    unit.execute(contact_points.update().where(*held).values(identifying=opens, phone_type="mobile"))
+
+
+def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | None]]:
+    """(number, as it was written) of phones of type `other`, each once, in the order of the numbers."""
+    held = (_mine(unit), _c.kind == "phone", sa.not_(_c.identifying), _c.phone_type == "other", _c.value > after)
+    rows = unit.execute(
+        sa.select(_c.value, sa.func.min(_c.written)).where(*held).group_by(_c.value).order_by(_c.value).limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def count_other_phones(unit: Unit) -> int:
+    """How many numbers are held as `other` by anyone."""
+    unit.allow_whole_base()
+    held = (_mine(unit), _c.kind == "phone", sa.not_(_c.identifying), _c.phone_type == "other")
+    counted = sa.select(sa.func.count(sa.distinct(_c.value))).where(*held)
+    return int(unit.execute(counted).scalar_one())
+
+
+def telling_holders(unit: Unit, number: str) -> list[Holder]:
+    """The holders of a number that RES-7 turns on: up to two as `other`, one as mobile."""
+    held = (_mine(unit), _c.kind == "phone", _c.value == number)
+    found = []
+    for phone_type, limit in (("mobile", 1), ("other", 2)):
+        for half in (_c.identifying, sa.not_(_c.identifying)):
+            rows = unit.execute(
+                sa.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted)
+                .where(*held, half, _c.phone_type == phone_type)
+                .limit(limit)
+            )
+            found += [Holder._make(row) for row in rows]
+    return found

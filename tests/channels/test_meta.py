@@ -1,0 +1,171 @@
+"""Meta's webhooks as contacts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onefold.channels.meta import contacts_of_messenger, contacts_of_whatsapp, meta_signature_valid
+from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.domain.normalise import normalise_contact
+from onefold.domain.policy import Policy
+
+POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))
+
+
+def whatsapp(*messages: object, **value: object) -> dict[str, Any]:
+    people = [{"wa_id": "447700900123", "profile": {"name": "Zoë"}}]
+    change = {"field": "messages", "value": {"contacts": people, "messages": list(messages), **value}}
+    return {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}
+
+
+def said(**message: object) -> dict[str, object]:
+    return {"from": "447700900123", "id": "wamid.1", "timestamp": "1740981600", "type": "text", **message}
+
+
+def messenger(*events: object, network: str = "page") -> dict[str, Any]:
+    return {"object": network, "entry": [{"id": "1", "messaging": list(events)}]}
+
+
+def sent(**message: object) -> dict[str, object]:
+    return {"sender": {"id": "42"}, "timestamp": 1740981600000, "message": {"mid": "m_1", "text": "Hello", **message}}
+
+
+def test_a_whatsapp_message_comes_from_a_phone__RES_1_RES_3() -> None:
+    (contact,) = contacts_of_whatsapp(whatsapp(said(text={"body": "Hello"})), inbox_id="inbox")
+    arrival = normalise_contact(contact, POLICY)
+    assert arrival.identifier is not None
+    assert (arrival.identifier.value, arrival.name, arrival.message_key) == ("+447700900123", "Zoë", "wamid.1")
+    assert (contact.channel, contact.body, contact.inbox_id) == ("whatsapp", "Hello", "inbox")
+    assert contact.occurred_at == datetime(2025, 3, 3, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "body"),
+    [
+        ("text", {"body": "a\x00\ud800"}, "a\ufffd\ufffd"),
+        ("image", {"id": "9", "caption": "Look"}, "Look"),
+        ("sticker", {"id": "9"}, None),
+        ("button", {"text": "Yes", "payload": "y"}, "Yes"),
+        ("interactive", {"type": "button_reply", "button_reply": {"id": "1", "title": "Yes"}}, "Yes"),
+        ("interactive", {"type": "list_reply", "list_reply": {"title": "One"}}, "One"),
+        ("location", {"latitude": 51.5, "longitude": 0.1, "name": "Shop"}, "Shop, 51.5, 0.1"),
+        ("reaction", {"message_id": "wamid.0", "emoji": "👍"}, "👍"),
+        ("contacts", [{"name": {}}], None),
+        ("unsupported", None, None),
+    ],
+)
+def test_every_type_of_whatsapp_message_is_a_contact(kind: str, content: object, body: str | None) -> None:
+    (contact,) = contacts_of_whatsapp(whatsapp(said(type=kind, **{kind: content})))
+    normalise_contact(contact, POLICY)
+    assert contact.body == body
+    assert json.loads(contact.data or "")["type"] == kind
+
+
+def test_a_whatsapp_reply_names_what_it_answers__RES_13() -> None:
+    (contact,) = contacts_of_whatsapp(whatsapp(said(context={"id": "wamid.0"})))
+    assert contact.reply_to == ("wamid.0",)
+
+
+@pytest.mark.parametrize("sender", ["", "123", "US.13491208655302741918", None])
+def test_a_whatsapp_sender_that_is_no_phone_is_anonymous__RES_8(sender: str | None) -> None:
+    (contact,) = contacts_of_whatsapp(whatsapp(said(**{"from": sender})))
+    assert normalise_contact(contact, POLICY).identifier is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"entry": None},
+        {"entry": [1, {"changes": [None, {"value": []}]}]},
+        whatsapp(statuses=[{"id": "wamid.1", "status": "read"}]),
+        whatsapp(said(type="system")),
+        whatsapp(said(id=None), "message", said(id="\x00"), said(id="x" * 2000)),
+        {"entry": [{"changes": [{"field": "smb_message_echoes", "value": {"messages": [said()]}}]}]},
+    ],
+)
+def test_what_is_no_whatsapp_message_is_passed_over(payload: dict[str, Any]) -> None:
+    assert contacts_of_whatsapp(payload) == []
+
+
+@pytest.mark.parametrize(("network", "value"), [("page", "facebook:42"), ("instagram", "instagram:42")])
+def test_a_message_comes_from_an_account_on_its_network__RES_1(network: str, value: str) -> None:
+    (contact,) = contacts_of_messenger(messenger(sent(), network=network))
+    arrival = normalise_contact(contact, POLICY)
+    assert arrival.identifier is not None
+    assert arrival.identifier.value == value
+    assert arrival.message_key == value.partition(":")[0] + ":m_1"
+    assert (contact.body, contact.occurred_at) == ("Hello", datetime(2025, 3, 3, 6, tzinfo=UTC))
+
+
+def test_a_messenger_reply_and_its_files_are_kept__RES_13() -> None:
+    files = [{"type": "image", "payload": {"url": "https://x/1"}}, {"type": "fallback"}]
+    (contact,) = contacts_of_messenger(messenger(sent(text=None, reply_to={"mid": "m_0"}, attachments=files)))
+    assert (contact.body, contact.reply_to) == (None, ("m_0",))
+    assert json.loads(contact.data or "")["media"][0] == {"type": "image", "url": "https://x/1"}
+
+
+def test_a_button_of_messenger_is_a_contact() -> None:
+    (contact,) = contacts_of_messenger(messenger({"sender": {"id": 42}, "postback": {"mid": "m_2", "title": "Start"}}))
+    assert (contact.message_id, contact.body, contact.sender.user_id) == ("m_2", "Start", "42")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        messenger(sent(is_echo=True)),
+        messenger(sent(is_deleted=True)),
+        messenger({"sender": {"id": "42"}, "delivery": {"mids": ["m_1"]}}),
+        messenger({"sender": {"id": "42"}, "read": {"watermark": 1}}),
+        messenger(None, {"message": "text"}, {"message": {"mid": ""}}),
+        messenger(sent(), network="user"),
+    ],
+)
+def test_what_is_no_message_is_passed_over(payload: dict[str, Any]) -> None:
+    assert contacts_of_messenger(payload) == []
+
+
+def test_one_webhook_brings_many_messages() -> None:
+    assert [c.message_id for c in contacts_of_messenger(messenger(sent(), None, sent(mid="m_2")))] == ["m_1", "m_2"]
+
+
+def test_only_what_meta_signed_is_valid() -> None:
+    signature = "sha256=" + hmac.new(b"secret", b"body", hashlib.sha256).hexdigest()
+    assert meta_signature_valid("secret", b"body", signature)
+    for wrong in ("", "sha256=", signature[:-1], signature.upper(), signature[7:], "ü", "\ud800"):
+        assert not meta_signature_valid("secret", b"body", wrong)
+    assert not meta_signature_valid("secret", b"other", signature)
+    empty = "sha256=" + hmac.new(b"", b"body", hashlib.sha256).hexdigest()
+    assert not meta_signature_valid("", b"body", empty)
+
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=10)
+_JSON = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(("id", "body", "text", "type", "mid", "title", "name", "url")), inner)
+    ),
+    max_leaves=6,
+)
+_EVENTS = st.dictionaries(
+    st.sampled_from(("id", "from", "type", "text", "image", "context", "timestamp", "sender", "message", "postback")),
+    _JSON,
+)
+
+
+@given(st.lists(_EVENTS, max_size=3))
+def test_any_json_gives_contacts_that_can_be_received(events: list[dict[str, object]]) -> None:
+    for contact in (*contacts_of_whatsapp(whatsapp(*events)), *contacts_of_messenger(messenger(*events))):
+        normalise_contact(contact, POLICY)
+        assert contact.data is not None
+        contact.data.encode()

@@ -1,0 +1,167 @@
+"""Twilio's webhooks as contacts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twilio.request_validator import RequestValidator
+
+from onefold.channels.twilio import contact_of_twilio, twilio_signature_valid
+from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.domain.errors import InvalidValue
+from onefold.domain.normalise import normalise_contact
+from onefold.domain.policy import Policy
+from tests.corpus import rings, twilio_day
+
+POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))
+CALL = {"CallSid": "CA1", "From": "+442079460123", "To": "+442079460000", "CallStatus": "ringing"}
+SMS = {"MessageSid": "SM1", "From": "+447700900123", "To": "+442079460000", "Body": "Hello"}
+WHATSAPP = {**SMS, "From": "whatsapp:+447700900123", "To": "whatsapp:+442079460000", "WaId": "447700900123"}
+
+
+@pytest.mark.parametrize(
+    ("form", "channel", "message_id", "phone"),
+    [
+        (CALL, "voice", "CA1", "+442079460123"),
+        ({**CALL, "Direction": "inbound", "CallStatus": "completed"}, "voice", "CA1", "+442079460123"),
+        (SMS, "sms", "SM1", "+447700900123"),
+        ({**SMS, "MessageSid": "", "SmsSid": "SM2", "SmsStatus": "received"}, "sms", "SM2", "+447700900123"),
+        ({**SMS, "Body": "", "NumMedia": "1"}, "sms", "SM1", "+447700900123"),
+        (WHATSAPP, "whatsapp", "SM1", "+447700900123"),
+        ({**WHATSAPP, "From": "whatsapp:"}, "whatsapp", "SM1", "+447700900123"),
+        ({**CALL, "From": "+5213312345678"}, "voice", "CA1", "+523312345678"),
+    ],
+)
+def test_calls_sms_and_whatsapp_come_from_a_phone__RES_1_RES_15(
+    form: dict[str, str], channel: str, message_id: str, phone: str
+) -> None:
+    contact = contact_of_twilio(form, inbox_id="inbox")
+    arrival = normalise_contact(contact, POLICY)
+    assert (contact.channel, arrival.message_key, contact.inbox_id) == (channel, message_id, "inbox")
+    assert arrival.identifier is not None
+    assert (arrival.identifier.kind, arrival.identifier.value) == ("phone", phone)
+
+
+def test_the_callbacks_of_one_call_carry_one_id__RES_12() -> None:
+    ended = contact_of_twilio({**CALL, "CallStatus": "completed", "Timestamp": "Mon, 03 Mar 2025 06:00:00 +0000"})
+    assert ended.message_id == contact_of_twilio(CALL).message_id
+    assert ended.occurred_at is not None
+
+
+@pytest.mark.parametrize("number", ["anonymous", "Anonymous", "+266696687", "Restricted", "+86282452253", "+464"])
+def test_a_withheld_number_goes_on_to_be_blocked__PRO_12(number: str) -> None:
+    identifier = normalise_contact(contact_of_twilio({**CALL, "From": number}), POLICY).identifier
+    assert identifier is not None
+    assert (identifier.blocked, identifier.value) == (True, number.lower())
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "",
+        "72345",
+        "+72345",
+        "ACME",
+        "sip:anna@example.com",
+        "client:anna",
+        "02079460123",
+        "+4420\x00",
+        "whatsapp:",
+        "\ud800",
+    ],
+)
+def test_a_sender_that_is_no_phone_is_anonymous__RES_8(sender: str) -> None:
+    contact = contact_of_twilio({**CALL, "From": sender})
+    assert normalise_contact(contact, POLICY).identifier is None
+    assert sender == "" or json.loads(contact.data or "")["from"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {**CALL, "Direction": "outbound-api"},
+        {**CALL, "Direction": "outbound-dial"},
+        {**SMS, "MessageStatus": "delivered"},
+        {**SMS, "SmsStatus": "sent"},
+        {**WHATSAPP, "MessageStatus": "read"},
+        {**SMS, "Direction": "outbound-reply"},
+        {"CallSid": "CA1", "RecordingSid": "RE1"},
+    ],
+)
+def test_what_was_sent_or_recorded_is_no_contact(form: dict[str, str]) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        contact_of_twilio(form)
+    assert refused.value.code == "not_a_contact"
+
+
+@pytest.mark.parametrize("form", [{}, {"From": "+447700900123"}, {**CALL, "CallSid": " "}, {**SMS, "MessageSid": ""}])
+def test_a_webhook_without_a_sid_is_refused__RES_12(form: dict[str, str]) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        contact_of_twilio(form)
+    assert refused.value.code == "message_id_missing"
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ({**CALL, "CallerName": "ANNA LEE"}, "ANNA LEE"),
+        ({**WHATSAPP, "ProfileName": "Zoë\x00 \u202e🐟"}, "Zoë\ufffd 🐟"),
+        ({**SMS, "ProfileName": "x" * 1_000_000}, "x" * 300),
+        (CALL, None),
+    ],
+)
+def test_the_name_the_channel_sends_is_kept__RES_3(form: dict[str, str], name: str | None) -> None:
+    assert normalise_contact(contact_of_twilio(form), POLICY).name == name
+
+
+def test_text_and_media_of_a_message_are_kept() -> None:
+    media = {"NumMedia": "1", "MediaUrl0": "https://x/1", "MediaContentType0": "image/png"}
+    contact = contact_of_twilio({**SMS, **media, "Body": "a\x00b", "OriginalRepliedMessageSid": "SM0"})
+    assert (contact.body, contact.reply_to) == ("a\ufffdb", ("SM0",))
+    assert json.loads(contact.data or "")["media"] == [{"url": "https://x/1", "content_type": "image/png"}]
+
+
+def test_only_what_twilio_signed_is_valid() -> None:
+    url, signature = (
+        "https://x.example.com/twilio",
+        RequestValidator("token").compute_signature("https://x.example.com/twilio", SMS),
+    )
+    assert twilio_signature_valid("token", url, SMS, signature)
+    assert not twilio_signature_valid("token", url, {**SMS, "Body": "other"}, signature)
+    assert not twilio_signature_valid("other", url, SMS, signature)
+    assert not twilio_signature_valid("token", url, SMS, "")
+    assert not twilio_signature_valid("token", url, SMS, "ü")
+    assert not twilio_signature_valid("token", "https://x:port/", {"Body": "\ud800"}, signature)
+    assert not twilio_signature_valid("", url, SMS, RequestValidator("").compute_signature(url, SMS))
+
+
+_KEYS = ("CallSid", "MessageSid", "SmsStatus", "From", "To", "Body", "CallerName", "ProfileName", "WaId", "Timestamp",
+         "MediaUrl0", "OriginalRepliedMessageSid", "Direction")  # fmt: skip
+_TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(
+    ("+447700900123", "whatsapp:+447700900123", "anonymous")
+)
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS), _TEXT))
+def test_any_form_is_a_contact_or_refused(form: dict[str, str]) -> None:
+    try:
+        contact = contact_of_twilio(form)
+    except InvalidValue:
+        return
+    normalise_contact(contact, POLICY)
+
+
+def test_a_day_of_webhooks_is_read_as_it_was_meant__RES_1() -> None:
+    for ring in rings(seed=5):
+        contact = contact_of_twilio(ring.form)
+        identifier = normalise_contact(contact, POLICY).identifier
+        assert identifier is not None
+        assert (contact.channel, contact.message_id) == (ring.channel, ring.message_id)
+        assert (None if identifier.blocked else identifier.value) == ring.phone
+
+
+def test_the_same_seed_gives_the_same_day() -> None:
+    assert twilio_day(3) == twilio_day(3) != twilio_day(4)
