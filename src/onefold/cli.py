@@ -23,8 +23,10 @@ from onefold.domain.errors import NotFound, Refused
 from onefold.services import accounts, profiles
 from onefold.services import ingest as ingesting
 from onefold.services.clock import new_id, utc_now
+from onefold.services.receive import Receiver
 from onefold.services.transact import transact
 from onefold.settings import Settings
+from onefold.storage import accounts as account_store
 from onefold.storage.database import Database
 from onefold.storage.migrate import current, newest, upgrade
 from onefold.storage.organizations import add_organization, organization_ids
@@ -66,8 +68,8 @@ def _organization(database: Database, given: int | None) -> int:
     known = dict(organization_ids(database))
     if given is None and len(known) == 1:
         return next(iter(known))
-    if given in known:
-        return int(given)  # type: ignore[arg-type]
+    if given is not None and given in known:
+        return given
     if not known:
         _fail("There is no organization yet. Run: onefold organization add NAME")
     listed = ", ".join(f"{number} ({name})" for number, name in known.items())
@@ -153,7 +155,7 @@ def _inbox_id(database: Database, organization_id: int, given: str | None) -> st
     if given is None:
         return None
     with database.read(organization_id) as unit:
-        known = accounts.store.list_inboxes(unit)
+        known = account_store.list_inboxes(unit)
     for inbox_id, inbox_name in known:
         if given in (inbox_id, inbox_name):
             return inbox_id
@@ -168,7 +170,7 @@ def _fingerprint(path: Path) -> str:
 
 def _ingest_file(
     database: Database,
-    receiver: ingesting.Receiver,
+    receiver: Receiver,
     organization_id: int,
     path: Path,
     inbox_id: str | None,

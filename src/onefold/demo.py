@@ -18,6 +18,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.receive import Receiver
 from onefold.services.transact import transact
+from onefold.storage import accounts as account_store
 from onefold.storage.database import Database, Unit
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization, organization_ids
@@ -255,7 +256,7 @@ def _set_up(unit: Unit) -> list[str]:
     for number, (name, role) in enumerate(_AGENTS):
         email = f"{name.split()[0].lower()}@kite.example"
         agent = accounts.add_agent(unit, email, name, role)  # type: ignore[arg-type]
-        accounts.store.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id)
+        account_store.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id)
     return inboxes
 
 
@@ -321,7 +322,7 @@ def hash_of(person: _Person) -> int:
 def _by_hand(unit: Unit, choose: random.Random) -> None:
     """What agents add: details, addresses, relationships, notes."""
     found = [summary.row.id for summary in profiles.page(unit, None, 120)]
-    agents = [agent.id for agent in accounts.store.list_agents(unit)]
+    agents = [agent.id for agent in account_store.list_agents(unit)]
     for one, other in zip(found[::8], found[1::8], strict=False):
         profiles.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
     for profile_id in found[::3]:

@@ -49,4 +49,4 @@ class BodyLimit:
             if not begun:
                 refusal = Refused(f"The body is larger than {self._largest:,} bytes.", code="body_too_large")
                 found = msgspec.json.encode({**problem_of(refusal), "status": 413, "title": "Too large"})
-                await Response(found, 413, None, "application/problem+json")(scope, receive, send)  # type: ignore[arg-type]
+                await Response(found, 413, None, "application/problem+json")(scope, receive, send)

@@ -144,13 +144,13 @@ def attachments_of(unit: Unit, seqs: Sequence[int]) -> dict[int, list[tuple[int,
     """(position, file name, content type, bytes) of what came with each item."""
     a = attachments.c
     rows = unit.execute(
-        sa.select(a.item_seq, a.position, a.filename, a.content_type, sa.func.length(a.content))
+        sa.select(a.item_seq, a.position, a.filename, a.content_type, sa.func.length(a.content).label("size"))
         .where(a.organization_id == unit.organization_id, a.item_seq.in_(seqs))
         .order_by(a.item_seq, a.position)
     )
     found: dict[int, list[tuple[int, str, str, int]]] = {}
     for row in rows:
-        found.setdefault(row[0], []).append((row[1], row[2], row[3], row[4]))
+        found.setdefault(row.item_seq, []).append((row.position, row.filename, row.content_type, row.size))
     return found
 
 

@@ -129,7 +129,7 @@ def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | No
     rows = unit.execute(
         sa.select(_c.value, sa.func.min(_c.written)).where(*held).group_by(_c.value).order_by(_c.value).limit(limit)
     )
-    return [(row[0], row[1]) for row in rows]
+    return [tuple(row) for row in rows]  # type: ignore[misc]
 
 
 def count_other_phones(unit: Unit) -> int:

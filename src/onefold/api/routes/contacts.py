@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from onefold.domain.text import storable
 from onefold.services.accounts import Principal
 from onefold.services.clock import utc_now
 from onefold.services.transact import transact
-from onefold.storage.database import Database
+from onefold.storage.database import Database, Unit
 from onefold.storage.outbox import remember, remembered
 
 Scope = MutableMapping[str, Any]
@@ -95,7 +96,7 @@ class ContactRoutes:
             _log.error("contact failed", error=type(error).__name__)
             response = problem_response(Refused("Something went wrong here; it was noted.", code="internal_error"))
             response.status_code = 500
-        await response(scope, receive, send)  # type: ignore[arg-type]
+        await response(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         headers = dict(scope["headers"])
@@ -154,19 +155,16 @@ class ContactRoutes:
         what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
         fingerprint = hashlib.sha256(what + body).hexdigest()
         organization_id = principal.organization_id
-        before = await run_in_threadpool(transact, self._database, organization_id, lambda unit: remembered(unit, key))
+        before = await run_in_threadpool(transact, self._database, organization_id, partial(remembered, key=key))
         if before is None:
             response = await answer(principal, body)
-            kept = dict(response.headers)
-            await run_in_threadpool(
-                transact,
-                self._database,
-                organization_id,
-                lambda unit: (
-                    remembered(unit, key)
-                    or remember(unit, key, fingerprint, response.status_code, kept, bytes(response.body), utc_now())
-                ),
-            )
+
+            def keep(unit: Unit) -> None:
+                if remembered(unit, key) is None:
+                    kept, content = dict(response.headers), bytes(response.body)
+                    remember(unit, key, fingerprint, response.status_code, kept, content, utc_now())
+
+            await run_in_threadpool(transact, self._database, organization_id, keep)
             return response
         if before[0] != fingerprint:
             raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
@@ -202,11 +200,13 @@ def _result(answer: Answer | Refused) -> ResultJson:
 
 
 def _count(contact: Contact, answer: Answer | Refused) -> None:
+    CONTACTS.labels(contact.channel, _outcome(answer)).inc()
+
+
+def _outcome(answer: Answer | Refused) -> str:
     if isinstance(answer, Refused):
-        outcome = "refused"
-    else:
-        outcome = "repeated" if answer.repeated else answer.outcome
-    CONTACTS.labels(contact.channel, outcome).inc()
+        return "refused"
+    return "repeated" if answer.repeated else answer.outcome
 
 
 def _too_large(largest: int) -> Response:
@@ -219,7 +219,7 @@ def _unsupported() -> Response:
 
 
 def _as(refusal: Refused, status: int) -> Response:
-    found = {**problem_of(refusal), "status": status}
+    found = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
     return Response(_encode(found), status, None, "application/problem+json")
 
 
