@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import threading
 import time
 from functools import partial
@@ -64,7 +63,7 @@ def _token(authorization: str) -> str:
     if scheme.lower() == "basic":  # webhooks of providers that can only put a password into the address
         try:
             return base64.b64decode(rest, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not Base64, or not UTF-8 inside
             pass
     raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
 

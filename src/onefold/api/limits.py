@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-from starlette.responses import Response
-
-from onefold.api.problems import problem_of
+from onefold.api.problems import TooLarge, problem_response
 from onefold.api.routes.contacts import Receive, Scope, Send
-from onefold.domain.errors import Refused
 
-
-class _TooLarge(Exception):
-    pass
+_MOST_READ_AWAY = 64 * 1024 * 1024
 
 
 class BodyLimit:
-    """Counts the bytes of a body as they come, and answers 413 when there are too many."""
+    """Answers 413 to a body that says it is too large, and to one that turns out to be."""
 
     def __init__(self, application: Any, largest: int) -> None:
         self._application = application
@@ -27,26 +21,46 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        left = self._largest
-        begun = False
+        if _claimed(scope) > self._largest:
+            await self._refuse(scope, receive, send, more=True)
+            return
+        read, more, begun = 0, True, False
 
         async def counted() -> Any:
-            nonlocal left
+            nonlocal read, more
             message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise _TooLarge
+            read += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            if read > self._largest:
+                raise TooLarge(f"The body is larger than {self._largest:,} bytes.")
             return message
 
         async def noted(message: Any) -> None:
+            # Frameworks make all sorts of answers of a body that breaks off; none of them is the client's.
             nonlocal begun
-            begun = True
-            await send(message)
+            if begun or read <= self._largest:
+                begun = True
+                await send(message)
 
         try:
             await self._application(scope, counted, noted)
-        except _TooLarge:
-            if not begun:
-                refusal = Refused(f"The body is larger than {self._largest:,} bytes.", code="body_too_large")
-                found = msgspec.json.encode({**problem_of(refusal), "status": 413, "title": "Too large"})
-                await Response(found, 413, None, "application/problem+json")(scope, receive, send)
+        except Exception:
+            if read <= self._largest:
+                raise
+        if read > self._largest and not begun:
+            await self._refuse(scope, receive, send, more=more)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, *, more: bool) -> None:
+        # Closing a connection under a client that is still sending resets it, and the answer is lost on the way.
+        left = _MOST_READ_AWAY
+        while more and left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            more = message.get("more_body", False)
+        refusal = TooLarge(f"The body is larger than {self._largest:,} bytes; send less at a time.")
+        await problem_response(refusal)(scope, receive, send)
+
+
+def _claimed(scope: Scope) -> int:
+    given = dict(scope["headers"]).get(b"content-length", b"")
+    return int(given) if given.isdigit() else 0

@@ -14,8 +14,16 @@ from onefold.channels.contact_json import Malformed
 from onefold.domain import errors
 from onefold.domain.errors import Refused
 
+
+class TooLarge(Refused):
+    """The body is larger than this service reads."""
+
+    code = "body_too_large"
+
+
 _STATUSES: dict[type[Refused], int] = {
     Malformed: 400,
+    TooLarge: 413,
     errors.InvalidValue: 422,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,

@@ -28,7 +28,7 @@ from onefold.domain.contact import Attachment, Contact, Sender
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
-from onefold.domain.text import BODY_LENGTH, NAME_LENGTH, clean_name, mended
+from onefold.domain.text import BODY_LENGTH, cut_name, mended
 
 _HEADER_LENGTH = 10_000
 _STRUCTURE_LENGTH = 2_000
@@ -327,9 +327,7 @@ class _FromReader:
 
 def _name(text: str) -> str | None:
     """A display name that `clean_name` takes as it is."""
-    folded = " ".join(mended(_words_decoded(text[:_HEADER_LENGTH])).split())
-    # Composing characters (NFC) can make a name longer.
-    return (clean_name(folded[:NAME_LENGTH]) or "")[:NAME_LENGTH] or None
+    return cut_name(_words_decoded(text[:_HEADER_LENGTH]))
 
 
 # Text

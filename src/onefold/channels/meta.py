@@ -17,7 +17,7 @@ from onefold.domain.contact import Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
 from onefold.domain.phones import parse_phone
-from onefold.domain.text import NAME_LENGTH, clean_name, mended
+from onefold.domain.text import cut_name, mended
 
 Json = Mapping[str, Any]
 
@@ -178,8 +178,7 @@ def _ids(*values: object) -> tuple[str, ...]:
 
 
 def _name(value: object) -> str | None:
-    folded = " ".join(mended(_text(value), _DATA_LENGTH).split())
-    return (clean_name(folded[:NAME_LENGTH]) or "")[:NAME_LENGTH] or None
+    return cut_name(_text(value))
 
 
 def _moment(value: object, per_second: int) -> datetime | None:

@@ -14,7 +14,7 @@ from onefold.domain.contact import Channel, Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
 from onefold.domain.phones import parse_phone
-from onefold.domain.text import NAME_LENGTH, clean_name, mended, storable
+from onefold.domain.text import cut_name, mended, storable
 
 _WITHHELD = Blocklist(DEFAULT_ENTRIES)
 _WHATSAPP = "whatsapp:"
@@ -113,8 +113,7 @@ def _is_phone(text: str) -> bool:
 
 
 def _name(text: str | None) -> str | None:
-    folded = " ".join(mended(text or "", _DATA_LENGTH).split())
-    return (clean_name(folded[:NAME_LENGTH]) or "")[:NAME_LENGTH] or None
+    return cut_name(text or "")
 
 
 def _occurred_at(text: str) -> datetime | None:

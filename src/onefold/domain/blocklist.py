@@ -34,7 +34,7 @@ _PLACEHOLDER_EMAILS = (
     "x@x.com", "xx@xx.com", "xxx@xxx.com",
 )  # fmt: skip
 # What telephony providers send in place of a number that is withheld; some of them are possible phone numbers.
-_WITHHELD = (
+WITHHELD = (
     "+266696687", "+86282452253", "+2562533", "+8656696", "+464", "+7378742883", "+7378742833",
     "anonymous", "restricted", "unavailable", "unknown", "private", "blocked", "withheld",
 )  # fmt: skip
@@ -47,7 +47,7 @@ _PLACEHOLDER_IDS = (
 DEFAULT_ENTRIES: tuple[Entry, ...] = (
     *(Entry("email", f"{local}@*") for local in _PLACEHOLDER_LOCALS),
     *(Entry("email", value) for value in _PLACEHOLDER_EMAILS),
-    *(Entry("phone", value) for value in (*_WITHHELD, *_PLACEHOLDER_PHONES)),
+    *(Entry("phone", value) for value in (*WITHHELD, *_PLACEHOLDER_PHONES)),
     *(Entry("customer_id", value) for value in _PLACEHOLDER_IDS),
 )
 """What every new organization begins with; its admins may take out and add."""

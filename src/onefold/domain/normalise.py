@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from onefold.domain.blocklist import Blocklist
+from onefold.domain.blocklist import WITHHELD, Blocklist
 from onefold.domain.contact import PHONE_CHANNELS, Arrival, Contact, Further, Kind, PhoneType, Point, Sender
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import InvalidValue
@@ -130,9 +130,11 @@ def email_point(text: str, blocklist: Blocklist, field: str = "email") -> Point:
 
 def phone_point(text: str, policy: Policy, field: str = "phone", phone_type: PhoneType | None = None) -> Point:
     """A phone as a contact point. Withheld-number codes are looked up first: some are possible phone numbers."""
-    written = text.strip()
-    if policy.blocklist.holds("phone", written) or policy.blocklist.holds("phone", written.lower()):
-        return Point("phone", storable(written.lower(), field), None, phone_type, blocked=True)
+    written = text.strip().lower()
+    # Withheld-number codes hold even where an admin took them off the list: most of them are no numbers at all, and a
+    # call is not lost for that.
+    if written in WITHHELD or policy.blocklist.holds("phone", written):
+        return Point("phone", storable(written, field), None, phone_type, blocked=True)
     value, _ = parse_phone(text, policy.default_region, field)
     return Point(
         "phone",

@@ -40,6 +40,8 @@ class _Plan(NamedTuple):
 _E164 = re.compile(r"\+([1-9]\d{6,14})\Z", re.ASCII)
 _NORTH_AMERICAN = re.compile(r"\+1[2-9]\d\d[2-9]\d{6}\Z", re.ASCII)
 _SHORT_CODE = re.compile(r"\+?[\d\s.\-]{1,8}\Z", re.ASCII)
+# The library reads letters as digits and takes a number out of the middle of a text; nobody is identified by that.
+_WRITTEN = re.compile(r"[^a-z]*(?:(?:;?ext=?|extn?|x|#)[.:]?\s*\d{1,7})?\Z", re.IGNORECASE)
 _SPELLED_TWICE = ("52", "54", "55")
 _LANDLINES = (PhoneNumberType.FIXED_LINE,)
 
@@ -93,9 +95,9 @@ def _already_normal(text: str) -> bool:
 
 def _parse(text: str, region: str, field: str) -> Phone:
     # A number from abroad written with the prefix most of the world dials; the library only knows the region's own.
-    stripped = text.strip()
-    if len(stripped) > 60:
-        raise InvalidValue(f"{field} is too long to be a phone number.", code="not_a_phone", field=field)
+    stripped = text.strip().removeprefix("tel:")
+    if len(stripped) > 60 or not _WRITTEN.match(stripped):
+        raise _not_a_phone(text, field)
     if stripped.startswith("00"):
         stripped = "+" + stripped[2:]
     try:
@@ -103,11 +105,18 @@ def _parse(text: str, region: str, field: str) -> Phone:
     except phonenumbers.NumberParseException:
         raise _not_a_phone(text, field) from None
     number = _respell(number)
-    if not phonenumbers.is_possible_number(number):
+    # Not `is_possible_number`, which lets local numbers and short codes pass as if an area code could be added.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise _not_a_phone(text, field)
     dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if dialled != stripped and _national_zero(number):
+        return _parse(dialled, region, field)  # "+44 (0)20", whose zero the library takes away one at a time
     suffix = f";ext={number.extension}" if number.extension else ""
     return Phone(_line(dialled) + suffix, dialled + suffix)
+
+
+def _national_zero(number: phonenumbers.PhoneNumber) -> bool:
+    return bool(number.italian_leading_zero) and not number.extension
 
 
 def _not_a_phone(text: str, field: str) -> InvalidValue:

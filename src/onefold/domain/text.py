@@ -50,8 +50,14 @@ def clean_name(text: str | None, field: str = "name") -> str | None:
     if len(text) <= NAME_LENGTH and _PLAIN_NAME.match(text):
         return text
     storable(text, field, NAME_LENGTH)
-    text = unicodedata.normalize("NFC", _UNSAFE_IN_NAMES.sub(" ", text))
-    return " ".join(text.split()) or None
+    text = " ".join(unicodedata.normalize("NFC", _UNSAFE_IN_NAMES.sub(" ", text)).split())
+    return storable(text, field, NAME_LENGTH) or None
+
+
+def cut_name(text: str) -> str | None:
+    """A display name of a sender who cannot be told to correct it: mended, cleaned and cut; `clean_name` takes it as it is."""
+    bare = _UNSAFE_IN_NAMES.sub(" ", mended(text, 4 * NAME_LENGTH))
+    return " ".join(unicodedata.normalize("NFC", bare).split())[:NAME_LENGTH].rstrip() or None
 
 
 def fold(text: str) -> str:

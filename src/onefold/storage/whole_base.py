@@ -129,7 +129,7 @@ def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | No
     rows = unit.execute(
         sa.select(_c.value, sa.func.min(_c.written)).where(*held).group_by(_c.value).order_by(_c.value).limit(limit)
     )
-    return [tuple(row) for row in rows]  # type: ignore[misc]
+    return [tuple(row) for row in rows]
 
 
 def count_other_phones(unit: Unit) -> int:

@@ -1,0 +1,198 @@
+"""The application behind a real socket, one server for each kind of database, and an organization of its own for each test.
+
+Tests that ask for `api` run on SQLite and on PostgreSQL. They share the server, so what one test leaves behind is there
+while the next one runs: in another organization, where the next one must not see it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from onefold.app import create_app
+from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.services import accounts
+from onefold.services.clock import new_id, utc_now
+from onefold.services.transact import transact
+from onefold.settings import Settings
+from onefold.storage.database import Database
+from onefold.storage.migrate import upgrade
+from onefold.storage.organizations import add_organization
+from tests import postgres
+
+LARGEST_BODY = 2_000_000
+_serial = itertools.count(1)
+
+
+def fresh(word: str = "x") -> str:
+    """A text no other test uses: message ids, customer IDs."""
+    return f"{word}-{next(_serial)}"
+
+
+@contextmanager
+def serving(url: str, **settings: Any) -> Iterator[str]:
+    """The application on a free port, in a thread; yields its address."""
+    wanted = {"database_url": url, "sqlite_synchronous": "NORMAL", "log_level": "error", "largest_body": LARGEST_BODY}
+    app = create_app(Settings(**{**wanted, **settings}))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+class Served(NamedTuple):
+    """A database and the address of the application that serves it."""
+
+    url: str
+    address: str
+    database: Database
+
+
+@contextmanager
+def _served(url: str, **settings: Any) -> Iterator[Served]:
+    database = Database(url)
+    with serving(url, **settings) as address:
+        yield Served(url, address, database)
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The application on SQLite."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('api')}/api.db"
+    database = Database(url)
+    upgrade(database)
+    database.dispose()
+    with _served(url) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def postgresql_served(postgres_server: str, _postgres_template: str) -> Iterator[Served]:
+    """The application on PostgreSQL."""
+    with _served(postgres.fresh_database(postgres_server, fresh("api"), _postgres_template)) as served:
+        yield served
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """The application, on each kind of database."""
+    found: Served = request.getfixturevalue(f"{request.param}_served")
+    return found
+
+
+class Api(httpx.Client):
+    """A client of one organization, with a key of all scopes."""
+
+    def __init__(self, served: Served, organization_id: int, token: str) -> None:
+        super().__init__(
+            base_url=served.address, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+        )
+        self.served = served
+        self.database = served.database
+        self.organization_id = organization_id
+        self.token = token
+
+    def with_key(self, *scopes: str) -> Api:
+        """A client of the same organization whose key has these scopes only."""
+        return Api(self.served, self.organization_id, make_key(self.served, self.organization_id, *scopes))
+
+    def sql(self, statement: str, **values: object) -> list[Any]:
+        """What a statement finds or changes, past every rule of the service."""
+        with self.database.write(self.organization_id) as unit:
+            result = unit.execute(sa.text(statement), values)
+            return list(result) if result.returns_rows else []
+
+    def contact(self, channel: str, sender: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """The answer to a contact that must be received."""
+        body = {"channel": channel, "message_id": fresh("m"), "sender": sender, **more}
+        answer = self.post("/v1/contacts", json=body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def profile(self, **body: Any) -> dict[str, Any]:
+        """A profile added by hand, which must be accepted."""
+        answer = self.post("/v1/profiles", json=body)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def read(self, path: str, **query: Any) -> Any:
+        """The JSON at an address that must answer 200."""
+        answer = self.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def pages(self, path: str, limit: int) -> list[dict[str, Any]]:
+        """Everything of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.read(path, limit=limit, **({} if cursor is None else {"cursor": cursor}))
+            assert len(page["data"]) <= limit
+            found += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+
+def make_key(served: Served, organization_id: int, *scopes: str) -> str:
+    """A new key's token; of all scopes if none are named."""
+    _, token = transact(
+        served.database,
+        organization_id,
+        lambda unit: accounts.create_key(unit, "test", scopes or accounts.SCOPES),
+    )
+    return token
+
+
+MakeApi = Callable[..., Api]
+
+
+def new_api(served: Served, region: str = "US") -> Api:
+    """A client of a new organization."""
+    organization_id = add_organization(served.database, "Acme", region, new_id(), "General", DEFAULT_ENTRIES, utc_now())
+    return Api(served, organization_id, make_key(served, organization_id))
+
+
+@pytest.fixture
+def api(served: Served) -> Iterator[Api]:
+    """A client of an organization of the test's own, whose region is US."""
+    with new_api(served) as client:
+        yield client
+
+
+@pytest.fixture
+def other(served: Served) -> Iterator[Api]:
+    """A client of another organization of the same database."""
+    with new_api(served) as client:
+        yield client
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem of an answer that must be one (RFC 9457), with its stable code."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert (found["status"], found["code"]) == (status, code), found
+    assert found["title"]
+    assert found["detail"]
+    assert found["type"]
+    return found

@@ -1,0 +1,82 @@
+"""Short words for the cases of the domain: a policy, contacts, and a base in memory that decisions are applied to."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from typing import Any
+
+from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.domain.book import Book, Holder, Thread
+from onefold.domain.contact import Contact, Sender
+from onefold.domain.normalise import normalise_contact
+from onefold.domain.phones import line_type
+from onefold.domain.policy import Policy
+from onefold.domain.resolve import Decision, resolve
+
+INBOX = "00000000-0000-7000-8000-00000000000a"
+OTHER_INBOX = "00000000-0000-7000-8000-00000000000b"
+
+
+def policy(**changes: Any) -> Policy:
+    """The settings an organization begins with, in the US."""
+    settings: dict[str, Any] = {
+        "version": 1, "default_region": "US", "matching_mode": "listed", "mobile_identification": False,
+        "shared_limit": 20, "default_inbox_id": INBOX, "inbox_ids": frozenset((INBOX, OTHER_INBOX)),
+        "blocklist": Blocklist(DEFAULT_ENTRIES),
+    }  # fmt: skip
+    return Policy(**{**settings, **changes})
+
+
+_messages = itertools.count(1)
+
+
+def contact(channel: str, message_id: str | None = None, **sender_and_more: Any) -> Contact:
+    """A contact; fields of the sender and of the contact may be given side by side."""
+    of_sender = {k: v for k, v in sender_and_more.items() if k in Sender._fields}
+    rest = {k: v for k, v in sender_and_more.items() if k not in Sender._fields}
+    return Contact(channel, message_id or f"m{next(_messages)}", Sender(**of_sender), **rest)  # type: ignore[arg-type]
+
+
+class Base:
+    """A book that lives on from decision to decision, as a database would."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.policy = policy(**settings)
+        self.book = Book()
+        self.points: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
+        self.suggested: set[tuple[frozenset[str], str, str]] = set()
+        self._ids = itertools.count(1)
+
+    def new_id(self) -> str:
+        return f"00000000-0000-7000-8000-{next(self._ids):012x}"
+
+    def holds(self, profile_id: str, kind: str, value: str, phone_type: str | None = None, **flags: Any) -> str:
+        """A profile that holds a contact point already; returns the profile."""
+        contacted, sms = flags.get("contacted", True), flags.get("sms", False)
+        identifying = self.policy.identifying(kind, value, phone_type, contacted)  # type: ignore[arg-type]
+        holder = Holder(self.new_id(), profile_id, phone_type, sms, contacted)  # type: ignore[arg-type]
+        self.book.add((kind, value), holder, identifying)  # type: ignore[arg-type]
+        self.points[profile_id][kind, value] = {"type": phone_type, "sms": sms, "identifying": identifying}
+        return profile_id
+
+    def receives(self, given: Contact, line_types: Any = line_type) -> Decision:
+        """Decides a contact and applies the decision to the picture of the base."""
+        decision = resolve(normalise_contact(given, self.policy), self.book, self.policy, line_types, self.new_id)
+        for new in decision.new_points:
+            point = new.point
+            self.points[new.profile_id][point.kind, point.value] = {
+                "type": point.phone_type, "sms": point.sms, "identifying": new.identifying
+            }  # fmt: skip
+        if decision.change:
+            change = decision.change
+            key = next(k for k, h in self.book.identified.items() if h.contact_point_id == change.contact_point_id)
+            self.points[change.profile_id][key] = {
+                "type": change.phone_type, "sms": change.sms, "identifying": change.identifying
+            }  # fmt: skip
+        self.suggested |= {(frozenset((s.profile_id, s.other_id)), s.kind, s.value) for s in decision.suggestions}
+        return decision
+
+    def thread(self, name: str, conversation_id: str, profile_id: str) -> None:
+        """A conversation that contacts may name."""
+        self.book.threads[name] = Thread(conversation_id, profile_id)

@@ -1,0 +1,31 @@
+"""Sees to it that the tests find PostgreSQL's programs: installs Debian's package where that is possible."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.postgres import NoPostgreSQL, binaries
+
+
+def main() -> None:
+    """Installs PostgreSQL if it is missing and this is root on Debian; says loudly what is missing otherwise."""
+    if os.environ.get("ONEFOLD_TEST_POSTGRES"):
+        return
+    try:
+        binaries()
+        return
+    except NoPostgreSQL as missing:
+        if os.getuid() != 0 or shutil.which("apt-get") is None:
+            print(f"!! {missing}\n!! Only SQLite will be tested.", file=sys.stderr)
+            return
+    print("Installing PostgreSQL for the tests ...", flush=True)
+    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
+    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"], check=False, **quiet)
+
+
+if __name__ == "__main__":
+    main()
