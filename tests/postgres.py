@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -60,20 +61,25 @@ def _free_port() -> int:
 
 
 @contextmanager
-def server(*settings: str) -> Iterator[str]:
-    """A server with an empty data folder, stopped and removed afterwards; yields the superuser's URL."""
+def server(*settings: str, kept: Path | None = None) -> Iterator[str]:
+    """A server with an empty data folder, stopped and removed afterwards; yields the superuser's URL.
+
+    With `kept` the data lives in that folder and stays there (benchmarks).
+    """
     if url := os.environ.get("ONEFOLD_TEST_POSTGRES"):
         yield url
         return
     programs, account = binaries(), _account()
-    folder = Path(tempfile.mkdtemp(prefix="onefold-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="onefold-pg-")) if kept is None else kept.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     if "user" in account:
         os.chown(folder, account["user"], account["group"])  # type: ignore[arg-type]
     run = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **account}
-    subprocess.run(
-        [programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
-         "--locale=C.UTF-8"], **run,
-    )  # fmt: skip
+    if not (folder / "data").exists():
+        subprocess.run(
+            [programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
+             "--locale=C.UTF-8"], **run,
+        )  # fmt: skip
     port = _free_port()
     options = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}",
                "max_connections=200", *settings]  # fmt: skip
@@ -86,13 +92,14 @@ def server(*settings: str) -> Iterator[str]:
         _wait_until_it_answers(url, process)
         yield url
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # ends the sessions that are left, and shuts down cleanly
         try:
-            process.wait(20)
+            process.wait(20 if kept is None else 300)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:

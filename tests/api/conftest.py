@@ -6,6 +6,7 @@ while the next one runs: in another organization, where the next one must not se
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
@@ -196,3 +197,15 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert found["detail"]
     assert found["type"]
     return found
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, as any client gets it; it needs no database."""
+
+    async def read() -> dict[str, Any]:
+        app = create_app(Settings(database_url="sqlite://", log_level="error"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            found: dict[str, Any] = (await client.get("/openapi.json")).json()
+            return found
+
+    return asyncio.run(read())

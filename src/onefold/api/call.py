@@ -73,22 +73,24 @@ class Call:
         query = f"?{self._request.url.query}" if self._request.url.query else ""
         return Response(status_code=308, headers={"Location": location + query})
 
-    def write(self, scope: str, work: Callable[[Unit], Shown], *, status: int = 200, alone: bool = False) -> Response:
+    def write(
+        self, scope: str, work: Callable[[Unit], Shown], *, status: int = 200, alone: bool = False, kept: bool = True
+    ) -> Response:
         """Does the work in one transaction and answers after its commit.
 
         With an Idempotency-Key the answer is kept in that transaction: the same request again gets it without doing
-        anything, another request under the same key is refused.
+        anything, another request under the same key is refused. Not `kept` are answers that hold a secret.
         """
         allow(self.principal, scope)
-        key = self._checked_key()
+        key = self._checked_key() if kept else None
 
         def once(unit: Unit) -> Response:
             if key is not None and (before := self._before(unit, key)) is not None:
                 return before
             response = _response(work(unit), status)
             if key is not None:
-                kept = {k: v for k, v in response.headers.items() if k in ("etag", "content-type")}
-                remember(unit, key, self._fingerprint, response.status_code, kept, bytes(response.body), utc_now())
+                headers = {k: v for k, v in response.headers.items() if k in ("etag", "content-type")}
+                remember(unit, key, self._fingerprint, response.status_code, headers, bytes(response.body), utc_now())
             return response
 
         return transact(self._database, self.principal.organization_id, once, alone=alone)
@@ -126,14 +128,16 @@ AnyCall = Annotated[Call, Depends(_call)]
 """The parameter of every route that needs a caller."""
 
 
-def header_parameters() -> dict[str, Any]:
-    """The OpenAPI text of the header that every POST takes."""
-    return {
-        "parameters": [
-            {
-                "name": "Idempotency-Key", "in": "header", "required": False,
-                "schema": {"type": "string", "maxLength": 200},
-                "description": "The same request under the same key is done once and answered alike.",
-            }
-        ]
-    }  # fmt: skip
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200},
+    "description": "The same request under the same key is done once and answered alike.",
+}  # fmt: skip
+_IF_MATCH = {
+    "name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"},
+    "description": "The ETag the profile was read with: the change is made only if nobody was faster (412).",
+}  # fmt: skip
+
+
+def header_parameters(*, post: bool = True, edits: bool = False) -> dict[str, Any]:
+    """The OpenAPI text of the headers that a route takes: every POST one, whatever edits a profile another."""
+    return {"parameters": [_IDEMPOTENCY_KEY] * post + [_IF_MATCH] * edits}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold.channels.contact_json import Malformed
 from onefold.domain import errors
@@ -47,9 +49,12 @@ _TITLES = {
     415: "Not a type this address takes",
     422: "Something in the request is wrong",
     429: "Too fast",
+    500: "Something went wrong here",
     503: "Not available now",
 }
 MEDIA_TYPE = "application/problem+json"
+_FIELD_LENGTH = 200
+_log = structlog.get_logger("onefold.http")
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -112,8 +117,41 @@ def _plain(status: int, detail: str, code: str, field: str | None = None) -> Res
     return Response(msgspec.json.encode(found | more), status, media_type=MEDIA_TYPE)
 
 
+def unexpected(error: Exception) -> Response:
+    """What no handler knows. The error's text may quote a customer's values; its type is enough to find it by."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, Refused):
+        return problem_response(error)
+    _log.error("request failed", error=type(error).__name__)
+    return _plain(500, "Something went wrong here; it was noted.", "internal_error")
+
+
+class _LastResort:
+    """Answers what the handlers let through, before the server would write its text and values to the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            response = unexpected(error)
+            if not begun:
+                await response(scope, receive, send)
+
+
 def install(app: FastAPI) -> None:
     """Registers the handlers."""
+    app.add_middleware(_LastResort)
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, refusal: Refused) -> Response:
@@ -122,7 +160,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+        field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:_FIELD_LENGTH]
         if first["type"] == "json_invalid":
             return _plain(400, "The body is not JSON.", "malformed_json")
         # Pydantic's message may quote the input; its type of error does not.

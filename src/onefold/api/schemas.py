@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from onefold.domain.errors import InvalidValue
+from onefold.domain.ids import is_id
 
 Text = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=300)]
@@ -46,7 +47,9 @@ class ContactPointChange(Input):
     handle: Name | None = None
 
 
-Attributes = dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | float]
+# Python reads NaN and Infinity as numbers; JSON has neither, and PostgreSQL refuses them.
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+Attributes = dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | _Number]
 
 
 class NewProfile(Input):
@@ -306,6 +309,22 @@ class Agent(BaseModel):
     recent_inbox_id: str | None
 
 
+def _from_text(value: object) -> datetime:
+    if not isinstance(value, str):  # a number is no moment: seconds or milliseconds?
+        raise ValueError
+    return datetime.fromisoformat(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # the first and the last hours of the calendar
+        raise ValueError from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_utc)]
+"""A moment as RFC 3339 text, with its offset from UTC."""
+
 Scope = Literal["contacts:write", "profiles:read", "profiles:write", "settings:read", "settings:write"]
 
 
@@ -314,7 +333,7 @@ class NewKey(Input):
 
     name: Annotated[str, Field(min_length=1, max_length=300)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
-    expires_at: Annotated[datetime, Field(strict=False)] | None = None
+    expires_at: Moment | None = None
 
 
 class Key(BaseModel):
@@ -425,4 +444,17 @@ def position_of(cursor: str | None) -> str | None:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
-        raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor") from None
+        raise invalid_cursor() from None
+
+
+def id_of(cursor: str | None) -> str | None:
+    """The id behind a cursor of a list that is in the order of its ids; raises InvalidValue."""
+    position = position_of(cursor)
+    if position is not None and not is_id(position):
+        raise invalid_cursor()
+    return position
+
+
+def invalid_cursor() -> InvalidValue:
+    """The refusal of a cursor that this service has not handed out for this list."""
+    return InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")

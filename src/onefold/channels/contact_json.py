@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -106,9 +106,16 @@ def _contact(c: ContactJson) -> Contact:
         s.email, s.phone, s.network, s.user_id, s.handle, s.visitor, s.customer_id, s.proven, s.name
     )  # fmt: skip
     return Contact(
-        c.channel, c.message_id, sender, c.subject, c.body, c.occurred_at, c.inbox_id, tuple(c.reply_to),
+        c.channel, c.message_id, sender, c.subject, c.body, _in_utc(c.occurred_at), c.inbox_id, tuple(c.reply_to),
         c.conversation_id, None if c.further is None else _further(c.further), c.verified,
     )  # fmt: skip
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:  # the first and the last hours of the calendar
+        raise InvalidValue("occurred_at is out of the calendar.", field="occurred_at") from None
 
 
 def _further(f: FurtherJson) -> Further:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Answer, Arrival, Kind, Outcome, PhoneType, Point
-from onefold.domain.phones import LineTypes
+from onefold.domain.phones import LineTypes, dialled
 from onefold.domain.policy import Policy
 
 NewId = Callable[[], str]
@@ -188,7 +188,7 @@ def _open_call(point: Point, book: Book, policy: Policy, line_types: LineTypes, 
 def _detected(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
     if not policy.mobile_identification:
         return "other"
-    found = line_types(point.written or point.value)
+    found = line_types(dialled(point.value, point.written, policy.default_region))
     if found == "mobile":
         return "mobile"
     return "home" if found == "landline" else "other"

@@ -108,6 +108,8 @@ def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -
     storable(written.body, "body", BODY_LENGTH)
     storable(written.subject or "", "subject", 1_000)
     profile = profiles.lock_profile(unit, profile_id, against_contacts=True)
+    if agent_id is not None:
+        accounts.read_agent(unit, agent_id)
     point = None if written.channel is None else _point_to(unit, profile.id, written)
     conversation = store.open_conversation_of(unit, profile.id)
     conversation_id = conversation.id if conversation else _begin(unit, profile.id, agent_id)

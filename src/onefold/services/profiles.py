@@ -231,7 +231,8 @@ def edit_point(
     if "handle" in changes:
         after = after._replace(handle=clean_name(changes["handle"], "handle"))
     if "value" in changes:
-        new = _normal(PointInput(held.kind, changes["value"], phone_type=after.phone_type), policy)
+        network = held.value.partition(":")[0] if held.kind == "social" else ""
+        new = _normal(PointInput(held.kind, changes["value"], network, phone_type=after.phone_type), policy)
         after = after._replace(value=new.value, written=new.written, contacted=False)
     _plan_and_save(unit, row.id, after, policy, utc_now())
     store.change_profile(unit, row.id)

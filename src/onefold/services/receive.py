@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from onefold.domain.contact import Answer, Arrival, Contact
 from onefold.domain.errors import InvalidValue, Refused, Unavailable
 from onefold.domain.normalise import normalise_contact
-from onefold.domain.phones import LineTypes, line_type
+from onefold.domain.phones import LineTypes, dialled, line_type
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
 from onefold.services.clock import Clock, new_id, utc_now
@@ -84,22 +84,19 @@ class Receiver:
         """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
         if self._lookup is None or not policy.mobile_identification:
             return line_type
-        numbers = {
-            a.identifier.written or a.identifier.value: a
+        callers = {
+            dialled(a.identifier.value, a.identifier.written, policy.default_region): a
             for a in arrivals
             if a.contact.channel == "voice" and a.identifier is not None and not a.identifier.blocked
         }
-        unknown = [number for number in numbers if line_type(number) == "unknown"]
+        unknown = {number: a for number, a in callers.items() if line_type(number) == "unknown"}
         if not unknown:
             return line_type
         with self._database.read(organization_id) as unit:
-            book = load_book(unit, [numbers[n] for n in unknown], policy)
+            book = load_book(unit, unknown.values(), policy)
         held = {value for _, value in (*book.identified, *book.listed)}
-        told = {
-            n: self._lookup(n)
-            for n in unknown
-            if (point := numbers[n].identifier) is not None and point.value not in held
-        }
+        strangers = [n for n, a in unknown.items() if a.identifier is not None and a.identifier.value not in held]
+        told = {number: self._lookup(number) for number in strangers}
         return lambda number: told.get(number) or line_type(number)
 
 

@@ -11,7 +11,7 @@ from onefold.domain.blocklist import BlockedKind, Entry
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import MatchingMode
-from onefold.domain.text import clean_name
+from onefold.domain.text import clean_name, storable
 from onefold.services import runs
 from onefold.storage import profiles, whole_base
 from onefold.storage.database import Unit
@@ -155,4 +155,7 @@ def _entry(unit: Unit, kind: BlockedKind, text: str) -> Entry:
         return Entry(kind, phone_point(text, policy, "value").value)
     except InvalidValue:
         # Codes of telephony providers are no phone numbers; they are compared as they are sent.
-        return Entry(kind, text.strip().lower()[:100])
+        code = storable(text.strip().lower(), "value", 100)
+        if not code:
+            raise InvalidValue("value is empty.", code="empty_value", field="value") from None
+        return Entry(kind, code)

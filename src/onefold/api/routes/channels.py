@@ -46,7 +46,7 @@ def _body(description: str, *types: str) -> dict[str, Any]:
 @router.post(
     "/email",
     responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AnswerJson"}}}},
-               **responses()},
+               **responses(429)},
     response_class=Response,
     openapi_extra=_body("An email as it came (RFC 5322).", "message/rfc822"),
 )  # fmt: skip
@@ -63,7 +63,7 @@ async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None)
 
 @router.post(
     "/twilio",
-    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **responses()},
+    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **responses(429)},
     response_class=Response,
     openapi_extra=_body("Twilio's webhook.", "application/x-www-form-urlencoded"),
 )
@@ -95,7 +95,7 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
 
 @router.post(
     "/meta",
-    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **responses()},
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **responses(429)},
     response_class=Response,
     openapi_extra=_body("Meta's webhook.", "application/json"),
 )

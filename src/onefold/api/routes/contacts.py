@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import structlog
 from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.api.auth import Gate, allow
 from onefold.api.group_commit import GroupCommit
-from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses
+from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses, unexpected
 from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
 from onefold.domain.contact import Answer, Contact
 from onefold.domain.errors import Conflict, InvalidValue, Refused
@@ -37,7 +36,6 @@ SINGLE, BATCH = "/v1/contacts", "/v1/contacts/batch"
 MOST_IN_A_BATCH = 1_000
 
 CONTACTS = Counter("onefold_contacts", "Contacts by channel and outcome.", ["channel", "outcome"])
-_log = structlog.get_logger("onefold.contacts")
 
 
 class AnswerJson(msgspec.Struct):
@@ -84,18 +82,18 @@ class ContactRoutes:
         self._largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in (SINGLE, BATCH) or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["path"] not in (SINGLE, BATCH):
             await self._application(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            await _wrong_method()(scope, receive, send)
             return
         try:
             response = await self._respond(scope, receive)
         except Refused as refusal:
             response = problem_response(refusal)
         except Exception as error:
-            # Its text may quote a customer's values; the type and the place are enough to find it by.
-            _log.error("contact failed", error=type(error).__name__)
-            response = problem_response(Refused("Something went wrong here; it was noted.", code="internal_error"))
-            response.status_code = 500
+            response = unexpected(error)
         await response(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
@@ -105,7 +103,7 @@ class ContactRoutes:
         if principal is None:
             principal = await run_in_threadpool(self._gate.principal, authorization)
         allow(principal, "contacts:write")
-        if not headers.get(b"content-type", b"application/json").startswith(b"application/json"):
+        if not headers.get(b"content-type", b"application/json").lower().startswith(b"application/json"):
             return _unsupported()
         body = await _read(receive, self._largest)
         if body is None:
@@ -212,6 +210,12 @@ def _outcome(answer: Answer | Refused) -> str:
 def _too_large(largest: int) -> Response:
     refusal = Refused(f"The body is larger than {largest:,} bytes; send less at a time.", code="body_too_large")
     return _as(refusal, 413)
+
+
+def _wrong_method() -> Response:
+    response = _as(Refused("Contacts are sent by POST.", code="method_not_allowed"), 405)
+    response.headers["Allow"] = "POST"
+    return response
 
 
 def _unsupported() -> Response:

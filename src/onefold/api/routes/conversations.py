@@ -12,7 +12,6 @@ from onefold.api import schemas, views
 from onefold.api.call import AnyCall, Shown, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.profiles import READ, WRITE
-from onefold.domain.errors import InvalidValue
 from onefold.services import conversations
 from onefold.services.conversations import Written
 from onefold.storage import conversations as store
@@ -40,7 +39,7 @@ def _items(unit: Unit, found: Sequence[ItemRow], limit: int) -> Shown:
 def _number(cursor: str | None) -> int | None:
     position = schemas.position_of(cursor)
     if position is not None and not (position.isdigit() and len(position) < 19):
-        raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")
+        raise schemas.invalid_cursor()
     return None if position is None else int(position)
 
 
@@ -50,7 +49,7 @@ def _number(cursor: str | None) -> int | None:
 )  # fmt: skip
 def list_conversations(call: AnyCall, profile_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """A profile's conversations, newest first; at most one is open."""
-    before = schemas.position_of(cursor)
+    before = schemas.id_of(cursor)
     return call.read(
         READ,
         lambda unit: _conversations(unit, conversations.of_profile(unit, profile_id, before, limit + 1), limit),
@@ -88,7 +87,7 @@ def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Respons
 )  # fmt: skip
 def list_inbox(call: AnyCall, inbox_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """The open conversations of an inbox, newest first."""
-    before = schemas.position_of(cursor)
+    before = schemas.id_of(cursor)
     return call.read(
         READ, lambda unit: _conversations(unit, conversations.in_inbox(unit, inbox_id, before, limit + 1), limit)
     )

@@ -125,7 +125,7 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
 
 @router.post(
     "/blocklist/remove",
-    status_code=204, response_class=Response, responses=responses(404), openapi_extra=header_parameters(),
+    status_code=204, response_class=Response, responses=responses(404, 409), openapi_extra=header_parameters(),
 )  # fmt: skip
 def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
@@ -271,7 +271,7 @@ def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
         row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
         return Shown(schemas.MadeKey(token=token, **row._asdict()))
 
-    return call.write(WRITE, work, status=201)
+    return call.write(WRITE, work, status=201, kept=False)
 
 
 @router.delete("/keys/{key_id}", status_code=204, response_class=Response, responses=responses(404))

@@ -20,6 +20,7 @@ router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 READ, WRITE = "profiles:read", "profiles:write"
 _MOVED: dict[int | str, dict[str, Any]] = {308: {"description": "Merged away: Location is the survivor (EVT-2)."}}
 _EDITED = responses(404, 409, 412)
+_EDITS, _ADDS = header_parameters(post=False, edits=True), header_parameters(edits=True)
 
 
 def _profile(unit: Unit, profile_id: str) -> Shown:
@@ -60,7 +61,7 @@ def list_profiles(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Profiles, newest first. Those merged away are not among them (MRG-2)."""
-    after = schemas.position_of(cursor)
+    after = schemas.id_of(cursor)
 
     def work(unit: Unit) -> Shown:
         found = profiles.page(unit, after, limit + 1)
@@ -92,7 +93,7 @@ def read_profile(call: AnyCall, profile_id: str) -> Response:
     return call.read(READ, lambda unit: _profile(unit, profile_id))
 
 
-@router.patch("/{profile_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.patch("/{profile_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS)
 def edit_profile(call: AnyCall, profile_id: str, body: schemas.ProfileChange) -> Response:
     """Sets the profile's own fields; with If-Match only if nobody was faster."""
     changes = body.model_dump(exclude_unset=True)
@@ -105,7 +106,7 @@ def edit_profile(call: AnyCall, profile_id: str, body: schemas.ProfileChange) ->
 
 @router.post(
     "/{profile_id}/contact-points",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=header_parameters(),
+    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
 )  # fmt: skip
 def add_contact_point(call: AnyCall, profile_id: str, body: schemas.NewContactPoint) -> Response:
     """Lists an email, phone or social account (PRO-2 … PRO-4)."""
@@ -120,7 +121,9 @@ def add_contact_point(call: AnyCall, profile_id: str, body: schemas.NewContactPo
 _POINT_FIELDS = {"type": "phone_type"}
 
 
-@router.patch("/{profile_id}/contact-points/{point_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.patch(
+    "/{profile_id}/contact-points/{point_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: schemas.ContactPointChange) -> Response:
     """Changes a contact point's value, type or tags. A phone set to mobile begins to open the profile (PRO-5)."""
     given = body.model_dump(exclude_unset=True)
@@ -132,7 +135,9 @@ def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: sche
     return call.write(WRITE, work)
 
 
-@router.delete("/{profile_id}/contact-points/{point_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.delete(
+    "/{profile_id}/contact-points/{point_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def remove_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point off the profile; its messages stay."""
     return call.write(
@@ -169,20 +174,24 @@ def _changed_part(
 
 @router.post(
     "/{profile_id}/details",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=header_parameters(),
+    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
 )  # fmt: skip
 def add_detail(call: AnyCall, profile_id: str, body: schemas.NewDetail) -> Response:
     """Adds a general fact about the customer (PRO-7)."""
     return _with_part(call, DETAILS, profile_id, body.model_dump())
 
 
-@router.patch("/{profile_id}/details/{detail_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.patch(
+    "/{profile_id}/details/{detail_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def edit_detail(call: AnyCall, profile_id: str, detail_id: str, body: schemas.DetailChange) -> Response:
     """Changes a detail."""
     return _changed_part(call, DETAILS, profile_id, detail_id, body.model_dump(exclude_unset=True))
 
 
-@router.delete("/{profile_id}/details/{detail_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.delete(
+    "/{profile_id}/details/{detail_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def remove_detail(call: AnyCall, profile_id: str, detail_id: str) -> Response:
     """Takes a detail away."""
     return _changed_part(call, DETAILS, profile_id, detail_id, None)
@@ -190,20 +199,24 @@ def remove_detail(call: AnyCall, profile_id: str, detail_id: str) -> Response:
 
 @router.post(
     "/{profile_id}/addresses",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=header_parameters(),
+    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
 )  # fmt: skip
 def add_address(call: AnyCall, profile_id: str, body: schemas.AddressFields) -> Response:
     """Adds a postal address."""
     return _with_part(call, ADDRESSES, profile_id, body.model_dump())
 
 
-@router.patch("/{profile_id}/addresses/{address_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.patch(
+    "/{profile_id}/addresses/{address_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def edit_address(call: AnyCall, profile_id: str, address_id: str, body: schemas.AddressFields) -> Response:
     """Changes a postal address."""
     return _changed_part(call, ADDRESSES, profile_id, address_id, body.model_dump(exclude_unset=True))
 
 
-@router.delete("/{profile_id}/addresses/{address_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.delete(
+    "/{profile_id}/addresses/{address_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
+)
 def remove_address(call: AnyCall, profile_id: str, address_id: str) -> Response:
     """Takes a postal address away."""
     return _changed_part(call, ADDRESSES, profile_id, address_id, None)
@@ -211,7 +224,7 @@ def remove_address(call: AnyCall, profile_id: str, address_id: str) -> Response:
 
 @router.post(
     "/{profile_id}/relationships",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=header_parameters(),
+    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
 )  # fmt: skip
 def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationship) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
@@ -223,7 +236,12 @@ def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationsh
     return call.write(WRITE, work, status=201)
 
 
-@router.delete("/{profile_id}/relationships/{relationship_id}", response_model=schemas.Profile, responses=_EDITED)
+@router.delete(
+    "/{profile_id}/relationships/{relationship_id}",
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_EDITS,
+)
 def remove_relationship(call: AnyCall, profile_id: str, relationship_id: str) -> Response:
     """Takes a relationship away, from whichever side."""
 

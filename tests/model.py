@@ -1,0 +1,190 @@
+"""The rules PRO and RES once more, as plainly as they can be said: lists and loops, no index, no batch, no database.
+
+The stateful test holds the service against it: the same history in, the same partition out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+IDENTIFYING_KINDS = ("email", "social", "visitor", "customer_id")
+
+
+@dataclass
+class Point:
+    kind: str
+    value: str
+    type: str | None = None
+    sms: bool = False
+    contacted: bool = False
+    identifying: bool = False
+
+
+@dataclass(eq=False)
+class Profile:
+    points: list[Point] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    conversations: list[list[str]] = field(default_factory=list)
+    open: bool = False
+
+    def point(self, kind: str, value: str) -> Point | None:
+        return next((p for p in self.points if (p.kind, p.value) == (kind, value)), None)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A contact in words of the model: what identifies it, and what else it says."""
+
+    channel: str
+    message_id: str
+    kind: str | None
+    value: str
+    further: tuple[tuple[str, str, str | None], ...] = ()
+
+
+class Model:
+    """An organization, as the rules describe it."""
+
+    def __init__(
+        self, *, mode: str, identification: bool, mobiles: set[str], landlines: set[str], blocked: set[str]
+    ) -> None:
+        self.mode, self.identification, self.blocked = mode, identification, blocked
+        self.mobiles, self.landlines = mobiles, landlines
+        self.shared_limit = 4
+        self.profiles: list[Profile] = []
+        self.seen: dict[tuple[str, str], Profile] = {}
+        self.suggested: set[tuple[frozenset[int], str, str]] = set()
+
+    # who holds what
+
+    def holders(self, kind: str, value: str) -> list[Profile]:
+        return [profile for profile in self.profiles if profile.point(kind, value)]
+
+    def identified(self, kind: str, value: str) -> Profile | None:
+        return next((p for p in self.holders(kind, value) if p.point(kind, value).identifying), None)  # type: ignore[union-attr]
+
+    def opens(self, point: Point) -> bool:
+        if point.value in self.blocked or (point.kind == "phone" and point.type != "mobile"):
+            return False
+        return self.mode == "listed" or point.contacted
+
+    def suggest(self, profile: Profile, kind: str, value: str) -> None:
+        others = [other for other in self.holders(kind, value) if other is not profile]
+        if len(others) + 1 > self.shared_limit:  # SUG-6
+            return
+        for other in others:
+            pair = frozenset((self.profiles.index(profile), self.profiles.index(other)))
+            self.suggested.add((pair, kind, value))
+
+    def list_on(self, profile: Profile, point: Point) -> None:
+        point.identifying = self.opens(point) and self.identified(point.kind, point.value) is None
+        profile.points.append(point)
+
+    # RES
+
+    def receive(self, event: Event) -> Profile:
+        again = self.seen.get((event.channel, event.message_id))
+        if again is not None:
+            return again
+        profile = self._open(event)
+        for kind, value, phone_type in event.further:
+            self._further(profile, kind, value, phone_type)
+        profile.items.append(event.message_id)
+        if not profile.open:
+            profile.open = True
+            profile.conversations.append([])
+        profile.conversations[-1].append(event.message_id)
+        self.seen[event.channel, event.message_id] = profile
+        return profile
+
+    def _open(self, event: Event) -> Profile:
+        if event.kind is None or event.value in self.blocked:
+            profile = self._new()
+            if event.kind is not None:
+                profile.points.append(Point(event.kind, event.value, contacted=True))
+            return profile
+        known = self.identified(event.kind, event.value)
+        if known is not None:
+            point = known.point(event.kind, event.value)
+            assert point is not None
+            point.contacted, point.sms = True, point.sms or event.channel == "sms"
+            return known
+        if event.channel == "voice":
+            return self._create(Point("phone", event.value, self._type_of_call(event.value), contacted=True))
+        if event.channel in ("sms", "whatsapp"):
+            return self._text(event)
+        return self._create(Point(event.kind, event.value, contacted=True))
+
+    def _type_of_call(self, number: str) -> str:
+        types = {profile.point("phone", number).type for profile in self.holders("phone", number)}  # type: ignore[union-attr]
+        if "mobile" in types:
+            return "mobile"
+        if types:
+            return types.pop() or "other" if len(types) == 1 else "other"
+        if self.identification and number in self.mobiles:
+            return "mobile"
+        return "home" if self.identification and number in self.landlines else "other"
+
+    def _text(self, event: Event) -> Profile:
+        usable = [
+            profile
+            for profile in self.holders("phone", event.value)
+            if self.mode == "listed" or profile.point("phone", event.value).contacted  # type: ignore[union-attr]
+        ]
+        if len(usable) != 1:
+            return self._create(Point("phone", event.value, "mobile", event.channel == "sms", contacted=True))
+        point = usable[0].point("phone", event.value)
+        assert point is not None
+        point.type, point.sms, point.contacted = "mobile", point.sms or event.channel == "sms", True
+        point.identifying = True
+        self.suggest(usable[0], "phone", event.value)
+        return usable[0]
+
+    def _new(self) -> Profile:
+        self.profiles.append(Profile())
+        return self.profiles[-1]
+
+    def _create(self, point: Point) -> Profile:
+        profile = self._new()
+        self.list_on(profile, point)
+        self.suggest(profile, point.kind, point.value)
+        return profile
+
+    def _further(self, profile: Profile, kind: str, value: str, phone_type: str | None) -> None:
+        if value in self.blocked:
+            if not profile.items and not profile.point(kind, value):
+                profile.points.append(Point(kind, value, phone_type))
+            return
+        if profile.point(kind, value):
+            return
+        if not self.holders(kind, value) or self.mode == "contacted":
+            self.list_on(profile, Point(kind, value, phone_type))
+        self.suggest(profile, kind, value)
+
+    # PRO, by hand
+
+    def add(self, profile: Profile, kind: str, value: str, phone_type: str | None) -> bool:
+        """False where it is refused."""
+        point = Point(kind, value, phone_type)
+        if profile.point(kind, value) or (self.opens(point) and self.identified(kind, value)):
+            return False
+        self.list_on(profile, point)
+        if value not in self.blocked:
+            self.suggest(profile, kind, value)
+        return True
+
+    def retype(self, profile: Profile, number: str, phone_type: str) -> bool:
+        """False where it is refused."""
+        point = profile.point("phone", number)
+        assert point is not None
+        holder = self.identified("phone", number)
+        wanted = Point("phone", number, phone_type, contacted=point.contacted)
+        if self.opens(wanted) and holder not in (None, profile):
+            return False
+        point.type, point.identifying = phone_type, self.opens(wanted)
+        if number not in self.blocked:
+            self.suggest(profile, "phone", number)
+        return True
+
+    def remove(self, profile: Profile, kind: str, value: str) -> None:
+        profile.points = [p for p in profile.points if (p.kind, p.value) != (kind, value)]
