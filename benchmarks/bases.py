@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import psycopg
+from tests import postgres
 
 from benchmarks.seed import seed_postgres, seed_sqlite
 from onefold.storage.database import Database
 from onefold.storage.organizations import organization_ids
-from tests import postgres
 
 Name = Literal["sqlite-full", "sqlite-normal", "postgresql"]
 NAMES: tuple[Name, ...] = ("sqlite-full", "sqlite-normal", "postgresql")

@@ -86,7 +86,11 @@ def _token(pair: Pair) -> str:
 @contextmanager
 def _serving(base: Base) -> Iterator[_Server]:
     port = free_port(8_600)
-    environment = {**os.environ, "ONEFOLD_DATABASE_URL": base.url, "ONEFOLD_SQLITE_SYNCHRONOUS": base.synchronous or "FULL"}
+    environment = {
+        **os.environ,
+        "ONEFOLD_DATABASE_URL": base.url,
+        "ONEFOLD_SQLITE_SYNCHRONOUS": base.synchronous or "FULL",
+    }
     command = [sys.executable, "-m", "onefold", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment)
     try:

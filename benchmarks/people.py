@@ -1,13 +1,41 @@
-"""Made-up people, each computed from a number alone, so that a workload knows whom a seeded base holds without asking it."""
+"""Made-up people, each computed from a number alone: a workload knows whom a seeded base holds without asking it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-_SPREAD = 2_654_435_761  # odd and no multiple of five: number * _SPREAD % 10**k visits every value once
-_STARTS = "an be car da el fa gre han is ja kim lu ma nor ol pa ros sa to vi wil yu zo bru che".split()
-_MIDDLES = "a be ca de li mi no ra sa ti vo na le ri do ke".split()
-_ENDS = "n s na ra lo son ez ic ov er man tti ski ya ko ton".split()
+SPREAD = 2_654_435_761  # odd and no multiple of five: number * SPREAD % 10**k visits every value once
+_STARTS = tuple(
+    [
+        "an",
+        "be",
+        "car",
+        "da",
+        "el",
+        "fa",
+        "gre",
+        "han",
+        "is",
+        "ja",
+        "kim",
+        "lu",
+        "ma",
+        "nor",
+        "ol",
+        "pa",
+        "ros",
+        "sa",
+        "to",
+        "vi",
+        "wil",
+        "yu",
+        "zo",
+        "bru",
+        "che",
+    ]
+)
+_MIDDLES = tuple(["a", "be", "ca", "de", "li", "mi", "no", "ra", "sa", "ti", "vo", "na", "le", "ri", "do", "ke"])
+_ENDS = tuple(["n", "s", "na", "ra", "lo", "son", "ez", "ic", "ov", "er", "man", "tti", "ski", "ya", "ko", "ton"])
 _DOMAINS = ("gmail.com", "outlook.com", "icloud.com", "proton.me", "yahoo.com", "web.de", "orange.fr", "posteo.net")
 
 
@@ -27,7 +55,7 @@ class Person(NamedTuple):
 
 def person(number: int) -> Person:
     """The person of this number."""
-    spread = number * _SPREAD % 2**32
+    spread = number * SPREAD % 2**32
     first = _word(spread & 0xFFF, 2)
     last = _word(spread >> 12, 3)
     email = None if number % 5 == 4 else f"{first}.{last}{number}@{_DOMAINS[spread % len(_DOMAINS)]}"
@@ -37,7 +65,7 @@ def person(number: int) -> Person:
 
 def mobile_of(number: int) -> str:
     """A British mobile number; `benchmarks.pgbench` says the same in SQL."""
-    return f"+4479{number * _SPREAD % 10**8:08d}"
+    return f"+4479{number * SPREAD % 10**8:08d}"
 
 
 def _word(number: int, parts: int) -> str:
@@ -52,7 +80,7 @@ def _word(number: int, parts: int) -> str:
 
 def id_of(number: int, kind: int) -> str:
     """An id that sorts by number as a UUIDv7 sorts by time; `kind` tells a person's profile from the conversation …"""
-    time, rest = f"{0x0190_0000_0000 + number:012x}", f"{number * _SPREAD % 2**48:012x}"
+    time, rest = f"{0x0190_0000_0000 + number:012x}", f"{number * SPREAD % 2**48:012x}"
     return f"{time[:8]}-{time[8:]}-7{kind:03x}-8000-{rest}"
 
 

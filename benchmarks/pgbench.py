@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+from tests import postgres
 
 from benchmarks.bases import Pair
-from benchmarks.people import _SPREAD
+from benchmarks.people import SPREAD
 from onefold.storage.database import _POSTGRES_PLANS
-from tests import postgres
 
 _FUNCTION = """
 CREATE FUNCTION bench_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
@@ -48,8 +48,8 @@ BEGIN
         profile := bench_id(); point_id := bench_id(); conversation := bench_id(); digits := substr(sender, 2);
         PERFORM pg_advisory_xact_lock(hashtextextended(sender, org));
         INSERT INTO profiles (organization_id, id, name, created_at) VALUES (org, profile, who, now());
-        INSERT INTO contact_points (organization_id, id, profile_id, kind, value, phone_type, sms, identifying, contacted,
-                                    created_at)
+        INSERT INTO contact_points (organization_id, id, profile_id, kind, value, phone_type, sms, identifying,
+                                    contacted, created_at)
         VALUES (org, point_id, profile, 'phone', sender, 'mobile', true, true, true, now()) ON CONFLICT DO NOTHING;
         INSERT INTO search_terms (organization_id, term, profile_id)
         SELECT org, t, profile FROM unnest(ARRAY[lower(who), split_part(lower(who), ' ', 2) || ' ' ||
@@ -77,7 +77,7 @@ BEGIN
     RETURN profile;
 END $$;
 """
-_MOBILE = f"'+4479' || lpad((:n::bigint * {_SPREAD} % 100000000)::text, 8, '0')"
+_MOBILE = f"'+4479' || lpad((:n::bigint * {SPREAD} % 100000000)::text, 8, '0')"
 _NEW = "'+4478' || lpad(((:round * 32 + :client_id) * 100000 + :i)::text, 8, '0')"
 _SCRIPT = """
 \\set i :i + 1
@@ -95,9 +95,7 @@ class Pgbench:
         self._url = pair.floor.url
         with psycopg.connect(self._url) as connection:
             connection.execute(_FUNCTION.replace("{{}}", "{}"))  # type: ignore[arg-type]
-        self._script = _SCRIPT.format(
-            fifths=pair.profiles // 5, org=pair.organization_id, new=_NEW, mobile=_MOBILE
-        )
+        self._script = _SCRIPT.format(fifths=pair.profiles // 5, org=pair.organization_id, new=_NEW, mobile=_MOBILE)
         self._round = 0
 
     def rate(self, clients: int, seconds: float) -> float:

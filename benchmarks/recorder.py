@@ -114,7 +114,12 @@ class _PostgresCursor(psycopg.Cursor[Any]):
 def bare_driver(database: Database) -> Iterator[Any]:
     """The driver's own connection, with the settings the service gives its connections."""
     with database.raw() as connection:
-        yield connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
+        if not database.is_sqlite:
+            driver.autocommit = True  # the recorded statements begin their transactions themselves
+        yield driver
+        if not database.is_sqlite:
+            driver.autocommit = False
 
 
 def replay(connection: Any, calls: Sequence[Call]) -> None:

@@ -23,8 +23,12 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     receiver = Receiver(ours)
     try:
         return [
-            _compare(f"resolve, batches of {BATCH}: contacts/s", pair, workload, effort, (receiver, tape, floor), BATCH),
-            _compare("resolve, one contact a transaction: contacts/s", pair, workload, effort, (receiver, tape, floor), 1),
+            _compare(
+                f"resolve, batches of {BATCH}: contacts/s", pair, workload, effort, (receiver, tape, floor), BATCH
+            ),
+            _compare(
+                "resolve, one contact a transaction: contacts/s", pair, workload, effort, (receiver, tape, floor), 1
+            ),
         ]
     finally:
         ours.dispose()

@@ -1,6 +1,6 @@
 """Fills a new base with people: past the service and its checks, because it only has to be quick.
 
-Each profile has one or two contact points it has been contacted from, its search terms, an open conversation and an item.
+Each profile has one or two contact points it has been contacted from, its search terms, an open conversation, an item.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The application behind a real socket, one server for each kind of database, and an organization of its own for each test.
+"""The application behind a real socket, a server for each kind of database, and an organization of its own a test.
 
 Tests that ask for `api` run on SQLite and on PostgreSQL. They share the server, so what one test leaves behind is there
 while the next one runs: in another organization, where the next one must not see it.

@@ -57,12 +57,13 @@ class Blocklist:
     """The entries of one organization, for questions about values in normal form."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        entries = tuple(entries)
-        self._entries = entries
+        self._entries = tuple(entries)
         self._values: dict[str, set[str]] = {kind: set() for kind in BLOCKED_KINDS}
-        for kind, value in entries:
+        for kind, value in self._entries:
             self._values[kind].add(value)
-        self._email_patterns = any("*" in value for value in self._values["email"])
+        emails = self._values["email"]
+        self._locals = {value[:-2] for value in emails if value.endswith("@*")}
+        self._domains = {value[2:] for value in emails if value.startswith("*@")}
 
     def entries(self) -> tuple[Entry, ...]:
         """Every entry."""
@@ -70,13 +71,10 @@ class Blocklist:
 
     def holds(self, kind: str, value: str) -> bool:
         """Whether the value is kept as text only."""
-        values = self._values.get(kind)
-        if values is None:
-            return False
-        if value in values:
-            return True
-        if kind == "email" and self._email_patterns:
+        if kind == "email":
             local, _, domain = value.rpartition("@")
-            return f"{local}@*" in values or f"*@{domain}" in values
+            return local in self._locals or domain in self._domains or value in self._values["email"]
+        if kind == "visitor":
+            return False
         # A row of zeros is a placeholder at any length.
-        return kind == "customer_id" and not value.strip("0")
+        return value in self._values[kind] or (kind == "customer_id" and not value.strip("0"))

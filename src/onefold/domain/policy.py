@@ -29,8 +29,10 @@ class Policy(NamedTuple):
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, contacted: bool) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12)."""
+        return self.opens(kind, phone_type, contacted) and not self.blocklist.holds(kind, value)
+
+    def opens(self, kind: Kind, phone_type: PhoneType | None, contacted: bool) -> bool:
+        """The same for a value that is known not to be on the blocklist."""
         if kind == "phone" and phone_type != "mobile":
             return False
-        if self.matching_mode == "contacted" and not contacted:
-            return False
-        return not self.blocklist.holds(kind, value)
+        return contacted or self.matching_mode == "listed"

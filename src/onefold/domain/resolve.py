@@ -210,9 +210,7 @@ def _create(point: Point, book: Book, policy: Policy, new_id: NewId) -> _Opening
 def _enter(profile_id: str, point: Point, book: Book, policy: Policy, new_id: NewId, *, contacted: bool) -> NewPoint:
     key = (point.kind, point.value)
     identifying = (
-        not point.blocked
-        and key not in book.identified
-        and policy.identifying(point.kind, point.value, point.phone_type, contacted)
+        not point.blocked and key not in book.identified and policy.opens(point.kind, point.phone_type, contacted)
     )
     new = NewPoint(new_id(), profile_id, point, identifying, contacted)
     if not point.blocked:

@@ -37,15 +37,19 @@ class Unstorable(Exception):
 
 
 class Unit:
-    """One transaction of one organization; statements of the hot path go to the driver's cursor directly."""
+    """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
 
-    def __init__(self, connection: Connection, dialect: Dialect, organization_id: int) -> None:
+    `settings_version` is the version of the organization's settings, where the database told it on the way.
+    """
+
+    def __init__(
+        self, connection: Connection, cursor: Any, dialect: Dialect, organization_id: int, version: int | None
+    ) -> None:
         self.connection = connection
         self.organization_id = organization_id
+        self.settings_version = version
         self._dialect = dialect
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        self._cursor = driver.cursor()
+        self._cursor = cursor
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a SQLAlchemy Core statement."""
@@ -60,13 +64,6 @@ class Unit:
     def key_id(self) -> str:
         """The SQL of a lookup's key where it is an id."""
         return self._dialect.key_id
-
-    def begin(self, *, write: bool, alone: bool) -> None:
-        """Scopes the transaction to the organization."""
-        if write:
-            self._dialect.begin_write(self._cursor, self.organization_id, alone=alone)
-        else:
-            self._dialect.begin_read(self._cursor, self.organization_id)
 
     def allow_whole_base(self) -> None:
         """Lets the rest of this unit read whole tables: for the few statements that are meant to."""
@@ -138,20 +135,40 @@ class Database:
 
     @contextmanager
     def _transaction(self, organization_id: int, *, write: bool, alone: bool) -> Iterator[Unit]:
-        guard = self._one_writer if write else None
-        if guard is not None and not guard.acquire(timeout=_BUSY_SECONDS):
+        with self._only_writer(write), translated_errors(), self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            cursor = driver.cursor()
+            # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
+            version = self._dialect.begin(driver, cursor, organization_id, write=write, alone=alone)
+            try:
+                yield Unit(connection, cursor, self._dialect, organization_id, version)
+                driver.commit()
+            except BaseException:
+                self._roll_back(driver)
+                raise
+            finally:
+                self._dialect.end(driver)
+
+    @contextmanager
+    def _only_writer(self, write: bool) -> Iterator[None]:
+        """SQLite's writers of one process wait for each other here, where waiting is fair and costs nothing."""
+        if self._one_writer is None or not write:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=_BUSY_SECONDS):
             raise Unavailable("The database is busy; try again in a moment.", code="database_busy")
         try:
-            with translated_errors(), self._engine.connect() as connection:
-                if write:
-                    connection = connection.execution_options(onefold_write=True)
-                with connection.begin():
-                    unit = Unit(connection, self._dialect, organization_id)
-                    unit.begin(write=write, alone=alone)
-                    yield unit
+            yield
         finally:
-            if guard is not None:
-                guard.release()
+            self._one_writer.release()
+
+    def _roll_back(self, driver: Any) -> None:
+        try:
+            driver.rollback()
+        except (sqlite3.Error, psycopg.Error):
+            # The connection is gone, and the others of the pool with it: new ones are made as they are asked for.
+            self._engine.dispose()
 
     @contextmanager
     def raw(self) -> Iterator[Connection]:
@@ -220,8 +237,9 @@ def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("onefold_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        driver = connection.connection.driver_connection
+        if driver is not None and not driver.in_transaction:  # a unit has begun by itself
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _prepare_postgres(driver: Any, _record: Any) -> None:

@@ -48,11 +48,15 @@ class Dialect:
     def __init__(self) -> None:
         self._sql: dict[Any, str] = {}
 
-    def begin_write(self, cursor: Any, organization_id: int, *, alone: bool) -> None:
-        """Scopes the transaction to the organization; `alone` keeps every other writer of the organization out."""
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+        """Begins a transaction of the organization; `alone` keeps every other writer of the organization out.
 
-    def begin_read(self, cursor: Any, organization_id: int) -> None:
-        """Scopes the transaction to the organization."""
+        Returns the version of the organization's settings where that costs nothing more.
+        """
+        raise NotImplementedError
+
+    def end(self, driver: Any) -> None:
+        """After a transaction, however it ended."""
 
     def allow_whole_base(self, cursor: Any) -> None:
         """Lets the transaction take all the time and every kind of plan."""
@@ -118,6 +122,10 @@ class SQLite(Dialect):
           )
     """
 
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+        cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        return None
+
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
         found: list[Row] = cursor.execute(sql, (_json(keys).decode(), *parameters)).fetchall()
         return found
@@ -172,15 +180,24 @@ class PostgreSQL(Dialect):
         {_LISTED_JOINS}
     """
 
-    def begin_write(self, cursor: Any, organization_id: int, *, alone: bool) -> None:
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+        driver.autocommit = True  # so that BEGIN travels with the statements behind it, in one round trip
+        org = int(organization_id)
+        scoped = f"SELECT set_config('onefold.organization_id', '{org}', true)"
+        if not write:
+            cursor.execute(f"BEGIN; {scoped}")
+            return None
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-        cursor.execute(
-            f"SELECT set_config('onefold.organization_id', %s, true), {lock}(%s)",
-            (str(organization_id), organization_id),
-        )
+        # The settings are read after the lock, in a statement of their own that sees what was waited for.
+        cursor.execute(f"BEGIN; {scoped}, {lock}({org}); SELECT settings_version FROM organizations WHERE id = {org}")
+        while cursor.nextset():
+            pass
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
 
-    def begin_read(self, cursor: Any, organization_id: int) -> None:
-        cursor.execute("SELECT set_config('onefold.organization_id', %s, true)", (str(organization_id),))
+    def end(self, driver: Any) -> None:
+        if not driver.closed:
+            driver.autocommit = False
 
     def allow_whole_base(self, cursor: Any) -> None:
         for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"):

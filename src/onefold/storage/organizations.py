@@ -54,6 +54,8 @@ def organization_ids(database: Database) -> list[tuple[int, str]]:
 
 def settings_version(unit: Unit) -> int:
     """How often the settings have been changed; cheap enough to ask for in every transaction."""
+    if unit.settings_version is not None:
+        return unit.settings_version
     found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
     if found is None:
         raise NotFound("There is no such organization.", code="unknown_organization")
