@@ -45,13 +45,15 @@ RULES = {
         GROUP BY profile_id, kind HAVING count(*) > 1
     """,
     "PRO-2: phones have a type, and nothing else has": """
-        SELECT kind, id FROM contact_points WHERE organization_id = :org AND (kind = 'phone') <> (phone_type IS NOT NULL)
+        SELECT kind, id FROM contact_points
+        WHERE organization_id = :org AND (kind = 'phone') <> (phone_type IS NOT NULL)
     """,
     "MRG-2: contact points, suggestions and search terms are of living profiles": """
         SELECT 'merged away', p.id FROM profiles AS p WHERE p.organization_id = :org AND p.survivor_id IS NOT NULL AND (
             EXISTS (SELECT 1 FROM contact_points AS x WHERE x.organization_id = :org AND x.profile_id = p.id)
             OR EXISTS (SELECT 1 FROM search_terms AS x WHERE x.organization_id = :org AND x.profile_id = p.id)
-            OR EXISTS (SELECT 1 FROM suggestions AS x WHERE x.organization_id = :org AND p.id IN (x.profile_id, x.other_id))
+            OR EXISTS (SELECT 1 FROM suggestions AS x
+                WHERE x.organization_id = :org AND p.id IN (x.profile_id, x.other_id))
         )
     """,
     "EVT-2: a profile merged away leads to a living one, in one step": """

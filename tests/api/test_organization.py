@@ -1,4 +1,4 @@
-"""/v1/settings, runs, blocklist, inboxes, agents and keys: what an organization decides, and what it does to its base."""
+"""/v1/settings, runs, blocklist, inboxes, agents and keys: what an organization decides, and what that does to it."""
 
 from __future__ import annotations
 

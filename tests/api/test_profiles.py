@@ -239,6 +239,17 @@ def test_a_contact_point_is_changed_and_taken_away(api: Api) -> None:
     problem(api.delete(at(made, "contact-points", email["id"])), 404, "contact_point_not_found")
 
 
+def test_another_spelling_of_a_value_goes_on_opening_its_profile_RES_9(api: Api) -> None:
+    api.patch("/v1/settings", json={"matching_mode": "contacted"})
+    found = api.contact("email", {"email": "ada@example.org"})["profile_id"]
+    path = f"/v1/profiles/{found}"
+    path = f"{path}/contact-points/{api.read(path)['contact_points'][0]['id']}"
+    (edited,) = api.patch(path, json={"value": "Ada@Example.org"}).json()["contact_points"]
+    assert (edited["written"], edited["contacted"], edited["identifying"]) == ("Ada@Example.org", True, True)
+    (changed,) = api.patch(path, json={"value": "king@example.org"}).json()["contact_points"]
+    assert (changed["contacted"], changed["identifying"]) == (False, False)
+
+
 def test_details_and_addresses_PRO_7(api: Api) -> None:
     made = api.profile()
     for path, body, change in (

@@ -93,8 +93,8 @@ def serving(database_url: str, key: str, folder: Path) -> Iterator[Server]:
 class Load:
     """Client threads that send contacts without a pause, until they are told to stop or the server is gone.
 
-    `acknowledged` holds message ids that were answered with 200, `unanswered` all others that were sent. `problems` counts
-    the answers that were neither 200 nor 503.
+    `acknowledged` holds message ids that were answered with 200, `unanswered` all others that were sent, `put_off` the
+    answers with 503. `problems` counts the answers that were neither.
     """
 
     def __init__(self, server: Server, name: str, *, threads: int = 6, customers: int = 40) -> None:

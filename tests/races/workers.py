@@ -1,7 +1,7 @@
 """What runs in other processes: workers that bring contacts in and edit profiles, each with connections of its own.
 
-Workers are real processes. They are forked from a clean server process (Python's `forkserver`) that has imported the code
-and opened nothing, so that sixty-four of them stand at the starting line within a second or two.
+Workers are real processes. They are forked from a clean process (Python's `forkserver`) that has imported the code and
+opened nothing, so that sixty-four of them stand at the starting line within a second or two.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def contact(channel: Channel, n: int, message_id: str) -> Contact:
 
 
 EXPECTED = (Conflict, Stale, NotFound)
-"""What an editor meets when others edit the same profiles; Taken is a Conflict. NotFound: the point was just removed."""
+"""What an editor meets when others edit the same profiles. Taken is a Conflict; NotFound: a point just removed."""
 
 
 def edit_at_random(url: str, organization_id: int, seed: int, customers: int, rounds: int) -> Counter[str]:

@@ -167,10 +167,15 @@ def install(app: FastAPI) -> None:
         return _plain(422, f"{field or 'body'}: {first['type'].replace('_', ' ')}.", "invalid_request", field or "body")
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         codes = {404: "no_such_address", 405: "method_not_allowed", 400: "malformed_json"}
         response = _plain(error.status_code, str(error.detail), codes.get(error.status_code, "refused"))
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            # The framework names the methods of one route; an address with several has as many routes.
+            route = getattr(request.scope.get("route"), "path", "")
+            if methods := app.openapi()["paths"].get(route):
+                response.headers["Allow"] = ", ".join(sorted(map(str.upper, methods)))
         return response
 
     @app.exception_handler(RecursionError)

@@ -233,7 +233,8 @@ def edit_point(
     if "value" in changes:
         network = held.value.partition(":")[0] if held.kind == "social" else ""
         new = _normal(PointInput(held.kind, changes["value"], network, phone_type=after.phone_type), policy)
-        after = after._replace(value=new.value, written=new.written, contacted=False)
+        contacted = held.contacted and new.value == held.value  # another spelling is the same contact point
+        after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
     store.change_profile(unit, row.id)
     return _changed(unit, row.id)

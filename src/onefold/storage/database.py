@@ -185,7 +185,9 @@ class Database:
         """Moves what SQLite's write-ahead log holds into the file, without making writers wait; nothing elsewhere."""
         if self.is_sqlite:
             with self.raw() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+                driver = connection.connection.driver_connection  # past SQLAlchemy: not inside a transaction
+                assert driver is not None
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def dispose(self) -> None:
         """Closes every connection."""
@@ -262,6 +264,7 @@ _POSTGRES_AGAIN = (
     "23505",
 )  # serialization failure, deadlock, a unique index that somebody else won
 _POSTGRES_STATES = {
+    "25P03": ("database_unavailable", "The database ended a transaction that took too long; nothing was changed."),
     "25006": ("database_read_only", "The database is read-only; nothing was changed."),
     "53100": ("database_full", "The database's disk is full; nothing was changed."),
     "53300": ("database_busy", "The database has no connection left; try again in a moment."),

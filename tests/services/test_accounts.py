@@ -1,0 +1,110 @@
+"""Agents, sessions and API keys: who may ask, and who may no longer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
+from onefold.services import accounts, conversations, profiles
+from onefold.services.clock import utc_now
+from onefold.services.conversations import Written
+from onefold.services.profiles import PointInput
+from onefold.storage import accounts as store
+from tests.conftest import Base
+from tests.services.words import do, rows
+
+
+def agent(base: Base, password: str | None = "correct horse battery"):  # type: ignore[no-untyped-def]
+    return do(base, lambda unit: accounts.add_agent(unit, "Mara@Kite.example", "Mara", "lead", password))
+
+
+def test_a_key_is_stored_hashed_and_opens_its_organization(base: Base) -> None:
+    key, token = do(base, lambda unit: accounts.create_key(unit, "gateway", ["contacts:write"]))
+    principal = accounts.authenticate(base.database, token)
+    assert (principal.organization_id, principal.scopes, principal.key_id) == (
+        base.organization_id, {"contacts:write"}, key.id,
+    )  # fmt: skip
+    stored = str(rows(base, "SELECT * FROM api_keys"))
+    assert token not in stored
+    assert token.rpartition("_")[2] not in stored
+
+
+def test_revoked_and_expired_keys_open_nothing(base: Base) -> None:
+    key, token = do(base, lambda unit: accounts.create_key(unit, "a", ["profiles:read"]))
+    do(base, lambda unit: accounts.revoke_key(unit, key.id))
+    past = utc_now() - timedelta(seconds=1)
+    _, expired = do(base, lambda unit: accounts.create_key(unit, "b", ["profiles:read"], past))
+    for refused in (token, expired, token[:-1] + "x", "ofk_99_" + "x" * 43, "nonsense", ""):
+        with pytest.raises(NotSignedIn):
+            accounts.authenticate(base.database, refused)
+
+
+def test_a_password_signs_in_and_signing_out_ends_it(base: Base) -> None:
+    made = agent(base)
+    token = do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery"))
+    principal = accounts.authenticate(base.database, token)
+    assert (principal.agent_id, "profiles:write" in principal.scopes, "settings:write" in principal.scopes) == (
+        made.id, True, False,
+    )  # fmt: skip
+    do(base, lambda unit: accounts.sign_out(unit, token))
+    with pytest.raises(NotSignedIn):
+        accounts.authenticate(base.database, token)
+
+
+@pytest.mark.parametrize(("email", "password"), [
+    ("mara@kite.example", "wrong password"), ("nobody@kite.example", "correct horse battery"),
+])  # fmt: skip
+def test_a_wrong_sign_in_does_not_say_what_was_wrong(base: Base, email: str, password: str) -> None:
+    agent(base)
+    with pytest.raises(NotSignedIn, match="The email or the password is wrong"):
+        do(base, lambda unit: accounts.sign_in(unit, email, password))
+
+
+def test_an_agent_without_a_password_cannot_sign_in(base: Base) -> None:
+    agent(base, password=None)
+    with pytest.raises(NotSignedIn):
+        do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", ""))
+
+
+def test_an_inactive_agent_is_signed_out_everywhere(base: Base) -> None:
+    made = agent(base)
+    tokens = [
+        do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery")) for _ in range(2)
+    ]
+    do(base, lambda unit: accounts.change_agent(unit, made.id, {"active": False}))
+    for token in tokens:
+        with pytest.raises(NotSignedIn):
+            accounts.authenticate(base.database, token)
+
+
+def test_a_new_password_ends_every_session(base: Base) -> None:
+    made = agent(base)
+    token = do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery"))
+    do(base, lambda unit: accounts.set_password(unit, made.id, "another long password"))
+    with pytest.raises(NotSignedIn):
+        accounts.authenticate(base.database, token)
+    with pytest.raises(InvalidValue, match="10 to 500"):
+        do(base, lambda unit: accounts.set_password(unit, made.id, "short"))
+
+
+def test_what_is_named_twice_is_refused(base: Base) -> None:
+    agent(base)
+    with pytest.raises(Conflict):
+        agent(base)
+    do(base, lambda unit: accounts.add_inbox(unit, "VIP"), alone=True)
+    with pytest.raises(Conflict):
+        do(base, lambda unit: accounts.add_inbox(unit, " VIP "), alone=True)
+
+
+def test_who_adds_and_first_contacts_a_customer_uses_the_inbox_last_assigned_to__PRO_9(base: Base) -> None:
+    made = agent(base)
+    first, last = (do(base, lambda unit, n=n: accounts.add_inbox(unit, n), alone=True)[0] for n in ("A", "B"))  # type: ignore[misc]
+    for inbox_id in (last, first, last):
+        do(base, lambda unit, i=inbox_id: store.assign_to_inbox(unit, i, made.id))  # type: ignore[misc]
+    point = PointInput("email", "ada@example.com")
+    profile = do(base, lambda unit: profiles.create(unit, name="Ada", points=[point], agent_id=made.id))
+    do(base, lambda unit: conversations.write(unit, profile.id, Written("Hello"), made.id))
+    with base.database.read(base.organization_id) as unit:
+        assert conversations.of_profile(unit, profile.id, None, 5)[0].inbox_id == last
