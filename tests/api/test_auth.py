@@ -7,12 +7,11 @@ import time
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from onefold.api import auth
 from onefold.services.clock import utc_now
-from tests.api.conftest import Api, document, fresh, problem
+from tests.api.conftest import Api, anonymous, document, fresh, problem
 
 OPERATIONS = [
     (method.upper(), path, operation)
@@ -31,7 +30,7 @@ def named(operation: tuple[str, str, Any]) -> str:
 def test_every_address_needs_a_key(sqlite_served: Any, operation: tuple[str, str, Any]) -> None:
     method, path, _ = operation
     # A body that could be one, so that it is not what is refused.
-    answer = httpx.request(method, sqlite_served.address + path, json={"kind": "email", "value": "x"})
+    answer = anonymous(method, sqlite_served.address + path, json={"kind": "email", "value": "x"})
     if answer.status_code != 422:  # the framework reads bodies before it asks for a key; it does nothing with them
         problem(answer, 401, "not_signed_in")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -49,9 +48,7 @@ def test_every_address_needs_a_key(sqlite_served: Any, operation: tuple[str, str
 @pytest.mark.parametrize("path", ["/v1/settings", "/v1/contacts"])
 def test_a_credential_that_is_none(api: Api, path: str, credential: str) -> None:
     method = "POST" if path == "/v1/contacts" else "GET"
-    answer = httpx.request(
-        method, f"{api.base_url}".rstrip("/") + path, headers=[(b"Authorization", credential.encode())]
-    )
+    answer = anonymous(method, f"{api.base_url}".rstrip("/") + path, headers=[(b"Authorization", credential.encode())])
     problem(answer, 401, "not_signed_in")
 
 

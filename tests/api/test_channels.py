@@ -12,7 +12,7 @@ import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
-from tests.api.conftest import Api, fresh, new_api, problem, serving
+from tests.api.conftest import Api, anonymous, fresh, new_api, problem, serving
 
 MAIL = (
     b"From: Ada Lovelace <Ada@Example.org>\r\nMessage-ID: <1@example.org>\r\nSubject: Order\r\n"
@@ -230,5 +230,5 @@ def test_a_signature_does_not_stand_for_a_key(signed: Api) -> None:
     form = sms()
     right = RequestValidator("twilio-secret").compute_signature("https://crm.test/v1/channels/twilio", form)
     address = f"{signed.base_url}".rstrip("/") + "/v1/channels/twilio"
-    answer = httpx.post(address, data=form, headers={"X-Twilio-Signature": right})
+    answer = anonymous("POST", address, data=form, headers={"X-Twilio-Signature": right})
     problem(answer, 401, "not_signed_in")

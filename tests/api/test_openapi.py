@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import document
+from tests.api.conftest import anonymous, document
 
 DOCUMENT = document()
 OPERATIONS = {
@@ -98,7 +98,5 @@ def test_the_example_of_a_profile_is_a_profile(api: Any) -> None:
 
 
 def test_the_document_is_served_without_a_key(served: Any) -> None:
-    import httpx
-
-    answer = httpx.get(f"{served.address}/openapi.json")
+    answer = anonymous("GET", f"{served.address}/openapi.json")
     assert answer.json() == DOCUMENT

@@ -307,37 +307,40 @@ def test_the_pages_of_a_list_hold_everyone_once(api: Api) -> None:
         assert found == sorted(made, reverse=True)
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "é", "AAAA", "MTIz", "YQBi", "=" * 10, "z" * 200])
+CURSORS = ("x", "%00", "é", "AAAA", "MTIz", "YQBi", "=" * 10, "z" * 200)
+
+
 @pytest.mark.parametrize(
     "path", ["profiles", "profiles/{}/conversations", "profiles/{}/items", "inboxes/{}/conversations"]
 )
-def test_a_cursor_of_another_list_is_refused(api: Api, path: str, cursor: str) -> None:
+def test_a_cursor_of_another_list_is_refused(api: Api, path: str) -> None:
     of = api.read("/v1/inboxes")["data"][0]["id"] if "inboxes" in path else api.profile()["id"]
-    answer = api.get("/v1/" + path.format(of), params={"cursor": cursor})
-    if path.endswith("items") and cursor == "MTIz":  # "123", a place in a timeline
-        assert answer.json()["data"] == []
-    else:
-        problem(answer, 422, "invalid_cursor")
+    for cursor in CURSORS:
+        answer = api.get("/v1/" + path.format(of), params={"cursor": cursor})
+        if path.endswith("items") and cursor == "MTIz":  # "123", a place in a timeline
+            assert answer.json()["data"] == []
+        else:
+            problem(answer, 422, "invalid_cursor")
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "9" * 400])
-def test_a_limit_out_of_bounds_is_refused(api: Api, limit: str) -> None:
-    problem(api.get("/v1/profiles", params={"limit": limit}), 422, "invalid_request")
+def test_a_limit_out_of_bounds_is_refused(api: Api) -> None:
+    for limit in ("0", "201", "-1", "x", "1.5", "9" * 400):
+        problem(api.get("/v1/profiles", params={"limit": limit}), 422, "invalid_request")
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "Ada Love", "lovelace", "ADA", "ádá", "ada@ex", "Ada@Example.org", "example.org", "+1 212", "(212) 555-0123",
-        "2125550123", "0123", "555 0123", "001 212 555", "@ada.l", "ada.l", "@countess", "1815", "C-1815", "c-18",
-        "+44 20 7946",
-    ],
+QUERIES = (
+    "Ada Love", "lovelace", "ADA", "ádá", "ada@ex", "Ada@Example.org", "example.org", "+1 212", "(212) 555-0123",
+    "2125550123", "0123", "555 0123", "001 212 555", "@ada.l", "ada.l", "@countess", "1815", "C-1815", "c-18",
+    "+44 20 7946",
 )  # fmt: skip
-def test_search_as_one_types_MRG_1(api: Api, query: str) -> None:
+
+
+def test_search_as_one_types_MRG_1(api: Api) -> None:
     made = api.profile(**ADA)
-    api.profile(name="Bob", contact_points=[{"kind": "email", "value": "bob@other.example.org"}])
-    found = [p["id"] for p in api.read("/v1/profiles/search", q=query)["data"]]
-    assert made["id"] in found
+    api.profile(name="Bob", contact_points=[{"kind": "email", "value": "bob@other.example.com"}])
+    for query in QUERIES:
+        found = [p["id"] for p in api.read("/v1/profiles/search", q=query)["data"]]
+        assert found == [made["id"]], query
 
 
 def test_search_ranks_whole_terms_first_and_forgets_what_was_taken_away(api: Api) -> None:
@@ -350,12 +353,10 @@ def test_search_ranks_whole_terms_first_and_forgets_what_was_taken_away(api: Api
     assert api.read("/v1/profiles/search", q="ada")["data"] == []
 
 
-@pytest.mark.parametrize(
-    "query", ["%", "_", "'", '"', "*", "   ", "\U0010ffff", "\u202e", "🙂", "a" * 200, "((((", "+"]
-)
-def test_search_for_anything_at_all_finds_nothing_and_fails_at_nothing(api: Api, query: str) -> None:
+def test_search_for_anything_at_all_finds_nothing_and_fails_at_nothing(api: Api) -> None:
     api.profile(**ADA)
-    assert api.get("/v1/profiles/search", params={"q": query}).json()["data"] == []
+    for query in ("%", "_", "'", '"', "*", "   ", "\U0010ffff", "\u202e", "🙂", "a" * 200, "((((", "+"):
+        assert api.get("/v1/profiles/search", params={"q": query}).json()["data"] == [], query
 
 
 def test_search_refuses_what_is_no_text(api: Api) -> None:

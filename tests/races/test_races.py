@@ -20,7 +20,7 @@ from onefold.services import profiles
 from onefold.services.profiles import PointInput
 from onefold.services.transact import transact
 from onefold.storage.database import Database
-from onefold.storage.profiles import lock_profile, points_of
+from onefold.storage.profiles import lock_profile
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.workers import Job, at_once, bring, close_and_reopen, contact, edit_at_random, mobile
@@ -190,14 +190,13 @@ def wait_until_waiting(base: Base, number: int, or_done: Future[object] | None =
 
 
 @pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
-@pytest.mark.xfail(strict=True, reason="a contact that lists values on a profile does not keep editors out meanwhile")
 def test_values_listed_by_a_contact_are_found_although_an_agent_edits_the_profile_RES_11_MRG_1(base: Base) -> None:
     """An agent takes ada@old.example.com off while a contact lists bob@old.example.com: the domain still finds it."""
     first = Contact("sms", "first", Sender(phone=mobile(1)), further=Further(emails=("ada@old.example.com",)))
     [answer] = base.receiver.receive(base.organization_id, [first])
     assert isinstance(answer, Answer)
     with base.database.read(base.organization_id) as unit:
-        [old] = [p for p in points_of(unit, [answer.profile_id])[answer.profile_id] if p.kind == "email"]
+        [old] = [p for p in profiles.read(unit, answer.profile_id).points if p.kind == "email"]
     second = Contact("sms", "second", Sender(phone=mobile(1)), further=Further(emails=("bob@old.example.com",)))
 
     other = Database(base.url)
@@ -214,7 +213,6 @@ def test_values_listed_by_a_contact_are_found_although_an_agent_edits_the_profil
 
 
 @pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
-@pytest.mark.xfail(strict=True, reason="a contact that changes a contact point does not keep editors out meanwhile")
 def test_an_agents_edit_is_not_undone_by_a_call_that_was_decided_before_it_PRO_5(base: Base) -> None:
     """A call marks the mobile as contacted; in between an agent says that it is a home phone. It stays a home phone."""
     profile_id, point_id = _by_hand(base, PointInput("phone", mobile(1), phone_type="mobile"))
@@ -240,7 +238,7 @@ def test_an_agents_edit_is_not_undone_by_a_call_that_was_decided_before_it_PRO_5
     other.dispose()
 
     with base.database.read(base.organization_id) as unit:
-        [phone] = [p for p in points_of(unit, [profile_id])[profile_id] if p.kind == "phone"]
+        [phone] = [p for p in profiles.read(unit, profile_id).points if p.kind == "phone"]
     assert (phone.phone_type, phone.identifying) == ("home", False)
 
 
@@ -251,5 +249,5 @@ class ChangedTheirMind(Exception):
 def _by_hand(base: Base, point: PointInput) -> tuple[str, str]:
     with base.database.write(base.organization_id) as unit:
         row = profiles.create(unit, name="By hand", points=[point])
-        [held] = points_of(unit, [row.id])[row.id]
+        [held] = profiles.read(unit, row.id).points
     return row.id, held.contact_point_id

@@ -23,7 +23,6 @@ from onefold.services import conversations, profiles
 from onefold.services.profiles import PointInput
 from onefold.services.receive import Receiver
 from onefold.services.transact import transact
-from onefold.storage import profiles as store
 from onefold.storage.database import Database, Unit
 
 T = TypeVar("T")
@@ -185,9 +184,9 @@ def _point(what: float, customer: int) -> PointInput:
 
 
 def _anyone(unit: Unit, which: float) -> tuple[str, list[Any]]:
-    ids = sorted(row.id for row in store.list_profiles(unit, None, 200))
+    ids = sorted(unit.execute(sa.text("SELECT id FROM profiles WHERE survivor_id IS NULL")).scalars())
     profile_id = ids[int(which * len(ids))]
-    return profile_id, store.points_of(unit, [profile_id])[profile_id]
+    return profile_id, profiles.read(unit, profile_id).points
 
 
 def close_and_reopen(url: str, organization_id: int, seed: int, rounds: int) -> Counter[str]:

@@ -351,7 +351,6 @@ def test_a_database_that_is_away_is_unavailable_until_it_is_there_again(base: Ba
 
 
 @only_postgresql
-@pytest.mark.xfail(strict=True, reason="the pool keeps the session, and with it the setting it was opened under")
 def test_a_read_only_database_says_so_and_is_written_again_when_it_may_be(base: Base, postgres_server: str) -> None:
     name = name_of(base)
     superuser(postgres_server, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')

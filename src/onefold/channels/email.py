@@ -8,15 +8,13 @@ reason also the reading of HTML.
 
 from __future__ import annotations
 
-import binascii
 import codecs
 import hashlib
-import html
 import itertools
 import json
 import mimetypes
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.message import Message
 from email.parser import BytesParser
@@ -24,13 +22,14 @@ from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, TypeVar
 
+from onefold.channels.html_text import html_text
+from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
+from onefold.channels.mail_text import text_of, tried, words_decoded
 from onefold.domain.contact import Attachment, Contact, Sender
-from onefold.domain.emails import parse_email
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
-from onefold.domain.text import BODY_LENGTH, cut_name, mended
+from onefold.domain.text import BODY_LENGTH, mended
 
-_HEADER_LENGTH = 10_000
 _STRUCTURE_LENGTH = 2_000
 _DATA_LENGTH = 1_000
 _FILENAME_LENGTH = 255
@@ -53,21 +52,13 @@ class _AsWritten(Compat32):
 
     def header_fetch_parse(self, name: str, value: str) -> str:
         raw = value.replace("\r", "").replace("\n", "").encode("utf-8", "surrogateescape")
-        return _text_of(raw, None).strip()
+        return text_of(raw, None).strip()
 
     def fold_binary(self, name: str, value: str) -> bytes:
         return f"{name}: {value}{self.linesep}".encode("utf-8", "surrogateescape")
 
 
 _PARSER: BytesParser[Message] = BytesParser(policy=_AsWritten(mangle_from_=False))
-
-
-class _From(NamedTuple):
-    """Who a From line names. `sound` is False where another reader of it might see someone else."""
-
-    address: str | None
-    name: str | None
-    sound: bool
 
 
 class _Leaf(NamedTuple):
@@ -85,7 +76,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
     """
     message, whole = _parse(raw)
     leaves = list(_leaves(message)) if whole else []
-    sender = _sender(message)
+    sender = sender_of(message)
     return Contact(
         channel="email",
         message_id=_message_id(message, raw),
@@ -107,7 +98,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
 def _parse(raw: bytes) -> tuple[Message, bool]:
     """The message, and whether its parts were read too: they are not where they nest absurdly deep."""
     source = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-    whole = None if _too_deep(source) else _tried(lambda: _PARSER.parsebytes(source), None)
+    whole = None if _too_deep(source) else tried(lambda: _PARSER.parsebytes(source), None)
     message = whole or _PARSER.parsebytes(source, headersonly=True)
     if not message.keys():
         raise InvalidValue("This is not an email: it holds no header.", code="not_a_message", field="raw")
@@ -140,21 +131,13 @@ def _inner(part: Message) -> list[Message]:
     return [inner for inner in payload if isinstance(inner, Message)]
 
 
-def _tried(read: Callable[[], T], otherwise: T) -> T:
-    """What `read` gives. The library raises errors of all kinds, none documented, on what it did not expect."""
-    try:
-        return read()
-    except Exception:
-        return otherwise
-
-
 # Headers
 
 
 def _header(message: Message, name: str) -> str | None:
     """The first header of the name, decoded, on one line, fit to be stored; None if there is none."""
     value = message.get(name)
-    return None if value is None else " ".join(mended(_words_decoded(value[:_HEADER_LENGTH])).split())
+    return None if value is None else " ".join(mended(words_decoded(value[:HEADER_LENGTH])).split())
 
 
 def _subject(message: Message) -> str | None:
@@ -164,7 +147,7 @@ def _subject(message: Message) -> str | None:
 def _occurred_at(message: Message) -> datetime | None:
     """The Date in UTC; None if it is none, or one that no mail can have."""
     text = (message.get("Date") or "")[:200]
-    found = _tried(lambda: parsedate_to_datetime(text), None)
+    found = tried(lambda: parsedate_to_datetime(text), None)
     if found is None or found.year not in _YEARS:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -182,12 +165,12 @@ def _data(message: Message) -> str:
 
 
 def _told(value: str | None) -> str | None:
-    return None if value is None else mended(_words_decoded(value[:_HEADER_LENGTH]), _DATA_LENGTH)
+    return None if value is None else mended(words_decoded(value[:HEADER_LENGTH]), _DATA_LENGTH)
 
 
 def _dmarc_failed(message: Message) -> bool:
     """RES-14. Only the topmost result is our own server's; the ones below it came with the mail."""
-    results = (message.get("Authentication-Results") or "")[:_HEADER_LENGTH]
+    results = (message.get("Authentication-Results") or "")[:HEADER_LENGTH]
     said = re.sub(r'\([^()]*\)|"[^"]*"', " ", results)
     return re.search(r"(?<![\w-])dmarc\s*=\s*fail\b", said, re.IGNORECASE) is not None
 
@@ -201,7 +184,7 @@ def _message_id(message: Message, raw: bytes) -> str:
     return ids[0] if ids else f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def _reply_to(message: Message, leaves: Iterable[_Leaf], sender: _From) -> tuple[str, ...]:
+def _reply_to(message: Message, leaves: Iterable[_Leaf], sender: From) -> tuple[str, ...]:
     """The messages it answers, nearest first (RES-13). What a bounce returns is what it answers."""
     returned = _returned(message, leaves, sender)
     ids = [name for original in returned for name in (*_ids(original.get("Message-ID") or ""), *_answered(original))]
@@ -225,7 +208,7 @@ def _bare_ids(text: str) -> list[str]:
     return words if len(words) == 1 else [word for word in words if "@" in word]
 
 
-def _returned(message: Message, leaves: Iterable[_Leaf], sender: _From) -> Iterator[Message]:
+def _returned(message: Message, leaves: Iterable[_Leaf], sender: From) -> Iterator[Message]:
     """The messages that a bounce returns, whole or only their headers (RFC 3464, RFC 6522)."""
     if not _is_bounce(message, sender):
         return
@@ -236,153 +219,13 @@ def _returned(message: Message, leaves: Iterable[_Leaf], sender: _From) -> Itera
             yield _PARSER.parsebytes(_content(leaf.part).lstrip(), headersonly=True)
 
 
-def _is_bounce(message: Message, sender: _From) -> bool:
+def _is_bounce(message: Message, sender: From) -> bool:
     null_sender = (message.get("Return-Path") or "").replace(" ", "") == "<>"
     daemon = (sender.address or "").startswith("mailer-daemon@")
     return null_sender or daemon or message.get_content_type() == "multipart/report"
 
 
-# The sender
-
-
-def _sender(message: Message) -> _From:
-    lines = message.get_all("From", [])
-    if not lines:
-        return _From(None, None, False)
-    sender = _FromReader(lines[0]).result()
-    return sender if len(lines) == 1 else sender._replace(sound=False)
-
-
-class _FromReader:
-    """Reads a From line in one pass: what is quoted, what is a comment, what stands in angle brackets, what in none."""
-
-    _TOKENS = re.compile(r'\\.|[^\\"()<>]+|.', re.DOTALL)
-
-    def __init__(self, line: str) -> None:
-        self._line = line
-        self._quoted = False
-        self._depth = 0
-        self._angle: list[str] | None = None
-        self._angles: list[str] = []
-        self._bare: list[str] = []
-        self._name: list[str] = []
-        self._comments: list[str] = []
-        self._stray = False
-        for token in self._TOKENS.findall(line):
-            self._read(token)
-
-    def _read(self, token: str) -> None:
-        if self._quoted or token == '"':
-            self._read_quoted(token)
-        elif self._depth or token == "(":
-            self._read_comment(token)
-        elif token in "<>":
-            self._read_bracket(token)
-        elif self._angle is not None:
-            self._angle.append(token)
-        else:
-            self._read_bare(token)
-
-    def _read_quoted(self, token: str) -> None:
-        self._quoted ^= token == '"'
-        if self._angle is not None:
-            self._angle.append(token)
-        elif token != '"':
-            self._name.append(token[-1] if token[0] == "\\" else token)
-
-    def _read_comment(self, token: str) -> None:
-        self._depth += (token == "(") - (token == ")")
-        if token not in "()":
-            self._comments.append(token[-1] if token[0] == "\\" else token)
-
-    def _read_bracket(self, token: str) -> None:
-        self._stray |= (token == "<") != (self._angle is None)
-        if token == "<":
-            self._angle = []
-        elif self._angle is not None:
-            self._angles.append("".join(self._angle))
-            self._angle = None
-
-    def _read_bare(self, token: str) -> None:
-        self._stray |= token == ")" or (bool(self._angles) and not token.isspace())
-        self._bare.append(token)
-        self._name.append(token)
-
-    def result(self) -> _From:
-        """The address in the last angle brackets, or the last bare one, and the name beside it."""
-        bare = "".join(self._bare)
-        several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
-        name = "".join(self._name if self._angles else self._comments)
-        address = _tried(lambda: parse_email(self._written(bare).strip()), None)
-        return _From(address, _name(name), address is not None and not several and not self._torn())
-
-    def _written(self, bare: str) -> str:
-        bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
-        return bracketed[-1] if bracketed else re.split("[,;]", bare.strip().rstrip(";"))[-1]
-
-    def _torn(self) -> bool:
-        """Whether something was left open, or closed that was not."""
-        return self._quoted or self._depth > 0 or self._angle is not None or self._stray
-
-
-def _name(text: str) -> str | None:
-    """A display name that `clean_name` takes as it is."""
-    return cut_name(_words_decoded(text[:_HEADER_LENGTH]))
-
-
 # Text
-
-
-_ENCODED_WORD = r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?="
-_ENCODED_WORDS = re.compile(r"(?:=\?[^?\s]{1,81}\?[bBqQ]\?[^?]*\?=)+")
-_CHARSET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}\Z", re.ASCII)
-# What senders say, and what they mean by it.
-_MEANT = {
-    "ascii": None, "us-ascii": None, "iso-8859-1": "cp1252", "iso8859-1": "cp1252", "latin1": "cp1252",
-    "latin-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
-    "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "iso-8859-8-i": "iso-8859-8",
-}  # fmt: skip
-# Codecs for other things than mail; some take quadratic time.
-_NOT_FOR_MAIL = frozenset(("idna", "punycode", "undefined", "unicode_escape", "unicode-escape", "raw_unicode_escape"))
-
-
-def _words_decoded(text: str) -> str:
-    """The text with its encoded words (RFC 2047) read, also broken ones and ones torn inside a character."""
-    return _ENCODED_WORDS.sub(_decoded_run, re.sub(r"\?=\s+(?==\?)", "?=", text))
-
-
-def _decoded_run(run: re.Match[str]) -> str:
-    words = re.findall(_ENCODED_WORD, run[0])
-    groups = itertools.groupby(words, key=lambda word: str(word[0]).lower())
-    decoded = [_text_of(b"".join(_word_bytes(word[1], word[2]) for word in group), name) for name, group in groups]
-    return "".join(decoded) or run[0]
-
-
-def _word_bytes(encoding: str, text: str) -> bytes:
-    if encoding in "qQ":
-        return binascii.a2b_qp(text.encode("utf-8", "replace"), header=True)
-    kept = re.sub(r"[^A-Za-z0-9+/]", "", text)
-    kept = kept[:-1] if len(kept) % 4 == 1 else kept
-    return binascii.a2b_base64(kept + "=" * (-len(kept) % 4))
-
-
-def _text_of(content: bytes, charset: str | None) -> str:
-    """The bytes as text: in the charset they are said to be in, if it is one, else as UTF-8, else as Windows-1252."""
-    codec = _codec(charset)
-    if codec is not None:
-        return _tried(lambda: content.decode(codec, "replace"), content.decode("utf-8", "replace"))
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
-
-
-def _codec(charset: str | None) -> str | None:
-    if charset is None or not _CHARSET.match(charset):
-        return None
-    meant = _MEANT.get(charset.lower(), charset)
-    name = None if meant is None else _tried(lambda: codecs.lookup(meant).name, None)
-    return None if name in _NOT_FOR_MAIL else name
 
 
 def _body(leaves: Iterable[_Leaf]) -> str | None:
@@ -390,7 +233,7 @@ def _body(leaves: Iterable[_Leaf]) -> str | None:
     texts = [(leaf, _text(leaf.part)) for leaf in leaves if _is_text(leaf.part)]
     plain = {leaf.choice for leaf, text in texts if not _is_html(leaf.part) and text.strip()} - {None}
     shown = (
-        _html_text(text) if _is_html(leaf.part) else text
+        html_text(text) if _is_html(leaf.part) else text
         for leaf, text in texts
         if not (_is_html(leaf.part) and leaf.choice in plain)
     )
@@ -406,8 +249,8 @@ def _is_text(part: Message) -> bool:
 
 
 def _is_file(part: Message) -> bool:
-    attached = _tried(part.get_content_disposition, None) == "attachment"
-    return attached or _tried(part.get_filename, None) is not None
+    attached = tried(part.get_content_disposition, None) == "attachment"
+    return attached or tried(part.get_filename, None) is not None
 
 
 def _is_html(part: Message) -> bool:
@@ -415,15 +258,15 @@ def _is_html(part: Message) -> bool:
 
 
 def _text(part: Message) -> str:
-    text = _text_of(_content(part), _tried(part.get_content_charset, None))
+    text = text_of(_content(part), tried(part.get_content_charset, None))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _content(part: Message) -> bytes:
     """What a part holds, its transfer encoding undone; of an attached message, the message."""
     if part.is_multipart():
-        return b"\n".join(_tried(inner.as_bytes, b"") for inner in _inner(part))
-    content = _tried(lambda: part.get_payload(decode=True), None)
+        return b"\n".join(tried(inner.as_bytes, b"") for inner in _inner(part))
+    content = tried(lambda: part.get_payload(decode=True), None)
     return content if isinstance(content, bytes) else _as_sent(part)
 
 
@@ -431,58 +274,6 @@ def _as_sent(part: Message) -> bytes:
     del part["Content-Transfer-Encoding"]
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
-
-
-# HTML
-
-
-_UNSEEN = frozenset(("script", "style", "title", "template"))
-_LINES = frozenset((
-    "address", "article", "blockquote", "br", "dd", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
-    "header", "hr", "li", "ol", "p", "pre", "section", "table", "tr", "ul",
-))  # fmt: skip
-_SPACES = frozenset(("td", "th"))
-_TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9]{0,15})")
-_TAG_END = re.compile(r"""[^>"']*+(?:"[^"]*+"[^>"']*+|'[^']*+'[^>"']*+)*+>""")
-_MOST_HTML = 5 * BODY_LENGTH
-_MOST_TAGS = 200_000
-
-
-def _html_text(source: str) -> str:
-    """What a reader sees of HTML, in lines. Nothing in it is looked for further than the next `<`."""
-    first, *pieces = source[:_MOST_HTML].split("<", _MOST_TAGS)
-    seen = [_folded(first)]
-    until: str | None = None
-    for piece in pieces:
-        shown, until = _piece_text(piece, until)
-        seen.append(shown)
-    lines = (" ".join(line.split()) for line in html.unescape("".join(seen)).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
-def _piece_text(piece: str, until: str | None) -> tuple[str, str | None]:
-    """What is seen of the text from one `<` to the next, and what has to come before anything is seen again."""
-    if until == "-->" or (until is None and piece.startswith("!--")):
-        _, ended, rest = piece[until is None :].partition("-->")
-        return _folded(rest), None if ended else "-->"
-    if until is not None and piece[: len(until)].lower() != until:
-        return "", until
-    tag = _TAG.match(piece)
-    if tag is None:
-        return (_after_tag(piece) if piece[:1] in ("!", "?", "/") else f"&lt;{_folded(piece)}"), None
-    name = tag[1].lower()
-    if name in _UNSEEN and piece[0] != "/":
-        return "", f"/{name}"
-    return "\n" * (name in _LINES) + " " * (name in _SPACES) + _after_tag(piece), None
-
-
-def _after_tag(piece: str) -> str:
-    end = _TAG_END.match(piece)
-    return _folded(piece.partition(">")[2] if end is None else piece[end.end() :])
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
 
 
 # Attachments
@@ -516,8 +307,8 @@ def _content_type(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     """The name the sender gave it, or one that tells what it is; never a path."""
-    given = mended(_words_decoded((_tried(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH]))
-    name = re.sub(r"[/\\]+", "_", _name(_cut(given)) or "")[:_FILENAME_LENGTH]
+    given = mended(words_decoded((tried(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH]))
+    name = re.sub(r"[/\\]+", "_", display_name(_cut(given)) or "")[:_FILENAME_LENGTH]
     if name.strip(". _"):
         return name
     return "attachment" + (mimetypes.guess_extension(_content_type(part)) or "")

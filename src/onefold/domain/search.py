@@ -36,7 +36,7 @@ def _terms(name: str | None, username: str | None, points: Iterable[tuple[Kind, 
     if username:
         yield fold(username).lstrip("@")
     for kind, value, handle in points:
-        yield from point_terms(kind, value, handle)
+        yield from _point_terms(kind, value, handle)
 
 
 def _name_terms(name: str) -> Iterator[str]:
@@ -45,8 +45,8 @@ def _name_terms(name: str) -> Iterator[str]:
         yield " ".join(words[i:] + words[:i])
 
 
-def point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
-    """The terms of one contact point; visitor tokens are not for people and are not searched."""
+def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
+    """Visitor tokens are not for people and are not searched."""
     if kind == "email":
         yield value
         yield from (value[m.end() :] for m in _WORD_BREAK.finditer(value) if m.end() < len(value) - 3)

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 from pwdlib import PasswordHash
@@ -118,15 +119,17 @@ def _hash(password: str) -> str:
     return _passwords.hash(password)
 
 
-# What an unknown address is checked against, so that an answer's time does not tell who has an account.
-_NOBODY = _passwords.hash(secrets.token_urlsafe())
+@cache
+def _nobodys_hash() -> str:
+    """What an unknown address is checked against, so that an answer's time does not tell who has an account."""
+    return _passwords.hash(secrets.token_urlsafe())
 
 
 def sign_in(unit: Unit, email: str, password: str) -> str:
     """A session's token; raises NotSignedIn without saying which of the two was wrong."""
     agent = store.agent_by_email(unit, parse_email(email))
     known = agent is not None and agent.active and agent.password_hash is not None
-    right = _passwords.verify(password, (agent and agent.password_hash) or _NOBODY)
+    right = _passwords.verify(password, (agent and agent.password_hash) or _nobodys_hash())
     if agent is None or not (known and right):
         raise NotSignedIn("The email or the password is wrong.", code="wrong_password")
     token, now = f"ofs_{unit.organization_id}_{secrets.token_urlsafe(32)}", utc_now()

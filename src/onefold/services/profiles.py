@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from onefold.domain.contact import Kind, PhoneType, Point
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound, Refused
+from onefold.domain.ids import is_id
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
@@ -19,7 +20,7 @@ from onefold.storage import profiles as store
 from onefold.storage.database import Unit
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
-from onefold.storage.profiles import Part, ProfileRow
+from onefold.storage.profiles import Part, ProfileHead, ProfileRow
 
 _SEARCH_DEPTH = 100
 
@@ -51,7 +52,7 @@ class ProfileView(NamedTuple):
 class ProfileSummary(NamedTuple):
     """One profile as lists and searches show it."""
 
-    row: ProfileRow
+    row: ProfileHead
     display_name: str
     points: list[HeldPoint]
 
@@ -109,22 +110,22 @@ def _relationships(unit: Unit, profile_id: str) -> list[RelationshipView]:
 
 def summaries(unit: Unit, ids: Sequence[str]) -> list[ProfileSummary]:
     """Living profiles in the order of the ids."""
-    rows, points = store.read_many(unit, ids), store.points_of(unit, ids)
-    return [ProfileSummary(rows[i], display_name(rows[i].name, points[i]), points[i]) for i in ids if i in rows]
+    heads, points = store.read_heads(unit, ids), store.points_of(unit, ids)
+    return [ProfileSummary(heads[i], display_name(heads[i].name, points[i]), points[i]) for i in ids if i in heads]
 
 
 def page(unit: Unit, after: str | None, limit: int) -> list[ProfileSummary]:
     """Living profiles, newest first."""
-    rows = store.list_profiles(unit, after, limit)
-    points = store.points_of(unit, [row.id for row in rows])
-    return [ProfileSummary(row, display_name(row.name, points[row.id]), points[row.id]) for row in rows]
+    if after is not None and not is_id(after):
+        raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")
+    return summaries(unit, store.list_ids(unit, after, limit))
 
 
 def search(unit: Unit, query: str, limit: int) -> list[ProfileSummary]:
     """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
     storable(query, "q")
     prefixes = search_prefixes(query)
-    hits = [Hit(*found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
+    hits = [Hit._make(found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
     return summaries(unit, ranked(hits, prefixes)[:limit])
 
 

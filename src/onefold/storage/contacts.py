@@ -4,52 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Answer, Arrival
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
-from onefold.domain.search import point_terms, search_terms
+from onefold.domain.search import search_terms
 from onefold.storage import tables
 from onefold.storage.database import Contended, Unit
-from onefold.storage.dialects import Insert, Update
+from onefold.storage.dialects import Dialect, Insert, Row, Update
 from onefold.storage.tables import instant_text
 
-_EARLIER = """
-    SELECT i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {keys} CROSS JOIN items AS i
-    WHERE i.organization_id = ? AND i.channel = ? AND i.message_id = k.value
-"""
-_IDENTIFIED = """
-    SELECT k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id
-    FROM {keys} CROSS JOIN contact_points AS cp CROSS JOIN profiles AS p
-    LEFT JOIN conversations AS c
-      ON c.organization_id = p.organization_id AND c.profile_id = p.id AND c.state = 'open'
-    WHERE cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND cp.identifying
-      AND p.organization_id = cp.organization_id AND p.id = cp.profile_id
-"""
-_THREADS = """
-    SELECT k.value, i.conversation_id, p.id, p.version, o.id
-    FROM {keys} CROSS JOIN items AS i CROSS JOIN profiles AS w CROSS JOIN profiles AS p
-    LEFT JOIN conversations AS o
-      ON o.organization_id = p.organization_id AND o.profile_id = p.id AND o.state = 'open'
-    WHERE i.organization_id = ? AND i.channel = ? AND i.message_id = k.value
-      AND w.organization_id = i.organization_id AND w.id = i.profile_id
-      AND p.organization_id = w.organization_id AND p.id = coalesce(w.survivor_id, w.id)
-"""
-_NAMED_CONVERSATIONS = """
-    SELECT k.value, t.id, p.id, p.version, o.id
-    FROM {keys} CROSS JOIN conversations AS t CROSS JOIN profiles AS w CROSS JOIN profiles AS p
-    LEFT JOIN conversations AS o
-      ON o.organization_id = p.organization_id AND o.profile_id = p.id AND o.state = 'open'
-    WHERE t.organization_id = ? AND t.id = {id}
-      AND w.organization_id = t.organization_id AND w.id = t.profile_id
-      AND p.organization_id = w.organization_id AND p.id = coalesce(w.survivor_id, w.id)
-"""
-_CUSTOMER_IDS = """
-    SELECT cp.profile_id FROM {keys} CROSS JOIN contact_points AS cp
-    WHERE cp.organization_id = ? AND cp.kind = 'customer_id' AND cp.profile_id = {id}
-"""
+_OPEN = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
+
+
+@cache
+def _earlier(d: Dialect) -> str:
+    items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
+    return f"""
+        SELECT i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.keys}
+        {d.join("items", "i", items)}
+    """
+
+
+def _with_profile(d: Dialect) -> str:
+    """Behind a contact point: its profile, and the one open conversation of it."""
+    profile = "p.organization_id = cp.organization_id AND p.id = cp.profile_id"
+    return d.join("profiles", "p", profile) + d.left_join("conversations", "c", _OPEN.format(c="c", p="p"))
+
+
+_HOLDER = "k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
+
+
+@cache
+def _identified(d: Dialect) -> str:
+    point = "cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND cp.identifying"
+    return f"SELECT {_HOLDER} FROM {d.keys} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
+
+
+@cache
+def _listed(d: Dialect) -> str:
+    point = "cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND NOT cp.identifying"
+    first = d.first("contact_points", "cp", point, index="contact_points_listed")
+    return f"SELECT {_HOLDER} FROM {d.keys} {first} {_with_profile(d)}"
+
+
+def _leading(d: Dialect, of: str) -> str:
+    """Where a message or conversation leads today: to its profile, or to the profile that one was merged into."""
+    writer = f"w.organization_id = {of}.organization_id AND w.id = {of}.profile_id"
+    survivor = "s.organization_id = w.organization_id AND s.id = w.survivor_id"
+    return (
+        d.join("profiles", "w", writer)
+        + d.left_join("conversations", "o", _OPEN.format(c="o", p="w"))
+        + d.left_join("profiles", "s", survivor)
+        + d.left_join("conversations", "so", _OPEN.format(c="so", p="s"))
+    )
+
+
+_LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
+
+
+@cache
+def _threads(d: Dialect) -> str:
+    items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
+    return (
+        f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {d.join('items', 'i', items)} {_leading(d, 'i')}"
+    )
+
+
+@cache
+def _named_conversations(d: Dialect) -> str:
+    named = "t.organization_id = ? AND t.id = k.value"
+    return (
+        f"SELECT k.value, t.id, {_LEADS_TO} FROM {d.id_keys} {d.join('conversations', 't', named)} {_leading(d, 't')}"
+    )
+
+
+@cache
+def _customer_ids(d: Dialect) -> str:
+    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id'"
+    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
+
 
 PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
 POINTS = Insert(
@@ -92,7 +129,7 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
     wanted = _Wanted.of(arrivals)
     for channel, messages in wanted.messages.items():
         for message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
-            _EARLIER.format(keys=unit.keys), (unit.organization_id, channel), list(messages)
+            _earlier(unit.dialect), (unit.organization_id, channel), list(messages)
         ):
             answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
             book.earlier[channel, message_id] = answer
@@ -101,9 +138,7 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
     if wanted.replies or wanted.conversations:
         _load_threads(unit, book, wanted)
     if "customer_id" in wanted.values and book.versions:
-        found = unit.lookup(
-            _CUSTOMER_IDS.format(keys=unit.keys, id=unit.key_id), (unit.organization_id,), list(book.versions)
-        )
+        found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in found)
     return book
 
@@ -151,13 +186,17 @@ def _load_holders(unit: Unit, book: Book, kind: str, values: list[str], limit: i
     # them; then another look, because somebody may have been waited for.
     if kind == "phone" and unit.lock_values(rest):
         _load_identified(unit, book, kind, _unidentified(book, kind, rest))
-    for row in unit.listed(kind, limit, rest):
+    for row in unit.lookup(_listed(unit.dialect), _listed_parameters(unit, kind, limit), rest):
         book.listed.setdefault(_key(kind, row), []).append(_holder(book, row))
+
+
+def _listed_parameters(unit: Unit, kind: str, limit: int) -> Row:
+    return unit.dialect.first_parameters((unit.organization_id, kind), limit)
 
 
 def _load_identified(unit: Unit, book: Book, kind: str, values: list[str]) -> None:
     if values:
-        for row in unit.lookup(_IDENTIFIED.format(keys=unit.keys), (unit.organization_id, kind), values):
+        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id, kind), values):
             book.identified[_key(kind, row)] = _holder(book, row)
 
 
@@ -180,12 +219,13 @@ def _holder(book: Book, row: Sequence[object]) -> Holder:
 def _load_threads(unit: Unit, book: Book, wanted: _Wanted) -> None:
     found = []
     for channel, names in wanted.replies.items():
-        sql = _THREADS.format(keys=unit.keys)
+        sql = _threads(unit.dialect)
         found += unit.lookup(sql, (unit.organization_id, channel), list(names))
     if wanted.conversations:
-        sql = _NAMED_CONVERSATIONS.format(keys=unit.keys, id=unit.key_id)
+        sql = _named_conversations(unit.dialect)
         found += unit.lookup(sql, (unit.organization_id,), list(wanted.conversations))
-    for name, conversation_id, profile_id, version, open_id in found:
+    for name, conversation_id, *leads in found:
+        profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
         book.threads[name] = Thread(conversation_id, profile_id)
         book.versions[profile_id] = version
         if open_id is not None:
@@ -197,10 +237,12 @@ def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:
 
     Without it, what is appended to a profile at the instant of its merge would be stranded there.
     """
-    ids = sorted({d.profile_id for d in decisions if d.repeats is None and d.profile_id in book.versions})
-    if not ids:
+    opened = [d for d in decisions if d.repeats is None and d.profile_id in book.versions]
+    if not opened:
         return
-    locked = unit.lock_profiles(ids)
+    ids = sorted({d.profile_id for d in opened})
+    # What extends or changes a profile keeps its editors out as well, else one of the two writes over the other.
+    locked = unit.lock_profiles(ids, against_edits=any(d.new_points or d.change for d in opened))
     if locked is None:
         return
     if len(locked) != len(ids) or any(book.versions[profile_id] != version for profile_id, version in locked):
@@ -264,14 +306,12 @@ def _move_versions(unit: Unit, fresh: Sequence[Decision], created: set[str]) -> 
 def _term_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]]:
     rows = []
     for d in fresh:
-        if d.outcome == "created":
-            points = [(n.point.kind, n.point.value, n.point.handle) for n in d.new_points if not n.point.blocked]
-            terms: Iterable[str] = search_terms(d.arrival.name, None, points)
-        elif d.new_points:
-            terms = {t for n in d.new_points for t in point_terms(n.point.kind, n.point.value, n.point.handle)}
-        else:
-            continue
-        rows += [(org, term, d.profile_id) for term in terms]
+        if d.new_points:
+            name = d.arrival.name if d.outcome == "created" else None
+            points = [(n.point.kind, n.point.value, n.point.handle) for n in d.new_points]
+            rows += [(org, term, d.profile_id) for term in search_terms(name, None, points)]
+        elif d.outcome == "created":
+            rows += [(org, term, d.profile_id) for term in search_terms(d.arrival.name, None, ())]
     return rows
 
 

@@ -56,14 +56,9 @@ class Unit:
         return self.connection.execute(statement, parameters)
 
     @property
-    def keys(self) -> str:
-        """The SQL of a lookup's keys: one column, `k.value`."""
-        return self._dialect.keys
-
-    @property
-    def key_id(self) -> str:
-        """The SQL of a lookup's key where it is an id."""
-        return self._dialect.key_id
+    def dialect(self) -> Dialect:
+        """What the texts of the hot path's statements are made with."""
+        return self._dialect
 
     def allow_whole_base(self) -> None:
         """Lets the rest of this unit read whole tables: for the few statements that are meant to."""
@@ -73,14 +68,13 @@ class Unit:
         """The first row of a select of the hot path, past SQLAlchemy's compiler."""
         return self._dialect.one(self._cursor, sql, parameters)
 
+    def rows(self, sql: str, parameters: Row) -> list[Row]:
+        """The rows of a select of the hot path."""
+        return self._dialect.rows(self._cursor, sql, parameters)
+
     def lookup(self, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
         """Runs a select for many keys at a time."""
         return self._dialect.lookup(self._cursor, sql, parameters, keys)
-
-    def listed(self, kind: str, limit: int, keys: Sequence[str]) -> list[Row]:
-        """Up to `limit` holders of each value that it does not identify, oldest first."""
-        parameters = (self.organization_id, self.organization_id, kind, limit)
-        return self._dialect.lookup(self._cursor, self._dialect.listed, parameters, keys)
 
     def insert(self, insert: Insert, rows: Sequence[Row]) -> int:
         """Inserts many rows; returns how many were taken."""
@@ -98,9 +92,9 @@ class Unit:
         """Others that lock the same values wait until this unit ends; False where no other is there to wait for."""
         return self._dialect.lock_values(self._cursor, self.organization_id, values)
 
-    def lock_profiles(self, ids: Sequence[str]) -> list[Row] | None:
+    def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
         """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
-        return self._dialect.lock_profiles(self._cursor, self.organization_id, ids)
+        return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)
 
 
 class Database:
@@ -144,8 +138,10 @@ class Database:
             try:
                 yield Unit(connection, cursor, self._dialect, organization_id, version)
                 driver.commit()
-            except BaseException:
+            except BaseException as error:
                 self._roll_back(driver)
+                if getattr(getattr(error, "orig", error), "sqlstate", None) == _READ_ONLY:
+                    connection.invalidate()  # a session stays read-only though its database no longer is
                 raise
             finally:
                 self._dialect.end(driver)
@@ -258,6 +254,7 @@ _SQLITE_STATES = {
     sqlite3.SQLITE_CORRUPT: ("database_corrupt", "The database's file is damaged; restore it from a backup."),
     sqlite3.SQLITE_NOTADB: ("database_corrupt", "The database's file is not a database."),
 }
+_READ_ONLY = "25006"
 _POSTGRES_AGAIN = (
     "40001",
     "40P01",
@@ -265,8 +262,10 @@ _POSTGRES_AGAIN = (
 )  # serialization failure, deadlock, a unique index that somebody else won
 _POSTGRES_STATES = {
     "25P03": ("database_unavailable", "The database ended a transaction that took too long; nothing was changed."),
-    "25006": ("database_read_only", "The database is read-only; nothing was changed."),
+    _READ_ONLY: ("database_read_only", "The database is read-only; nothing was changed."),
     "53100": ("database_full", "The database's disk is full; nothing was changed."),
+    "XX001": ("database_corrupt", "The database is damaged; restore it from a backup."),
+    "XX002": ("database_corrupt", "The database's index is damaged; rebuild it."),
     "53300": ("database_busy", "The database has no connection left; try again in a moment."),
     "55P03": ("database_busy", "The database is busy; try again in a moment."),
     "57014": ("database_busy", "The database took too long; try again in a moment."),

@@ -38,15 +38,31 @@ class Update(NamedTuple):
 
 
 class Dialect:
-    """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column `k.value`."""
+    """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column
+    `k.value`, `id_keys` the same where the keys are ids."""
 
     name: str
     keys: str
-    key_id: str
-    listed: str
+    id_keys: str
 
     def __init__(self) -> None:
         self._sql: dict[Any, str] = {}
+
+    def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
+        """Joins a table behind what stands before it; `one`: at most one row meets the condition, by a unique index."""
+        raise NotImplementedError
+
+    def left_join(self, table: str, alias: str, condition: str) -> str:
+        """The same where the one row may be missing."""
+        raise NotImplementedError
+
+    def first(self, table: str, alias: str, condition: str, index: str) -> str:
+        """Joins the first rows by id, by an index that ends in it."""
+        raise NotImplementedError
+
+    def first_parameters(self, parameters: Row, limit: int) -> Row:
+        """The parameters of such a join: those of its condition, the organization first, and how many rows."""
+        return (*parameters, limit)
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
         """Begins a transaction of the organization; `alone` keeps every other writer of the organization out.
@@ -69,6 +85,11 @@ class Dialect:
     def _translated(self, sql: str) -> str:
         return sql
 
+    def rows(self, cursor: Any, sql: str, parameters: Row) -> list[Row]:
+        """The rows of a select."""
+        found: list[Row] = cursor.execute(self._translated(sql), parameters).fetchall()
+        return found
+
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
         """Runs a select whose first placeholder stands for the keys."""
         raise NotImplementedError
@@ -89,19 +110,14 @@ class Dialect:
         """Until the transaction ends, others that lock the same values wait; False where there can be no others."""
         return False
 
-    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
-        """Keeps living profiles from being merged until the transaction ends: (id, version) of each that is living.
+    def lock_profiles(
+        self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
+    ) -> list[Row] | None:
+        """Keeps living profiles from being merged until the transaction ends, and from being edited if asked for.
 
-        None where the whole transaction is alone anyway.
+        Returns (id, version) of each that is living, None where the whole transaction is alone anyway.
         """
         raise NotImplementedError
-
-
-_LISTED_COLUMNS = "k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
-_LISTED_JOINS = """
-    LEFT JOIN conversations AS c
-      ON c.organization_id = p.organization_id AND c.profile_id = p.id AND c.state = 'open'
-"""
 
 
 class SQLite(Dialect):
@@ -109,18 +125,21 @@ class SQLite(Dialect):
 
     name = "sqlite"
     keys = "json_each(?) AS k"
-    key_id = "k.value"
+    id_keys = "json_each(?) AS k"
+
     # CROSS JOIN pins the order of the joins; without it the planner may walk the whole organization.
-    listed = f"""
-        SELECT {_LISTED_COLUMNS} FROM json_each(?) AS k CROSS JOIN contact_points AS cp CROSS JOIN profiles AS p
-        {_LISTED_JOINS}
-        WHERE cp.organization_id = ? AND p.organization_id = cp.organization_id AND p.id = cp.profile_id
-          AND cp.id IN (
-            SELECT l.id FROM contact_points AS l INDEXED BY contact_points_listed
-            WHERE l.organization_id = ? AND l.kind = ? AND l.value = k.value AND NOT l.identifying
-            ORDER BY l.id LIMIT ?
-          )
-    """
+    def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
+        return f" CROSS JOIN {table} AS {alias} ON {condition}"
+
+    def left_join(self, table: str, alias: str, condition: str) -> str:
+        return f" LEFT JOIN {table} AS {alias} ON {condition}"
+
+    def first(self, table: str, alias: str, condition: str, index: str) -> str:
+        inner = f"SELECT {alias}.id FROM {table} AS {alias} INDEXED BY {index} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+        return f" CROSS JOIN {table} AS {alias} ON {alias}.organization_id = ? AND {alias}.id IN ({inner})"
+
+    def first_parameters(self, parameters: Row, limit: int) -> Row:
+        return (parameters[0], *parameters, limit)
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
         cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
@@ -158,7 +177,9 @@ class SQLite(Dialect):
             self._sql[update] = sql
         return int(cursor.executemany(sql, [(*row[1:], organization_id, row[0]) for row in rows]).rowcount)
 
-    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
+    def lock_profiles(
+        self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
+    ) -> list[Row] | None:
         return None
 
 
@@ -167,18 +188,22 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
     keys = "jsonb_array_elements_text(%s::jsonb) AS k(value)"
-    key_id = "k.value::uuid"
-    listed = f"""
-        SELECT {_LISTED_COLUMNS} FROM jsonb_array_elements_text(%s::jsonb) AS k(value)
-        CROSS JOIN LATERAL (
-            SELECT l.* FROM contact_points AS l
-            WHERE l.organization_id = %s AND l.organization_id = %s AND l.kind = %s AND l.value = k.value
-              AND NOT l.identifying
-            ORDER BY l.id LIMIT %s
-        ) AS cp
-        JOIN profiles AS p ON p.organization_id = cp.organization_id AND p.id = cp.profile_id
-        {_LISTED_JOINS}
-    """
+    # Row-level security lets no condition with a cast reach an index, so casts are made before (OFFSET 0 keeps them there).
+    id_keys = "(SELECT v::uuid AS value FROM jsonb_array_elements_text(%s::jsonb) AS t(v) OFFSET 0) AS k"
+
+    # A plan made while tables are empty is kept, and there every order of joins costs the same; a subquery that cannot be
+    # pulled up leaves the planner one order, and one table at a time to find the index for.
+    def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
+        fence = "LIMIT 1" if one else "OFFSET 0"
+        return f" CROSS JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE {condition} {fence}) AS {alias}"
+
+    def left_join(self, table: str, alias: str, condition: str) -> str:
+        inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} LIMIT 1"
+        return f" LEFT JOIN LATERAL ({inner}) AS {alias} ON true"
+
+    def first(self, table: str, alias: str, condition: str, index: str) -> str:
+        inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+        return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
         driver.autocommit = True  # so that BEGIN travels with the statements behind it, in one round trip
@@ -240,14 +265,16 @@ class PostgreSQL(Dialect):
         sql = self._sql.get(update)
         if sql is None:
             table = update.table
-            changes = [f"{c} = {_json_value(table.c[c], n)}" for n, c in enumerate(update.columns, start=1)]
+            values = [f"{_json_value(table.c[c], n)} AS {c}" for n, c in enumerate(("id", *update.columns))]
+            changes = [*(f"{c} = v.{c}" for c in update.columns), *([update.also] if update.also else [])]
             sql = (
-                f"UPDATE {table.name} SET {', '.join([*changes, *([update.also] if update.also else [])])} "
-                f"FROM jsonb_array_elements(%s::jsonb) AS t(r) "
-                f"WHERE {table.name}.organization_id = %s AND {table.name}.id = (r->>0)::uuid"
+                f"UPDATE {table.name} SET {', '.join(changes)} "
+                f"FROM (SELECT {', '.join(values)} FROM jsonb_array_elements(%(rows)s::jsonb) AS t(r) OFFSET 0) AS v "
+                f"WHERE {table.name}.organization_id = %(org)s AND {table.name}.id = v.id AND {table.name}.id = "
+                f"ANY(ARRAY(SELECT (r->>0)::uuid FROM jsonb_array_elements(%(rows)s::jsonb) AS t(r)))"
             )
             self._sql[update] = sql
-        cursor.execute(sql, (_json(rows).decode(), organization_id))
+        cursor.execute(sql, {"rows": _json(rows).decode(), "org": organization_id})
         return int(cursor.rowcount)
 
     def lock_values(self, cursor: Any, organization_id: int, values: Sequence[str]) -> bool:
@@ -258,11 +285,14 @@ class PostgreSQL(Dialect):
         )
         return True
 
-    def lock_profiles(self, cursor: Any, organization_id: int, ids: Sequence[str]) -> list[Row] | None:
+    def lock_profiles(
+        self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
+    ) -> list[Row] | None:
+        mode = "FOR NO KEY UPDATE" if against_edits else "FOR KEY SHARE"
         cursor.execute(
             "SELECT id, version FROM profiles WHERE organization_id = %s AND survivor_id IS NULL "
             "AND id = ANY(ARRAY(SELECT value::uuid FROM jsonb_array_elements_text(%s::jsonb) AS k(value))) "
-            "ORDER BY id FOR KEY SHARE",
+            f"ORDER BY id {mode}",
             (organization_id, _json(ids).decode()),
         )
         locked: list[Row] = cursor.fetchall()

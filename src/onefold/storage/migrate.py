@@ -17,7 +17,6 @@ def upgrade(database: Database) -> str:
     """Applies what is missing, all or nothing; returns the revision. Safe to call at every start."""
     config = _config()
     with database.raw() as connection:
-        connection.execution_options(onefold_write=True)  # SQLite: who upgrades second waits, instead of failing
         if not database.is_sqlite:
             connection.execute(sa.text("SET lock_timeout = '10s'"))
             connection.execute(sa.text("SET statement_timeout = 0"))

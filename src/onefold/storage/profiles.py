@@ -15,10 +15,12 @@ from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
 from onefold.storage.contacts import TERMS
 from onefold.storage.database import Unit
+from onefold.storage.dialects import Row
 from onefold.storage.tables import (
     addresses,
     contact_points,
     details,
+    instant,
     profiles,
     relationships,
     suggestions,
@@ -100,42 +102,55 @@ def change_profile(unit: Unit, profile_id: str, **values: object) -> None:
     )
 
 
-def list_profiles(unit: Unit, after: str | None, limit: int) -> list[ProfileRow]:
+def list_ids(unit: Unit, after: str | None, limit: int) -> list[str]:
     """Living profiles, newest first, after the id of a page before."""
-    select = sa.select(*_COLUMNS).where(
+    select = sa.select(profiles.c.id).where(
         profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id.is_(None)
     )
     if after is not None:
         select = select.where(profiles.c.id < after)
-    rows = unit.execute(select.order_by(profiles.c.id.desc()).limit(limit))
-    return [_profile(row) for row in rows]
+    return list(unit.execute(select.order_by(profiles.c.id.desc()).limit(limit)).scalars())
 
 
-def read_many(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileRow]:
+class ProfileHead(NamedTuple):
+    """What a list shows of a profile, besides its contact points."""
+
+    id: str
+    name: str | None
+    name_confirmed: bool
+    created_at: datetime
+
+
+def read_heads(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileHead]:
     """Living profiles by id."""
-    select = sa.select(*_COLUMNS).where(
-        profiles.c.organization_id == unit.organization_id, profiles.c.id.in_(ids), profiles.c.survivor_id.is_(None)
-    )
-    return {row.id: _profile(row) for row in unit.execute(select)}
+    d = unit.dialect
+    living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
+    sql = f"SELECT p.id, p.name, p.name_confirmed, p.created_at FROM {d.id_keys} {living}"
+    found = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
+    return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in found}
 
 
-_POINT_COLUMNS = (
-    contact_points.c.id, contact_points.c.kind, contact_points.c.value, contact_points.c.written,
-    contact_points.c.phone_type, contact_points.c.main, contact_points.c.sms, contact_points.c.handle,
-    contact_points.c.identifying, contact_points.c.contacted,
-)  # fmt: skip
+_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted"
 
 
 def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
     """The contact points (and customer ID) of each profile, in the order they came."""
-    rows = unit.execute(
-        sa.select(contact_points.c.profile_id, *_POINT_COLUMNS)
-        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.profile_id.in_(ids))
-        .order_by(contact_points.c.id)
-    )
+    d = unit.dialect
+    held = d.join("contact_points", "cp", "cp.organization_id = ? AND cp.profile_id = k.value", one=False)
+    columns = ", ".join(f"cp.{column}" for column in _POINT.split(", "))
+    sql = f"SELECT cp.profile_id, {columns} FROM {d.id_keys} {held}"
     found: dict[str, list[HeldPoint]] = {profile_id: [] for profile_id in ids}
-    for row in rows:
-        found[row[0]].append(HeldPoint._make(row[1:]))
+    rows = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
+    for profile_id, *point in sorted(rows, key=lambda row: str(row[1])):
+        stored = HeldPoint._make(point)
+        found[profile_id].append(
+            stored._replace(  # SQLite has no truth values of its own
+                main=bool(stored.main),
+                sms=bool(stored.sms),
+                identifying=bool(stored.identifying),
+                contacted=bool(stored.contacted),
+            )
+        )
     return found
 
 
@@ -199,11 +214,11 @@ def remove_point(unit: Unit, contact_point_id: str) -> None:
 def reindex(unit: Unit, profile_id: str) -> None:
     """Brings the search up to what the profile holds now."""
     row = read_profile(unit, profile_id)
-    blockfree = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
+    held = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
     unit.execute(
         terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
     )
-    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, blockfree)]
+    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, held)]
     if rows:
         unit.insert(TERMS, rows)
 
@@ -349,25 +364,19 @@ def merged_into(unit: Unit, profile_id: str) -> list[str]:
     return [profile_id, *rows.scalars()]
 
 
-def find_by_prefixes(unit: Unit, prefixes: Sequence[str], limit: int) -> list[tuple[str, str]]:
+_WHOLE_TERM = """
+    SELECT profile_id, term FROM search_terms WHERE organization_id = ? AND term = ? ORDER BY profile_id DESC LIMIT ?
+"""
+_BEGUN_TERM = """
+    SELECT profile_id, term FROM search_terms
+    WHERE organization_id = ? AND term > ? AND term < ? ORDER BY organization_id, term LIMIT ?
+"""
+
+
+def find_by_prefixes(unit: Unit, prefixes: Sequence[str], limit: int) -> list[Row]:
     """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
-    found: list[tuple[str, str]] = []
+    found: list[Row] = []
     for prefix in prefixes:
-        mine = sa.select(terms.c.profile_id, terms.c.term).where(terms.c.organization_id == unit.organization_id)
-        whole = mine.where(terms.c.term == prefix).order_by(terms.c.profile_id.desc()).limit(limit)
-        begun = (
-            mine.where(terms.c.term > prefix, terms.c.term < prefix + "\U0010ffff").order_by(terms.c.term).limit(limit)
-        )
-        for select in (whole, begun):
-            found += [(row.profile_id, row.term) for row in unit.execute(select)]
+        found += unit.rows(_WHOLE_TERM, (unit.organization_id, prefix, limit))
+        found += unit.rows(_BEGUN_TERM, (unit.organization_id, prefix, prefix + "\U0010ffff", limit))
     return found
-
-
-def contact_point_owner(unit: Unit, contact_point_id: str) -> str | None:
-    """The profile that has this contact point."""
-    if not is_id(contact_point_id):
-        return None
-    c = contact_points.c
-    return unit.execute(
-        sa.select(c.profile_id).where(c.organization_id == unit.organization_id, c.id == contact_point_id)
-    ).scalar_one_or_none()

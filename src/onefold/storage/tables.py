@@ -46,9 +46,12 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return instant_text(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None or isinstance(value, datetime):
-            return value
-        return datetime.fromisoformat(value)
+        return None if value is None else instant(value)
+
+
+def instant(stored: str | datetime) -> datetime:
+    """An instant as the driver gives it, in Python."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 def instant_text(value: datetime) -> str:

@@ -1,0 +1,108 @@
+"""Who an email is from: the one mailbox of its From line, read so that nobody passes for somebody else (RES-14)."""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from typing import NamedTuple
+
+from onefold.channels.mail_text import tried, words_decoded
+from onefold.domain.emails import parse_email
+from onefold.domain.text import cut_name
+
+HEADER_LENGTH = 10_000
+"""Characters of a header that are looked at."""
+
+
+class From(NamedTuple):
+    """Who a From line names. `sound` is False where another reader of it might see someone else."""
+
+    address: str | None
+    name: str | None
+    sound: bool
+
+
+def sender_of(message: Message) -> From:
+    """Who the message says it is from; two From lines, several mailboxes or any defect make it unsound."""
+    lines = message.get_all("From", [])
+    if not lines:
+        return From(None, None, False)
+    sender = _Reader(lines[0]).result()
+    return sender if len(lines) == 1 else sender._replace(sound=False)
+
+
+class _Reader:
+    """Reads a From line in one pass: what is quoted, what is a comment, what stands in angle brackets, what in none."""
+
+    _TOKENS = re.compile(r'\\.|[^\\"()<>]+|.', re.DOTALL)
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._quoted = False
+        self._depth = 0
+        self._angle: list[str] | None = None
+        self._angles: list[str] = []
+        self._bare: list[str] = []
+        self._name: list[str] = []
+        self._comments: list[str] = []
+        self._stray = False
+        for token in self._TOKENS.findall(line):
+            self._read(token)
+
+    def _read(self, token: str) -> None:
+        if self._quoted or token == '"':
+            self._read_quoted(token)
+        elif self._depth or token == "(":
+            self._read_comment(token)
+        elif token in "<>":
+            self._read_bracket(token)
+        elif self._angle is not None:
+            self._angle.append(token)
+        else:
+            self._read_bare(token)
+
+    def _read_quoted(self, token: str) -> None:
+        self._quoted ^= token == '"'
+        if self._angle is not None:
+            self._angle.append(token)
+        elif token != '"':
+            self._name.append(token[-1] if token[0] == "\\" else token)
+
+    def _read_comment(self, token: str) -> None:
+        self._depth += (token == "(") - (token == ")")
+        if token not in "()":
+            self._comments.append(token[-1] if token[0] == "\\" else token)
+
+    def _read_bracket(self, token: str) -> None:
+        self._stray |= (token == "<") != (self._angle is None)
+        if token == "<":
+            self._angle = []
+        elif self._angle is not None:
+            self._angles.append("".join(self._angle))
+            self._angle = None
+
+    def _read_bare(self, token: str) -> None:
+        self._stray |= token == ")" or (bool(self._angles) and not token.isspace())
+        self._bare.append(token)
+        self._name.append(token)
+
+    def result(self) -> From:
+        """The address in the last angle brackets, or the last bare one, and the name beside it."""
+        bare = "".join(self._bare)
+        several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
+        name = "".join(self._name if self._angles else self._comments)
+        address = tried(lambda: parse_email(self._written(bare).strip()), None)
+        return From(address, display_name(name), address is not None and not several and not self._torn())
+
+    def _written(self, bare: str) -> str:
+        bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
+        return bracketed[-1] if bracketed else re.split("[,;]", bare.strip().rstrip(";"))[-1]
+
+    def _torn(self) -> bool:
+        """Whether something was left open, or closed that was not."""
+        return self._quoted or self._depth > 0 or self._angle is not None or self._stray
+
+
+def display_name(text: str) -> str | None:
+    """A display name that `clean_name` takes as it is."""
+    return cut_name(words_decoded(text[:HEADER_LENGTH]))
