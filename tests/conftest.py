@@ -48,7 +48,7 @@ MakeUrl = Callable[[], str]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> MakeUrl:
-    """Makes databases with the schema and nothing in them; returns their URLs. Tests that ask for it run on both kinds."""
+    """Makes databases with the schema and nothing in them; returns their URLs. Its tests run on both kinds."""
     if request.param == "sqlite":
 
         def sqlite() -> str:

@@ -72,7 +72,8 @@ def test_an_agent_is_added_once(shell: Shell) -> None:
 
 def test_lines_are_ingested_and_refused_ones_kept_with_the_reason__RES_12(shell: Shell) -> None:
     lines = [
-        json.dumps(ADA), json.dumps(CALL), json.dumps(ADA), "not json", json.dumps({**ADA, "message_id": "m-2", "chanel": 1}),
+        json.dumps(ADA), json.dumps(CALL), json.dumps(ADA), "not json",
+        json.dumps({**ADA, "message_id": "m-2", "chanel": 1}),
         json.dumps({**CALL, "message_id": "c-2", "sender": {"phone": "12"}}), "",
         json.dumps({**ADA, "message_id": "a\x00b"}), '{"channel":"email","message_id":"m","sender":{"name":"\\ud800"}}',
         "[" * 100_000,

@@ -34,7 +34,8 @@ BLOCKED = {"test@test.com", "+266696687"}
 # The same value in several spellings: the model knows the normal form only.
 EMAILS = {"a@example.com": ["a@example.com", "A@Example.COM"], "b@example.com": ["b@example.com", " B@example.com"],
           "test@test.com": ["test@test.com", "TEST@test.com"]}  # fmt: skip
-PHONES = {"+447911123456": ["+447911123456", "+44 7911 123456"], "+4915112345678": ["+4915112345678", "004915112345678"],
+PHONES = {"+447911123456": ["+447911123456", "+44 7911 123456"],
+          "+4915112345678": ["+4915112345678", "004915112345678"],
           "+442079460000": ["+442079460000", "+44 (0)20 7946 0000"], "+14155552671": ["(415) 555-2671", "+14155552671"],
           "+266696687": ["+266696687"]}  # fmt: skip
 TYPES = ["mobile", "home", "office", "other"]

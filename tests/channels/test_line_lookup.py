@@ -1,4 +1,4 @@
-"""Line-type lookups (RES-6) against a service on a real socket: what it knows, and what happens when it does not answer."""
+"""Line-type lookups (RES-6) against a service on a real socket: what it knows, and when it does not answer."""
 
 from __future__ import annotations
 

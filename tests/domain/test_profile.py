@@ -27,7 +27,7 @@ def phone(phone_type: str, **fields: Any) -> HeldPoint:
     return point("phone", "+447911123456", phone_type=phone_type, **fields)
 
 
-# What is identifying: kind × mode (PRO-3, RES-9) -----------------------------------------------------------------------
+# What is identifying: kind × mode (PRO-3, RES-9) ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("added", "listed", "contacted_only"), [
@@ -47,7 +47,7 @@ def test_what_alone_opens_a_profile__PRO_3_RES_9_PRO_12(added: HeldPoint, listed
         assert plan_point(added, [], None, ME, policy(matching_mode=mode)).point.identifying is opens
 
 
-# Taken values (PRO-4, PRO-5) -------------------------------------------------------------------------------------------
+# Taken values (PRO-4, PRO-5) ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("added", [point(), point("social", "x:1"), phone("mobile")])
@@ -88,7 +88,7 @@ def test_a_customer_id_that_another_has_is_listed_without_opening__PRO_1_SUG_1()
     assert not plan_point(point("customer_id", "C1"), [], Holder("p9", OTHER), ME, policy()).point.identifying
 
 
-# Tags (PRO-2, PRO-11) --------------------------------------------------------------------------------------------------
+# Tags (PRO-2, PRO-11) -------------------------------------------------------------------------------------------------
 
 
 def test_main_moves_from_one_email_to_another_and_phones_keep_theirs__PRO_2() -> None:
@@ -113,7 +113,7 @@ def test_an_sms_needs_the_tag__PRO_11() -> None:
             check_sms(without)
 
 
-# Relationships and names (PRO-8, MRG-8) --------------------------------------------------------------------------------
+# Relationships and names (PRO-8, MRG-8) -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("kind", "seen"), [
@@ -133,7 +133,7 @@ def test_without_a_name_the_best_contact_point_names_the_customer__MRG_8() -> No
     assert display_name(None, [point("visitor", "v1")]) == "Unknown customer"
 
 
-# Finding mobiles (RES-7) -----------------------------------------------------------------------------------------------
+# Finding mobiles (RES-7) ----------------------------------------------------------------------------------------------
 
 HOLDERS = [
     ([("a", "other")], "a"),

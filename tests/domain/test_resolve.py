@@ -14,7 +14,7 @@ A, B, C = (f"00000000-0000-7000-9000-00000000000{n}" for n in (1, 2, 3))
 MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+442079460000", "+14155552671"
 
 
-# RES-1: the identifier of each channel ---------------------------------------------------------------------------------
+# RES-1: the identifier of each channel --------------------------------------------------------------------------------
 
 IDENTIFIERS = [
     ("email", {"email": "Ada@Example.com"}, ("email", "ada@example.com")),
@@ -43,7 +43,7 @@ def test_voice_sms_and_whatsapp_share_one_identifier_type__RES_1() -> None:
     assert {base.receives(contact(c, phone=MOBILE)).profile_id for c in ("voice", "whatsapp")} == {first.profile_id}
 
 
-# RES-2, RES-3: known and unknown senders -------------------------------------------------------------------------------
+# RES-2, RES-3: known and unknown senders ------------------------------------------------------------------------------
 
 
 def test_a_known_identifier_opens_its_profile_and_its_open_conversation__RES_2() -> None:
@@ -77,7 +77,7 @@ def test_an_inbox_that_is_not_there_is_refused__RES_3() -> None:
         Base().receives(contact("email", email="a1@example.com", inbox_id=INBOX[:-1] + "f"))
 
 
-# RES-4: an SMS or WhatsApp message -------------------------------------------------------------------------------------
+# RES-4: an SMS or WhatsApp message ------------------------------------------------------------------------------------
 # who holds the number before → which profile is opened, its point afterwards, who is suggested
 
 HELD_BEFORE = [
@@ -125,7 +125,7 @@ def test_whatsapp_takes_no_sms_tag_away__RES_4() -> None:
     assert base.receives(contact("whatsapp", phone=MOBILE)).change is None
 
 
-# RES-5: a call from a shared number ------------------------------------------------------------------------------------
+# RES-5: a call from a shared number -----------------------------------------------------------------------------------
 
 SHARED = [
     pytest.param([(A, "home")], "home", id="one as home"),
@@ -164,7 +164,7 @@ def test_a_line_that_too_many_share_raises_no_suggestions__SUG_6() -> None:
     assert [len(call.suggestions) for call in calls] == [0, 1, 2, 0, 0, 0]
 
 
-# RES-6: a call from a number never seen --------------------------------------------------------------------------------
+# RES-6: a call from a number never seen -------------------------------------------------------------------------------
 
 NEVER_SEEN = [
     (True, MOBILE, "mobile"),
@@ -190,7 +190,7 @@ def test_a_lookup_service_tells_what_the_numbering_plan_does_not__RES_6() -> Non
     assert base.points[decision.profile_id]["phone", AMBIGUOUS]["type"] == "mobile"
 
 
-# RES-8, PRO-12: contacts that identify nobody --------------------------------------------------------------------------
+# RES-8, PRO-12: contacts that identify nobody -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("channel", ["email", "voice", "sms", "whatsapp", "chat"])
@@ -235,7 +235,7 @@ def test_a_blocklisted_value_is_text_and_joins_nobody__PRO_12_RES_8(channel: str
     assert not other.suggestions
 
 
-# RES-9: what is identifying --------------------------------------------------------------------------------------------
+# RES-9: what is identifying -------------------------------------------------------------------------------------------
 
 
 def test_listed_values_open_their_profile__RES_9() -> None:
@@ -268,7 +268,7 @@ def test_the_same_number_on_two_channels_joins_where_contacting_counts__RES_9_RE
     assert base.receives(contact("sms", phone=MOBILE)).profile_id == first.profile_id
 
 
-# RES-10, RES-11: further values ----------------------------------------------------------------------------------------
+# RES-10, RES-11: further values ---------------------------------------------------------------------------------------
 
 
 def test_further_values_nobody_holds_are_listed__RES_11() -> None:
@@ -328,7 +328,7 @@ def test_a_second_customer_id_is_not_listed__RES_11_PRO_1() -> None:
     assert (decision.profile_id, decision.new_points) == (A, ())
 
 
-# Customer IDs that the site proves: none, one, many --------------------------------------------------------------------
+# Customer IDs that the site proves: none, one, many -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("listed_by", "opens"), [([], "new"), ([A], A), ([A, B], "new")])
@@ -352,7 +352,7 @@ def _holder(point_id: str, profile_id: str) -> Any:
     return Holder(point_id, profile_id, contacted=True)
 
 
-# RES-12: the same delivery again ---------------------------------------------------------------------------------------
+# RES-12: the same delivery again --------------------------------------------------------------------------------------
 
 
 def test_the_same_delivery_again_changes_nothing__RES_12() -> None:
@@ -378,7 +378,7 @@ def test_a_contact_without_a_usable_message_id_is_refused__RES_12(message_id: st
         Base().receives(contact("email", message_id or " ", email="ada@example.com"))
 
 
-# RES-13: naming a conversation -----------------------------------------------------------------------------------------
+# RES-13: naming a conversation ----------------------------------------------------------------------------------------
 
 
 def test_a_bounce_lands_where_the_message_it_names_does__RES_13() -> None:
@@ -404,7 +404,7 @@ def test_the_senders_own_identifier_comes_before_the_thread__RES_13_RES_2_RES_10
     assert base.receives(contact("email", email="carol@example.com", reply_to=("sent-1",))).outcome == "created"
 
 
-# RES-15: other spellings of a number -----------------------------------------------------------------------------------
+# RES-15: other spellings of a number ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("one", "other"), [

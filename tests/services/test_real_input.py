@@ -1,4 +1,4 @@
-"""Real-shaped input from end to end: a mailbox of hundreds, and a day of telephony; everything lands as the rules say."""
+"""Real-shaped input from end to end: a mailbox of hundreds and a day of telephony land as the rules say."""
 
 from __future__ import annotations
 

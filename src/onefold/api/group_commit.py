@@ -23,8 +23,8 @@ class _Waiting(NamedTuple):
 class GroupCommit:
     """Hands waiting contacts to the receiver, up to `largest` a transaction and `workers` transactions at a time.
 
-    While transactions are under way contacts gather; the more arrive, the larger the groups: there is no waiting time to
-    set. Belongs to one event loop.
+    While transactions are under way contacts gather; the more arrive, the larger the groups: there is no waiting time
+    to set. Belongs to one event loop.
     """
 
     def __init__(self, receiver: Receiver, *, workers: int, largest: int) -> None:

@@ -17,7 +17,7 @@ _LONGEST_LINE = 32 * 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """One entry of a file, counted from 1: the contact, or why it is none. `text` is the line as it was, for JSON Lines."""
+    """One entry of a file, counted from 1: the contact, or why it is none. `text` is the line itself (JSON Lines)."""
 
     position: int
     contact: Contact | Refused

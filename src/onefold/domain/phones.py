@@ -5,10 +5,11 @@ one line several spellings (RES-15):
 
 - Mexico: the `1` after `+52` that mobile numbers carried until 2019 is dropped.
 - Brazil: mobile numbers written without the ninth digit get it.
-- Argentina: the `9` of mobile numbers is dropped, because callers' numbers arrive with and without it. The form that can
-  be dialled keeps it: see `Phone.dialled`.
+- Argentina: the `9` of mobile numbers is dropped, because callers' numbers arrive with and without it. The form that
+  can be dialled keeps it: see `Phone.dialled`.
 
-Text that already is E.164 takes a fast path which gives what the library would give (a property test holds them together).
+Text that already is E.164 takes a fast path which gives what the library would give (a property test holds the two
+together).
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ LineTypes = Callable[[str], LineType]
 def line_type(number: str) -> LineType:
     """What the numbering plan alone says of a number in E.164 (RES-6).
 
-    A number the plan cannot tell apart (fixed or mobile, as all of +1) is `unknown`: people are never joined by a guess.
+    A number the plan cannot tell apart (fixed or mobile, as all of +1) is `unknown`: nobody is joined by a guess.
     """
     try:
         kind = phonenumbers.number_type(phonenumbers.parse(number.partition(";")[0], None))

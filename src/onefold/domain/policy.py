@@ -13,9 +13,9 @@ MatchingMode = Literal["listed", "contacted"]
 class Policy(NamedTuple):
     """The settings of one organization that decisions depend on.
 
-    `version` counts their changes. `default_region` (ISO 3166) reads phone numbers without a country code. `matching_mode` is RES-9,
-    `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no suggestions.
-    Contacts that name no inbox go to `default_inbox_id`.
+    `version` counts their changes. `default_region` (ISO 3166) reads phone numbers without a country code.
+    `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
+    suggestions. Contacts that name no inbox go to `default_inbox_id`.
     """
 
     version: int

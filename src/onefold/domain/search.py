@@ -20,8 +20,8 @@ def search_terms(name: str | None, username: str | None, points: Iterable[tuple[
     """Every text whose beginning finds the profile: a search is one look at an ordered index.
 
     Names from each of their words on; emails from each part on; phones by international, national, last seven and
-    last four digits; handles; customer IDs. `points` are (kind, normal form, handle). The name's own terms come first where a
-    profile has so many that some must go.
+    last four digits; handles; customer IDs. `points` are (kind, normal form, handle). The name's own terms come first
+    where a profile has so many that some must go.
     """
     terms: dict[str, None] = {}
     for term in _terms(name, username, points):

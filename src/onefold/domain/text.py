@@ -55,7 +55,7 @@ def clean_name(text: str | None, field: str = "name") -> str | None:
 
 
 def cut_name(text: str) -> str | None:
-    """A display name of a sender who cannot be told to correct it: mended, cleaned and cut; `clean_name` takes it as it is."""
+    """A display name of a sender who cannot be told to correct it, mended and cut so that `clean_name` takes it."""
     bare = _UNSAFE_IN_NAMES.sub(" ", mended(text, 4 * NAME_LENGTH))
     return " ".join(unicodedata.normalize("NFC", bare).split())[:NAME_LENGTH].rstrip() or None
 

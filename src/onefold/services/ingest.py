@@ -60,8 +60,8 @@ def ingest(
     run: RunRow,
     entries: Iterable[tuple[int, Contact | Refused, str | None]],
 ) -> Iterator[Progress]:
-    """Receives the entries batch by batch. Positions are noted after each commit, so an interruption repeats at most one
-    batch, which changes nothing (RES-12)."""
+    """Receives the entries batch by batch. Positions are noted after each commit, so an interruption repeats at most
+    one batch, which changes nothing (RES-12)."""
     counts, stream = Counter(run.counts), iter(entries)
     position = int(run.position or 0)
     while batch := list(islice(stream, BATCH)):

@@ -34,8 +34,8 @@ class Receiver:
     def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
         """Each contact's answer, in order; given only after the commit.
 
-        What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with nothing
-        changed, where storage cannot take any of them.
+        What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with
+        nothing changed, where storage cannot take any of them.
         """
         try:
             return self._receive_together(organization_id, contacts)

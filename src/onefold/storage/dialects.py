@@ -1,7 +1,7 @@
 """Where SQLite and PostgreSQL differ. Everything else in storage is written once.
 
-The hot path hands whole batches to one statement: PostgreSQL gets one JSON text a statement (one round trip), SQLite gets rows
-one by one in one call (there is no round trip to save). Placeholders are written `?` and translated.
+The hot path hands whole batches to one statement: PostgreSQL gets one JSON text a statement (one round trip), SQLite
+gets rows one by one in one call (there is no round trip to save). Placeholders are written `?` and translated.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ class SQLite(Dialect):
         return f" LEFT JOIN {table} AS {alias} ON {condition}"
 
     def first(self, table: str, alias: str, condition: str, index: str) -> str:
-        inner = f"SELECT {alias}.id FROM {table} AS {alias} INDEXED BY {index} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+        indexed = f"{table} AS {alias} INDEXED BY {index}"
+        inner = f"SELECT {alias}.id FROM {indexed} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
         return f" CROSS JOIN {table} AS {alias} ON {alias}.organization_id = ? AND {alias}.id IN ({inner})"
 
     def first_parameters(self, parameters: Row, limit: int) -> Row:
@@ -188,11 +189,12 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
     keys = "jsonb_array_elements_text(%s::jsonb) AS k(value)"
-    # Row-level security lets no condition with a cast reach an index, so casts are made before (OFFSET 0 keeps them there).
+    # Row-level security lets no condition with a cast reach an index, so casts are made before it; OFFSET 0 keeps them
+    # there.
     id_keys = "(SELECT v::uuid AS value FROM jsonb_array_elements_text(%s::jsonb) AS t(v) OFFSET 0) AS k"
 
-    # A plan made while tables are empty is kept, and there every order of joins costs the same; a subquery that cannot be
-    # pulled up leaves the planner one order, and one table at a time to find the index for.
+    # A plan made while tables are empty is kept, and there every order of joins costs the same; a subquery that cannot
+    # be pulled up leaves the planner one order, and one table at a time to find the index for.
     def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
         fence = "LIMIT 1" if one else "OFFSET 0"
         return f" CROSS JOIN LATERAL (SELECT * FROM {table} AS {alias} WHERE {condition} {fence}) AS {alias}"

@@ -63,8 +63,8 @@ def lock_profile(
 ) -> ProfileRow:
     """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
 
-    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is given
-    and is not the profile's.
+    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is
+    given and is not the profile's.
     """
     for _ in range(2):
         row = _row(unit, sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts), profile_id)

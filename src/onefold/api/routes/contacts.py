@@ -289,7 +289,10 @@ def _operation(name: str, summary: str, description: str, body: str, answer: str
     return {
         "tags": ["contacts"], "operationId": name, "summary": summary, "description": description,
         "parameters": [
-            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200}}
+            {
+                "name": "Idempotency-Key", "in": "header", "required": False,
+                "schema": {"type": "string", "maxLength": 200},
+            }
         ],
         "requestBody": {
             "required": True,
