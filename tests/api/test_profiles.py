@@ -391,3 +391,25 @@ def test_writing_through_an_id_that_was_merged_away_reaches_the_survivor_EVT_2(a
     written = api.post(at(source, "items"), json={"body": "note"}).json()
     assert api.read(at(destination, "items"))["data"] == [written]
     assert api.read(at(source, "items"))["data"] == [written]
+
+
+def test_a_profile_is_added_with_all_that_is_known_of_it__PRO_6_PRO_7_PRO_8(api: Api) -> None:
+    spouse = api.post("/v1/profiles", json={"name": "Charles"}).json()["id"]
+    given = {
+        "name": "Ada",
+        "contact_points": [{"kind": "email", "value": "ada-6@example.com", "main": True}],
+        "details": [{"key": "allergies", "value": "nuts"}],
+        "relationships": [{"profile_id": spouse, "kind": "spouse"}],
+    }
+    made = api.post("/v1/profiles", json=given)
+    assert made.status_code == 201
+    found = made.json()
+    assert [(d["key"], d["value"]) for d in found["details"]] == [("allergies", "nuts")]
+    assert [(r["profile_id"], r["kind"]) for r in found["relationships"]] == [(spouse, "spouse")]
+    assert api.get(f"/v1/profiles/{spouse}").json()["relationships"][0]["profile_id"] == found["id"]
+
+
+def test_a_profile_that_cannot_be_added_whole_is_not_added__PRO_6(api: Api) -> None:
+    given = {"name": "Nobody Atall", "relationships": [{"profile_id": "nonsense", "kind": "spouse"}]}
+    assert api.post("/v1/profiles", json=given).status_code == 404
+    assert api.get("/v1/profiles/search", params={"q": "nobody atall"}).json()["data"] == []

@@ -8,7 +8,7 @@ Left out of the checks, because the document cannot say what they need to know:
   schema by being too long is refused as too large.
 - `ignored_auth`, `unsupported_method`: test_auth and test_problems try them at every address.
 
-ONEFOLD_SCHEMATHESIS_EXAMPLES asks for more than the normal run's examples.
+Each operation gets ten right and ten wrong requests; ONEFOLD_SCHEMATHESIS_EXAMPLES asks for more of each.
 """
 
 from __future__ import annotations

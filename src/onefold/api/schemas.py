@@ -52,6 +52,20 @@ _Number = Annotated[float, Field(allow_inf_nan=False)]
 Attributes = dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | _Number]
 
 
+class NewDetail(Input):
+    """A detail to add."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+    value: Text
+
+
+class NewRelationship(Input):
+    """The other profile is `kind` of this one (PRO-8)."""
+
+    profile_id: Annotated[str, Field(max_length=100)]
+    kind: Annotated[str, Field(min_length=1, max_length=100)]
+
+
 class NewProfile(Input):
     """A profile added by hand (PRO-6)."""
 
@@ -76,6 +90,8 @@ class NewProfile(Input):
     image: Text | None = None
     customer_id: Annotated[str, Field(max_length=200)] | None = None
     contact_points: Annotated[list[NewContactPoint], Field(max_length=50)] = []
+    details: Annotated[list[NewDetail], Field(max_length=100)] = []
+    relationships: Annotated[list[NewRelationship], Field(max_length=50)] = []
     attributes: Attributes = {}
 
 
@@ -112,13 +128,6 @@ class Detail(BaseModel):
     value: str
 
 
-class NewDetail(Input):
-    """A detail to add."""
-
-    key: Annotated[str, Field(min_length=1, max_length=200)]
-    value: Text
-
-
 class DetailChange(Input):
     """What to change of a detail."""
 
@@ -147,13 +156,6 @@ class Address(BaseModel):
     region: str | None
     postal_code: str | None
     country: str | None
-
-
-class NewRelationship(Input):
-    """The other profile is `kind` of this one (PRO-8)."""
-
-    profile_id: Annotated[str, Field(max_length=100)]
-    kind: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Relationship(BaseModel):

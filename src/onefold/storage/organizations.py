@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from onefold.domain.blocklist import Blocklist, Entry
-from onefold.domain.errors import NotFound
+from onefold.domain.errors import NotFound, Unavailable
 from onefold.domain.policy import Policy
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Contended, Database, Unit
 from onefold.storage.tables import blocklist, inboxes, organizations
 
 
@@ -25,6 +25,25 @@ def add_organization(
     now: datetime,
 ) -> int:
     """A new organization with its first inbox and blocklist; returns its id."""
+    organization_id = _add_row(database, name, region, inbox_id, now)
+    with database.write(organization_id) as unit:
+        unit.execute(
+            inboxes.insert().values(organization_id=organization_id, id=inbox_id, name=inbox_name, created_at=now)
+        )
+        add_entries(unit, entries)
+    return organization_id
+
+
+def _add_row(database: Database, name: str, region: str, inbox_id: str, now: datetime) -> int:
+    for _ in range(10):
+        try:
+            return _try_row(database, name, region, inbox_id, now)
+        except Contended:  # another organization was added at the same time
+            continue
+    raise Unavailable("Too many organizations are added at once; try again.", code="contended")
+
+
+def _try_row(database: Database, name: str, region: str, inbox_id: str, now: datetime) -> int:
     with database.raw() as connection, connection.begin():
         highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(organizations.c.id), 0))).scalar_one()
         organization_id = int(highest) + 1
@@ -37,11 +56,6 @@ def add_organization(
                 created_at=now,
             )
         )
-    with database.write(organization_id) as unit:
-        unit.execute(
-            inboxes.insert().values(organization_id=organization_id, id=inbox_id, name=inbox_name, created_at=now)
-        )
-        add_entries(unit, entries)
     return organization_id
 
 

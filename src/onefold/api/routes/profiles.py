@@ -45,6 +45,10 @@ def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
             attributes=body.attributes,
             agent_id=call.principal.agent_id,
         )
+        for detail in body.details:
+            profiles.add_part(unit, DETAILS, row.id, detail.model_dump(), None)
+        for relationship in body.relationships:
+            profiles.relate(unit, row.id, relationship.profile_id, relationship.kind, None)
         return _profile(unit, row.id)
 
     return call.write(WRITE, work, status=201)
