@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -71,7 +72,13 @@ def create_app(settings: Settings | None = None) -> Any:
 
     # The framework's own pages for the document come from a CDN; /openapi.json is read by any tool.
     app = FastAPI(
-        title="Onefold", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Onefold",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
     problems.install(app)
@@ -79,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Any:
     for routes in (profiles, conversations, organization, channels, system):
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return BodyLimit(contacts.ContactRoutes(app, gate, group, database, settings.largest_body), settings.largest_body)
+    return BodyLimit(contacts.ContactRoutes(app, gate, group, database), settings.largest_body)
 
 
 _DESCRIPTION = (
@@ -122,5 +129,5 @@ def set_up_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -21,14 +21,13 @@ import uvicorn
 
 from onefold.app import create_app
 from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.jobs import worker
 from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transact import transact
 from onefold.settings import Settings
 from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization, organization_ids
+from onefold.storage.organizations import add_organization
 from tests import postgres
 
 LARGEST_BODY = 2_000_000
@@ -69,10 +68,7 @@ class Served(NamedTuple):
 @contextmanager
 def _served(url: str) -> Iterator[Served]:
     database = Database(url)
-    with pytest.MonkeyPatch.context() as patch, serving(url) as address:
-        # The background worker looks at every organization every second; of the hundreds of a run only the last are of
-        # interest, those before belong to tests that are over.
-        patch.setattr(worker, "organization_ids", lambda of: organization_ids(of)[-20:])
+    with serving(url) as address:
         yield Served(url, address, database)
     database.dispose()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from onefold.domain.errors import InvalidValue
 from onefold.domain.ids import is_id
@@ -15,7 +15,6 @@ from onefold.domain.ids import is_id
 Text = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=300)]
 PhoneType = Literal["mobile", "home", "office", "other"]
-MatchingMode = Literal["listed", "contacted"]
 T = TypeVar("T")
 
 
@@ -268,157 +267,6 @@ class Item(BaseModel):
     attachments: list[Attachment]
     occurred_at: datetime
     recorded_at: datetime
-
-
-class Inbox(BaseModel):
-    """A queue conversations are routed to."""
-
-    id: str
-    name: str
-    agent_ids: list[str]
-
-
-class NamedInput(Input):
-    """A name."""
-
-    name: Annotated[str, Field(min_length=1, max_length=300)]
-
-
-class NewAgent(Input):
-    """An agent to add."""
-
-    email: Annotated[str, Field(max_length=320)]
-    name: Annotated[str, Field(min_length=1, max_length=300)]
-    role: Literal["agent", "lead", "admin"] = "agent"
-
-
-class AgentChange(Input):
-    """What to change of an agent; an inactive one is signed out everywhere."""
-
-    name: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    role: Literal["agent", "lead", "admin"] | None = None
-    active: bool | None = None
-
-
-class Agent(BaseModel):
-    """A person who signs in."""
-
-    id: str
-    email: str
-    name: str
-    role: Literal["agent", "lead", "admin"]
-    active: bool
-    recent_inbox_id: str | None
-
-
-def _from_text(value: object) -> datetime:
-    if not isinstance(value, str):  # a number is no moment: seconds or milliseconds?
-        raise ValueError
-    return datetime.fromisoformat(value)
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:  # the first and the last hours of the calendar
-        raise ValueError from None
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_utc)]
-"""A moment as RFC 3339 text, with its offset from UTC."""
-
-Scope = Literal["contacts:write", "profiles:read", "profiles:write", "settings:read", "settings:write"]
-
-
-class NewKey(Input):
-    """An API key to make."""
-
-    name: Annotated[str, Field(min_length=1, max_length=300)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
-    expires_at: Moment | None = None
-
-
-class Key(BaseModel):
-    """An API key, without its secret."""
-
-    id: str
-    name: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-class MadeKey(Key):
-    """A new API key with its token, which is shown this once."""
-
-    token: str
-
-
-class Settings(BaseModel):
-    """The organization's settings."""
-
-    name: str
-    default_region: str
-    matching_mode: MatchingMode
-    mobile_identification: bool
-    shared_limit: int
-    default_inbox_id: str
-
-
-class SettingsChange(Input):
-    """What to change of the settings."""
-
-    name: Annotated[str, Field(min_length=1, max_length=300)] = ""
-    default_region: Annotated[str, Field(min_length=2, max_length=2)] = ""
-    matching_mode: MatchingMode = "listed"
-    mobile_identification: bool = False
-    shared_limit: Annotated[int, Field(ge=1, le=1_000)] = 20
-    default_inbox_id: Annotated[str, Field(max_length=100)] = ""
-
-
-class Obstacle(BaseModel):
-    """A value that would open several profiles."""
-
-    kind: str
-    value: str
-    profile_ids: list[str]
-
-
-class ModePreview(BaseModel):
-    """What switching the matching mode would do (RES-9)."""
-
-    mode: MatchingMode
-    changes: int = Field(description="Contact points that would begin, or stop, opening their profile.")
-    obstacles: list[Obstacle]
-
-
-class Entry(BaseModel):
-    """A line of the blocklist (PRO-12)."""
-
-    kind: Literal["email", "phone", "social", "customer_id"]
-    value: str
-
-
-class NewEntry(Input):
-    """A value to block; for emails also `local@*` and `*@domain`."""
-
-    kind: Literal["email", "phone", "social", "customer_id"]
-    value: Annotated[str, Field(min_length=1, max_length=300)]
-
-
-class Run(BaseModel):
-    """Long work: its progress, and what it has done so far."""
-
-    id: str
-    kind: str
-    state: Literal["running", "stopped", "finished", "failed"]
-    done: int
-    total: int | None
-    counts: dict[str, int]
-    created_at: datetime
-    updated_at: datetime
 
 
 class Page(BaseModel, Generic[T]):

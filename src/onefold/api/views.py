@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onefold.api import schemas
+from onefold.api import organization_schemas, schemas
 from onefold.domain.profile import HeldPoint
 from onefold.services.profiles import ProfileSummary, ProfileView
 from onefold.storage.conversations import ConversationRow, ItemRow
@@ -77,6 +77,6 @@ def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.It
     return schemas.Item(id=str(row.seq), attachments=found, **shown)
 
 
-def run(row: RunRow) -> schemas.Run:
+def run(row: RunRow) -> organization_schemas.Run:
     """A run and its progress."""
-    return schemas.Run(**{k: getattr(row, k) for k in schemas.Run.model_fields})
+    return organization_schemas.Run(**{k: getattr(row, k) for k in organization_schemas.Run.model_fields})

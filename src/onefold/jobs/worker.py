@@ -17,9 +17,8 @@ from onefold.services import runs
 from onefold.services.clock import utc_now
 from onefold.services.transact import transact
 from onefold.storage.database import Database
-from onefold.storage.organizations import organization_ids
+from onefold.storage.organizations import organization_ids, organizations_with_runs
 from onefold.storage.outbox import forget
-from onefold.storage.runs import list_runs
 
 EVENTS_KEPT = timedelta(days=7)
 KEYS_KEPT = timedelta(days=2)
@@ -37,10 +36,8 @@ class Job(NamedTuple):
 def run_jobs(database: Database, line_types: LineTypes = line_type) -> bool:
     """Advances every running run of every organization by one chunk; True while there is more."""
     more = False
-    for organization_id, _ in organization_ids(database):
-        with database.read(organization_id) as unit:
-            under_way = [run.id for run in list_runs(unit, state="running") if run.kind in runs.KINDS]
-        for run_id in under_way:
+    for organization_id in organizations_with_runs(database):
+        for run_id in transact(database, organization_id, runs.under_way, alone=True):
             advance = partial(runs.advance, run_id=run_id, line_types=line_types)
             run = transact(database, organization_id, advance, alone=True)
             more = more or run.state == "running"

@@ -11,7 +11,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles, whole_base
 from onefold.storage import runs as store
 from onefold.storage.database import Unit
-from onefold.storage.organizations import load_policy
+from onefold.storage.organizations import load_policy, mark_runs
 from onefold.storage.outbox import emit
 from onefold.storage.runs import RunRow
 
@@ -28,6 +28,7 @@ def start(unit: Unit, kind: str, total: int) -> RunRow:
     now = utc_now()
     run = RunRow(new_id(), kind, "", "running", "", 0, total, {"checked": 0, "mobile": 0, "changed": 0}, now, now)
     store.add_run(unit, run)
+    mark_runs(unit, True)
     return run
 
 
@@ -51,7 +52,16 @@ def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
     if run.state != before:
         raise Conflict(f"The run is {run.state}, not {before}.", code="run_state")
     store.change_run(unit, run_id, utc_now(), state=after)
+    mark_runs(unit, True)
     return store.read_run(unit, run_id)
+
+
+def under_way(unit: Unit) -> list[str]:
+    """The runs that wait for their next chunk; where there are none, the worker does not ask again."""
+    found = [run.id for run in store.list_runs(unit, state="running") if run.kind in KINDS]
+    if not found:
+        mark_runs(unit, False)
+    return found
 
 
 def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:

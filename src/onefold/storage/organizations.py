@@ -66,6 +66,19 @@ def organization_ids(database: Database) -> list[tuple[int, str]]:
         return [(row.id, row.name) for row in rows]
 
 
+def organizations_with_runs(database: Database) -> list[int]:
+    """The organizations that background runs are under way for."""
+    with database.raw() as connection:
+        rows = connection.execute(sa.select(organizations.c.id).where(organizations.c.has_runs))
+        return list(rows.scalars())
+
+
+def mark_runs(unit: Unit, under_way: bool) -> None:
+    """Tells the background worker whether there is something to do for the organization."""
+    mine = organizations.c.id == unit.organization_id
+    unit.execute(organizations.update().where(mine).values(has_runs=under_way))
+
+
 def settings_version(unit: Unit) -> int:
     """How often the settings have been changed; cheap enough to ask for in every transaction."""
     if unit.settings_version is not None:

@@ -89,6 +89,7 @@ organizations = Table(
     _flag("mobile_identification"),
     Column("shared_limit", Integer, nullable=False, server_default="20"),
     Column("default_inbox_id", Id, nullable=False),
+    _flag("has_runs"),  # asked for every second by the background worker, for all organizations at once
     Column("settings_version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
 )

@@ -74,12 +74,11 @@ _encode = msgspec.json.Encoder().encode
 class ContactRoutes:
     """Answers the two addresses, and hands every other request on."""
 
-    def __init__(self, application: Any, gate: Gate, group: GroupCommit, database: Database, largest: int) -> None:
+    def __init__(self, application: Any, gate: Gate, group: GroupCommit, database: Database) -> None:
         self._application = application
         self._gate = gate
         self._group = group
         self._database = database
-        self._largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in (SINGLE, BATCH):
@@ -105,9 +104,7 @@ class ContactRoutes:
         allow(principal, "contacts:write")
         if not headers.get(b"content-type", b"application/json").lower().startswith(b"application/json"):
             return _unsupported()
-        body = await _read(receive, self._largest)
-        if body is None:
-            return _too_large(self._largest)
+        body = await _read(receive)
         answer = self._single if scope["path"] == SINGLE else self._batch
         key = headers.get(b"idempotency-key")
         if key is None:
@@ -169,15 +166,13 @@ class ContactRoutes:
         return Response(before[3], before[1], {**before[2], "Idempotent-Replayed": "true"})
 
 
-async def _read(receive: Receive, largest: int) -> bytes | None:
+async def _read(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body"):
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > largest:
-            return None
-    return None if len(body) > largest else body
+    return body
 
 
 def _contact(raw: msgspec.Raw) -> Contact | Refused:
@@ -205,11 +200,6 @@ def _outcome(answer: Answer | Refused) -> str:
     if isinstance(answer, Refused):
         return "refused"
     return "repeated" if answer.repeated else answer.outcome
-
-
-def _too_large(largest: int) -> Response:
-    refusal = Refused(f"The body is larger than {largest:,} bytes; send less at a time.", code="body_too_large")
-    return _as(refusal, 413)
 
 
 def _wrong_method() -> Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from onefold.api import schemas, views
+from onefold.api import organization_schemas as schemas
+from onefold.api import views
 from onefold.api.call import AnyCall, Shown, header_parameters
 from onefold.api.problems import responses
+from onefold.api.schemas import Listing
 from onefold.domain.errors import NotFound
 from onefold.services import accounts, runs, settings
 from onefold.storage import accounts as account_store
@@ -65,12 +67,12 @@ def preview_mobile_identification(call: AnyCall) -> Response:
     return call.write(WRITE, lambda unit: Shown(views.run(runs.start_preview(unit))), status=202)
 
 
-@router.get("/runs", response_model=schemas.Listing[schemas.Run], responses=responses())
+@router.get("/runs", response_model=Listing[schemas.Run], responses=responses())
 def list_runs(call: AnyCall) -> Response:
     """Runs over the whole base, newest first."""
     return call.read(
         READ,
-        lambda unit: Shown(schemas.Listing[schemas.Run](data=[views.run(r) for r in run_store.list_runs(unit)])),
+        lambda unit: Shown(Listing[schemas.Run](data=[views.run(r) for r in run_store.list_runs(unit)])),
     )
 
 
@@ -98,13 +100,13 @@ def resume_run(call: AnyCall, run_id: str) -> Response:
     return call.write(WRITE, lambda unit: Shown(views.run(runs.resume(unit, run_id))))
 
 
-@router.get("/blocklist", response_model=schemas.Listing[schemas.Entry], responses=responses())
+@router.get("/blocklist", response_model=Listing[schemas.Entry], responses=responses())
 def read_blocklist(call: AnyCall) -> Response:
     """Values that are text only: never identifying, never evidence (PRO-12)."""
 
     def work(unit: Unit) -> Shown:
         shown = [schemas.Entry(kind=kind, value=value) for kind, value in settings.blocklist(unit)]
-        return Shown(schemas.Listing[schemas.Entry](data=shown))
+        return Shown(Listing[schemas.Entry](data=shown))
 
     return call.read(READ, work)
 
@@ -144,13 +146,13 @@ def _inbox(unit: Unit, inbox_id: str) -> schemas.Inbox:
     return schemas.Inbox(id=inbox_id, name=name, agent_ids=account_store.inbox_members(unit, inbox_id))
 
 
-@router.get("/inboxes", response_model=schemas.Listing[schemas.Inbox], responses=responses())
+@router.get("/inboxes", response_model=Listing[schemas.Inbox], responses=responses())
 def list_inboxes(call: AnyCall) -> Response:
     """Every inbox and who is assigned to it."""
 
     def work(unit: Unit) -> Shown:
         shown = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
-        return Shown(schemas.Listing[schemas.Inbox](data=shown))
+        return Shown(Listing[schemas.Inbox](data=shown))
 
     return call.read(READ, work)
 
@@ -209,14 +211,12 @@ def _agent(row: AgentRow) -> schemas.Agent:
     return schemas.Agent(**{k: v for k, v in row._asdict().items() if k != "password_hash"})
 
 
-@router.get("/agents", response_model=schemas.Listing[schemas.Agent], responses=responses())
+@router.get("/agents", response_model=Listing[schemas.Agent], responses=responses())
 def list_agents(call: AnyCall) -> Response:
     """Every agent."""
     return call.read(
         READ,
-        lambda unit: Shown(
-            schemas.Listing[schemas.Agent](data=[_agent(row) for row in account_store.list_agents(unit)])
-        ),
+        lambda unit: Shown(Listing[schemas.Agent](data=[_agent(row) for row in account_store.list_agents(unit)])),
     )
 
 
@@ -254,12 +254,12 @@ def _key(row: KeyRow) -> schemas.Key:
     return schemas.Key(**row._asdict())
 
 
-@router.get("/keys", response_model=schemas.Listing[schemas.Key], responses=responses())
+@router.get("/keys", response_model=Listing[schemas.Key], responses=responses())
 def list_keys(call: AnyCall) -> Response:
     """API keys, without their secrets."""
     return call.read(
         WRITE,
-        lambda unit: Shown(schemas.Listing[schemas.Key](data=[_key(row) for row in account_store.list_keys(unit)])),
+        lambda unit: Shown(Listing[schemas.Key](data=[_key(row) for row in account_store.list_keys(unit)])),
     )
 
 

@@ -29,7 +29,11 @@ def _profile(unit: Unit, profile_id: str) -> Shown:
 
 
 @router.post(
-    "", status_code=201, response_model=schemas.Profile, responses=responses(409), openapi_extra=header_parameters()
+    "",
+    status_code=201,
+    response_model=schemas.Profile,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
 )
 def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
     """Adds a profile by hand (PRO-6). A taken identifying value is refused and names its holder (PRO-4)."""

@@ -52,6 +52,7 @@ def _create_tables() -> None:
         sa.Column("mobile_identification", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("shared_limit", sa.Integer(), server_default="20", nullable=False),
         sa.Column("default_inbox_id", Id, nullable=False),
+        sa.Column("has_runs", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("settings_version", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
