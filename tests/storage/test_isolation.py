@@ -235,12 +235,12 @@ upgrade(database)
 # Plans ---------------------------------------------------------------------------------------------------------------
 
 HOT_PATH = {
-    "who is identified": (contacts._identified, 2, "contact_points_identifying", ("organization_id", "kind", "value")),
-    "earlier deliveries": (contacts._earlier, 2, "items_delivery", ("organization_id", "channel", "message_id")),
+    "who is identified": (contacts._identified, 1, "contact_points_identifying", ("organization_id", "kind", "value")),
+    "earlier deliveries": (contacts._earlier, 1, "items_delivery", ("organization_id", "channel", "message_id")),
     "replies": (contacts._threads, 2, "items_delivery", ("organization_id", "channel", "message_id")),
     "named conversations": (contacts._named_conversations, 1, "conversations_pkey", ("organization_id", "id")),
     "customer IDs": (contacts._customer_ids, 1, "contact_points_customer_id", ("organization_id", "profile_id")),
-    "who lists a value": (contacts._listed, 2, "contact_points_listed", ("organization_id", "kind", "value")),
+    "who lists a value": (contacts._listed, 1, "contact_points_listed", ("organization_id", "kind", "value")),
 }
 """A look-up: what makes its SQL, parameters behind the keys, its index and the index's keys."""
 
@@ -288,7 +288,8 @@ def test_sqlite_plans_lookups_by_their_index(make_url: MakeUrl, lookup: str) -> 
         rows = unit.connection.exec_driver_sql(explained, ("[]", *([None] * parameters)))
         plan = "\n".join(row.detail for row in rows)
     database.dispose()
-    scanned = [line for line in plan.splitlines() if line.startswith("SCAN") and not line.startswith("SCAN k ")]
+    keys_only = ("SCAN k ", "SCAN json_each ")
+    scanned = [line for line in plan.splitlines() if line.startswith("SCAN") and not line.startswith(keys_only)]
     assert scanned == [], plan
     wanted = " AND ".join(rf"{key}=\?" for key in keys)
     if lookup == "customer IDs":  # the unique constraint of a profile's points has all three of its keys

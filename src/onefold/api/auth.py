@@ -15,6 +15,7 @@ from onefold.storage.database import Database
 
 _REMEMBERED_SECONDS = 5.0
 _MOST_REMEMBERED = 10_000
+_LOCKS = 64
 
 
 class Gate:
@@ -25,6 +26,7 @@ class Gate:
         self._known: dict[str, tuple[float, Principal]] = {}
         self._used: dict[tuple[int, str], None] = {}
         self._lock = threading.Lock()
+        self._asking = [threading.Lock() for _ in range(_LOCKS)]
 
     def remembered(self, authorization: str | None) -> Principal | None:
         """The principal of a header seen a moment ago; asks no database."""
@@ -38,6 +40,11 @@ class Gate:
             return found
         if not authorization:
             raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
+        # When a key in heavy use is forgotten, one request asks the database and the others wait for what it is told.
+        with self._asking[hash(authorization) % _LOCKS]:
+            return self.remembered(authorization) or self._asked(authorization)
+
+    def _asked(self, authorization: str) -> Principal:
         principal = authenticate(self._database, _token(authorization))
         with self._lock:
             if len(self._known) >= _MOST_REMEMBERED:

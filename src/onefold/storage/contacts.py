@@ -22,9 +22,9 @@ _OPEN = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id A
 
 @cache
 def _earlier(d: Dialect) -> str:
-    items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
+    items = "i.organization_id = ? AND i.channel = k.kind AND i.message_id = k.value"
     return f"""
-        SELECT i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.keys}
+        SELECT i.channel, i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.pairs}
         {d.join("items", "i", items)}
     """
 
@@ -35,20 +35,20 @@ def _with_profile(d: Dialect) -> str:
     return d.join("profiles", "p", profile) + d.left_join("conversations", "c", _OPEN.format(c="c", p="p"))
 
 
-_HOLDER = "k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
+_HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
 
 
 @cache
 def _identified(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND cp.identifying"
-    return f"SELECT {_HOLDER} FROM {d.keys} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
+    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND cp.identifying"
+    return f"SELECT {_HOLDER} FROM {d.pairs} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
 
 
 @cache
 def _listed(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = ? AND cp.value = k.value AND NOT cp.identifying"
+    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
     first = d.first("contact_points", "cp", point, index="contact_points_listed")
-    return f"SELECT {_HOLDER} FROM {d.keys} {first} {_with_profile(d)}"
+    return f"SELECT {_HOLDER} FROM {d.pairs} {first} {_with_profile(d)}"
 
 
 def _leading(d: Dialect, of: str) -> str:
@@ -127,17 +127,16 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
     """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
     book = Book()
     wanted = _Wanted.of(arrivals)
-    for channel, messages in wanted.messages.items():
-        for message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
-            _earlier(unit.dialect), (unit.organization_id, channel), list(messages)
-        ):
-            answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
-            book.earlier[channel, message_id] = answer
-    for kind, values in wanted.values.items():
-        _load_holders(unit, book, kind, list(values), policy.shared_limit + 1, shared=kind in wanted.shared_kinds)
+    for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
+        _earlier(unit.dialect), (unit.organization_id,), list(wanted.messages)
+    ):
+        answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
+        book.earlier[channel, message_id] = answer
+    if wanted.values:
+        _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
     if wanted.replies or wanted.conversations:
         _load_threads(unit, book, wanted)
-    if "customer_id" in wanted.values and book.versions:
+    if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in found)
     return book
@@ -146,8 +145,8 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
 class _Wanted(NamedTuple):
     """The keys a batch asks for, each once."""
 
-    messages: dict[str, dict[str, None]]
-    values: dict[str, dict[str, None]]
+    messages: dict[tuple[str, str], None]
+    values: dict[Key, None]
     shared_kinds: set[str]
     replies: dict[str, dict[str, None]]
     conversations: dict[str, None]
@@ -157,14 +156,14 @@ class _Wanted(NamedTuple):
         wanted = cls({}, {}, set(), {}, {})
         for arrival in arrivals:
             contact, point = arrival.contact, arrival.identifier
-            wanted.messages.setdefault(contact.channel, {})[arrival.message_key] = None
+            wanted.messages[contact.channel, arrival.message_key] = None
             if point is not None and not point.blocked:
-                wanted.values.setdefault(point.kind, {})[point.value] = None
+                wanted.values[point.kind, point.value] = None
             else:
                 wanted._add_names(arrival)
             for further in arrival.further:
                 if not further.blocked:
-                    wanted.values.setdefault(further.kind, {})[further.value] = None
+                    wanted.values[further.kind, further.value] = None
                     wanted.shared_kinds.add(further.kind)
         return wanted
 
@@ -176,40 +175,33 @@ class _Wanted(NamedTuple):
             self.replies.setdefault(contact.channel, {})[name] = None
 
 
-def _load_holders(unit: Unit, book: Book, kind: str, values: list[str], limit: int, *, shared: bool) -> None:
+def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
     """Who is identified by each value; who else lists it, where nobody is or where suggestions need to know."""
-    _load_identified(unit, book, kind, values)
-    rest = values if shared else _unidentified(book, kind, values)
+    _load_identified(unit, book, keys)
+    rest = [key for key in keys if key[0] in shared_kinds or key not in book.identified]
     if not rest:
         return
     # Two calls from one shared line must see each other to suggest each other: a lock, because nothing unique stops
     # them; then another look, because somebody may have been waited for.
-    if kind == "phone" and unit.lock_values(rest):
-        _load_identified(unit, book, kind, _unidentified(book, kind, rest))
-    for row in unit.lookup(_listed(unit.dialect), _listed_parameters(unit, kind, limit), rest):
-        book.listed.setdefault(_key(kind, row), []).append(_holder(book, row))
+    phones = [key for key in rest if key[0] == "phone"]
+    if phones and unit.lock_values([value for _, value in phones]):
+        _load_identified(unit, book, [key for key in phones if key not in book.identified])
+    for row in unit.lookup(_listed(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest):
+        book.listed.setdefault(_key(row), []).append(_holder(book, row))
 
 
-def _listed_parameters(unit: Unit, kind: str, limit: int) -> Row:
-    return unit.dialect.first_parameters((unit.organization_id, kind), limit)
+def _load_identified(unit: Unit, book: Book, keys: list[Key]) -> None:
+    if keys:
+        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
+            book.identified[_key(row)] = _holder(book, row)
 
 
-def _load_identified(unit: Unit, book: Book, kind: str, values: list[str]) -> None:
-    if values:
-        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id, kind), values):
-            book.identified[_key(kind, row)] = _holder(book, row)
-
-
-def _unidentified(book: Book, kind: str, values: list[str]) -> list[str]:
-    return [value for value in values if (kind, value) not in book.identified]
-
-
-def _key(kind: str, row: Sequence[object]) -> Key:
-    return kind, row[0]  # type: ignore[return-value]
+def _key(row: Sequence[object]) -> Key:
+    return row[0], row[1]  # type: ignore[return-value]
 
 
 def _holder(book: Book, row: Sequence[object]) -> Holder:
-    _, point_id, profile_id, phone_type, sms, contacted, version, conversation_id = row
+    _, _, point_id, profile_id, phone_type, sms, contacted, version, conversation_id = row
     book.versions[profile_id] = version  # type: ignore[index, assignment]
     if conversation_id is not None:
         book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
@@ -256,8 +248,8 @@ def apply_decisions(
     org, moment = unit.organization_id, instant_text(now)
     fresh = [d for d in decisions if d.repeats is None]
     if fresh:
-        _apply_profiles(unit, fresh, moment)
-        _apply_conversations(unit, fresh, policy, moment)
+        _apply_new(unit, fresh, policy, moment)
+        _apply_changes(unit, fresh, moment)
     numbers = unit.append(ITEMS, [_item_row(org, d, moment) for d in fresh]) if fresh else []
     if fresh:
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, moment, new_id))
@@ -265,32 +257,41 @@ def apply_decisions(
     return _answers(decisions, numbers)
 
 
-def _apply_profiles(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
+def _apply_new(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
     org = unit.organization_id
-    created = _created(fresh)
-    if created:
-        unit.insert(PROFILES, [(org, d.profile_id, d.arrival.name, moment) for d in created])
+    rows: dict[Insert, Sequence[Row]] = {
+        PROFILES: [(org, d.profile_id, d.arrival.name, moment) for d in _created(fresh)],
+        POINTS: _point_rows(org, fresh, moment),
+        TERMS: _term_rows(org, fresh),
+        CONVERSATIONS: _conversation_rows(org, fresh, policy, moment),
+    }
+    inserts = {insert: some for insert, some in rows.items() if some}
+    if not inserts:
+        return
+    taken = unit.insert_all(inserts)
+    if any(taken[claim] != len(inserts[claim]) for claim in (POINTS, CONVERSATIONS) if claim in inserts):
+        raise Contended
+
+
+def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[object, ...]]:
     points = sorted((n for d in fresh for n in d.new_points), key=lambda n: (n.point.kind, n.point.value))
-    if points:
-        rows = [
-            (
-                org, n.contact_point_id, n.profile_id, n.point.kind, n.point.value, n.point.written,
-                n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, moment,
-            )
-            for n in points
-        ]  # fmt: skip
-        if unit.insert(POINTS, rows) != len(rows):
-            raise Contended
-        unit.insert(TERMS, _term_rows(org, fresh))
-    elif created:
-        unit.insert(TERMS, _term_rows(org, fresh))
+    return [
+        (
+            org, n.contact_point_id, n.profile_id, n.point.kind, n.point.value, n.point.written,
+            n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, moment,
+        )
+        for n in points
+    ]  # fmt: skip
+
+
+def _apply_changes(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
     changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
     if changes:
         unit.update(CHANGES, [(c.contact_point_id, c.phone_type, c.sms, c.identifying) for c in changes.values()])
-    _move_versions(unit, fresh, {d.profile_id for d in created})
+    _move_versions(unit, fresh, {d.profile_id for d in _created(fresh)})
     suggested = {(*sorted((s.profile_id, s.other_id)), s.kind, s.value) for d in fresh for s in d.suggestions}
     if suggested:
-        unit.insert(SUGGESTIONS, [(org, *pair, moment) for pair in sorted(suggested)])
+        unit.insert(SUGGESTIONS, [(unit.organization_id, *pair, moment) for pair in sorted(suggested)])
 
 
 def _created(fresh: Sequence[Decision]) -> list[Decision]:
@@ -315,17 +316,14 @@ def _term_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]
     return rows
 
 
-def _apply_conversations(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
-    rows = [
+def _conversation_rows(org: int, fresh: Sequence[Decision], policy: Policy, moment: str) -> list[tuple[object, ...]]:
+    return [
         (
-            unit.organization_id, d.conversation_id, d.profile_id,
-            d.arrival.contact.inbox_id or policy.default_inbox_id, "open", moment,
+            org, d.conversation_id, d.profile_id, d.arrival.contact.inbox_id or policy.default_inbox_id, "open", moment,
         )
         for d in fresh
         if d.opens_conversation
     ]  # fmt: skip
-    if rows and unit.insert(CONVERSATIONS, rows) != len(rows):
-        raise Contended
 
 
 def _item_row(org: int, d: Decision, moment: str) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,13 +72,17 @@ class Unit:
         """The rows of a select of the hot path."""
         return self._dialect.rows(self._cursor, sql, parameters)
 
-    def lookup(self, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+    def lookup(self, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         """Runs a select for many keys at a time."""
         return self._dialect.lookup(self._cursor, sql, parameters, keys)
 
     def insert(self, insert: Insert, rows: Sequence[Row]) -> int:
         """Inserts many rows; returns how many were taken."""
         return self._dialect.insert(self._cursor, insert, rows)
+
+    def insert_all(self, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
+        """Inserts many rows into several tables at once, a table after those it refers to; how many each has taken."""
+        return self._dialect.insert_all(self._cursor, inserts)
 
     def append(self, insert: Insert, rows: Sequence[Row]) -> list[int]:
         """Inserts many rows into a table with a sequence; returns their numbers in order."""

@@ -6,7 +6,7 @@ gets rows one by one in one call (there is no round trip to save). Placeholders 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,12 +38,13 @@ class Update(NamedTuple):
 
 
 class Dialect:
-    """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column
-    `k.value`, `id_keys` the same where the keys are ids."""
+    """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column `k.value`,
+    `id_keys` the same where the keys are ids, `pairs` where each is a `k.kind` and a `k.value`."""
 
     name: str
     keys: str
     id_keys: str
+    pairs: str
 
     def __init__(self) -> None:
         self._sql: dict[Any, str] = {}
@@ -90,12 +91,16 @@ class Dialect:
         found: list[Row] = cursor.execute(self._translated(sql), parameters).fetchall()
         return found
 
-    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         """Runs a select whose first placeholder stands for the keys."""
         raise NotImplementedError
 
     def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
         """Inserts the rows; returns how many were."""
+        return self.insert_all(cursor, {insert: rows})[insert]
+
+    def insert_all(self, cursor: Any, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
+        """Inserts into several tables, a table after those it refers to; returns how many rows each has taken."""
         raise NotImplementedError
 
     def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
@@ -126,6 +131,7 @@ class SQLite(Dialect):
     name = "sqlite"
     keys = "json_each(?) AS k"
     id_keys = "json_each(?) AS k"
+    pairs = "(SELECT value->>0 AS kind, value->>1 AS value FROM json_each(?)) AS k"
 
     # CROSS JOIN pins the order of the joins; without it the planner may walk the whole organization.
     def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
@@ -146,11 +152,14 @@ class SQLite(Dialect):
         cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         return None
 
-    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         found: list[Row] = cursor.execute(sql, (_json(keys).decode(), *parameters)).fetchall()
         return found
 
-    def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
+    def insert_all(self, cursor: Any, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
+        return {insert: self._insert(cursor, insert, rows) for insert, rows in inserts.items()}
+
+    def _insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
         sql = self._sql.get(insert) or self._insert_sql(insert, insert.columns)
         return int(cursor.executemany(sql, rows).rowcount)
 
@@ -192,6 +201,7 @@ class PostgreSQL(Dialect):
     # Row-level security lets no condition with a cast reach an index, so casts are made before it; OFFSET 0 keeps them
     # there.
     id_keys = "(SELECT v::uuid AS value FROM jsonb_array_elements_text(%s::jsonb) AS t(v) OFFSET 0) AS k"
+    pairs = "(SELECT v->>0 AS kind, v->>1 AS value FROM jsonb_array_elements(%s::jsonb) AS t(v) OFFSET 0) AS k"
 
     # A plan made while tables are empty is kept, and there every order of joins costs the same; a subquery that cannot
     # be pulled up leaves the planner one order, and one table at a time to find the index for.
@@ -231,7 +241,7 @@ class PostgreSQL(Dialect):
             cursor.execute(f"SET LOCAL {setting} = on")
         cursor.execute("SET LOCAL statement_timeout = 0")
 
-    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[str]) -> list[Row]:
+    def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         cursor.execute(self._translated(sql), (_json(keys).decode(), *parameters))
         found: list[Row] = cursor.fetchall()
         return found
@@ -242,9 +252,19 @@ class PostgreSQL(Dialect):
             translated = self._sql[sql] = sql.replace("?", "%s")
         return translated
 
-    def insert(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> int:
-        cursor.execute(self._insert_sql(insert, ""), (_json(rows).decode(),))
-        return int(cursor.rowcount)
+    def insert_all(self, cursor: Any, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
+        # One statement, because round trips are most of what a small group costs; references are checked at its end.
+        sql = self._insert_all_sql(tuple(inserts))
+        cursor.execute(sql, [_json(rows).decode() for rows in inserts.values()])
+        return dict(zip(inserts, cursor.fetchone(), strict=True))
+
+    def _insert_all_sql(self, inserts: tuple[Insert, ...]) -> str:
+        sql = self._sql.get(inserts)
+        if sql is None:
+            parts = [f"{i.table.name}_taken AS ({self._insert_sql(i, ' RETURNING 1')})" for i in inserts]
+            counts = [f"(SELECT count(*) FROM {i.table.name}_taken)" for i in inserts]
+            sql = self._sql[inserts] = f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+        return sql
 
     def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
         cursor.execute(self._insert_sql(insert, " RETURNING seq"), (_json(rows).decode(),))
