@@ -131,7 +131,7 @@ class SQLite(Dialect):
     name = "sqlite"
     keys = "json_each(?) AS k"
     id_keys = "json_each(?) AS k"
-    pairs = "(SELECT value->>0 AS kind, value->>1 AS value FROM json_each(?)) AS k"
+    pairs = "(SELECT json_extract(value, '$[0]') AS kind, json_extract(value, '$[1]') AS value FROM json_each(?)) AS k"
 
     # CROSS JOIN pins the order of the joins; without it the planner may walk the whole organization.
     def join(self, table: str, alias: str, condition: str, *, one: bool = True) -> str:
