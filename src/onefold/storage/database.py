@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ import psycopg.types.string
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.domain.errors import Unavailable
 from onefold.storage.dialects import Dialect, Insert, Row, Update, dialect_of
@@ -43,13 +45,25 @@ class Unit:
     """
 
     def __init__(
-        self, connection: Connection, cursor: Any, dialect: Dialect, organization_id: int, version: int | None
+        self,
+        engine: sa.Engine,
+        pooled: PoolProxiedConnection,
+        cursor: Any,
+        dialect: Dialect,
+        organization_id: int,
+        version: int | None,
     ) -> None:
-        self.connection = connection
+        self._engine = engine
+        self._pooled = pooled
         self.organization_id = organization_id
         self.settings_version = version
         self._dialect = dialect
         self._cursor = cursor
+
+    @cached_property
+    def connection(self) -> Connection:
+        """SQLAlchemy's view of the transaction, made when it is first needed: the hot path never does."""
+        return Connection(self._engine, connection=self._pooled)
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a SQLAlchemy Core statement."""
@@ -133,22 +147,29 @@ class Database:
 
     @contextmanager
     def _transaction(self, organization_id: int, *, write: bool, alone: bool) -> Iterator[Unit]:
-        with self._only_writer(write), translated_errors(), self._engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
+        with self._only_writer(write), translated_errors(), self._pooled() as pooled:
+            driver: Any = pooled.driver_connection
             cursor = driver.cursor()
             # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
             version = self._dialect.begin(driver, cursor, organization_id, write=write, alone=alone)
             try:
-                yield Unit(connection, cursor, self._dialect, organization_id, version)
+                yield Unit(self._engine, pooled, cursor, self._dialect, organization_id, version)
                 driver.commit()
             except BaseException as error:
                 self._roll_back(driver)
                 if getattr(getattr(error, "orig", error), "sqlstate", None) == _READ_ONLY:
-                    connection.invalidate()  # a session stays read-only though its database no longer is
+                    pooled.invalidate()  # a session stays read-only though its database no longer is
                 raise
             finally:
                 self._dialect.end(driver)
+
+    @contextmanager
+    def _pooled(self) -> Iterator[PoolProxiedConnection]:
+        pooled = self._engine.raw_connection()
+        try:
+            yield pooled
+        finally:
+            pooled.close()
 
     @contextmanager
     def _only_writer(self, write: bool) -> Iterator[None]:
