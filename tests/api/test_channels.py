@@ -232,3 +232,16 @@ def test_a_signature_does_not_stand_for_a_key(signed: Api) -> None:
     address = f"{signed.base_url}".rstrip("/") + "/v1/channels/twilio"
     answer = anonymous("POST", address, data=form, headers={"X-Twilio-Signature": right})
     problem(answer, 401, "not_signed_in")
+
+
+def test_an_idempotency_key_holds_for_channels_too__RES_12(api: Api) -> None:
+    """The same mail under the same key is answered alike, another mail under it is refused."""
+    mail = b"From: idem@example.com\r\nMessage-ID: <idem-1@example.com>\r\n\r\nHello"
+    headers = {"Content-Type": "message/rfc822", "Idempotency-Key": "channel-key-1"}
+    first = api.post("/v1/channels/email", content=mail, headers=headers)
+    again = api.post("/v1/channels/email", content=mail, headers=headers)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.content == first.content
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = api.post("/v1/channels/email", content=mail.replace(b"idem-1", b"idem-2"), headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")

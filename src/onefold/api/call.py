@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Request
@@ -95,17 +96,51 @@ class Call:
 
         return transact(self._database, self.principal.organization_id, once, alone=alone)
 
+    async def once(self, answer: Callable[[], Awaitable[Response]]) -> Response:
+        """Idempotency-Key for routes whose work has a transaction of its own: contacts on their way to a group."""
+        key = self._checked_key()
+        if key is None:
+            return await answer()
+        return await answered_once(self._database, self.principal.organization_id, key, self._fingerprint, answer)
+
     def _checked_key(self) -> str | None:
         return None if self._key is None else storable(self._key, "Idempotency-Key", 200)
 
     def _before(self, unit: Unit, key: str) -> Response | None:
-        found = remembered(unit, key)
-        if found is None:
-            return None
-        fingerprint, status, headers, body = found
-        if fingerprint != self._fingerprint:
-            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
-        return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
+        return _kept(unit, key, self._fingerprint)
+
+
+async def answered_once(
+    database: Database, organization_id: int, key: str, fingerprint: str, answer: Callable[[], Awaitable[Response]]
+) -> Response:
+    """The answer kept for the key, or a new one, which is kept. Raises Conflict if the key had another request.
+
+    The answer is kept after its commit: contacts are received once by their message ids already (RES-12).
+    """
+    before = await run_in_threadpool(
+        transact, database, organization_id, partial(_kept, key=key, fingerprint=fingerprint)
+    )
+    if before is not None:
+        return before
+    response = await answer()
+
+    def keep(unit: Unit) -> None:
+        if remembered(unit, key) is None:
+            kept, content = dict(response.headers), bytes(response.body)
+            remember(unit, key, fingerprint, response.status_code, kept, content, utc_now())
+
+    await run_in_threadpool(transact, database, organization_id, keep)
+    return response
+
+
+def _kept(unit: Unit, key: str, fingerprint: str) -> Response | None:
+    found = remembered(unit, key)
+    if found is None:
+        return None
+    before, status, headers, body = found
+    if before != fingerprint:
+        raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+    return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
 
 
 def _response(shown: Shown, status: int) -> Response:

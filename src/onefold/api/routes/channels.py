@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.api.auth import allow
-from onefold.api.call import AnyCall
+from onefold.api.call import AnyCall, header_parameters
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import responses
 from onefold.api.routes.contacts import AnswerJson
@@ -40,13 +40,14 @@ async def _receive(request: Request, principal: Principal, contact: Contact) -> 
 
 
 def _body(description: str, *types: str) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "description": description, "content": dict.fromkeys(types, _TEXT)}}
+    body = {"required": True, "description": description, "content": dict.fromkeys(types, _TEXT)}
+    return {"requestBody": body, **header_parameters()}
 
 
 @router.post(
     "/email",
     responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AnswerJson"}}}},
-               **responses(429)},
+               **responses(409, 429)},
     response_class=Response,
     openapi_extra=_body("An email as it came (RFC 5322).", "message/rfc822"),
 )  # fmt: skip
@@ -55,15 +56,19 @@ async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None)
     allow(call.principal, "contacts:write")
     raw = await request.body()
     contact = await run_in_threadpool(contact_of_email, raw, inbox_id=inbox_id)
-    answer = await _receive(request, call.principal, contact)
-    shown = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
-    headers = {"Onefold-Repeated": "true"} if answer.repeated else None
-    return Response(msgspec.json.encode(shown), 200, headers, "application/json")
+
+    async def receive() -> Response:
+        answer = await _receive(request, call.principal, contact)
+        shown = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+        headers = {"Onefold-Repeated": "true"} if answer.repeated else None
+        return Response(msgspec.json.encode(shown), 200, headers, "application/json")
+
+    return await call.once(receive)
 
 
 @router.post(
     "/twilio",
-    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **responses(429)},
+    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **responses(409, 429)},
     response_class=Response,
     openapi_extra=_body("Twilio's webhook.", "application/x-www-form-urlencoded"),
 )
@@ -89,13 +94,17 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
         if refusal.code != "not_a_contact":
             raise
         return Response(_TWIML, media_type="application/xml")  # a status callback of something we sent
-    await _receive(request, call.principal, contact)
-    return Response(_TWIML, media_type="application/xml")
+
+    async def receive() -> Response:
+        await _receive(request, call.principal, contact)
+        return Response(_TWIML, media_type="application/xml")
+
+    return await call.once(receive)
 
 
 @router.post(
     "/meta",
-    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **responses(429)},
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **responses(409, 429)},
     response_class=Response,
     openapi_extra=_body("Meta's webhook.", "application/json"),
 )
@@ -109,13 +118,17 @@ async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) 
         raise NotAllowed("The request does not carry Meta's signature.", code="signature_wrong")
     contacts = [c._replace(inbox_id=inbox_id) for c in _meta_contacts(body)]
     group: GroupCommit = request.app.state.group
-    answers = await group.receive_many(call.principal.organization_id, contacts) if contacts else []
-    for answer in answers:
-        if isinstance(answer, Refused):
-            # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
-            _log.warning("contact refused", channel="meta", code=answer.code)
-    return Response(msgspec.json.encode({"received": sum(isinstance(a, Answer) for a in answers)}), 200, None,
-                    "application/json")  # fmt: skip
+
+    async def receive() -> Response:
+        answers = await group.receive_many(call.principal.organization_id, contacts) if contacts else []
+        for answer in answers:
+            if isinstance(answer, Refused):
+                # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
+                _log.warning("contact refused", channel="meta", code=answer.code)
+        received = sum(isinstance(answer, Answer) for answer in answers)
+        return Response(msgspec.json.encode({"received": received}), 200, None, "application/json")
+
+    return await call.once(receive)
 
 
 def _meta_contacts(body: bytes) -> list[Contact]:

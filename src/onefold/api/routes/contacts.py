@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,17 +15,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.api.auth import Gate, allow
+from onefold.api.call import answered_once
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses, unexpected
 from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
 from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import Conflict, InvalidValue, Refused
+from onefold.domain.errors import InvalidValue, Refused
 from onefold.domain.text import storable
 from onefold.services.accounts import Principal
-from onefold.services.clock import utc_now
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
-from onefold.storage.outbox import remember, remembered
+from onefold.storage.database import Database
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -149,21 +146,9 @@ class ContactRoutes:
         storable(key, "Idempotency-Key", 200)
         what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
         fingerprint = hashlib.sha256(what + body).hexdigest()
-        organization_id = principal.organization_id
-        before = await run_in_threadpool(transact, self._database, organization_id, partial(remembered, key=key))
-        if before is None:
-            response = await answer(principal, body)
-
-            def keep(unit: Unit) -> None:
-                if remembered(unit, key) is None:
-                    kept, content = dict(response.headers), bytes(response.body)
-                    remember(unit, key, fingerprint, response.status_code, kept, content, utc_now())
-
-            await run_in_threadpool(transact, self._database, organization_id, keep)
-            return response
-        if before[0] != fingerprint:
-            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
-        return Response(before[3], before[1], {**before[2], "Idempotent-Replayed": "true"})
+        return await answered_once(
+            self._database, principal.organization_id, key, fingerprint, lambda: answer(principal, body)
+        )
 
 
 async def _read(receive: Receive) -> bytes:
