@@ -1,18 +1,10 @@
-"""Settings that look back over the whole base: finding mobiles (RES-7) and what is identifying (RES-9)."""
+"""Finding the mobiles among the phones of the whole base (RES-7)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from onefold.domain.book import Holder
-
-
-class Obstacle(NamedTuple):
-    """A value that would open several profiles if the matching mode were switched (RES-9)."""
-
-    kind: str
-    profile_ids: tuple[str, ...]
 
 
 def becomes_mobile(holders: Sequence[Holder]) -> Holder | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from onefold.domain.blocklist import WITHHELD, Blocklist
-from onefold.domain.contact import PHONE_CHANNELS, Arrival, Contact, Further, Kind, PhoneType, Point, Sender
+from onefold.domain.contact import PHONE_CHANNELS, Arrival, Contact, Further, PhoneType, Point, Sender
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import InvalidValue
 from onefold.domain.ids import is_id
@@ -173,15 +173,3 @@ def _key(text: str, field: str, limit: int) -> str:
     if not key:
         raise InvalidValue(f"{field} is empty.", code="empty_value", field=field)
     return storable(key, field, min(limit, VALUE_LENGTH))
-
-
-def normal_value(kind: Kind, text: str, policy: Policy, field: str = "value") -> str:
-    """The normal form of a value of any kind, as lookups by people and machines need it."""
-    if kind == "email":
-        return email_point(text, policy.blocklist, field).value
-    if kind == "phone":
-        return phone_point(text, policy, field).value
-    if kind == "social":
-        network, _, user_id = text.partition(":")
-        return social_point(network, user_id, None, policy.blocklist, field).value
-    return _key(text, field, 200)

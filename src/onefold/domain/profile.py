@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from onefold.domain.book import Holder
 from onefold.domain.contact import PHONE_TYPES, Kind, PhoneType
@@ -91,7 +91,6 @@ def check_sms(point: HeldPoint) -> None:
         )
 
 
-RelationshipSide = Literal["one", "other"]
 _INVERSES = {"parent": "child", "child": "parent", "guardian": "ward", "ward": "guardian",
              "manager": "report", "report": "manager", "employer": "employee", "employee": "employer"}  # fmt: skip
 _SYMMETRICAL = frozenset(("spouse", "partner", "sibling", "colleague", "friend", "neighbour", "relative", "household"))

@@ -183,8 +183,7 @@ def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int |
         values["attributes"] = checked_attributes(values["attributes"])
     if "customer_id" in changes:
         _set_customer_id(unit, row.id, changes["customer_id"])
-    store.change_profile(unit, row.id, **values)
-    return _changed(unit, row.id)
+    return _changed(unit, row.id, found_by=True, **values)
 
 
 def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -195,7 +194,7 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     for key, value in found.items():
         storable(key, "attributes", 100)
         if isinstance(value, str):
-            storable(value, f"attributes.{len(key)}", 2_000)
+            storable(value, "attributes", 2_000)
     return found
 
 
@@ -207,8 +206,11 @@ def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> No
         _place(unit, profile_id, PointInput("customer_id", customer_id), load_policy(unit), utc_now())
 
 
-def _changed(unit: Unit, profile_id: str) -> ProfileRow:
-    store.reindex(unit, profile_id)
+def _changed(unit: Unit, profile_id: str, *, found_by: bool = False, **values: object) -> ProfileRow:
+    """Ends every edit: fields, version, event, and the search where the edit touched what the profile is found by."""
+    store.change_profile(unit, profile_id, **values)
+    if found_by:
+        store.reindex(unit, profile_id)
     emit(unit, new_id(), "profile.updated", profile_id, {}, utc_now())
     return store.read_profile(unit, profile_id)
 
@@ -217,8 +219,7 @@ def add_point(unit: Unit, profile_id: str, point: PointInput, version: int | Non
     """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
     row = store.lock_profile(unit, profile_id, version)
     point_id = _place(unit, row.id, point, load_policy(unit), utc_now())
-    store.change_profile(unit, row.id)
-    return _changed(unit, row.id), point_id
+    return _changed(unit, row.id, found_by=True), point_id
 
 
 def edit_point(
@@ -237,16 +238,14 @@ def edit_point(
         contacted = held.contacted and new.value == held.value  # another spelling is the same contact point
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
-    store.change_profile(unit, row.id)
-    return _changed(unit, row.id)
+    return _changed(unit, row.id, found_by=True)
 
 
 def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_point(unit, _held(unit, row.id, point_id).contact_point_id)
-    store.change_profile(unit, row.id)
-    return _changed(unit, row.id)
+    return _changed(unit, row.id, found_by=True)
 
 
 def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
@@ -297,7 +296,6 @@ def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str |
     row = store.lock_profile(unit, profile_id, version)
     part_id = new_id()
     store.add_part(unit, part, part_id, row.id, _checked(part, values), utc_now())
-    store.change_profile(unit, row.id)
     _changed(unit, row.id)
     return part_id
 
@@ -308,7 +306,6 @@ def edit_part(
     """Changes a detail or an address."""
     row = store.lock_profile(unit, profile_id, version)
     store.change_part(unit, part, part_id, row.id, _checked(part, values))
-    store.change_profile(unit, row.id)
     _changed(unit, row.id)
 
 
@@ -316,7 +313,6 @@ def remove_part(unit: Unit, part: Part, profile_id: str, part_id: str, version: 
     """Takes a detail or an address away."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_part(unit, part, part_id, row.id)
-    store.change_profile(unit, row.id)
     _changed(unit, row.id)
 
 
@@ -347,7 +343,6 @@ def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int |
     relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
     store.add_relationship(unit, relationship, utc_now())
     for touched in (one.id, other_id):
-        store.change_profile(unit, touched)
         _changed(unit, touched)
     return relationship.id
 
@@ -356,5 +351,4 @@ def unrelate(unit: Unit, profile_id: str, relationship_id: str, version: int | N
     """Takes a relationship away, from whichever side."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_relationship(unit, relationship_id, row.id)
-    store.change_profile(unit, row.id)
     _changed(unit, row.id)
