@@ -228,7 +228,7 @@ class Histories(RuleBasedStateMachine):
         return {tuple(conversation) for conversation in found.values()}
 
     def _stored_suggestions(self, names: dict[str, int]) -> set[Any]:
-        sql = "SELECT profile_id, other_id, kind, value FROM suggestions"
+        sql = "SELECT profile_id, other_id, kind, value FROM evidence"
         return {(frozenset((names[str(r[0])], names[str(r[1])])), r[2], r[3]) for r in self._rows(sql)}
 
 

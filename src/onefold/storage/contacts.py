@@ -115,9 +115,9 @@ ATTACHMENTS = (
     "organization_id", "item_seq", "position", "filename", "content_type", "content",
 )  # fmt: skip
 TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
-SUGGESTIONS = Insert(
-    tables.suggestions,
-    ("organization_id", "profile_id", "other_id", "kind", "value", "created_at"),
+EVIDENCE = Insert(
+    tables.evidence,
+    ("organization_id", "profile_id", "other_id", "kind", "value", "other_value", "created_at"),
     skip_taken=True,
 )
 OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "created_at"))
@@ -291,7 +291,7 @@ def _apply_changes(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
     _move_versions(unit, fresh, {d.profile_id for d in _created(fresh)})
     suggested = {(*sorted((s.profile_id, s.other_id)), s.kind, s.value) for d in fresh for s in d.suggestions}
     if suggested:
-        unit.insert(SUGGESTIONS, [(unit.organization_id, *pair, moment) for pair in sorted(suggested)])
+        unit.insert(EVIDENCE, [(unit.organization_id, *pair, pair[-1], moment) for pair in sorted(suggested)])
 
 
 def _created(fresh: Sequence[Decision]) -> list[Decision]:

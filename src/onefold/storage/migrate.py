@@ -22,6 +22,9 @@ def upgrade(database: Database) -> str:
             connection.execute(sa.text("SET statement_timeout = 0"))
             connection.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
+        else:
+            # SQLite changes a column by making its table anew; nothing may follow the reference to the old one.
+            _switch_foreign_keys(connection, "OFF")
         try:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -31,7 +34,15 @@ def upgrade(database: Database) -> str:
                 connection.rollback()
                 connection.execute(sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
                 connection.commit()
+            else:
+                _switch_foreign_keys(connection, "ON")
         return current(database)
+
+
+def _switch_foreign_keys(connection: sa.Connection, state: str) -> None:
+    driver = connection.connection.driver_connection  # past SQLAlchemy: inside a transaction it would do nothing
+    assert driver is not None
+    driver.execute(f"PRAGMA foreign_keys = {state}")
 
 
 def current(database: Database) -> str:

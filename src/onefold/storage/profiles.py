@@ -13,7 +13,7 @@ from onefold.domain.errors import NotFound, Stale
 from onefold.domain.ids import is_id
 from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
-from onefold.storage.contacts import TERMS
+from onefold.storage.contacts import EVIDENCE, TERMS
 from onefold.storage.database import Unit
 from onefold.storage.dialects import Row
 from onefold.storage.tables import (
@@ -21,9 +21,10 @@ from onefold.storage.tables import (
     contact_points,
     details,
     instant,
+    instant_text,
     profiles,
+    evidence,
     relationships,
-    suggestions,
 )
 from onefold.storage.tables import (
     search_terms as terms,
@@ -225,29 +226,14 @@ def reindex(unit: Unit, profile_id: str) -> None:
 
 def add_suggestions(unit: Unit, pairs: Iterable[tuple[str, str]], kind: str, value: str, now: datetime) -> None:
     """SUG-1: records that two profiles share a value; what is recorded already stays as it is."""
-    for one, other in pairs:
-        low, high = sorted((one, other))
-        known = unit.execute(
-            sa.select(suggestions.c.kind).where(
-                suggestions.c.organization_id == unit.organization_id,
-                suggestions.c.profile_id == low,
-                suggestions.c.other_id == high,
-                suggestions.c.kind == kind,
-                suggestions.c.value == value,
-            )
-        ).first()
-        if known is None:
-            unit.execute(
-                suggestions.insert().values(
-                    organization_id=unit.organization_id, profile_id=low, other_id=high, kind=kind, value=value,
-                    created_at=now,
-                )
-            )  # fmt: skip
+    rows = [(unit.organization_id, *sorted(pair), kind, value, value, instant_text(now)) for pair in pairs]
+    if rows:
+        unit.insert(EVIDENCE, rows)
 
 
 def suggestions_of(unit: Unit, profile_id: str) -> list[tuple[str, str, str]]:
     """(other profile, kind, value) of every suggestion, newest first."""
-    s = suggestions.c
+    s = evidence.c
     mine = s.organization_id == unit.organization_id
     select = sa.union_all(
         sa.select(s.other_id.label("other"), s.kind, s.value, s.created_at).where(mine, s.profile_id == profile_id),

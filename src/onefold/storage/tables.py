@@ -89,6 +89,10 @@ organizations = Table(
     _flag("mobile_identification"),
     Column("shared_limit", Integer, nullable=False, server_default="20"),
     Column("default_inbox_id", Id, nullable=False),
+    Column("undo_days", Integer, nullable=False, server_default="30"),
+    Column("merge_policies", Json),  # by field; what is missing is as the preset `by-rule` has it
+    Column("match_weights", Json),  # by feature; what is missing is as the defaults have it
+    _flag("has_webhooks"),  # events written while this is false wait for nobody
     _flag("has_runs"),  # asked for every second by the background worker, for all organizations at once
     Column("settings_version", BigInteger, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
@@ -216,6 +220,10 @@ contact_points = Table(
     Column("handle", sa.Text),
     _flag("identifying"),
     _flag("contacted"),
+    # A former customer ID, or the social account of a network that is not the one shown (MRG-3): opens, is not shown.
+    _flag("current", True),
+    # False while only unproven senders have written from it (RES-14).
+    _flag("proven", True),
     Column("created_at", Instant, nullable=False),
     _key("id"),
     _to("profiles", "profile_id"),
@@ -236,7 +244,8 @@ contact_points = Table(
     ),
     Index(
         "contact_points_customer_id", "organization_id", "profile_id", unique=True,
-        sqlite_where=text("kind = 'customer_id'"), postgresql_where=text("kind = 'customer_id'"),
+        sqlite_where=text("kind = 'customer_id' AND current"),
+        postgresql_where=text("kind = 'customer_id' AND current"),
     ),
     **_CLUSTERED,
 )  # fmt: skip
@@ -249,6 +258,7 @@ details = Table(
     Column("profile_id", Id, nullable=False),
     Column("key", sa.Text, nullable=False),
     Column("value", sa.Text, nullable=False),
+    Column("from_profile_id", Id),  # where it came from, where a merge kept two values of one key (MRG-3)
     Column("created_at", Instant, nullable=False),
     _key("id"),
     _to("profiles", "profile_id"),
@@ -268,6 +278,7 @@ addresses = Table(
     Column("region", sa.Text),
     Column("postal_code", sa.Text),
     Column("country", sa.Text),
+    Column("position", Integer, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
     _key("id"),
     _to("profiles", "profile_id"),
@@ -303,6 +314,7 @@ conversations = Table(
     Column("state", sa.Text, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("merged_into_id", Id),  # the conversation this one became one with, however many merges deep (MRG-5)
     _key("id"),
     _to("profiles", "profile_id"),
     _to("inboxes", "inbox_id"),
@@ -316,6 +328,10 @@ conversations = Table(
         "conversations_inbox", "organization_id", "inbox_id", "id",
         sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
     ),
+    Index(
+        "conversations_merged", "organization_id", "merged_into_id",
+        sqlite_where=text("merged_into_id IS NOT NULL"), postgresql_where=text("merged_into_id IS NOT NULL"),
+    ),
     **_CLUSTERED,
 )  # fmt: skip
 
@@ -325,7 +341,7 @@ items = Table(
     Column("organization_id", Org, nullable=False),
     Column("seq", BigInteger, sa.Identity(), nullable=False),
     Column("profile_id", Id, nullable=False),
-    Column("conversation_id", Id, nullable=False),
+    Column("conversation_id", Id),  # none for an event of a profile that has no open conversation
     Column("contact_point_id", Id),
     Column("kind", sa.Text, nullable=False),
     Column("direction", sa.Text),
@@ -364,20 +380,154 @@ attachments = Table(
     ForeignKeyConstraint(["organization_id", "item_seq"], ["items.organization_id", "items.seq"]),
 )
 
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("author_id", Id, nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("contact_point_id", Id),
+    Column("subject", sa.Text),
+    Column("body", sa.Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _key("id"),
+    _to("profiles", "profile_id"),
+    _to("agents", "author_id"),
+    Index("drafts_profile", "organization_id", "profile_id"),
+    Index("drafts_author", "organization_id", "author_id"),
+    **_CLUSTERED,
+)
+
+absorbed_points = Table(
+    "absorbed_points",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),  # of the contact point that became one with another in a merge
+    Column("contact_point_id", Id, nullable=False),
+    _key("id"),
+    Index("absorbed_points_by", "organization_id", "contact_point_id"),
+    **_CLUSTERED,
+)
+
 suggestions = Table(
     "suggestions",
     metadata,
     Column("organization_id", Org, nullable=False),
     Column("profile_id", Id, nullable=False),
     Column("other_id", Id, nullable=False),
-    Column("kind", sa.Text, nullable=False),
-    Column("value", Value, nullable=False),
+    Column("state", sa.Text, nullable=False),  # open; dismissed: "No Match" covers all its evidence (SUG-4)
+    Column("rating", sa.Double, nullable=False),
+    Column("kinds", sa.Text, nullable=False),  # of its evidence, in order, with a space around each
     Column("created_at", Instant, nullable=False),
-    _key("profile_id", "other_id", "kind", "value"),
+    _key("profile_id", "other_id"),
     _to("profiles", "profile_id"),
     _to("profiles", "other_id"),
     sa.CheckConstraint("profile_id < other_id", name="suggestions_pair"),
     Index("suggestions_other", "organization_id", "other_id"),
+    Index(
+        "suggestions_queue", "organization_id", "rating", "profile_id", "other_id",
+        sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
+    ),
+    **_CLUSTERED,
+)  # fmt: skip
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("other_id", Id, nullable=False),
+    Column("kind", sa.Text, nullable=False),
+    Column("value", Value, nullable=False),
+    Column("other_value", Value, nullable=False),  # the other side's; the same text where the two are equal
+    Column("created_at", Instant, nullable=False),
+    _key("profile_id", "other_id", "kind", "value", "other_value"),
+    _to("profiles", "profile_id"),
+    _to("profiles", "other_id"),
+    sa.CheckConstraint("profile_id < other_id", name="evidence_pair"),
+    Index("evidence_other", "organization_id", "other_id"),
+    **_CLUSTERED,
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    # The profiles as they were when it was given: it holds for their survivors, and a merge undone has nothing to mend.
+    Column("profile_id", Id, nullable=False),
+    Column("other_id", Id, nullable=False),
+    Column("kinds", sa.Text, nullable=False),  # of the evidence it was given on, written as in suggestions
+    Column("agent_id", Id),
+    Column("created_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant),
+    _key("id"),
+    sa.CheckConstraint("profile_id < other_id", name="verdicts_pair"),
+    Index("verdicts_profile", "organization_id", "profile_id"),
+    Index("verdicts_other", "organization_id", "other_id"),
+    **_CLUSTERED,
+)
+
+match_keys = Table(
+    "match_keys",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("key", Value, nullable=False),
+    Column("holder_id", Id, nullable=False),  # a contact point; for the key of a username, the profile
+    _key("key", "holder_id"),
+    **_CLUSTERED,
+)
+
+merges = Table(
+    "merges",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("source_id", Id, nullable=False),
+    Column("destination_id", Id, nullable=False),
+    Column("agent_id", Id),
+    Column("event_seq", BigInteger, nullable=False),  # its first event: items with a higher number came after it
+    Column("audit_seq", BigInteger, nullable=False),  # where both sides before are kept
+    Column("created_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+    _key("id"),
+    Index("merges_source", "organization_id", "source_id"),
+    Index("merges_destination", "organization_id", "destination_id"),
+    **_CLUSTERED,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("organization_id", Org, sa.ForeignKey("organizations.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),  # without gaps: each entry follows the one whose hash it carries
+    Column("at", Instant, nullable=False),
+    Column("action", sa.Text, nullable=False),
+    Column("agent_id", Id),
+    Column("key_id", Id),
+    Column("origin", sa.Text, nullable=False),
+    Column("profile_id", Id),
+    Column("other_id", Id),
+    Column("details", sa.Text, nullable=False),  # JSON, as it was hashed; ids, kinds and choices, no customer's values
+    Column("record_hash", sa.Text),  # of the salted record, which an erasure may take away
+    Column("hash", sa.Text, nullable=False),
+    _key("seq"),
+    Index("audit_profile", "organization_id", "profile_id", "seq"),
+    Index("audit_other", "organization_id", "other_id", "seq"),
+    **_CLUSTERED,
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("salt", sa.Text, nullable=False),
+    Column("record", sa.Text, nullable=False),  # JSON, as it was hashed: both sides before
+    _key("seq"),
     **_CLUSTERED,
 )
 
@@ -401,10 +551,15 @@ outbox = Table(
     Column("profile_id", Id, nullable=False),
     Column("type", sa.Text, nullable=False),
     Column("data", Json, nullable=False),
+    _flag("pending"),  # to be handed to webhooks
     Column("created_at", Instant, nullable=False),
     _key("seq"),
+    Index(
+        "outbox_pending", "organization_id", "seq",
+        sqlite_where=text("pending"), postgresql_where=text("pending"),
+    ),
     **_CLUSTERED,
-)
+)  # fmt: skip
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -436,6 +591,22 @@ runs = Table(
     Column("updated_at", Instant, nullable=False),
     _key("id"),
     Index("runs_by_name", "organization_id", "kind", "name"),
+    **_CLUSTERED,
+)
+
+run_pairs = Table(
+    "run_pairs",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("run_id", Id, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("source_id", sa.Text, nullable=False),  # as given: it may be no id at all
+    Column("destination_id", sa.Text, nullable=False),
+    Column("outcome", sa.Text),  # none yet; merged, refused, one already
+    Column("code", sa.Text),
+    Column("detail", sa.Text),
+    _key("run_id", "position"),
+    _to("runs", "run_id"),
     **_CLUSTERED,
 )
 
