@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from onefold.domain.errors import Unavailable
 from onefold.storage.database import Database
 
+_ATTEMPTS = 20
 _LOCK = 7_061_110_064  # any number of our own: two processes that start together must not both migrate
 
 
 def upgrade(database: Database) -> str:
-    """Applies what is missing, all or nothing; returns the revision. Safe to call at every start."""
+    """Applies what is missing, all or nothing; returns the revision. Safe to call at every start, by several at once."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return _upgrade(database)
+        except Unavailable as refusal:  # on SQLite, another process is at it; on PostgreSQL a lock makes them wait
+            if refusal.code != "database_busy":
+                raise
+            time.sleep(0.5)
+    return _upgrade(database)
+
+
+def _upgrade(database: Database) -> str:
     config = _config()
     with database.raw() as connection:
         if not database.is_sqlite:

@@ -20,10 +20,10 @@ from onefold.storage.tables import (
     addresses,
     contact_points,
     details,
+    evidence,
     instant,
     instant_text,
     profiles,
-    evidence,
     relationships,
 )
 from onefold.storage.tables import (
