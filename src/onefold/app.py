@@ -20,7 +20,7 @@ from onefold.api import problems
 from onefold.api.auth import Gate
 from onefold.api.group_commit import GroupCommit
 from onefold.api.limits import BodyLimit
-from onefold.api.routes import channels, contacts, conversations, organization, profiles, system
+from onefold.api.routes import audit, channels, contacts, conversations, organization, profiles, system
 from onefold.channels.line_lookup import twilio_lookup
 from onefold.jobs.worker import Job, Worker, checkpoint, forget_old, run_jobs
 from onefold.services.receive import Receiver
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Any:
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
     problems.install(app)
     app.middleware("http")(_observed)
-    for routes in (profiles, conversations, organization, channels, system):
+    for routes in (profiles, conversations, organization, audit, channels, system):
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return BodyLimit(contacts.ContactRoutes(app, gate, group, database), settings.largest_body)

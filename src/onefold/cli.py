@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from onefold import demo as sample
 from onefold.api import views
 from onefold.app import database_of, receiver_of
+from onefold.audit_cli import audit_app
 from onefold.channels import files
+from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.errors import NotFound, Refused
 from onefold.services import accounts, profiles
@@ -28,8 +29,8 @@ from onefold.services.transact import transact
 from onefold.settings import Settings
 from onefold.storage import accounts as account_store
 from onefold.storage.database import Database
-from onefold.storage.migrate import current, newest, upgrade
-from onefold.storage.organizations import add_organization, organization_ids
+from onefold.storage.migrate import upgrade
+from onefold.storage.organizations import add_organization
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one customer, one profile.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
@@ -38,42 +39,8 @@ agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
 profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
 for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
-                    ("profile", profile_app)):  # fmt: skip
+                    ("profile", profile_app), ("audit", audit_app)):  # fmt: skip
     app.add_typer(group, name=name)
-
-out, err = Console(), Console(stderr=True)
-Organization = Annotated[
-    int | None, typer.Option("--organization", "-o", help="The organization's number; needed if there are several.")
-]
-
-
-def _fail(detail: str) -> NoReturn:
-    err.print(f"[red]onefold:[/red] {detail}", soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def _database() -> Database:
-    """The database, if it has this version's schema."""
-    database = database_of(Settings())  # type: ignore[call-arg]
-    try:
-        found = current(database)
-    except Refused as refusal:
-        _fail(refusal.detail)
-    if found != newest():
-        _fail("The database has no schema of this version. Run: onefold db upgrade")
-    return database
-
-
-def _organization(database: Database, given: int | None) -> int:
-    known = dict(organization_ids(database))
-    if given is None and len(known) == 1:
-        return next(iter(known))
-    if given is not None and given in known:
-        return given
-    if not known:
-        _fail("There is no organization yet. Run: onefold organization add NAME")
-    listed = ", ".join(f"{number} ({name})" for number, name in known.items())
-    _fail(f"Say which organization with --organization; there are: {listed}")
 
 
 @app.command()
@@ -84,9 +51,9 @@ def serve(
 ) -> None:
     """Serve the API."""
     settings = Settings()  # type: ignore[call-arg]
-    database = _database()
+    database = open_database()
     if workers > 1 and database.is_sqlite:
-        _fail("SQLite has one writer at a time: several processes need PostgreSQL (ONEFOLD_DATABASE_URL).")
+        fail("SQLite has one writer at a time: several processes need PostgreSQL (ONEFOLD_DATABASE_URL).")
     database.dispose()
     _serve(host or settings.host, port or settings.port, workers)
 
@@ -130,8 +97,8 @@ def ingest(
 ) -> None:
     """Bring contacts in from files. Interrupted, the same command goes on where it was; twice, it adds nothing."""
     settings = Settings()  # type: ignore[call-arg]
-    database = _database()
-    organization_id = _organization(database, organization)
+    database = open_database()
+    organization_id = chosen_organization(database, organization)
     try:
         inbox_id = _inbox_id(database, organization_id, inbox)
         receiver = receiver_of(settings, database)
@@ -140,7 +107,7 @@ def ingest(
             counts = _ingest_file(database, receiver, organization_id, path, inbox_id, refused, restart)
             totals = {outcome: totals[outcome] + counts[outcome] for outcome in totals}
     except Refused as refusal:
-        _fail(f"{refusal.detail} What was brought in stays; the same command goes on from there.")
+        fail(f"{refusal.detail} What was brought in stays; the same command goes on from there.")
     _show_totals(totals, refused)
 
 
@@ -224,7 +191,7 @@ def db_upgrade() -> None:
     try:
         out.print(f"The database is at schema {upgrade(database)}.")
     except Refused as refusal:
-        _fail(refusal.detail)
+        fail(refusal.detail)
 
 
 @organization_app.command("add")
@@ -236,7 +203,7 @@ def organization_add(
     inbox: Annotated[str, typer.Option(help="The name of the first inbox.")] = "General",
 ) -> None:
     """Add an organization, with its first inbox and the default blocklist."""
-    database = _database()
+    database = open_database()
     number = add_organization(database, name, region.upper(), new_id(), inbox, DEFAULT_ENTRIES, utc_now())
     out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
 
@@ -250,10 +217,10 @@ def agent_add(
     organization: Organization = None,
 ) -> None:
     """Add an agent."""
-    database = _database()
-    organization_id = _organization(database, organization)
+    database = open_database()
+    organization_id = chosen_organization(database, organization)
     if role not in accounts.ROLE_SCOPES:
-        _fail("The role is agent, lead or admin.")
+        fail("The role is agent, lead or admin.")
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if password else None
     try:
         agent = transact(
@@ -262,7 +229,7 @@ def agent_add(
             lambda unit: accounts.add_agent(unit, email, name, role, secret),  # type: ignore[arg-type]
         )
     except Refused as refusal:
-        _fail(refusal.detail)
+        fail(refusal.detail)
     out.print(f"Agent {agent.id} is here.")
 
 
@@ -274,8 +241,8 @@ def key_create(
     organization: Organization = None,
 ) -> None:
     """Create an API key. The key alone goes to standard output, so that a script can keep it."""
-    database = _database()
-    organization_id = _organization(database, organization)
+    database = open_database()
+    organization_id = chosen_organization(database, organization)
     expires_at: datetime | None = utc_now() + timedelta(days=days) if days else None
     try:
         _, token = transact(
@@ -284,7 +251,7 @@ def key_create(
             lambda unit: accounts.create_key(unit, name, scope or accounts.SCOPES, expires_at),
         )
     except Refused as refusal:
-        _fail(refusal.detail)
+        fail(refusal.detail)
     err.print("This key is shown once; keep it like a password:")
     sys.stdout.write(token + "\n")
 
@@ -297,8 +264,8 @@ def profile_show(
     organization: Organization = None,
 ) -> None:
     """Show a profile as JSON; for a search with several hits, the list of them."""
-    database = _database()
-    organization_id = _organization(database, organization)
+    database = open_database()
+    organization_id = chosen_organization(database, organization)
     try:
         with database.read(organization_id) as unit:
             try:
@@ -309,13 +276,13 @@ def profile_show(
                     _show_hits(hits)
                 found = profiles.read(unit, hits[0].row.id)
     except Refused as refusal:
-        _fail(refusal.detail)
+        fail(refusal.detail)
     sys.stdout.write(views.profile(found).model_dump_json(indent=2) + "\n")
 
 
 def _show_hits(hits: list[profiles.ProfileSummary]) -> NoReturn:
     if not hits:
-        _fail("No profile is found by this.")
+        fail("No profile is found by this.")
     table = Table("id", "customer", "contact points", box=None)
     for hit in hits:
         table.add_row(hit.row.id, hit.display_name, ", ".join(p.value for p in hit.points))

@@ -119,7 +119,7 @@ def test_calls_and_text_messages_of_a_number_at_once_leave_one_mobile_holder_RES
     ):
         holders[value].append((profile_id, phone_type, bool(sms)))
     assert len(holders) == 30
-    suggested = set(rows(base, "SELECT profile_id, other_id, value FROM suggestions"))
+    suggested = set(rows(base, "SELECT profile_id, other_id, value FROM evidence"))
     for value, held in holders.items():
         assert [h[1:] for h in held if h[1] == "mobile"] == [("mobile", True)]
         assert {h[1] for h in held if h[1] != "mobile"} <= {"other"}

@@ -9,7 +9,7 @@ from onefold.domain.errors import InvalidValue, Refused
 from onefold.services import conversations, profiles
 from onefold.services.accounts import add_inbox
 from onefold.services.receive import Receiver
-from onefold.storage.profiles import suggestions_of
+from onefold.storage.matching import evidence_of, suggestions_of
 from tests.conftest import Base
 from tests.domain.cases import contact
 from tests.services.words import do, holders, merge_by_hand, receive, rows, show
@@ -98,8 +98,11 @@ def test_an_sms_turns_the_one_shared_number_into_a_mobile__RES_4(base: Base) -> 
 def test_calls_on_a_shared_line_suggest_each_other__RES_5_SUG_1(base: Base) -> None:
     one, other = receive(base, "voice", phone=LANDLINE), receive(base, "voice", phone=LANDLINE)
     with base.database.read(base.organization_id) as unit:
-        assert suggestions_of(unit, one.profile_id) == [(other.profile_id, "phone", LANDLINE)]
-        assert suggestions_of(unit, other.profile_id) == [(one.profile_id, "phone", LANDLINE)]
+        for profile_id in (one.profile_id, other.profile_id):
+            [suggestion], [evidence] = suggestions_of(unit, profile_id), evidence_of(unit, profile_id)
+            assert suggestion.pair == evidence.pair == (one.profile_id, other.profile_id)
+            assert (suggestion.state, suggestion.kinds) == ("open", ("phone",))
+            assert evidence.shared == ("phone", LANDLINE, LANDLINE)
 
 
 def test_a_lookup_is_asked_once_and_only_for_strangers__RES_6(base: Base) -> None:

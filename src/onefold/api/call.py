@@ -16,6 +16,7 @@ from onefold.api.auth import Gate, allow
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway
 from onefold.domain.text import storable
 from onefold.services.accounts import Principal
+from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.services.transact import transact
 from onefold.storage.database import Database, Unit
@@ -41,6 +42,12 @@ class Call:
         self._key = request.headers.get("idempotency-key")
         what = f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
         self._fingerprint = hashlib.sha256(what.encode() + body).hexdigest()
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, and from which address, as the audit log keeps it (MRG-14)."""
+        client = self._request.client
+        return Actor(self.principal.agent_id, self.principal.key_id, f"api {client.host if client else 'unknown'}")
 
     @property
     def version(self) -> int | None:

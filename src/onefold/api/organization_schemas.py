@@ -69,7 +69,10 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_utc)]
 """A moment as RFC 3339 text, with its offset from UTC."""
 
-Scope = Literal["contacts:write", "profiles:read", "profiles:write", "settings:read", "settings:write"]
+Scope = Literal[
+    "contacts:write", "profiles:read", "profiles:write", "profiles:erase", "merges:undo", "audit:read", "settings:read",
+    "settings:write",
+]  # fmt: skip
 
 
 class NewKey(Input):

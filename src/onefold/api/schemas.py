@@ -117,6 +117,8 @@ class ContactPoint(BaseModel):
     handle: str | None
     identifying: bool = Field(description="Alone, it opens the profile (PRO-3).")
     contacted: bool = Field(description="The customer has contacted from it.")
+    current: bool = Field(description="False for a social account that is not the one shown of its network (MRG-3).")
+    proven: bool = Field(description="False while only unproven senders have written from it (RES-14).")
 
 
 class Detail(BaseModel):
@@ -167,11 +169,11 @@ class Relationship(BaseModel):
 
 
 class Suggestion(BaseModel):
-    """Another profile that may be the same customer, and the kind of value both share."""
+    """Another profile that may be the same customer, how likely it is, and the kinds of evidence."""
 
     profile_id: str
-    kind: str
-    value: str
+    rating: float = Field(description="The probability that both are one customer, 0 to 1.")
+    kinds: list[str]
 
 
 class ProfileSummary(BaseModel):
@@ -197,6 +199,7 @@ class Profile(BaseModel):
     username: str | None
     image: str | None
     customer_id: str | None
+    former_customer_ids: list[str] = Field(description="Kept by merges; they are searched and open the profile.")
     contact_points: list[ContactPoint]
     details: list[Detail]
     addresses: list[Address]
@@ -303,6 +306,14 @@ def id_of(cursor: str | None) -> str | None:
     if position is not None and not is_id(position):
         raise invalid_cursor()
     return position
+
+
+def number_of(cursor: str | None) -> int | None:
+    """The number behind a cursor of a list that is in the order of its numbers; raises InvalidValue."""
+    position = position_of(cursor)
+    if position is not None and not (position.isdigit() and len(position) < 19):
+        raise invalid_cursor()
+    return None if position is None else int(position)
 
 
 def invalid_cursor() -> InvalidValue:

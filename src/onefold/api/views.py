@@ -27,7 +27,13 @@ def profile(view: ProfileView) -> schemas.Profile:
         addresses=[schemas.Address(**a) for a in view.addresses],
         relationships=[schemas.Relationship(**r._asdict()) for r in view.relationships],
         attributes=row.attributes,
-        suggestions=[schemas.Suggestion(profile_id=o, kind=k, value=v) for o, k, v in view.suggestions],
+        former_customer_ids=view.former_customer_ids,
+        suggestions=[
+            schemas.Suggestion(
+                profile_id=s.other_id if s.profile_id == row.id else s.profile_id, rating=s.rating, kinds=list(s.kinds)
+            )
+            for s in view.suggestions
+        ],
         former_ids=view.former_ids,
         created_by=row.created_by,
         created_at=row.created_at,
@@ -47,6 +53,8 @@ def _point(p: HeldPoint, dialled: Mapping[str, str]) -> schemas.ContactPoint:
         handle=p.handle,
         identifying=p.identifying,
         contacted=p.contacted,
+        current=p.current,
+        proven=p.proven,
     )
 
 
@@ -58,7 +66,7 @@ def summary(found: ProfileSummary) -> schemas.ProfileSummary:
         display_name=found.display_name,
         name=found.row.name,
         name_confirmed=found.row.name_confirmed,
-        customer_id=next((p.value for p in points if p.kind == "customer_id"), None),
+        customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         emails=[p.value for p in points if p.kind == "email"],
         phones=[p.value for p in points if p.kind == "phone"],
         created_at=found.row.created_at,

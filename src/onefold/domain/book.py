@@ -15,6 +15,7 @@ class Holder(NamedTuple):
     phone_type: PhoneType | None = None
     sms: bool = False
     contacted: bool = False
+    proven: bool = True
 
 
 class Thread(NamedTuple):

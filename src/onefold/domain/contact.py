@@ -94,7 +94,8 @@ class Point(NamedTuple):
     """A contact point in normal form: what lookups, uniqueness and matching use (PRO-10).
 
     `written` is what the customer wrote, None where it is the normal form itself. `blocked` values are text only:
-    never identifying, never evidence (PRO-12).
+    never identifying, never evidence (PRO-12). What a sender who is not proven
+    brings is not `proven` (RES-14).
     """
 
     kind: Kind
@@ -104,6 +105,7 @@ class Point(NamedTuple):
     sms: bool = False
     handle: str | None = None
     blocked: bool = False
+    proven: bool = True
 
 
 class Arrival(NamedTuple):

@@ -36,6 +36,9 @@ def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
     _check_names(contact, policy)
     if identifier is not None and further:
         further = tuple(p for p in further if (p.kind, p.value) != (identifier.kind, identifier.value))
+    if not contact.verified:
+        identifier = None if identifier is None else identifier._replace(proven=False)
+        further = tuple(p._replace(proven=False) for p in further)
     return Arrival(contact, message_key, identifier, further, clean_name(sender.name, "sender.name"))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from onefold.domain.blocklist import Blocklist
 from onefold.domain.contact import Kind, PhoneType
+from onefold.domain.merge_policies import BY_RULE, Mode
+from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 
 MatchingMode = Literal["listed", "contacted"]
 
@@ -15,7 +18,9 @@ class Policy(NamedTuple):
 
     `version` counts their changes. `default_region` (ISO 3166) reads phone numbers without a country code.
     `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
-    suggestions. Contacts that name no inbox go to `default_inbox_id`.
+    suggestions, and `match_weights` rate them (SUG-5). Contacts that name no inbox go to `default_inbox_id`.
+    `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
+    With `webhooks` somebody waits to be told of events (EVT-1).
     """
 
     version: int
@@ -26,6 +31,10 @@ class Policy(NamedTuple):
     default_inbox_id: str
     inbox_ids: frozenset[str]
     blocklist: Blocklist
+    match_weights: Mapping[str, Weight] = DEFAULT_WEIGHTS
+    merge_policies: Mapping[str, Mode] = BY_RULE
+    undo_days: int = 30
+    webhooks: bool = False
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, contacted: bool) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12)."""

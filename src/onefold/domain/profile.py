@@ -12,7 +12,11 @@ from onefold.domain.policy import Policy
 
 
 class HeldPoint(NamedTuple):
-    """A contact point as it stands on its profile."""
+    """A contact point as it stands on its profile.
+
+    Not `current` are former customer IDs, and social accounts that are not the one shown of their network (MRG-3); they
+    go on opening the profile. Not `proven` is what only unproven senders have written from (RES-14).
+    """
 
     contact_point_id: str
     kind: Kind
@@ -24,6 +28,8 @@ class HeldPoint(NamedTuple):
     handle: str | None
     identifying: bool
     contacted: bool
+    current: bool = True
+    proven: bool = True
 
 
 class PointPlan(NamedTuple):
@@ -49,7 +55,7 @@ def plan_point(
     others = [p for p in on_profile if p.contact_point_id != point.contact_point_id]
     if any((p.kind, p.value) == (point.kind, point.value) for p in others):
         raise Conflict("The profile already has this contact point.", code="contact_point_listed")
-    if point.kind == "customer_id" and any(p.kind == "customer_id" for p in others):
+    if point.kind == "customer_id" and point.current and any(p.kind == "customer_id" and p.current for p in others):
         raise Conflict("The profile already has a customer ID; change that one.", code="customer_id_present")
     identifying = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
     if identified is not None and identified.profile_id != profile_id:
@@ -111,6 +117,6 @@ def display_name(name: str | None, points: Sequence[HeldPoint]) -> str:
     "Unknown customer"."""
     if name:
         return name
-    shown = [p for p in points if p.kind in ("email", "phone", "social")]
+    shown = [p for p in points if p.kind in ("email", "phone", "social") and p.current]
     best = max(shown, key=lambda p: (p.main, p.contacted, p.identifying), default=None)
     return "Unknown customer" if best is None else (best.handle or best.value)

@@ -38,6 +38,7 @@ class PointChange(NamedTuple):
     phone_type: PhoneType | None
     sms: bool
     identifying: bool
+    proven: bool = True
 
 
 class Suggestion(NamedTuple):
@@ -117,13 +118,14 @@ def _open(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes, n
     holder = book.identified.get(key)
     sms = arrival.contact.channel == "sms"
     if holder is not None:
-        return _open_holder(key, holder, sms, book)
+        return _open_holder(key, holder, sms, point.proven, book)
     if point.kind == "phone":
         if arrival.contact.channel == "voice":
             return _open_call(point, book, policy, line_types, new_id)
         return _open_text(point._replace(phone_type="mobile", sms=sms), book, policy, new_id)
     if point.kind == "customer_id" and len(book.listed.get(key, ())) == 1:
-        return _promote(key, book.listed[key][0], None, False, book)
+        listed = book.listed[key][0]
+        return _promote(key, listed._replace(proven=listed.proven or point.proven), None, False, book)
     return _create(point, book, policy, new_id)
 
 
@@ -147,17 +149,21 @@ def _named_thread(arrival: Arrival, book: Book) -> Thread | None:
     return next((book.threads[name] for name in names if name in book.threads), None)
 
 
-def _open_holder(key: Key, holder: Holder, sms: bool, book: Book) -> _Opening:
-    """RES-2. A text message proves that the phone takes them (RES-4); any contact proves that the value is used."""
-    if holder.contacted and (holder.sms or not sms):
+def _open_holder(key: Key, holder: Holder, sms: bool, proven: bool, book: Book) -> _Opening:
+    """RES-2. A text message proves that the phone takes them (RES-4); any contact proves that the value is used, and a
+    proven sender that it is the customer's (RES-14)."""
+    if holder.contacted and (holder.sms or not sms) and (holder.proven or not proven):
         return _Opening("opened", holder.profile_id, holder.contact_point_id)
+    holder = holder._replace(proven=holder.proven or proven)
     return _promote(key, holder, holder.phone_type, holder.sms or sms, book)
 
 
 def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: Book) -> _Opening:
     after = holder._replace(phone_type=phone_type, sms=sms, contacted=True)
     book.promote(key, after)
-    change = PointChange(holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True)
+    change = PointChange(
+        holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, proven=holder.proven
+    )
     return _Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
 
 
@@ -214,7 +220,7 @@ def _enter(profile_id: str, point: Point, book: Book, policy: Policy, new_id: Ne
     )
     new = NewPoint(new_id(), profile_id, point, identifying, contacted)
     if not point.blocked:
-        holder = Holder(new.contact_point_id, profile_id, point.phone_type, point.sms, contacted)
+        holder = Holder(new.contact_point_id, profile_id, point.phone_type, point.sms, contacted, point.proven)
         book.add(key, holder, identifying)
     return new
 

@@ -22,11 +22,14 @@ from onefold.storage.database import Database, Unit
 from onefold.storage.organizations import change_settings
 
 Role = Literal["agent", "lead", "admin"]
-Scope = Literal["contacts:write", "profiles:read", "profiles:write", "settings:read", "settings:write"]
+Scope = Literal[
+    "contacts:write", "profiles:read", "profiles:write", "profiles:erase", "merges:undo", "audit:read", "settings:read",
+    "settings:write",
+]  # fmt: skip
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "agent": frozenset(("profiles:read", "profiles:write", "settings:read")),
-    "lead": frozenset(("profiles:read", "profiles:write", "settings:read")),
+    "lead": frozenset(("profiles:read", "profiles:write", "merges:undo", "audit:read", "settings:read")),
     "admin": frozenset(SCOPES),
 }
 SESSION_LENGTH = timedelta(hours=12)

@@ -9,15 +9,18 @@ from typing import Any, NamedTuple
 from onefold.domain.contact import Kind, PhoneType, Point
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound, Refused
 from onefold.domain.ids import is_id
+from onefold.domain.matching import Shared, handle_key, keys_of_point
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint, display_name, plan_point, seen_from_other
 from onefold.domain.search import Hit, ranked, search_prefixes
 from onefold.domain.text import clean_name, storable
+from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles as store
 from onefold.storage.database import Unit
+from onefold.storage.matching import SuggestionRow, remove_keys, suggestions_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 from onefold.storage.profiles import Part, ProfileHead, ProfileRow
@@ -40,12 +43,13 @@ class ProfileView(NamedTuple):
     row: ProfileRow
     display_name: str
     customer_id: str | None
+    former_customer_ids: list[str]
     points: list[HeldPoint]
     dialled: dict[str, str]
     details: list[dict[str, Any]]
     addresses: list[dict[str, Any]]
     relationships: list[RelationshipView]
-    suggestions: list[tuple[str, str, str]]
+    suggestions: list[SuggestionRow]
     former_ids: list[str]
 
 
@@ -85,13 +89,14 @@ def view(unit: Unit, row: ProfileRow) -> ProfileView:
     return ProfileView(
         row=row,
         display_name=display_name(row.name, points),
-        customer_id=next((p.value for p in points if p.kind == "customer_id"), None),
+        customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
+        former_customer_ids=[p.value for p in points if p.kind == "customer_id" and not p.current],
         points=shown,
         dialled={p.contact_point_id: dialled(p.value, p.written, region) for p in shown if p.kind == "phone"},
         details=store.parts_of(unit, store.DETAILS, row.id),
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
         relationships=_relationships(unit, row.id),
-        suggestions=store.suggestions_of(unit, row.id),
+        suggestions=[s for s in suggestions_of(unit, row.id) if s.state == "open"],
         former_ids=store.merged_into(unit, row.id)[1:],
     )
 
@@ -162,6 +167,7 @@ def create(
             refusal.field = f"contact_points[{number}].{refusal.field or 'value'}"
             raise
     store.reindex(unit, profile_id)
+    matching.after_edit(unit, profile_id, policy, now)
     emit(unit, new_id(), "profile.created", profile_id, {}, now)
     return store.read_profile(unit, profile_id)
 
@@ -181,9 +187,18 @@ def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int |
         storable(values["image"], "image", 2_000)
     if "attributes" in values:
         values["attributes"] = checked_attributes(values["attributes"])
+    gone = []
     if "customer_id" in changes:
-        _set_customer_id(unit, row.id, changes["customer_id"])
-    return _changed(unit, row.id, found_by=True, **values)
+        gone += _set_customer_id(unit, row.id, changes["customer_id"])
+    if "username" in values and row.username:
+        gone.append(_lost_username(unit, row))
+    return _changed(unit, row.id, found_by=True, gone=gone, **values)
+
+
+def _lost_username(unit: Unit, row: ProfileRow) -> Shared:
+    key = handle_key(row.username or "")
+    remove_keys(unit, ["h:" + key], row.id)
+    return Shared("handle", key, key)
 
 
 def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -198,20 +213,31 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     return found
 
 
-def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> None:
+def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> list[Shared]:
+    """Returns what the profile no longer holds; former customer IDs stay."""
+    gone = []
     for point in store.points_of(unit, [profile_id])[profile_id]:
-        if point.kind == "customer_id":
+        if point.kind == "customer_id" and point.current:
             store.remove_point(unit, point.contact_point_id)
+            gone.append(Shared("customer_id", point.value, point.value))
     if customer_id is not None:
         _place(unit, profile_id, PointInput("customer_id", customer_id), load_policy(unit), utc_now())
+    return gone
 
 
-def _changed(unit: Unit, profile_id: str, *, found_by: bool = False, **values: object) -> ProfileRow:
-    """Ends every edit: fields, version, event, and the search where the edit touched what the profile is found by."""
+def _changed(
+    unit: Unit, profile_id: str, *, found_by: bool = False, gone: Sequence[Shared] = (), **values: object
+) -> ProfileRow:
+    """Ends every edit: fields, version, event, suggestions, and the search where the edit touched what the profile is
+    found by. `gone` are values it no longer holds."""
     store.change_profile(unit, profile_id, **values)
+    policy, now = load_policy(unit), utc_now()
     if found_by:
         store.reindex(unit, profile_id)
-    emit(unit, new_id(), "profile.updated", profile_id, {}, utc_now())
+        matching.after_edit(unit, profile_id, policy, now, gone=gone)
+    else:
+        matching.rate_again(unit, profile_id, policy, now)
+    emit(unit, new_id(), "profile.updated", profile_id, {}, now)
     return store.read_profile(unit, profile_id)
 
 
@@ -238,14 +264,27 @@ def edit_point(
         contacted = held.contacted and new.value == held.value  # another spelling is the same contact point
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
-    return _changed(unit, row.id, found_by=True)
+    same = (held.value, held.handle) == (after.value, after.handle)
+    return _changed(unit, row.id, found_by=True, gone=() if same else _lost(unit, held))
 
 
 def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
-    store.remove_point(unit, _held(unit, row.id, point_id).contact_point_id)
-    return _changed(unit, row.id, found_by=True)
+    held = _held(unit, row.id, point_id)
+    store.remove_point(unit, held.contact_point_id)
+    return _changed(unit, row.id, found_by=True, gone=_lost(unit, held))
+
+
+def _lost(unit: Unit, held: HeldPoint) -> list[Shared]:
+    """What no longer is evidence when a contact point goes or gets another value."""
+    remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
+    lost = [Shared(held.kind, held.value, held.value)]  # type: ignore[arg-type]
+    if held.kind == "email":
+        lost.append(Shared("similar_email", held.value, held.value))
+    if held.handle:
+        lost.append(Shared("handle", handle_key(held.handle), handle_key(held.handle)))
+    return lost
 
 
 def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
@@ -285,10 +324,6 @@ def _plan_and_save(unit: Unit, profile_id: str, point: HeldPoint, policy: Policy
     if plan.demoted_id is not None:
         store.clear_main(unit, plan.demoted_id)
     store.save_point(unit, profile_id, plan.point, now)
-    if not policy.blocklist.holds(point.kind, point.value):
-        others = store.others_listing(unit, point.kind, point.value, profile_id, policy.shared_limit)
-        if len(set(others)) < policy.shared_limit:
-            store.add_suggestions(unit, ((profile_id, o) for o in sorted(set(others))), point.kind, point.value, now)
 
 
 def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None) -> str:

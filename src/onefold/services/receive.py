@@ -10,6 +10,7 @@ from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import LineTypes, dialled, line_type
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
+from onefold.services import matching
 from onefold.services.clock import Clock, new_id, utc_now
 from onefold.storage.contacts import apply_decisions, load_book, lock_opened
 from onefold.storage.database import Contended, Database, Unit, Unstorable
@@ -78,7 +79,10 @@ class Receiver:
         book = load_book(unit, arrivals, policy)
         decisions = [resolve(arrival, book, policy, line_types, new_id) for arrival in arrivals]
         lock_opened(unit, decisions, book)
-        return apply_decisions(unit, decisions, policy, self._clock(), new_id)
+        now = self._clock()
+        answers = apply_decisions(unit, decisions, policy, now, new_id)
+        matching.after_contacts(unit, decisions, policy, now)
+        return answers
 
     def _line_types(self, organization_id: int, arrivals: Sequence[Arrival], policy: Policy) -> LineTypes:
         """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""

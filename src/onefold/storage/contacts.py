@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Answer, Arrival
+from onefold.domain.matching import keys_of_point
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
 from onefold.domain.search import search_terms
@@ -35,7 +36,7 @@ def _with_profile(d: Dialect) -> str:
     return d.join("profiles", "p", profile) + d.left_join("conversations", "c", _OPEN.format(c="c", p="p"))
 
 
-_HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, p.version, c.id"
+_HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.proven, p.version, c.id"
 
 
 @cache
@@ -84,7 +85,7 @@ def _named_conversations(d: Dialect) -> str:
 
 @cache
 def _customer_ids(d: Dialect) -> str:
-    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id'"
+    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id' AND cp.current"
     return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
 
 
@@ -93,11 +94,11 @@ POINTS = Insert(
     tables.contact_points,
     (
         "organization_id", "id", "profile_id", "kind", "value", "written", "phone_type", "sms", "handle",
-        "identifying", "contacted", "created_at",
+        "identifying", "contacted", "proven", "created_at",
     ),
     skip_taken=True,
 )  # fmt: skip
-CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying"), also="contacted = true")
+CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying", "proven"), also="contacted = true")
 VERSIONS = Update(tables.profiles, (), also="version = version + 1")
 CONVERSATIONS = Insert(
     tables.conversations,
@@ -115,12 +116,8 @@ ATTACHMENTS = (
     "organization_id", "item_seq", "position", "filename", "content_type", "content",
 )  # fmt: skip
 TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
-EVIDENCE = Insert(
-    tables.evidence,
-    ("organization_id", "profile_id", "other_id", "kind", "value", "other_value", "created_at"),
-    skip_taken=True,
-)
-OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "created_at"))
+MATCH_KEYS = Insert(tables.match_keys, ("organization_id", "key", "holder_id"), skip_taken=True)
+OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
 
 
 def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
@@ -190,6 +187,18 @@ def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str
         book.listed.setdefault(_key(row), []).append(_holder(book, row))
 
 
+def who_holds(unit: Unit, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
+    """The profiles that hold each value in any way, at most `limit` + 1 of each."""
+    held: dict[Key, set[str]] = {key: set() for key in keys}
+    if keys:
+        first = unit.dialect.first_parameters((unit.organization_id,), limit)
+        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
+            held[_key(row)].add(str(row[3]))
+        for row in unit.lookup(_listed(unit.dialect), first, keys):
+            held[_key(row)].add(str(row[3]))
+    return held
+
+
 def _load_identified(unit: Unit, book: Book, keys: list[Key]) -> None:
     if keys:
         for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
@@ -201,11 +210,11 @@ def _key(row: Sequence[object]) -> Key:
 
 
 def _holder(book: Book, row: Sequence[object]) -> Holder:
-    _, _, point_id, profile_id, phone_type, sms, contacted, version, conversation_id = row
+    _, _, point_id, profile_id, phone_type, sms, contacted, proven, version, conversation_id = row
     book.versions[profile_id] = version  # type: ignore[index, assignment]
     if conversation_id is not None:
         book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
-    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted))  # type: ignore[arg-type]
+    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
 
 
 def _load_threads(unit: Unit, book: Book, wanted: _Wanted) -> None:
@@ -252,7 +261,7 @@ def apply_decisions(
         _apply_changes(unit, fresh, moment)
     numbers = unit.append(ITEMS, [_item_row(org, d, moment) for d in fresh]) if fresh else []
     if fresh:
-        unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, moment, new_id))
+        unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
     return _answers(decisions, numbers)
 
@@ -263,6 +272,7 @@ def _apply_new(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: st
         PROFILES: [(org, d.profile_id, d.arrival.name, moment) for d in _created(fresh)],
         POINTS: _point_rows(org, fresh, moment),
         TERMS: _term_rows(org, fresh),
+        MATCH_KEYS: _match_key_rows(org, fresh),
         CONVERSATIONS: _conversation_rows(org, fresh, policy, moment),
     }
     inserts = {insert: some for insert, some in rows.items() if some}
@@ -278,7 +288,7 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
     return [
         (
             org, n.contact_point_id, n.profile_id, n.point.kind, n.point.value, n.point.written,
-            n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, moment,
+            n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, n.point.proven, moment,
         )
         for n in points
     ]  # fmt: skip
@@ -287,11 +297,9 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 def _apply_changes(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
     changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
     if changes:
-        unit.update(CHANGES, [(c.contact_point_id, c.phone_type, c.sms, c.identifying) for c in changes.values()])
+        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.proven) for c in changes.values()]
+        unit.update(CHANGES, rows)
     _move_versions(unit, fresh, {d.profile_id for d in _created(fresh)})
-    suggested = {(*sorted((s.profile_id, s.other_id)), s.kind, s.value) for d in fresh for s in d.suggestions}
-    if suggested:
-        unit.insert(EVIDENCE, [(unit.organization_id, *pair, pair[-1], moment) for pair in sorted(suggested)])
 
 
 def _created(fresh: Sequence[Decision]) -> list[Decision]:
@@ -316,6 +324,16 @@ def _term_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]
     return rows
 
 
+def _match_key_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]]:
+    return [
+        (org, key, n.contact_point_id)
+        for d in fresh
+        for n in d.new_points
+        if not n.point.blocked
+        for key in keys_of_point(n.point.kind, n.point.value, n.point.handle)
+    ]
+
+
 def _conversation_rows(org: int, fresh: Sequence[Decision], policy: Policy, moment: str) -> list[tuple[object, ...]]:
     return [
         (
@@ -336,17 +354,17 @@ def _item_row(org: int, d: Decision, moment: str) -> tuple[object, ...]:
 
 
 def _outbox_rows(
-    org: int, fresh: Sequence[Decision], numbers: Sequence[int], moment: str, new_id: NewId
+    org: int, fresh: Sequence[Decision], numbers: Sequence[int], pending: bool, moment: str, new_id: NewId
 ) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for d, seq in zip(fresh, numbers, strict=True):
         if d.outcome == "created":
-            rows.append((org, new_id(), d.profile_id, "profile.created", "{}", moment))
+            rows.append((org, new_id(), d.profile_id, "profile.created", "{}", pending, moment))
         data = (
             f'{{"channel":"{d.arrival.contact.channel}","outcome":"{d.outcome}",'
             f'"conversation_id":"{d.conversation_id}","item_id":"{seq}"}}'
         )
-        rows.append((org, new_id(), d.profile_id, "contact.received", data, moment))
+        rows.append((org, new_id(), d.profile_id, "contact.received", data, pending, moment))
     return rows
 
 

@@ -110,6 +110,10 @@ class Unit:
         """Others that lock the same values wait until this unit ends; False where no other is there to wait for."""
         return self._dialect.lock_values(self._cursor, self.organization_id, values)
 
+    def lock_audit(self) -> None:
+        """Whoever else appends to the audit log waits until this unit ends: to be the last lock a unit takes."""
+        self._dialect.lock_audit(self._cursor, self.organization_id)
+
     def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
         """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
         return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)

@@ -16,6 +16,7 @@ from onefold.storage.tables import Instant
 
 Row = Sequence[Any]
 _json = msgspec.json.encode
+_AUDIT_LOCKS = 1
 
 
 class Insert(NamedTuple):
@@ -59,6 +60,13 @@ class Dialect:
 
     def first(self, table: str, alias: str, condition: str, index: str) -> str:
         """Joins the first rows by id, by an index that ends in it."""
+        raise NotImplementedError
+
+    def first_of_key(self, table: str, alias: str, column: str) -> str:
+        """Joins the first rows of an organization's `key`, in the order of a column that follows it in the primary key.
+
+        Its parameters are those of `first_parameters`.
+        """
         raise NotImplementedError
 
     def first_parameters(self, parameters: Row, limit: int) -> Row:
@@ -115,6 +123,9 @@ class Dialect:
         """Until the transaction ends, others that lock the same values wait; False where there can be no others."""
         return False
 
+    def lock_audit(self, cursor: Any, organization_id: int) -> None:
+        """Until the transaction ends, whoever else appends to the organization's audit log waits."""
+
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
     ) -> list[Row] | None:
@@ -144,6 +155,11 @@ class SQLite(Dialect):
         indexed = f"{table} AS {alias} INDEXED BY {index}"
         inner = f"SELECT {alias}.id FROM {indexed} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
         return f" CROSS JOIN {table} AS {alias} ON {alias}.organization_id = ? AND {alias}.id IN ({inner})"
+
+    def first_of_key(self, table: str, alias: str, column: str) -> str:
+        inner = f"SELECT {column} FROM {table} WHERE organization_id = ? AND key = k.value ORDER BY {column} LIMIT ?"
+        mine = f"{alias}.organization_id = ? AND {alias}.key = k.value"
+        return f" CROSS JOIN {table} AS {alias} ON {mine} AND {alias}.{column} IN ({inner})"
 
     def first_parameters(self, parameters: Row, limit: int) -> Row:
         return (parameters[0], *parameters, limit)
@@ -215,6 +231,10 @@ class PostgreSQL(Dialect):
 
     def first(self, table: str, alias: str, condition: str, index: str) -> str:
         inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+        return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
+
+    def first_of_key(self, table: str, alias: str, column: str) -> str:
+        inner = f"SELECT * FROM {table} WHERE organization_id = ? AND key = k.value ORDER BY {column} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
@@ -307,6 +327,10 @@ class PostgreSQL(Dialect):
         )
         return True
 
+    def lock_audit(self, cursor: Any, organization_id: int) -> None:
+        # Locks of two numbers are apart from those of one, which begin() and lock_values() take.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_AUDIT_LOCKS, organization_id % 2**31))
+
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
     ) -> list[Row] | None:
@@ -332,6 +356,8 @@ def _json_value(column: sa.Column[Any], position: int) -> str:
         return f"(r->>{position})::boolean"
     if isinstance(kind, sa.Integer):
         return f"(r->>{position})::bigint"
+    if isinstance(kind, sa.Float):
+        return f"(r->>{position})::double precision"
     if column.name == "id" or (column.name.endswith("_id") and column.name != "message_id"):
         return f"(r->>{position})::uuid"
     return f"r->>{position}"

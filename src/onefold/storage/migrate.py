@@ -18,7 +18,7 @@ _LOCK = 7_061_110_064  # any number of our own: two processes that start togethe
 
 
 def upgrade(database: Database) -> str:
-    """Applies what is missing, all or nothing; returns the revision. Safe to call at every start, by several at once."""
+    """Applies what is missing, all or nothing; returns the revision. Safe at every start, and at several at once."""
     for _ in range(_ATTEMPTS):
         try:
             return _upgrade(database)

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from onefold.domain.blocklist import Blocklist, Entry
 from onefold.domain.errors import NotFound, Unavailable
+from onefold.domain.merge_policies import BY_RULE
 from onefold.domain.policy import Policy
+from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.storage.database import Contended, Database, Unit
 from onefold.storage.tables import blocklist, inboxes, organizations
 
@@ -110,6 +112,10 @@ def load_policy(unit: Unit) -> Policy:
         default_inbox_id=row.default_inbox_id,
         inbox_ids=frozenset(own_inboxes.scalars()),
         blocklist=Blocklist(entries(unit)),
+        webhooks=row.has_webhooks,
+        match_weights={**DEFAULT_WEIGHTS, **{k: Weight(*v) for k, v in (row.match_weights or {}).items()}},
+        merge_policies={**BY_RULE, **(row.merge_policies or {})},
+        undo_days=row.undo_days,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,16 +13,14 @@ from onefold.domain.errors import NotFound, Stale
 from onefold.domain.ids import is_id
 from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
-from onefold.storage.contacts import EVIDENCE, TERMS
+from onefold.storage.contacts import TERMS
 from onefold.storage.database import Unit
 from onefold.storage.dialects import Row
 from onefold.storage.tables import (
     addresses,
     contact_points,
     details,
-    evidence,
     instant,
-    instant_text,
     profiles,
     relationships,
 )
@@ -131,7 +129,7 @@ def read_heads(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileHead]:
     return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in found}
 
 
-_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted"
+_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
 
 
 def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
@@ -150,6 +148,8 @@ def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
                 sms=bool(stored.sms),
                 identifying=bool(stored.identifying),
                 contacted=bool(stored.contacted),
+                current=bool(stored.current),
+                proven=bool(stored.proven),
             )
         )
     return found
@@ -164,19 +164,6 @@ def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
         )
     ).one_or_none()
     return None if row is None else Holder._make(row)
-
-
-def others_listing(unit: Unit, kind: str, value: str, profile_id: str, limit: int) -> list[str]:
-    """Other profiles that hold a value in any way, oldest contact point first."""
-    c = contact_points.c
-    held = (c.organization_id == unit.organization_id, c.kind == kind, c.value == value, c.profile_id != profile_id)
-    # Two looks, because each half has an index of its own.
-    found = [
-        row.profile_id
-        for half in (c.identifying, sa.not_(c.identifying))
-        for row in unit.execute(sa.select(c.profile_id).where(*held, half).order_by(c.id).limit(limit))
-    ]
-    return found[:limit]
 
 
 def save_point(unit: Unit, profile_id: str, point: HeldPoint, now: datetime) -> None:
@@ -222,24 +209,6 @@ def reindex(unit: Unit, profile_id: str) -> None:
     rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, held)]
     if rows:
         unit.insert(TERMS, rows)
-
-
-def add_suggestions(unit: Unit, pairs: Iterable[tuple[str, str]], kind: str, value: str, now: datetime) -> None:
-    """SUG-1: records that two profiles share a value; what is recorded already stays as it is."""
-    rows = [(unit.organization_id, *sorted(pair), kind, value, value, instant_text(now)) for pair in pairs]
-    if rows:
-        unit.insert(EVIDENCE, rows)
-
-
-def suggestions_of(unit: Unit, profile_id: str) -> list[tuple[str, str, str]]:
-    """(other profile, kind, value) of every suggestion, newest first."""
-    s = evidence.c
-    mine = s.organization_id == unit.organization_id
-    select = sa.union_all(
-        sa.select(s.other_id.label("other"), s.kind, s.value, s.created_at).where(mine, s.profile_id == profile_id),
-        sa.select(s.profile_id.label("other"), s.kind, s.value, s.created_at).where(mine, s.other_id == profile_id),
-    ).order_by(sa.desc("created_at"), "other", "kind", "value")
-    return [(row.other, row.kind, row.value) for row in unit.execute(select)]
 
 
 class Part(NamedTuple):

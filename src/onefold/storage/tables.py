@@ -594,6 +594,69 @@ runs = Table(
     **_CLUSTERED,
 )
 
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("organization_id", Org, sa.ForeignKey("organizations.id"), nullable=False),
+    Column("id", Id, nullable=False),
+    Column("url", sa.Text, nullable=False),
+    Column("description", sa.Text, nullable=False, server_default=""),
+    Column("event_types", Json),  # none: all
+    Column("state", sa.Text, nullable=False, server_default="enabled"),  # enabled, disabled; removed: soon forgotten
+    Column("reason", sa.Text),  # why it is disabled
+    Column("secret", sa.Text, nullable=False),  # in clear: signing needs it
+    Column("previous_secret", sa.Text),
+    Column("previous_until", Instant),
+    Column("after_seq", BigInteger, nullable=False),  # it is told of newer events only
+    Column("failures", Integer, nullable=False, server_default="0"),  # how often in a row it did not answer at all
+    Column("failing_since", Instant),  # the first failed try since something was delivered
+    Column("paused_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    _key("id"),
+    **_CLUSTERED,
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("endpoint_id", Id, nullable=False),
+    Column("event_seq", BigInteger, nullable=False),
+    Column("event_id", Id, nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("state", sa.Text, nullable=False, server_default="pending"),  # pending, delivered, failed
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_at", Instant),  # none while it is not its turn; while it is being sent, when somebody else may
+    Column("claim_id", Id),  # of whoever is sending it
+    Column("last_status", Integer),
+    Column("last_error", sa.Text),  # a code of ours, never what the receiver answered
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    _key("id"),
+    _to("webhook_endpoints", "endpoint_id"),
+    sa.UniqueConstraint("organization_id", "event_seq", "endpoint_id", name="webhook_deliveries_once"),
+    Index(
+        "webhook_deliveries_due", "organization_id", "endpoint_id", "next_at",
+        sqlite_where=text("next_at IS NOT NULL"), postgresql_where=text("next_at IS NOT NULL"),
+    ),
+    Index("webhook_deliveries_listed", "organization_id", "endpoint_id", "state", "id"),
+    **_CLUSTERED,
+)  # fmt: skip
+
+# A pending delivery under each profile its event speaks of: it is its turn when it is the first of every one of them.
+webhook_turns = Table(
+    "webhook_turns",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("endpoint_id", Id, nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("event_seq", BigInteger, nullable=False),
+    _key("endpoint_id", "profile_id", "event_seq"),
+    Index("webhook_turns_event", "organization_id", "endpoint_id", "event_seq"),
+    **_CLUSTERED,
+)
+
 run_pairs = Table(
     "run_pairs",
     metadata,

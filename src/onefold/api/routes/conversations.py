@@ -36,13 +36,6 @@ def _items(unit: Unit, found: Sequence[ItemRow], limit: int) -> Shown:
     return Shown(schemas.Page[schemas.Item](data=shown, next_cursor=more))
 
 
-def _number(cursor: str | None) -> int | None:
-    position = schemas.position_of(cursor)
-    if position is not None and not (position.isdigit() and len(position) < 19):
-        raise schemas.invalid_cursor()
-    return None if position is None else int(position)
-
-
 @router.get(
     "/profiles/{profile_id}/conversations",
     response_model=schemas.Page[schemas.Conversation], responses=responses(404),
@@ -59,7 +52,7 @@ def list_conversations(call: AnyCall, profile_id: str, cursor: Cursor = None, li
 @router.get("/profiles/{profile_id}/items", response_model=schemas.Page[schemas.Item], responses=responses(404))
 def read_timeline(call: AnyCall, profile_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """A profile's timeline, newest first."""
-    before = _number(cursor)
+    before = schemas.number_of(cursor)
     return call.read(
         READ, lambda unit: _items(unit, conversations.timeline(unit, profile_id, before, limit + 1), limit)
     )
@@ -127,7 +120,7 @@ def change_conversation(call: AnyCall, conversation_id: str, body: schemas.Conve
 )
 def read_conversation_items(call: AnyCall, conversation_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """A conversation's items, newest first."""
-    before = _number(cursor)
+    before = schemas.number_of(cursor)
     return call.read(
         READ, lambda unit: _items(unit, conversations.items(unit, conversation_id, before, limit + 1), limit)
     )

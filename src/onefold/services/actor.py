@@ -1,0 +1,14 @@
+"""Who does something, and from where: what the audit log says of every entry (MRG-14)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Actor(NamedTuple):
+    """An agent, an API key, or neither (the command line, a run). `origin` says from where, in at most 200 characters:
+    `api 203.0.113.7`, `command line`, `run <id>`."""
+
+    agent_id: str | None
+    key_id: str | None
+    origin: str

@@ -1,0 +1,191 @@
+"""Raising and rating suggestions in the transaction that gives cause to (SUG-1 … SUG-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from onefold.domain.book import Key
+from onefold.domain.matching import Comparison, Shared, compare, handle_key, keys_of_point, opens, shared_values
+from onefold.domain.policy import Policy
+from onefold.domain.resolve import Decision
+from onefold.domain.similar_emails import similarity
+from onefold.storage import matching as store
+from onefold.storage.contacts import who_holds
+from onefold.storage.database import Contended, Unit
+from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of
+
+_COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
+
+
+class Arisen(NamedTuple):
+    """A value that a profile has begun to hold, or is looked at again for."""
+
+    profile_id: str
+    kind: str
+    value: str
+    handle: str | None
+
+
+class _Piece(NamedTuple):
+    one: str
+    other: str
+    shared: Shared
+
+
+def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
+    """What a batch of contacts gives cause to suggest. Costs nothing where no profile got a value."""
+    fresh = [d for d in decisions if d.repeats is None]
+    exact = [
+        _Piece(s.profile_id, s.other_id, Shared(s.kind, s.value, s.value))
+        for d in fresh
+        for s in d.suggestions
+        if s.kind != "visitor"
+    ]
+    arisen = [
+        Arisen(n.profile_id, n.point.kind, n.point.value, n.point.handle)
+        for d in fresh
+        for n in d.new_points
+        if not n.point.blocked
+    ]
+    _record(unit, [*exact, *_found_by_keys(unit, arisen, policy)], policy, now)
+
+
+def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()) -> None:
+    """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
+    facts = store.facts_of(unit, [profile_id])[profile_id]
+    held = [p for p in facts.points if p.kind != "visitor" and not policy.blocklist.holds(p.kind, p.value)]
+    store.add_keys(unit, ((key, p.contact_point_id) for p in held for key in keys_of_point(p.kind, p.value, p.handle)))
+    arisen = [Arisen(profile_id, p.kind, p.value, p.handle) for p in held]
+    if facts.username:
+        key = handle_key(facts.username)
+        store.add_keys(unit, [("h:" + key, profile_id)])
+        arisen.append(Arisen(profile_id, "social", "", key))
+    _forget(unit, profile_id, gone)
+    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
+    _record(unit, [*shared, *_found_by_keys(unit, arisen, policy)], policy, now, also=_pairs_of(unit, profile_id))
+
+
+def rate_again(unit: Unit, profile_id: str, policy: Policy, now: datetime) -> None:
+    """Rates a profile's suggestions anew, after a change that only supports or weakens them (SUG-5)."""
+    rate(unit, _pairs_of(unit, profile_id), policy, now)
+
+
+def _pairs_of(unit: Unit, profile_id: str) -> set[Pair]:
+    return {row.pair for row in store.evidence_of(unit, profile_id)} | {
+        row.pair for row in store.suggestions_of(unit, profile_id)
+    }
+
+
+def _forget(unit: Unit, profile_id: str, gone: Collection[Shared]) -> None:
+    """Evidence that rested on values the profile has lost."""
+    if not gone:
+        return
+    lost = {(piece.kind, piece.value) for piece in gone}
+    rows = [
+        row
+        for row in store.evidence_of(unit, profile_id)
+        if (row.kind, row.value if row.profile_id == profile_id else row.other_value) in lost
+    ]
+    store.remove_evidence(unit, rows)
+
+
+def _shared_exactly(unit: Unit, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[_Piece]:
+    """SUG-1, silent for a value that too many share (SUG-6)."""
+    found = []
+    for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
+        if len(holders | {profile_id}) <= policy.shared_limit:
+            shared = Shared(kind, value, value)  # type: ignore[arg-type]
+            found += [_Piece(profile_id, other, shared) for other in sorted(holders - {profile_id})]
+    return found
+
+
+def _found_by_keys(unit: Unit, arisen: Iterable[Arisen], policy: Policy) -> list[_Piece]:
+    """Similar emails (SUG-2) and handles, through the stored match keys."""
+    wanted: dict[str, list[Arisen]] = {}
+    for a in arisen:
+        for key in keys_of_point(a.kind, a.value, a.handle):
+            wanted.setdefault(key, []).append(a)
+    # Each profile counts once, but a profile may hold several addresses of one key.
+    found: dict[str, list[store.KeyHolder]] = {}
+    for holder in store.holders_of_keys(unit, sorted(wanted), 2 * policy.shared_limit):
+        found.setdefault(holder.key, []).append(holder)
+    pieces: list[_Piece] = []
+    for key, holders in found.items():
+        if len({holder.profile_id for holder in holders}) <= policy.shared_limit:
+            pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
+    return pieces
+
+
+def _piece(key: str, arisen: Arisen, holder: store.KeyHolder) -> _Piece | None:
+    if holder.profile_id == arisen.profile_id:
+        return None
+    if key.startswith("h:"):
+        if arisen.kind == "social" and arisen.value and arisen.value == holder.value:
+            return None  # the same account: shared exactly
+        return _Piece(arisen.profile_id, holder.profile_id, Shared("handle", key[2:], key[2:]))
+    if similarity(arisen.value, holder.value) is None:
+        return None
+    return _Piece(arisen.profile_id, holder.profile_id, Shared("similar_email", arisen.value, holder.value))
+
+
+def _record(unit: Unit, pieces: Sequence[_Piece], policy: Policy, now: datetime, also: Iterable[Pair] = ()) -> None:
+    pairs = {pair_of(piece.one, piece.other) for piece in pieces} | set(also)
+    if not pairs:
+        return
+    # Nobody may be merged away between being found and being suggested.
+    ids = sorted({profile_id for pair in pairs for profile_id in pair})
+    locked = unit.lock_profiles(ids, against_edits=False)
+    if locked is not None and len(locked) != len(ids):
+        raise Contended
+    store.add_evidence(unit, pieces, now)
+    rate(unit, pairs, policy, now)
+
+
+def rate(unit: Unit, pairs: Iterable[Pair], policy: Policy, now: datetime) -> None:
+    """Brings the suggestions of these pairs up to their evidence: rating, kinds, open or dismissed (SUG-4)."""
+    wanted = sorted(set(pairs))
+    recorded = store.evidence_between(unit, wanted)
+    found = [pair for pair in wanted if recorded[pair]]
+    compared = explain(unit, found, policy, recorded)
+    before = store.suggestions_between(unit, wanted)
+    verdicts = store.verdicts_between(unit, found)
+    after = {}
+    for pair in found:
+        of_pair = {row.kind for row in recorded[pair]}
+        # A value too common to suggest by (SUG-6) has its weight in the rating, but gives no cause to suggest.
+        kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
+        dismissed = {kind for verdict in verdicts[pair] for kind in verdict.kinds}
+        state = "open" if opens(kinds, dismissed) else "dismissed"
+        created_at = before[pair].created_at if pair in before else now
+        after[pair] = SuggestionRow(*pair, state, compared[pair].rating, kinds, created_at)
+    changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
+    gone = [pair for pair in changed if pair in before]
+    store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
+
+
+def explain(
+    unit: Unit, pairs: Sequence[Pair], policy: Policy, recorded: Mapping[Pair, Sequence[EvidenceRow]] | None = None
+) -> dict[Pair, Comparison]:
+    """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
+    recorded = store.evidence_between(unit, pairs) if recorded is None else recorded
+    facts = store.facts_of(unit, sorted({profile_id for pair in pairs for profile_id in pair}))
+    evidence = {
+        (low, high): {
+            *(row.shared for row in recorded[low, high]),
+            *shared_values(facts[low], facts[high], policy.blocklist),
+        }
+        for low, high in pairs
+    }
+    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    return {
+        (low, high): compare(facts[low], facts[high], evidence[low, high], holders, policy.match_weights)
+        for low, high in pairs
+    }
+
+
+def _holders(unit: Unit, pieces: Iterable[Shared], policy: Policy) -> dict[Key, int]:
+    """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
+    counted: set[Key] = {(piece.kind, piece.value) for piece in pieces if piece.kind in _COUNTED_KINDS}  # type: ignore[misc]
+    return {key: len(ids) for key, ids in who_holds(unit, sorted(counted), policy.shared_limit + 1).items()}

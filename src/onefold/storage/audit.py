@@ -1,0 +1,149 @@
+"""The audit log (MRG-14): entries that nothing changes, and the personal records that an erasure takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.storage.database import Unit
+from onefold.storage.tables import audit, audit_records, instant, instant_text
+
+_ERASED_AT_ONCE = 500
+
+
+class EntryRow(NamedTuple):
+    """An entry. `at` and `details`, an instant and JSON, are the text that was hashed; no record, no `record_hash`."""
+
+    seq: int
+    at: str
+    action: str
+    agent_id: str | None
+    key_id: str | None
+    origin: str
+    profile_id: str | None
+    other_id: str | None
+    details: str
+    record_hash: str | None
+    hash: str
+
+
+class RecordRow(NamedTuple):
+    """Both sides before, as JSON, and the salt it was hashed with."""
+
+    salt: str
+    record: str
+
+
+class Filters(NamedTuple):
+    """Which entries are wanted; None: any. `profile_id` is either of the two that an entry names."""
+
+    profile_id: str | None = None
+    action: str | None = None
+    agent_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+# As the driver gives it: an instant that somebody spoiled must be found, not stumbled over.
+_AT = sa.type_coerce(audit.c.at, sa.types.NullType()).label("at")
+_ENTRY = [_AT if name == "at" else audit.c[name] for name in EntryRow._fields]
+_RECORD = [audit_records.c[name] for name in RecordRow._fields]
+
+
+def _entry(row: Sequence[Any]) -> EntryRow:
+    found = EntryRow._make(row)
+    return found if isinstance(found.at, str) else found._replace(at=instant_text(found.at))
+
+
+def last(unit: Unit) -> tuple[int, str] | None:
+    """(seq, hash) of the newest entry; none follows before the unit ends."""
+    unit.lock_audit()
+    a = audit.c
+    mine = a.organization_id == unit.organization_id
+    row = unit.execute(sa.select(a.seq, a.hash).where(mine).order_by(a.seq.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.seq, row.hash)
+
+
+def append(unit: Unit, entry: EntryRow, record: RecordRow | None) -> None:
+    """Adds an entry, and the personal record that belongs to it."""
+    unit.execute(
+        audit.insert().values({**entry._asdict(), "at": instant(entry.at), "organization_id": unit.organization_id})
+    )
+    if record is not None:
+        values = {"organization_id": unit.organization_id, "seq": entry.seq, **record._asdict()}
+        unit.execute(audit_records.insert().values(values))
+
+
+def read(unit: Unit, seq: int) -> tuple[EntryRow, RecordRow | None] | None:
+    """One entry with its record, if the record is still there."""
+    found = _with_records(unit, audit.c.seq == seq, 1)
+    return found[0] if found else None
+
+
+def following(unit: Unit, after: int | None, limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
+    """The oldest entries behind a number, with their records."""
+    return _with_records(unit, sa.true() if after is None else audit.c.seq > after, limit)
+
+
+def _with_records(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
+    a, r = audit.c, audit_records.c
+    joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
+    select = sa.select(*_ENTRY, *_RECORD).select_from(joined).where(a.organization_id == unit.organization_id, which)
+    rows = unit.execute(select.order_by(a.seq).limit(limit))
+    width = len(_ENTRY)
+    return [(_entry(row[:width]), None if row.salt is None else RecordRow(*row[width:])) for row in rows]
+
+
+def newest_record(unit: Unit) -> int | None:
+    """The number of the newest record."""
+    r = audit_records.c
+    select = sa.select(r.seq).where(r.organization_id == unit.organization_id).order_by(r.seq.desc()).limit(1)
+    return unit.execute(select).scalar_one_or_none()
+
+
+def page(unit: Unit, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:
+    """Entries, newest first, before a number."""
+    found = {
+        row.seq: row for side in _sides(filters) for row in unit.execute(_page(unit, filters, side, before, limit))
+    }
+    return [_entry(found[seq]) for seq in sorted(found, reverse=True)[:limit]]
+
+
+def _sides(filters: Filters) -> Iterable[sa.Column[Any] | None]:
+    """A profile's entries are read by the index of either side in turn; others by their number."""
+    return (None,) if filters.profile_id is None else (audit.c.profile_id, audit.c.other_id)
+
+
+def _page(unit: Unit, filters: Filters, side: sa.Column[Any] | None, before: int | None, limit: int) -> sa.Select[Any]:
+    a = audit.c
+    select = sa.select(*_ENTRY).where(a.organization_id == unit.organization_id)
+    if side is not None:
+        select = select.where(side == filters.profile_id)
+    for column, wanted in ((a.action, filters.action), (a.agent_id, filters.agent_id)):
+        if wanted is not None:
+            select = select.where(column == wanted)
+    if filters.since is not None:
+        select = select.where(a.at >= filters.since)
+    if filters.until is not None:
+        select = select.where(a.at < filters.until)
+    if before is not None:
+        select = select.where(a.seq < before)
+    return select.order_by(a.seq.desc()).limit(limit)
+
+
+def erase_records(unit: Unit, profile_ids: Sequence[str]) -> int:
+    """Deletes the records of entries that name one of the profiles; returns how many were there."""
+    seqs = sorted({seq for profile_id in profile_ids for seq in _naming(unit, profile_id)})
+    parts = [seqs[n : n + _ERASED_AT_ONCE] for n in range(0, len(seqs), _ERASED_AT_ONCE)]
+    r = audit_records.c
+    mine = r.organization_id == unit.organization_id
+    return sum(int(unit.execute(audit_records.delete().where(mine, r.seq.in_(part))).rowcount) for part in parts)
+
+
+def _naming(unit: Unit, profile_id: str) -> list[int]:
+    mine = audit.c.organization_id == unit.organization_id
+    sides = (audit.c.profile_id, audit.c.other_id)
+    return [s for side in sides for s in unit.execute(sa.select(audit.c.seq).where(mine, side == profile_id)).scalars()]

@@ -1,0 +1,382 @@
+"""Suggestions, their evidence, the keys they are found by, and what was decided on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from onefold.domain.ids import is_id
+from onefold.domain.matching import Facts, Shared
+from onefold.domain.text import fold
+from onefold.storage import tables
+from onefold.storage.contacts import MATCH_KEYS
+from onefold.storage.database import Unit
+from onefold.storage.dialects import Dialect, Insert
+from onefold.storage.profiles import points_of
+from onefold.storage.tables import evidence, instant, instant_text, match_keys, suggestions, verdicts
+
+Pair = tuple[str, str]
+"""Two profiles, the lower id first."""
+
+EVIDENCE = Insert(
+    evidence,
+    ("organization_id", "profile_id", "other_id", "kind", "value", "other_value", "created_at"),
+    skip_taken=True,
+)
+SUGGESTIONS = Insert(
+    suggestions,
+    ("organization_id", "profile_id", "other_id", "state", "rating", "kinds", "created_at"),
+)
+
+
+def pair_of(one: str, other: str) -> Pair:
+    """The two ids in the order in which pairs are kept."""
+    return (one, other) if one < other else (other, one)
+
+
+class EvidenceRow(NamedTuple):
+    """A piece of evidence; `value` is the lower profile's."""
+
+    profile_id: str
+    other_id: str
+    kind: Any
+    value: str
+    other_value: str
+    created_at: datetime
+
+    @property
+    def pair(self) -> Pair:
+        """The two profiles."""
+        return self.profile_id, self.other_id
+
+    @property
+    def shared(self) -> Shared:
+        """The same without the profiles."""
+        return Shared(self.kind, self.value, self.other_value)
+
+
+class SuggestionRow(NamedTuple):
+    """Two profiles that may be one customer; `kinds` are those of the evidence."""
+
+    profile_id: str
+    other_id: str
+    state: str
+    rating: float
+    kinds: tuple[str, ...]
+    created_at: datetime
+
+    @property
+    def pair(self) -> Pair:
+        """The two profiles."""
+        return self.profile_id, self.other_id
+
+
+class VerdictRow(NamedTuple):
+    """ "No Match": who said so, when, and on which kinds of evidence (SUG-4)."""
+
+    id: str
+    profile_id: str
+    other_id: str
+    kinds: tuple[str, ...]
+    agent_id: str | None
+    created_at: datetime
+    withdrawn_at: datetime | None
+
+
+def _joined(kinds: Iterable[str]) -> str:
+    return " ".join(["", *kinds, ""])
+
+
+# Match keys ----------------------------------------------------------------------------------------------------------
+
+
+class KeyHolder(NamedTuple):
+    """Somebody found by a match key: a contact point, or (kind and value empty) a username."""
+
+    key: str
+    profile_id: str
+    value: str
+
+
+@cache
+def _key_holders(d: Dialect) -> str:
+    first = d.first_of_key("match_keys", "mk", "holder_id")
+    point = d.left_join("contact_points", "cp", "cp.organization_id = mk.organization_id AND cp.id = mk.holder_id")
+    named = d.left_join("profiles", "p", "p.organization_id = mk.organization_id AND p.id = mk.holder_id")
+    return f"SELECT k.value, coalesce(cp.profile_id, p.id), cp.value FROM {d.keys} {first} {point} {named}"
+
+
+def holders_of_keys(unit: Unit, keys: Sequence[str], limit: int) -> list[KeyHolder]:
+    """Who is found by each key, at most `limit` of each."""
+    if not keys:
+        return []
+    parameters = unit.dialect.first_parameters((unit.organization_id,), limit)
+    found = unit.lookup(_key_holders(unit.dialect), parameters, keys)
+    return [KeyHolder(key, profile_id, value or "") for key, profile_id, value in found if profile_id is not None]
+
+
+def add_keys(unit: Unit, rows: Iterable[tuple[str, str]]) -> None:
+    """(key, contact point or, for a username's, profile) to be found by."""
+    given = [(unit.organization_id, key, holder_id) for key, holder_id in rows]
+    if given:
+        unit.insert(MATCH_KEYS, given)
+
+
+def remove_keys(unit: Unit, keys: Iterable[str], holder_id: str) -> None:
+    """What a contact point or username was found by, and no longer is."""
+    k = match_keys.c
+    mine = (k.organization_id == unit.organization_id, k.holder_id == holder_id)
+    unit.execute(match_keys.delete().where(*mine, k.key.in_(list(keys))))
+
+
+# Facts ---------------------------------------------------------------------------------------------------------------
+
+_BIRTH_DATE_KEYS = frozenset(("birth date", "birthdate", "birthday", "date of birth", "dob", "born"))
+
+
+def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
+    """What matching looks at, of living profiles."""
+    if not ids:
+        return {}
+    d, org = unit.dialect, (unit.organization_id,)
+    living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
+    heads = unit.lookup(f"SELECT p.id, p.name, p.username, p.attributes FROM {d.id_keys} {living}", org, ids)
+    points, addresses, dates = points_of(unit, ids), _addresses(unit, ids), _birth_dates(unit, ids)
+    return {
+        profile_id: Facts(
+            profile_id, name, username, tuple(points[profile_id]), frozenset(addresses.get(profile_id, ())),
+            dates.get(profile_id) or _birth_date(attributes),
+        )
+        for profile_id, name, username, attributes in heads
+    }  # fmt: skip
+
+
+def _addresses(unit: Unit, ids: Sequence[str]) -> dict[str, list[str]]:
+    d = unit.dialect
+    held = d.join("addresses", "a", "a.organization_id = ? AND a.profile_id = k.value", one=False)
+    lines = "a.street, a.city, a.postal_code, a.country"
+    found: dict[str, list[str]] = {}
+    for profile_id, *parts in unit.lookup(
+        f"SELECT a.profile_id, {lines} FROM {d.id_keys} {held}", (unit.organization_id,), ids
+    ):
+        if parts[0]:  # a city alone says little
+            found.setdefault(profile_id, []).append(fold(" ".join(part for part in parts if part)))
+    return found
+
+
+def _birth_dates(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
+    d = unit.dialect
+    held = d.join("details", "t", "t.organization_id = ? AND t.profile_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT t.profile_id, t.key, t.value FROM {d.id_keys} {held}", (unit.organization_id,), ids)
+    return {profile_id: fold(value) for profile_id, key, value in rows if fold(key) in _BIRTH_DATE_KEYS}
+
+
+def _birth_date(attributes: Any) -> str | None:
+    known = msgspec.json.decode(attributes) if isinstance(attributes, str | bytes) else attributes
+    for key, value in (known or {}).items():
+        if fold(key.replace("_", " ")) in _BIRTH_DATE_KEYS:
+            return fold(str(value))
+    return None
+
+
+# Evidence and suggestions --------------------------------------------------------------------------------------------
+
+_EVIDENCE = ", ".join(f"e.{field}" for field in EvidenceRow._fields)
+_SUGGESTION = ", ".join(f"s.{field}" for field in SuggestionRow._fields)
+
+
+def add_evidence(unit: Unit, pieces: Iterable[tuple[str, str, Shared]], now: datetime) -> None:
+    """Records (profile, other profile, what they share); what is recorded already stays as it is."""
+    rows = set()
+    for one, other, piece in pieces:
+        values = (piece.value, piece.other_value) if one < other else (piece.other_value, piece.value)
+        rows.add((unit.organization_id, *pair_of(one, other), piece.kind, *values, instant_text(now)))
+    if rows:
+        unit.insert(EVIDENCE, sorted(rows))
+
+
+def insert_evidence(unit: Unit, rows: Sequence[EvidenceRow]) -> None:
+    """Puts evidence back with the time it is from."""
+    given = [(unit.organization_id, *row[:-1], instant_text(row.created_at)) for row in rows]
+    if given:
+        unit.insert(EVIDENCE, given)
+
+
+def evidence_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, list[EvidenceRow]]:
+    """The evidence of each pair."""
+    wanted: dict[Pair, list[EvidenceRow]] = {pair: [] for pair in pairs}
+    if wanted:
+        d = unit.dialect
+        held = d.join("evidence", "e", "e.organization_id = ? AND e.profile_id = k.value", one=False)
+        lows = sorted({low for low, _ in wanted})
+        for row in unit.lookup(f"SELECT {_EVIDENCE} FROM {d.id_keys} {held}", (unit.organization_id,), lows):
+            piece = _evidence(row)
+            if piece.pair in wanted:
+                wanted[piece.pair].append(piece)
+    return wanted
+
+
+def _evidence(row: Sequence[Any]) -> EvidenceRow:
+    return EvidenceRow._make((*row[:-1], instant(row[-1])))
+
+
+def evidence_of(unit: Unit, profile_id: str) -> list[EvidenceRow]:
+    """Every piece of evidence that a profile is on either side of."""
+    e = evidence.c
+    columns = [e[field] for field in EvidenceRow._fields]
+    found: list[EvidenceRow] = []
+    for side in (e.profile_id, e.other_id):
+        mine = sa.select(*columns).where(e.organization_id == unit.organization_id, side == profile_id)
+        found += [EvidenceRow._make(row) for row in unit.execute(mine)]
+    return sorted(found)
+
+
+def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:
+    """Takes evidence away."""
+    e = evidence.c
+    keys = ("profile_id", "other_id", "kind", "value", "other_value")
+    statement = evidence.delete().where(
+        e.organization_id == unit.organization_id, *(e[key] == sa.bindparam(f"the_{key}") for key in keys)
+    )
+    given = [{f"the_{key}": getattr(row, key) for key in keys} for row in rows]
+    if given:
+        unit.execute(statement, given)
+
+
+def suggestions_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, SuggestionRow]:
+    """The suggestions of these pairs, by pair."""
+    wanted = set(pairs)
+    if not wanted:
+        return {}
+    d = unit.dialect
+    held = d.join("suggestions", "s", "s.organization_id = ? AND s.profile_id = k.value", one=False)
+    lows = sorted({low for low, _ in wanted})
+    rows = unit.lookup(f"SELECT {_SUGGESTION} FROM {d.id_keys} {held}", (unit.organization_id,), lows)
+    found = (_suggestion(row) for row in rows)
+    return {row.pair: row for row in found if row.pair in wanted}
+
+
+def _suggestion(row: Sequence[Any]) -> SuggestionRow:
+    low, high, state, rating, kinds, created_at = row
+    return SuggestionRow(low, high, state, rating, tuple(kinds.split()), instant(created_at))
+
+
+def suggestions_of(unit: Unit, profile_id: str) -> list[SuggestionRow]:
+    """Every suggestion of a profile, the likeliest first (SUG-7)."""
+    s = suggestions.c
+    columns = [s[field] for field in SuggestionRow._fields]
+    found: list[SuggestionRow] = []
+    for side in (s.profile_id, s.other_id):
+        mine = sa.select(*columns).where(s.organization_id == unit.organization_id, side == profile_id)
+        found += [_suggestion(row) for row in unit.execute(mine)]
+    return sorted(found, key=lambda row: (-row.rating, row.pair))
+
+
+def replace_suggestions(unit: Unit, gone: Iterable[Pair], rows: Sequence[SuggestionRow]) -> None:
+    """Takes the suggestions of some pairs away and writes others."""
+    s = suggestions.c
+    pairs = [{"low": low, "high": high} for low, high in gone]
+    if pairs:
+        mine = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
+        unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *mine), pairs)
+    if rows:
+        given = [
+            (unit.organization_id, *row.pair, row.state, row.rating, _joined(row.kinds), instant_text(row.created_at))
+            for row in rows
+        ]
+        unit.insert(SUGGESTIONS, given)
+
+
+class QueueFilter(NamedTuple):
+    """Which suggestions of the organization are wanted (SUG-7)."""
+
+    state: str = "open"
+    kind: str | None = None
+    lowest: float = 0.0
+    highest: float = 1.0
+
+
+def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionRow]:
+    """Suggestions of the organization, the likeliest first, behind the last one of a page before."""
+    s = suggestions.c
+    select = sa.select(*(s[field] for field in SuggestionRow._fields)).where(
+        s.organization_id == unit.organization_id,
+        s.state == sa.literal_column(f"'{'open' if wanted.state == 'open' else 'dismissed'}'"),
+        s.rating >= wanted.lowest,
+        s.rating <= wanted.highest,
+    )
+    if wanted.kind is not None:
+        select = select.where(s.kinds.contains(f" {wanted.kind} ", autoescape=True))
+    if after is not None:
+        rating, low, high = after
+        behind = sa.and_(s.rating == rating, sa.tuple_(s.profile_id, s.other_id) < sa.tuple_(low, high))
+        select = select.where(sa.or_(s.rating < rating, behind))
+    order = (s.rating.desc(), s.profile_id.desc(), s.other_id.desc())
+    return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]
+
+
+# Verdicts ------------------------------------------------------------------------------------------------------------
+
+
+def origins(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
+    """Every profile that leads to one of the living profiles, and those themselves, with the one it leads to."""
+    found = {profile_id: profile_id for profile_id in ids}
+    if ids:
+        d = unit.dialect
+        merged = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
+        sql = f"SELECT p.id, p.survivor_id FROM {d.id_keys} {merged}"
+        found.update((gone, living) for gone, living in unit.lookup(sql, (unit.organization_id,), ids))
+    return found
+
+
+_VERDICT = ", ".join(f"v.{field}" for field in VerdictRow._fields)
+
+
+def verdicts_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, list[VerdictRow]]:
+    """What was decided on each pair of living profiles, or on profiles that have been merged into them; not what was
+    taken back."""
+    wanted: dict[Pair, list[VerdictRow]] = {pair: [] for pair in pairs}
+    leads = origins(unit, sorted({profile_id for pair in wanted for profile_id in pair}))
+    if leads:
+        d = unit.dialect
+        given = "v.organization_id = ? AND v.profile_id = k.value AND v.withdrawn_at IS NULL"
+        sql = f"SELECT {_VERDICT} FROM {d.id_keys} {d.join('verdicts', 'v', given, one=False)}"
+        for row in unit.lookup(sql, (unit.organization_id,), sorted(leads)):
+            verdict = _verdict(row)
+            pair = pair_of(leads[verdict.profile_id], leads.get(verdict.other_id, ""))
+            if pair in wanted:
+                wanted[pair].append(verdict)
+    return wanted
+
+
+def _verdict(row: Sequence[Any]) -> VerdictRow:
+    *head, kinds, agent_id, created_at, withdrawn_at = row
+    withdrawn = None if withdrawn_at is None else instant(withdrawn_at)
+    return VerdictRow._make((*head, tuple(kinds.split()), agent_id, instant(created_at), withdrawn))
+
+
+def add_verdict(unit: Unit, row: VerdictRow) -> None:
+    """Remembers a "No Match"."""
+    values = {**row._asdict(), "kinds": _joined(row.kinds)}
+    unit.execute(verdicts.insert().values(organization_id=unit.organization_id, **values))
+
+
+def withdraw_verdicts(unit: Unit, ids: Sequence[str], now: datetime) -> None:
+    """Takes "No Match" back; that it was said stays."""
+    v = verdicts.c
+    mine = (v.organization_id == unit.organization_id, v.id.in_(ids))
+    unit.execute(verdicts.update().where(*mine).values(withdrawn_at=now))
+
+
+def profile_ids_after(unit: Unit, after: str, limit: int) -> list[str]:
+    """Living profiles in the order of their ids, for runs over the whole base."""
+    p = tables.profiles.c
+    select = sa.select(p.id).where(p.organization_id == unit.organization_id, p.survivor_id.is_(None))
+    if is_id(after):
+        select = select.where(p.id > after)
+    return list(unit.execute(select.order_by(p.id).limit(limit)).scalars())
