@@ -77,6 +77,11 @@ RULES = {
         WHERE i.organization_id = :org
           AND (c.id IS NULL OR ({_SURVIVOR} i.profile_id) <> ({_SURVIVOR} c.profile_id))
     """,
+    "MRG-9: a draft is on a living profile": """
+        SELECT d.id, d.profile_id FROM drafts AS d
+        JOIN profiles AS p ON p.organization_id = :org AND p.id = d.profile_id
+        WHERE d.organization_id = :org AND p.survivor_id IS NOT NULL
+    """,
     "RES-12: every delivery is there once": """
         SELECT channel, count(*) FROM items WHERE organization_id = :org AND message_id IS NOT NULL
         GROUP BY channel, message_id HAVING count(*) > 1

@@ -20,10 +20,23 @@ from onefold.api import problems
 from onefold.api.auth import Gate
 from onefold.api.group_commit import GroupCommit
 from onefold.api.limits import BodyLimit
-from onefold.api.routes import audit, channels, contacts, conversations, organization, profiles, system
+from onefold.api.routes import (
+    audit,
+    channels,
+    contacts,
+    conversations,
+    drafts,
+    organization,
+    profiles,
+    system,
+    webhooks,
+)
 from onefold.channels.line_lookup import twilio_lookup
+from onefold.jobs.webhook_post import Poster
+from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import Job, Worker, checkpoint, forget_old, run_jobs
 from onefold.services.receive import Receiver
+from onefold.services.webhook_addresses import Addresses
 from onefold.settings import Settings
 from onefold.storage.database import Database
 
@@ -62,10 +75,18 @@ def create_app(settings: Settings | None = None) -> Any:
         ]
     )
 
+    addresses = Addresses(allow_private=settings.webhooks_allow_private)
+    sender = Sender(database, Poster(addresses))
+    # Of its own: receivers that are slow must not hold up the other jobs.
+    telling = Worker([Job("webhooks", 0.5, sender.work)])
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        telling.start()
         yield
+        sender.stop()
+        telling.stop()
         worker.stop()
         group.close()
         database.dispose()
@@ -81,9 +102,10 @@ def create_app(settings: Settings | None = None) -> Any:
         redirect_slashes=False,
     )
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
+    app.state.addresses = addresses
     problems.install(app)
     app.middleware("http")(_observed)
-    for routes in (profiles, conversations, organization, audit, channels, system):
+    for routes in (profiles, conversations, drafts, organization, audit, webhooks, channels, system):
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return BodyLimit(contacts.ContactRoutes(app, gate, group, database), settings.largest_body)

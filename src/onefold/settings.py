@@ -26,5 +26,8 @@ class Settings(BaseSettings):
     twilio_lookup_account: str = Field("", description="Account SID for line-type lookups (RES-6); empty: none.")
     twilio_lookup_token: str = Field("", description="Auth token for line-type lookups.")
     twilio_lookup_url: str = "https://lookups.twilio.com"
+    webhooks_allow_private: bool = Field(
+        False, description="Webhooks may go to private networks, and over plain http; for a machine of one's own."
+    )
     largest_body: int = Field(26_214_400, description="Bytes; larger requests are refused.")
     group_largest: int = Field(256, description="Contacts that share one transaction at the most.")

@@ -59,6 +59,7 @@ def merge_by_hand(base: Base, source: str, survivor: str) -> None:
             "UPDATE profiles SET survivor_id = :survivor, version = version + 1 WHERE id = :source",
             "UPDATE contact_points SET profile_id = :survivor WHERE profile_id = :source",
             "UPDATE conversations SET state = 'closed' WHERE profile_id = :source",
+            "UPDATE drafts SET profile_id = :survivor WHERE profile_id = :source",
             "DELETE FROM search_terms WHERE profile_id = :source",
         ):
             unit.execute(sa.text(sql), given)

@@ -233,12 +233,13 @@ class ConversationChange(Input):
 
 
 class NewItem(Input):
-    """A note (no channel), or an outgoing message to one of the customer's contact points."""
+    """A note or a task (no channel), or an outgoing message to one of the customer's contact points."""
 
     body: Annotated[str, Field(max_length=1_000_000)]
     subject: Annotated[str, Field(max_length=1_000)] | None = None
     channel: Literal["email", "sms", "whatsapp", "social", "chat"] | None = None
     contact_point_id: Annotated[str, Field(max_length=100)] | None = None
+    kind: Literal["note", "task"] = Field("note", description="What it is, if it goes out on no channel.")
     agent_id: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="On whose behalf an API key writes; a signed-in agent writes for itself."
     )

@@ -92,7 +92,7 @@ def _wish(outcome: Outcome) -> timedelta:
 
 
 def profiles_of(profile_id: str, data: Mapping[str, Any]) -> list[str]:
-    """The profiles an event speaks of, its own first: it waits for earlier events of each, and later ones wait for it."""
+    """The profiles an event speaks of, its own first: it waits for earlier events of each, later ones wait for it."""
     return list(dict.fromkeys((profile_id, *_ids(data))))
 
 

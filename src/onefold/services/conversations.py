@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from onefold.domain.contact import Channel
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
@@ -21,12 +21,13 @@ _KINDS_OF_CHANNEL = {"email": "email", "sms": "phone", "whatsapp": "phone", "voi
 
 
 class Written(NamedTuple):
-    """What an agent or a system writes: a note, or a message out on a channel to one of the contact points."""
+    """What an agent or a system writes: a note, a task, or a message out on a channel to one of the contact points."""
 
     body: str
     channel: Channel | None = None
     contact_point_id: str | None = None
     subject: str | None = None
+    kind: Literal["note", "task"] = "note"  # of what goes out on no channel
 
 
 def owner(unit: Unit, conversation: ConversationRow) -> str:
@@ -100,28 +101,29 @@ def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:
 
 
 def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -> ItemRow:
-    """Adds a note or an outgoing message to the open conversation, or to a new one (PRO-9).
+    """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9).
 
     Recording is all this does: what sends it is told by the event `message.written`. Raises Conflict where an SMS may
     not be sent (PRO-11).
     """
     storable(written.body, "body", BODY_LENGTH)
     storable(written.subject or "", "subject", 1_000)
+    if written.kind == "task" and written.channel is not None:
+        raise InvalidValue("A task goes out on no channel.", code="task_on_channel", field="channel")
     profile = profiles.lock_profile(unit, profile_id, against_contacts=True)
     if agent_id is not None:
         accounts.read_agent(unit, agent_id)
     point = None if written.channel is None else _point_to(unit, profile.id, written)
     conversation = store.open_conversation_of(unit, profile.id)
     conversation_id = conversation.id if conversation else _begin(unit, profile.id, agent_id)
-    now = utc_now()
+    now, kind = utc_now(), written.kind if point is None else "message"
     seq = store.add_item(
         unit, now, profile_id=profile.id, conversation_id=conversation_id, agent_id=agent_id,
-        kind="note" if point is None else "message", direction=None if point is None else "out",
+        kind=kind, direction=None if point is None else "out",
         channel=written.channel, contact_point_id=None if point is None else point.contact_point_id,
         subject=written.subject, body=written.body,
     )  # fmt: skip
-    kind = "note.written" if point is None else "message.written"
-    emit(unit, new_id(), kind, profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
+    emit(unit, new_id(), f"{kind}.written", profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
     return store.timeline(unit, [profile.id], seq + 1, 1)[0]
 
 

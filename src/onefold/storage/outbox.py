@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from onefold.storage import webhooks
 from onefold.storage.contacts import OUTBOX
 from onefold.storage.database import Unit
 from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessions
@@ -16,22 +17,34 @@ from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessi
 
 def emit(unit: Unit, event_id: str, kind: str, profile_id: str, data: Mapping[str, Any], now: datetime) -> None:
     """One event of one profile; ids only, never customer data."""
-    text = msgspec.json.encode(data).decode()
-    unit.append(OUTBOX, [(unit.organization_id, event_id, profile_id, kind, text, instant_text(now))])
+    text, org = msgspec.json.encode(data).decode(), unit.organization_id
+    found = unit.one("SELECT has_webhooks FROM organizations WHERE id = ?", (org,))
+    pending = found is not None and bool(found[0])  # exact: the switch is made in a unit that is alone
+    unit.append(OUTBOX, [(org, event_id, profile_id, kind, text, pending, instant_text(now))])
 
 
 def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int) -> int:
-    """Deletes, at most `limit` of each, old events, old idempotency keys and expired sessions; returns how many."""
-    o, k, s = outbox.c, idempotency_keys.c, sessions.c
+    """Deletes, at most `limit` of each, old events, old idempotency keys and expired sessions; returns how many.
+
+    An event stays for as long as it waits for webhooks or is being delivered to one that is enabled.
+    """
+    k, s = idempotency_keys.c, sessions.c
     org = unit.organization_id
-    old_events = sa.select(o.seq).where(o.organization_id == org, o.created_at < events_before).order_by(o.seq)
     old_keys = sa.select(k.key).where(k.organization_id == org, k.created_at < keys_before)
     deletions = (
-        outbox.delete().where(o.organization_id == org, o.seq.in_(old_events.limit(limit).scalar_subquery())),
         idempotency_keys.delete().where(k.organization_id == org, k.key.in_(old_keys.limit(limit).scalar_subquery())),
         sessions.delete().where(s.organization_id == org, s.expires_at < now),
     )
-    return sum(int(unit.execute(deletion).rowcount) for deletion in deletions)
+    webhooks.forget_removed(unit, limit)
+    return _forget_events(unit, events_before, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)
+
+
+def _forget_events(unit: Unit, before: datetime, limit: int) -> int:
+    org, o = unit.organization_id, outbox.c
+    webhooks.lock_turns(unit)  # nobody repeats a delivery of what is chosen here
+    seqs = webhooks.without_waiting(unit, before, webhooks.newest_seq(unit), limit)
+    webhooks.forget_deliveries(unit, seqs)
+    return int(unit.execute(outbox.delete().where(o.organization_id == org, o.seq.in_(seqs))).rowcount)
 
 
 def remembered(unit: Unit, key: str) -> tuple[str, int, dict[str, str], bytes] | None:

@@ -90,9 +90,7 @@ _e, _d, _o = webhook_endpoints.c, webhook_deliveries.c, outbox.c
 _ENDPOINT = [_e[name] for name in EndpointRow._fields]
 _EVENT = [_o[name] for name in EventRow._fields]
 _DELIVERY = [_o.type.label(name) if name == "event_type" else _d[name] for name in DeliveryRow._fields]
-_WITH_EVENT = webhook_deliveries.join(
-    outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq)
-)
+_WITH_EVENT = webhook_deliveries.join(outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq))
 _PENDING = sa.text("outbox.pending")  # as the index has it: SQLite does not see that `pending = 1` is the same
 _DELIVERIES = Insert(
     webhook_deliveries,
@@ -165,6 +163,31 @@ def _delete(unit: Unit, endpoint_id: str, seqs: Sequence[int]) -> None:
         unit.execute(table.delete().where(*mine, table.c.event_seq.in_(seqs)))
 
 
+def without_waiting(unit: Unit, before: datetime, below: int, limit: int) -> list[int]:
+    """The oldest events from before that nobody waits for, below a number: SQLite counts on from the highest."""
+    undelivered = (
+        sa.select(sa.literal(1))
+        .select_from(webhook_deliveries.join(webhook_endpoints, _to_its_endpoint()))
+        .where(
+            _d.organization_id == _o.organization_id, _d.event_seq == _o.seq, _d.state == "pending",
+            _e.state == "enabled",
+        )
+    )  # fmt: skip
+    old = (_o.organization_id == unit.organization_id, _o.seq < below, _o.created_at < before, sa.not_(_PENDING))
+    free = sa.select(_o.seq).where(*old, sa.not_(sa.exists(undelivered.correlate(outbox))))
+    return list(unit.execute(free.order_by(_o.seq).limit(limit)).scalars())
+
+
+def _to_its_endpoint() -> sa.ColumnElement[bool]:
+    return sa.and_(_e.organization_id == _d.organization_id, _e.id == _d.endpoint_id)
+
+
+def forget_deliveries(unit: Unit, seqs: Sequence[int]) -> None:
+    """Deletes the deliveries of events that are forgotten."""
+    for endpoint in unit.execute(sa.select(_e.id).where(_e.organization_id == unit.organization_id)).scalars().all():
+        _delete(unit, endpoint, seqs)
+
+
 # From events to deliveries -------------------------------------------------------------------------------------------
 
 
@@ -223,7 +246,8 @@ def _somebody_first() -> sa.ColumnElement[bool]:
         mine.c.endpoint_id == _d.endpoint_id,
         mine.c.event_seq == _d.event_seq,
     )
-    return sa.exists(sa.select(sa.literal(1)).select_from(mine.join(earlier, line)).where(*of_it))
+    found = sa.select(sa.literal(1)).select_from(mine.join(earlier, line)).where(*of_it)
+    return sa.exists(found.correlate(webhook_deliveries))
 
 
 def _give_turns(unit: Unit, endpoint_id: str, seqs: Sequence[int], now: datetime) -> None:
@@ -237,26 +261,16 @@ def _give_turns(unit: Unit, endpoint_id: str, seqs: Sequence[int], now: datetime
 # Sending -------------------------------------------------------------------------------------------------------------
 
 
-def anything_to_do(unit: Unit, now: datetime) -> bool:
-    """Whether an event waits to be handed over, or a delivery of an enabled endpoint is due."""
-    org = unit.organization_id
-    if unit.execute(sa.select(_o.seq).where(_o.organization_id == org, _PENDING).limit(1)).first():
-        return True
-    return any(_first_due(unit, endpoint_id, now) for endpoint_id in _awake(unit, now))
+def events_wait(unit: Unit) -> bool:
+    """Whether an event waits to be handed over."""
+    waiting = sa.select(_o.seq).where(_o.organization_id == unit.organization_id, _PENDING)
+    return unit.execute(waiting.limit(1)).first() is not None
 
 
-def _first_due(unit: Unit, endpoint_id: str, now: datetime) -> bool:
+def is_due(unit: Unit, endpoint_id: str, now: datetime) -> bool:
+    """Whether a delivery to the endpoint is due."""
     due = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id, _d.next_at <= now)
     return unit.execute(sa.select(_d.id).where(*due).limit(1)).first() is not None
-
-
-def _awake(unit: Unit, now: datetime) -> list[str]:
-    return [e.id for e in list_endpoints(unit) if awake(e, now)]
-
-
-def awake(endpoint: EndpointRow, now: datetime) -> bool:
-    """Whether the endpoint may be sent something now."""
-    return endpoint.state == "enabled" and (endpoint.paused_until is None or endpoint.paused_until <= now)
 
 
 def claim(unit: Unit, endpoint_id: str, claim_id: str, limit: int, now: datetime, until: datetime) -> list[Claimed]:
@@ -271,8 +285,9 @@ def claim(unit: Unit, endpoint_id: str, claim_id: str, limit: int, now: datetime
     mine = (_d.organization_id == org, _d.id.in_(ids))
     taken = {"claim_id": claim_id, "attempts": _d.attempts + 1, "next_at": until}
     unit.execute(webhook_deliveries.update().where(*mine).values(**taken))
-    rows = unit.execute(sa.select(_d.id, _d.attempts, *_EVENT).select_from(_WITH_EVENT).where(*mine))
-    return [Claimed(row[0], claim_id, row[1], EventRow._make(row[2:])) for row in rows]
+    rows = unit.execute(sa.select(*_EVENT, _d.id, _d.attempts).select_from(_WITH_EVENT).where(*mine)).mappings()
+    events = ((row, EventRow._make(row[column] for column in _EVENT)) for row in rows)
+    return [Claimed(row[_d.id], claim_id, row[_d.attempts], event) for row, event in events]
 
 
 def still_claimed(unit: Unit, claimed: Claimed) -> bool:
@@ -285,7 +300,7 @@ def put_off(
     unit: Unit, claimed: Claimed, until: datetime, status: int | None, error: str | None, *, tried: bool = True
 ) -> None:
     """The delivery stays pending and is due then, if it still is its turn; one that was not tried is not counted."""
-    values = {"claim_id": None, "last_status": status, "last_error": error}
+    values: dict[str, object] = {"claim_id": None, "last_status": status, "last_error": error}
     if not tried:
         values = {"claim_id": None, "attempts": _d.attempts - 1}
     then = sa.case((_somebody_first(), sa.null()), else_=sa.literal(until, _d.next_at.type))

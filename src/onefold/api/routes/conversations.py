@@ -63,9 +63,9 @@ def read_timeline(call: AnyCall, profile_id: str, cursor: Cursor = None, limit: 
     status_code=201, response_model=schemas.Item, responses=responses(404, 409), openapi_extra=header_parameters(),
 )  # fmt: skip
 def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Response:
-    """Adds a note or an outgoing message to the open conversation, or to a new one (PRO-9). An SMS needs a phone with
-    the SMS tag (PRO-11). The message is recorded and told to other systems, which deliver it."""
-    written = Written(body.body, body.channel, body.contact_point_id, body.subject)
+    """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9). An SMS needs a
+    phone with the SMS tag (PRO-11). The message is recorded and told to other systems, which deliver it."""
+    written = Written(body.body, body.channel, body.contact_point_id, body.subject, body.kind)
     agent_id = call.principal.agent_id or body.agent_id
 
     def work(unit: Unit) -> Shown:

@@ -1,4 +1,4 @@
-"""Webhooks: where events are sent, each delivery with its state, and the turns that keep a profile's events in order."""
+"""Webhooks: where events are sent, each delivery with its state, and the turns that keep events in order."""
 
 import sqlalchemy as sa
 from alembic import op

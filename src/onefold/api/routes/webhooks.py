@@ -1,0 +1,146 @@
+"""/v1/webhooks: who is told of events (EVT-1), and what became of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from onefold.api import schemas
+from onefold.api import webhook_schemas as shapes
+from onefold.api.auth import allow
+from onefold.api.call import AnyCall, Call, Shown, header_parameters
+from onefold.api.problems import responses
+from onefold.api.routes.conversations import Cursor, Limit
+from onefold.api.routes.organization import READ, WRITE
+from onefold.services import webhooks
+from onefold.services.webhook_addresses import Addresses
+from onefold.storage import webhooks as store
+from onefold.storage.database import Unit
+from onefold.storage.webhooks import DeliveryRow, EndpointRow
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+State = Annotated[shapes.DeliveryState | None, Query()]
+
+
+def _fields(row: EndpointRow) -> dict[str, Any]:
+    shown = ("id", "url", "description", "event_types", "state", "reason", "failing_since", "created_at")
+    return {**{name: getattr(row, name) for name in shown}, "previous_secret_until": row.previous_until}
+
+
+def _webhook(row: EndpointRow) -> Shown:
+    return Shown(shapes.Webhook(**_fields(row)))
+
+
+def _made(row: EndpointRow) -> Shown:
+    return Shown(shapes.MadeWebhook(secret=row.secret, **_fields(row)))
+
+
+def _delivery(row: DeliveryRow) -> shapes.Delivery:
+    found = row._asdict()
+    return shapes.Delivery(webhook_id=found.pop("endpoint_id"), **found)
+
+
+def _checked(call: Call, request: Request, url: str) -> str:
+    """Looked up before a transaction begins: names may take their time."""
+    allow(call.principal, WRITE)
+    addresses: Addresses = request.app.state.addresses
+    return addresses.check(url)
+
+
+@router.get("", response_model=schemas.Listing[shapes.Webhook], responses=responses())
+def list_webhooks(call: AnyCall) -> Response:
+    """Every webhook, without its secret."""
+
+    def work(unit: Unit) -> Shown:
+        found = [shapes.Webhook(**_fields(row)) for row in store.list_endpoints(unit)]
+        return Shown(schemas.Listing[shapes.Webhook](data=found))
+
+    return call.read(READ, work)
+
+
+@router.post("", status_code=201, response_model=shapes.MadeWebhook, responses=responses(409))
+def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> Response:
+    """Adds a webhook, which is told of every event from now on. Its secret is in this answer and nowhere else, so no
+    Idempotency-Key keeps it."""
+    url = _checked(call, request, body.url)
+    return call.write(
+        WRITE,
+        lambda unit: _made(webhooks.create(unit, url, body.description, body.event_types)),
+        status=201, alone=True, kept=False,
+    )  # fmt: skip
+
+
+@router.get("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))
+def read_webhook(call: AnyCall, webhook_id: str) -> Response:
+    """One webhook: whether it is enabled, and since when it fails."""
+    return call.read(READ, lambda unit: _webhook(store.read_endpoint(unit, webhook_id)))
+
+
+@router.patch("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))
+def change_webhook(call: AnyCall, request: Request, webhook_id: str, body: shapes.WebhookChange) -> Response:
+    """Changes a webhook. While it is disabled its deliveries wait, for as long as events are kept (seven days)."""
+    changes = body.model_dump(exclude_unset=True)
+    if "url" in changes:
+        changes["url"] = _checked(call, request, changes["url"])
+    return call.write(WRITE, lambda unit: _webhook(webhooks.change(unit, webhook_id, changes)))
+
+
+@router.delete("/{webhook_id}", status_code=204, response_class=Response, responses=responses(404))
+def remove_webhook(call: AnyCall, webhook_id: str) -> Response:
+    """Removes a webhook; what waited for it is not sent any more."""
+
+    def work(unit: Unit) -> Shown:
+        webhooks.remove(unit, webhook_id)
+        return Shown(None)
+
+    return call.write(WRITE, work, alone=True)
+
+
+@router.post("/{webhook_id}/rotate", response_model=shapes.MadeWebhook, responses=responses(404))
+def rotate_secret(call: AnyCall, webhook_id: str, body: shapes.Rotation) -> Response:
+    """Makes a new secret, which is in this answer and nowhere else; the one so far signs as well for a while."""
+    return call.write(
+        WRITE, lambda unit: _made(webhooks.rotate(unit, webhook_id, body.previous_valid_hours)), kept=False
+    )
+
+
+@router.get(
+    "/{webhook_id}/deliveries", response_model=schemas.Page[shapes.Delivery], responses=responses(404)
+)  # fmt: skip
+def list_deliveries(
+    call: AnyCall, webhook_id: str, state: State = None, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
+    """What was, is and could not be delivered, newest first."""
+    before = schemas.id_of(cursor)
+
+    def work(unit: Unit) -> Shown:
+        found = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
+        more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
+        shown = [_delivery(row) for row in found[:limit]]
+        return Shown(schemas.Page[shapes.Delivery](data=shown, next_cursor=more))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/replay", response_model=shapes.Delivery, responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def replay(call: AnyCall, webhook_id: str, delivery_id: str) -> Response:
+    """Sends one delivery again."""
+    return call.write(WRITE, lambda unit: Shown(_delivery(webhooks.repeat(unit, webhook_id, delivery_id))))
+
+
+@router.post(
+    "/{webhook_id}/replay", response_model=shapes.Repeated, responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def replay_failed(call: AnyCall, webhook_id: str, body: shapes.Since) -> Response:
+    """Sends again, in order, whatever has failed since a moment."""
+
+    def work(unit: Unit) -> Shown:
+        return Shown(shapes.Repeated(**webhooks.repeat_failed(unit, webhook_id, body.since)._asdict()))
+
+    return call.write(WRITE, work)

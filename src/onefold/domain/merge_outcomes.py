@@ -1,0 +1,120 @@
+"""What happens to each field of a merge, and why: by its rule, the organization's policy and the agent's choice (MRG-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from onefold.domain.merge_policies import Mode
+from onefold.domain.sides import Side
+
+Which = Literal["source", "destination", "both"]
+BOTH_SIDES: tuple[Which, ...] = ("source", "destination")
+
+
+class Outcome(NamedTuple):
+    """What happens to one field, and why.
+
+    `kept` is the side whose value stays (None: not decided). A mismatch has `options`; `preselected` is the rule's.
+    """
+
+    field: str
+    source: Any
+    destination: Any
+    kept: Which | None
+    why: str
+    options: tuple[Which, ...] = ()
+    preselected: Which | None = None
+
+
+class Step(NamedTuple):
+    """Something done together with the merge that clears what stands in its way (MRG-17).
+
+    `make_ordinary`: the Main phone of `side` becomes an ordinary one; `keep_former`: the customer ID of `side` becomes
+    a former one; `detach`: the contact point becomes a profile of its own.
+    """
+
+    step: Literal["make_ordinary", "keep_former", "detach"]
+    side: Which | None = None
+    contact_point_id: str | None = None
+
+
+class Obstacle(NamedTuple):
+    """Why a merge is refused, and the steps of which each clears it."""
+
+    code: str
+    field: str
+    detail: str
+    steps: tuple[Step, ...] = ()
+
+
+class Outcomes:
+    """The fields decided so far, by the rule, the policy and the agent's choices."""
+
+    def __init__(self, policies: Mapping[str, Mode], choices: Mapping[str, Which]) -> None:
+        self._policies, self._choices = policies, choices
+        self.found: list[Outcome] = []
+        self.obstacles: list[Obstacle] = []
+
+    def side(self, field: str, source: Side, destination: Side) -> Side:
+        """The side whose value of a field stays."""
+        return source if self.kept(field) == "source" else destination
+
+    def kept(self, field: str) -> Which | None:
+        """What was decided of a field."""
+        return next((outcome.kept for outcome in self.found if outcome.field == field), None)
+
+    def decide(
+        self,
+        field: str,
+        source: Any,
+        destination: Any,
+        rule: Which,
+        why: str,
+        *,
+        options: tuple[Which, ...] = BOTH_SIDES,
+    ) -> Which | None:
+        """A field with a rule: what only one side fills, or both fill alike, is no mismatch."""
+        plain = _without_mismatch(source, destination)
+        if plain is not None:
+            self.found.append(Outcome(field, source, destination, *plain))
+            return plain[0]
+        chosen = self._chosen(field, options)
+        if chosen is None and self._policies[field.partition(".")[0]] == "ask":
+            self.obstacles.append(_choice_missing(field))
+            self.found.append(Outcome(field, source, destination, None, "asked", options, rule))
+            return rule
+        kept, reason = (rule, why) if chosen is None else (chosen, "chosen")
+        self.found.append(Outcome(field, source, destination, kept, reason, options, rule))
+        return kept
+
+    def refuse(self, field: str, source: Any, destination: Any, obstacle: Obstacle) -> Which | None:
+        """A field that the rules refuse to decide, unless the policy lets the agent, or a step clears it (MRG-4)."""
+        plain = _without_mismatch(source, destination)
+        if plain is not None:
+            self.found.append(Outcome(field, source, destination, *plain))
+            return plain[0]
+        chosen = self._chosen(field, BOTH_SIDES)
+        mode = self._policies[field.partition(".")[0]]
+        if chosen is None:
+            self.obstacles.append(
+                obstacle if mode == "refuse" else _choice_missing(field)._replace(steps=obstacle.steps)
+            )
+        why = "chosen" if chosen else ("refused" if mode == "refuse" else "asked")
+        self.found.append(Outcome(field, source, destination, chosen, why, BOTH_SIDES, None))
+        return chosen
+
+    def _chosen(self, field: str, options: tuple[Which, ...]) -> Which | None:
+        chosen = self._choices.get(field)
+        return chosen if chosen in options else None
+
+
+def _without_mismatch(source: Any, destination: Any) -> tuple[Which, str] | None:
+    if destination in (None, "") or source in (None, ""):
+        only_source = destination in (None, "") and source not in (None, "")
+        return ("source", "only_one") if only_source else ("destination", "only_one")
+    return ("destination", "equal") if source == destination else None
+
+
+def _choice_missing(field: str) -> Obstacle:
+    return Obstacle("choice_missing", field, "Both sides fill this field differently; choose which value to keep.")

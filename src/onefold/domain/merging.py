@@ -1,0 +1,356 @@
+"""What becomes of two profiles in a merge (MRG): a pure plan, which the preview shows and the merge applies.
+
+Every row of both sides is either in `MergePlan.after`, changed or not, or is gone because the destination has its like.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
+from onefold.domain.merge_policies import Mode
+from onefold.domain.profile import HeldPoint, display_name
+from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side, network_of
+from onefold.domain.text import fold
+
+
+class Merger(NamedTuple):
+    """Who merges: an agent by id and name; without an id, an API key or a command by its name."""
+
+    agent_id: str | None
+    name: str
+
+
+class Joined(NamedTuple):
+    """Both conversations were open: the source's became one with the destination's (MRG-5, MRG-7)."""
+
+    conversation_id: str
+    gone_id: str
+    inbox_id: str
+    assignee_id: str | None
+
+
+class MergePlan(NamedTuple):
+    """A merge as it will be, or was refused. `after` is the destination when it is done; `absorbed` maps contact points
+    of the source to the destination's of the same value. `events` are the texts of the timeline, in order (MRG-6)."""
+
+    source_id: str
+    destination_id: str
+    versions: tuple[int, int]
+    outcomes: tuple[Outcome, ...]
+    obstacles: tuple[Obstacle, ...]
+    after: Side
+    absorbed: Mapping[str, str]
+    detached: tuple[str, ...]
+    joined: Joined | None
+    events: tuple[str, ...]
+
+    @property
+    def mismatches(self) -> tuple[Outcome, ...]:
+        """The fields in which the two differ and the agent has a choice (MRG-4)."""
+        return tuple(outcome for outcome in self.outcomes if outcome.options)
+
+    @property
+    def digest(self) -> str:
+        """A short text that is the same for the same plan, so that what was confirmed is what happens (MRG-12)."""
+        return hashlib.sha256(json.dumps(self, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def plan_merge(
+    source: Side,
+    destination: Side,
+    policies: Mapping[str, Mode],
+    choices: Mapping[str, Which],
+    steps: Sequence[Step],
+    merger: Merger,
+) -> MergePlan:
+    """Decides a merge of two different living profiles; see MRG-3 for each field's rule.
+
+    `choices` are by field of an `Outcome`; those that no mismatch asks for are ignored.
+    """
+    detached = _detached(source, destination, steps)
+    source, destination = _without(source, detached), _without(destination, detached)
+    outcomes = Outcomes(policies, {**choices, **_choices_of(steps)})
+    _plan_fields(source, destination, outcomes)
+    points, absorbed = _plan_points(source, destination, outcomes)
+    details = _plan_details(source, destination, outcomes)
+    attributes = _plan_attributes(source, destination, outcomes)
+    names = outcomes.side("name", source, destination)
+    joined = _plan_conversation(source.conversation, destination.conversation, merger)
+    after = destination._replace(
+        name=names.name,
+        name_confirmed=names.name_confirmed,
+        username=outcomes.side("username", source, destination).username,
+        image=outcomes.side("image", source, destination).image,
+        attributes=attributes,
+        points=points,
+        details=details,
+        addresses=_plan_addresses(source, destination),
+        relations=_plan_relations(source, destination),
+        conversation=_conversation_after(source, destination, joined),
+    )
+    events = _events(source.conversation, destination.conversation, merger, display_name(after.name, points))
+    return MergePlan(
+        source.profile_id, destination.profile_id, (source.version, destination.version), tuple(outcomes.found),
+        tuple(outcomes.obstacles), after, absorbed, detached, joined, events,
+    )  # fmt: skip
+
+
+def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[str, ...]:
+    held = {p.contact_point_id for p in (*source.points, *destination.points) if p.kind != "customer_id"}
+    wanted = (step.contact_point_id for step in steps if step.step == "detach")
+    return tuple(sorted({point_id for point_id in wanted if point_id in held}))
+
+
+def _without(side: Side, detached: Sequence[str]) -> Side:
+    return side._replace(points=tuple(p for p in side.points if p.contact_point_id not in detached))
+
+
+def _choices_of(steps: Sequence[Step]) -> dict[str, Which]:
+    fields = {"make_ordinary": "main_phone", "keep_former": "customer_id"}
+    return {
+        fields[step.step]: "destination" if step.side == "source" else "source" for step in steps if step.step in fields
+    }
+
+
+def _plan_fields(source: Side, destination: Side, outcomes: Outcomes) -> None:
+    longer: Which = "source" if _length(source.name) > _length(destination.name) else "destination"
+    outcomes.decide("name", source.name, destination.name, longer, "longer_name")
+    outcomes.decide("image", source.image, destination.image, "destination", "current_profile")
+    outcomes.decide("username", source.username, destination.username, "destination", "current_profile")
+    outcomes.refuse(
+        "customer_id", _value(source.customer_id), _value(destination.customer_id),
+        Obstacle(
+            "customer_ids_differ", "customer_id", "The two profiles have different customer IDs.",
+            tuple(Step("keep_former", side) for side in BOTH_SIDES),
+        ),
+    )  # fmt: skip
+    outcomes.refuse(
+        "main_phone", _value(source.main("phone")), _value(destination.main("phone")),
+        Obstacle(
+            "main_phones_differ", "main_phone", "The two profiles have different Main phones.",
+            tuple(Step("make_ordinary", side) for side in BOTH_SIDES),
+        ),
+    )  # fmt: skip
+    emails = _value(source.main("email")), _value(destination.main("email"))
+    outcomes.decide("main_email", *emails, "destination", "current_profile")
+    for network in sorted(_networks(source) & _networks(destination)):
+        mine, theirs = (", ".join(_accounts(side, network)) for side in (destination, source))
+        if mine != theirs:
+            outcomes.found.append(Outcome(f"social.{network}", theirs, mine, "destination", "both_open_one_shown"))
+
+
+def _length(name: str | None) -> int:
+    return len(" ".join((name or "").split()))
+
+
+def _value(point: HeldPoint | None) -> str | None:
+    return None if point is None else point.value
+
+
+def _networks(side: Side) -> set[str]:
+    return {network_of(p) for p in side.points if p.kind == "social" and p.current}
+
+
+def _accounts(side: Side, network: str) -> list[str]:
+    return sorted(p.value for p in side.points if p.kind == "social" and p.current and network_of(p) == network)
+
+
+# Contact points ------------------------------------------------------------------------------------------------------
+
+
+def _plan_points(source: Side, destination: Side, outcomes: Outcomes) -> tuple[tuple[HeldPoint, ...], dict[str, str]]:
+    """All of both: what both hold becomes one, the rest of the source's joins the destination's."""
+    twins = {(p.kind, p.value): p for p in destination.points}
+    absorbed: dict[str, str] = {}
+    after = {p.contact_point_id: p for p in destination.points}
+    for point in source.points:
+        twin = twins.get((point.kind, point.value))
+        if twin is None:
+            after[point.contact_point_id] = point
+        else:
+            absorbed[point.contact_point_id] = twin.contact_point_id
+            after[twin.contact_point_id] = _one_of(point, twin, source, destination, outcomes)
+    mine = {p.contact_point_id for p in destination.points}
+    tagged = [_tagged(p, p.contact_point_id in mine, source, destination, outcomes) for p in after.values()]
+    return tuple(sorted(tagged, key=lambda p: p.contact_point_id)), absorbed
+
+
+def _one_of(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, outcomes: Outcomes) -> HeldPoint:
+    """The destination's contact point when it has become one with the source's of the same value."""
+    phone_type = twin.phone_type
+    if point.kind == "phone":
+        phone_type = _phone_type(point, twin, source, destination, outcomes)
+    opens = point.identifying or twin.identifying
+    return twin._replace(
+        phone_type=phone_type,
+        main=twin.main or point.main,
+        sms=twin.sms or point.sms,
+        handle=twin.handle or point.handle,
+        identifying=opens and (point.kind != "phone" or phone_type == "mobile"),
+        contacted=twin.contacted or point.contacted,
+        current=twin.current or point.current,
+        proven=twin.proven or point.proven,
+    )
+
+
+def _phone_type(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, outcomes: Outcomes) -> Any:
+    """`other` yields to a specific type; two specific ones are refused (MRG-3)."""
+    field = f"phone_type.{point.contact_point_id}"
+    if "other" in (point.phone_type, twin.phone_type) and point.phone_type != twin.phone_type:
+        kept: Which | None = "source" if twin.phone_type == "other" else "destination"
+        outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept, "specific_type"))
+    else:
+        steps = tuple(
+            Step("detach", contact_point_id=p.contact_point_id)
+            for p, side in ((point, source), (twin, destination))
+            if can_detach(side.points, p.contact_point_id)
+        )
+        detail = "The two profiles hold one number with two different types."
+        kept = outcomes.refuse(
+            field, point.phone_type, twin.phone_type, Obstacle("phone_types_differ", field, detail, steps)
+        )
+    return point.phone_type if kept == "source" else twin.phone_type
+
+
+def can_detach(points: Sequence[HeldPoint], contact_point_id: str) -> bool:
+    """DET-3: not the only contact point of a profile."""
+    return any(p.contact_point_id != contact_point_id and p.kind != "customer_id" for p in points)
+
+
+def _tagged(point: HeldPoint, mine: bool, source: Side, destination: Side, outcomes: Outcomes) -> HeldPoint:
+    """A contact point with the tags that the outcomes leave it: one Main of each kind, one current customer ID."""
+    main, current = point.main, point.current
+    if main and point.kind in ("email", "phone"):
+        kept = outcomes.side(f"main_{point.kind}", source, destination).main(point.kind)
+        main = kept is not None and kept.value == point.value
+    if current and point.kind == "customer_id":
+        current_id = outcomes.side("customer_id", source, destination).customer_id
+        current = current_id is not None and current_id.value == point.value
+    if current and not mine and point.kind == "social":
+        current = network_of(point) not in _networks(destination)
+    return point._replace(main=main, current=current)
+
+
+# Details, addresses, relationships, attributes -----------------------------------------------------------------------
+
+
+def _plan_details(source: Side, destination: Side, outcomes: Outcomes) -> tuple[Detail, ...]:
+    """All of both; the same key with two values keeps both, marked with where each came from (MRG-3)."""
+    mine, theirs = _by_key(destination.details), _by_key(source.details)
+    gone: set[str] = set()
+    for key, of_source in theirs.items():
+        of_mine = mine.get(key, [])
+        known = {fold(d.value) for d in of_mine}
+        gone |= {d.id for d in of_source if fold(d.value) in known}
+        different = [d for d in of_source if fold(d.value) not in known]
+        if of_mine and different:
+            values = ([d.value for d in of_source], [d.value for d in of_mine])
+            kept = outcomes.decide(f"details.{key}", *values, "both", "both_kept", options=("both", *BOTH_SIDES))
+            gone |= {d.id for d in different} if kept == "destination" else set()
+            gone |= {d.id for d in of_mine if fold(d.value) not in _values(of_source)} if kept == "source" else set()
+    kept_details = [d for d in (*destination.details, *source.details) if d.id not in gone]
+    owners = {d.id: side.profile_id for side in (source, destination) for d in side.details}
+    return tuple(
+        d._replace(from_profile_id=d.from_profile_id or owners[d.id])
+        if fold(d.key) in mine and fold(d.key) in theirs and _still_two(d, kept_details)
+        else d
+        for d in kept_details
+    )
+
+
+def _values(details: Sequence[Detail]) -> set[str]:
+    return {fold(d.value) for d in details}
+
+
+def _by_key(details: Sequence[Detail]) -> dict[str, list[Detail]]:
+    found: dict[str, list[Detail]] = {}
+    for detail in details:
+        found.setdefault(fold(detail.key), []).append(detail)
+    return found
+
+
+def _still_two(detail: Detail, details: Sequence[Detail]) -> bool:
+    return any(fold(d.key) == fold(detail.key) and fold(d.value) != fold(detail.value) for d in details)
+
+
+def _plan_addresses(source: Side, destination: Side) -> tuple[Address, ...]:
+    """Those of the destination first, then those of the source at other places."""
+    places = {address.place for address in destination.addresses}
+    behind = max((address.position for address in destination.addresses), default=-1) + 1
+    joining = []
+    for address in source.addresses:
+        if address.place not in places:
+            places.add(address.place)
+            joining.append(address._replace(position=address.position + behind))
+    return (*destination.addresses, *joining)
+
+
+def _plan_relations(source: Side, destination: Side) -> tuple[Relation, ...]:
+    """All of both but those between the two, and what the destination has already."""
+    pair = {source.profile_id, destination.profile_id}
+    kept = [r for r in destination.relations if {r.profile_id, r.other_id} != pair]
+    known = {r.seen_from(destination.profile_id) for r in kept}
+    for relation in source.relations:
+        if {relation.profile_id, relation.other_id} != pair:
+            moved = relation.moved(source.profile_id, destination.profile_id)
+            if moved.seen_from(destination.profile_id) not in known:
+                known.add(moved.seen_from(destination.profile_id))
+                kept.append(moved)
+    return tuple(kept)
+
+
+def _plan_attributes(source: Side, destination: Side, outcomes: Outcomes) -> dict[str, Any]:
+    after = {**source.attributes, **destination.attributes}
+    for key in sorted(set(source.attributes) & set(destination.attributes)):
+        values = source.attributes[key], destination.attributes[key]
+        if outcomes.decide(f"attributes.{key}", *values, "destination", "current_profile") == "source":
+            after[key] = source.attributes[key]
+    return after
+
+
+# Conversations and events --------------------------------------------------------------------------------------------
+
+
+def _assigned(conversation: OpenConversation) -> tuple[str, str]:
+    """Whom a conversation is assigned to: an agent or, unassigned, the inbox (MRG-7)."""
+    if conversation.assignee_id is not None:
+        return "agent", conversation.assignee_id
+    return "inbox", conversation.inbox_id
+
+
+def _plan_conversation(
+    source: OpenConversation | None, destination: OpenConversation | None, merger: Merger
+) -> Joined | None:
+    if source is None or destination is None:
+        return None
+    inbox_id, assignee_id = destination.inbox_id, destination.assignee_id
+    if _assigned(source) != _assigned(destination):
+        inbox_id = destination.inbox_id if source.assignee_id is not None else source.inbox_id
+        assignee_id = merger.agent_id or source.assignee_id
+    return Joined(destination.conversation_id, source.conversation_id, inbox_id, assignee_id)
+
+
+def _conversation_after(source: Side, destination: Side, joined: Joined | None) -> OpenConversation | None:
+    if joined is None:
+        return destination.conversation or source.conversation
+    return OpenConversation(joined.conversation_id, joined.inbox_id, joined.assignee_id, "")
+
+
+def _events(
+    source: OpenConversation | None, destination: OpenConversation | None, merger: Merger, customer: str
+) -> tuple[str, ...]:
+    """MRG-6 and MRG-7, exactly these texts and this order."""
+    merged = f"{merger.name} merged a customer into {customer}"
+    if source is None or destination is None:
+        return (merged,)
+    joined = "Conversations were merged during the customer merge"
+    if _assigned(source) == _assigned(destination):
+        return merged, joined
+    routed = [f"Routed from {destination.assignee} to {source.assignee} due to customer merge"]
+    if merger.agent_id is not None and merger.agent_id != source.assignee_id:
+        routed.append(f"Routed from {source.assignee} to {merger.name} due to customer merge")
+    return *routed, merged, joined

@@ -1,0 +1,141 @@
+"""Drafts: written by one agent, seen by nobody else, and never lost to somebody else's merge (MRG-9).
+
+Saving waits for no contact and for no edit. Where a merge moves the draft at the same instant, the database lets one
+go after the other and both are kept: a merge sets where the draft is, saving sets what it says.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.ids import is_id
+from onefold.domain.text import BODY_LENGTH, storable
+from onefold.services import conversations
+from onefold.services.clock import new_id, utc_now
+from onefold.services.conversations import Written
+from onefold.storage import accounts, profiles
+from onefold.storage import drafts as store
+from onefold.storage.conversations import ItemRow
+from onefold.storage.database import Contended, Unit
+from onefold.storage.drafts import DraftRow
+
+DraftKind = Literal["email", "sms", "whatsapp", "note", "task"]
+
+
+class Composed(NamedTuple):
+    """What the author has written so far. The contact point is the one it shall go to; notes and tasks need none."""
+
+    kind: DraftKind
+    body: str
+    subject: str | None = None
+    contact_point_id: str | None = None
+
+
+def create(unit: Unit, profile_id: str, author_id: str | None, composed: Composed) -> DraftRow:
+    """A new draft, on the profile or on the one it was merged into (EVT-2)."""
+    living_id = _living(unit, profile_id)
+    author_id = _author(unit, author_id)
+    _check(composed)
+    _check_point(unit, living_id, composed.contact_point_id)
+    now = utc_now()
+    draft = DraftRow(
+        new_id(), living_id, author_id, composed.kind, composed.contact_point_id, composed.subject, composed.body,
+        now, now,
+    )  # fmt: skip
+    store.add(unit, draft)
+    return draft
+
+
+def _living(unit: Unit, profile_id: str) -> str:
+    """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
+    row = profiles.read_profile(unit, profile_id)
+    living_id = row.survivor_id or row.id
+    if unit.lock_profiles([living_id], against_edits=False) == []:
+        raise Contended
+    return living_id
+
+
+def _author(unit: Unit, author_id: str | None) -> str:
+    if author_id is None:
+        raise InvalidValue("A draft is an agent's: say whose with agent_id.", code="agent_missing", field="agent_id")
+    return accounts.read_agent(unit, author_id).id
+
+
+def _check(composed: Composed) -> None:
+    storable(composed.body, "body", BODY_LENGTH)
+    storable(composed.subject or "", "subject", 1_000)
+
+
+def _check_point(unit: Unit, profile_id: str, point_id: str | None) -> None:
+    if point_id is not None and _point_now(unit, profile_id, point_id) is None:
+        raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
+
+
+def _point_now(unit: Unit, profile_id: str, point_id: str) -> str | None:
+    """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
+    if not is_id(point_id):
+        return None
+    held = {point.contact_point_id for point in profiles.points_of(unit, [profile_id])[profile_id]}
+    return point_id if point_id in held else next((p for p in [store.absorbing(unit, point_id)] if p in held), None)
+
+
+def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
+    """One of the author's own drafts; raises NotFound, for somebody else's as well."""
+    draft = store.read(unit, draft_id)
+    if draft.author_id != _author(unit, author_id):
+        raise store.missing()
+    return draft
+
+
+def of_profile(unit: Unit, profile_id: str, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
+    """The author's own drafts on a profile, newest first."""
+    row = profiles.read_profile(unit, profile_id)
+    return store.page(unit, _author(unit, author_id), row.survivor_id or row.id, before, limit)
+
+
+def of_author(unit: Unit, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
+    """All of the author's drafts, newest first."""
+    return store.page(unit, _author(unit, author_id), None, before, limit)
+
+
+def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -> DraftRow:
+    """Keeps what the author has typed, wherever the draft is meanwhile; the answer says on which profile that is.
+
+    Never refused because somebody else has merged the profile, or has taken the chosen contact point away: only a
+    newly chosen contact point must be one of the profile's.
+    """
+    before = read(unit, draft_id, author_id)
+    _check(composed)
+    # The profile is asked for its contact points after this, because from here on the draft stays where it is.
+    draft = store.change(unit, draft_id, updated_at=utc_now(), **composed._asdict())
+    if composed.contact_point_id != before.contact_point_id:
+        _check_point(unit, draft.profile_id, composed.contact_point_id)
+    return draft
+
+
+def delete(unit: Unit, draft_id: str, author_id: str | None) -> None:
+    """Throws a draft away."""
+    read(unit, draft_id, author_id)
+    store.remove(unit, draft_id)
+
+
+def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
+    """Turns a draft into an item of the timeline, by the rules of writing one directly; the draft is gone (PRO-11).
+
+    Of two who send the same draft at once, one sends it and the other finds none.
+    """
+    draft = read(unit, draft_id, author_id)
+    # Profile first, then draft: in the order a merge takes them.
+    profiles.lock_profile(unit, draft.profile_id, against_contacts=True)
+    draft = store.remove(unit, draft_id)
+    return conversations.write(unit, draft.profile_id, _written(unit, draft), draft.author_id)
+
+
+def _written(unit: Unit, draft: DraftRow) -> Written:
+    if draft.kind == "note" or draft.kind == "task":
+        return Written(draft.body, subject=draft.subject, kind=draft.kind)
+    if draft.contact_point_id is None:
+        raise Conflict("Choose the contact point that this goes to first.", code="contact_point_missing")
+    point_id = _point_now(unit, draft.profile_id, draft.contact_point_id) or draft.contact_point_id
+    return Written(draft.body, draft.kind, point_id, draft.subject)  # type: ignore[arg-type]

@@ -1,0 +1,78 @@
+"""Where a webhook may lead: checked when it is set up, and again, with fresh eyes, at every try."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import httpx
+
+from onefold.domain.addresses import is_public
+from onefold.domain.errors import InvalidValue, Refused
+from onefold.domain.text import storable
+
+Resolve = Callable[[str, int], list[str]]
+"""The addresses a name has at this moment; raises OSError where it has none."""
+
+
+class NotReachable(Refused):
+    """The name leads nowhere, or to where webhooks may not go; `code` says which."""
+
+    code = "address_refused"
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """What the machine's resolver says."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+
+class Addresses:
+    """What webhooks may reach: https on the public internet; with `allow_private`, http and every network as well."""
+
+    def __init__(self, *, allow_private: bool = False, resolver: Resolve = resolve) -> None:
+        self._allow_private = allow_private
+        self._resolve = resolver
+
+    def check(self, text: str) -> str:
+        """The URL, if it may be a webhook's today; raises InvalidValue that says what is wrong. Asks the resolver."""
+        url = self._read(storable(text, "url", 2_000))
+        try:
+            self.of(url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
+        except NotReachable as refusal:
+            raise InvalidValue(refusal.detail, code=refusal.code, field="url") from None
+        return str(url)
+
+    def _read(self, text: str) -> httpx.URL:
+        try:
+            url = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError):
+            raise InvalidValue("url is no URL.", code="invalid_url", field="url") from None
+        if url.scheme not in (("https", "http") if self._allow_private else ("https",)):
+            raise InvalidValue("url must begin with https://.", code="https_required", field="url")
+        if not url.host or url.port == 0:
+            raise InvalidValue("url names no host.", code="invalid_url", field="url")
+        if url.userinfo:
+            raise InvalidValue(
+                "url holds credentials; leave them out, the signature tells who is calling.",
+                code="credentials_in_url", field="url",
+            )  # fmt: skip
+        if url.fragment:
+            raise InvalidValue(
+                "url has a fragment, which is never sent; leave it out.", code="invalid_url", field="url"
+            )
+        return url
+
+    def of(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, every one of which may be reached; raises NotReachable."""
+        try:
+            found = self._resolve(host, port)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise NotReachable("url's host has no address.", code="name_unresolved")
+        if not self._allow_private and not all(map(is_public, found)):
+            raise NotReachable(
+                "url's host leads to an address that is not public; ONEFOLD_WEBHOOKS_ALLOW_PRIVATE would allow it."
+            )
+        return found
