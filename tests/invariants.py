@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 import sqlalchemy as sa
@@ -99,11 +100,22 @@ def check_base(database: Database, organization_id: int) -> None:
         broken = {rule: found for rule, sql in RULES.items() if (found := _found(unit, sql))}
         if wrong := _wrong_search_terms(unit):
             broken["MRG-1: what finds a profile is what it holds"] = wrong
+        if told := _told_in_audit(unit):
+            broken["MRG-14: entries of the audit log hold no customer's values"] = told
     assert not broken, "\n".join(f"{rule}: {found[:5]}" for rule, found in broken.items())
 
 
 def _found(unit: Unit, sql: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in unit.execute(sa.text(sql), {"org": unit.organization_id})]
+
+
+def _told_in_audit(unit: Unit) -> list[tuple[object, ...]]:
+    """(kind, owner) of values that stand in an entry itself, where no erasure reaches them; plain ones are left out."""
+    entries = "\n".join(str(d) for (d,) in _found(unit, "SELECT details FROM audit WHERE organization_id = :org"))
+    points = _found(unit, "SELECT kind, profile_id, value FROM contact_points WHERE organization_id = :org")
+    names = _found(unit, "SELECT 'name', id, name FROM profiles WHERE organization_id = :org AND name LIKE '% %'")
+    telling = [found for found in (*points, *names) if found[0] != "customer_id"] if entries else []
+    return [(kind, owner) for kind, owner, value in telling if json.dumps(value)[1:-1] in entries]
 
 
 def _wrong_search_terms(unit: Unit) -> list[tuple[object, ...]]:

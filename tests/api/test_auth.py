@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from onefold.api import auth
+from onefold.services import audit, webhook_sending
+from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
+from onefold.services.transact import transact
+from onefold.storage.database import Unit
 from tests.api.conftest import Api, anonymous, document, fresh, problem
 
 OPERATIONS = [
@@ -59,6 +63,9 @@ def test_a_credential_that_is_none(api: Api, path: str, credential: str) -> None
         ("profiles:read", {"GET /v1/profiles"}),
         ("profiles:write", {"POST /v1/profiles"}),
         ("settings:read", {"GET /v1/settings"}),
+        ("audit:read", {"GET /v1/audit"}),
+        ("merges:undo", set()),
+        ("profiles:erase", set()),
         ("settings:write", {"PATCH /v1/settings", "GET /v1/keys"}),
     ],
 )
@@ -66,7 +73,7 @@ def test_a_key_may_do_what_its_scopes_say_and_no_more(api: Api, scope: str, allo
     requests: dict[str, Any] = {
         "POST /v1/contacts": {"channel": "email", "message_id": fresh("m"), "sender": {"email": "a@example.org"}},
         "POST /v1/profiles": {}, "GET /v1/profiles": None, "GET /v1/settings": None, "PATCH /v1/settings": {},
-        "GET /v1/keys": None,
+        "GET /v1/keys": None, "GET /v1/audit": None,
     }  # fmt: skip
     with api.with_key(scope) as client:
         for name, body in requests.items():
@@ -130,11 +137,36 @@ def a_base(api: Api) -> dict[str, str]:
         "inbox_id": api.post("/v1/inboxes", json={"name": "Sales"}).json()["id"],
         "agent_id": api.post("/v1/agents", json={"email": "ann@example.org", "name": "Ann"}).json()["id"],
         "key_id": api.post("/v1/keys", json={"name": "x", "scopes": ["profiles:read"]}).json()["id"],
+        "draft_id": _a_draft(api, made["id"]),
+        **_a_delivery(api),
+        "seq": str(transact(api.database, api.organization_id, _an_entry)),
         "run_id": api.post("/v1/settings/mobile-identification/preview").json()["id"],
     }
 
 
+def _a_draft(api: Api, profile_id: str) -> str:
+    author = api.post("/v1/agents", json={"email": "bea@example.org", "name": "Bea"}).json()["id"]
+    draft = {"kind": "note", "body": "x", "agent_id": author}
+    return str(api.post(f"/v1/profiles/{profile_id}/drafts", json=draft).json()["id"])
+
+
+def _a_delivery(api: Api) -> dict[str, str]:
+    """A webhook nobody listens at, and an event on its way there."""
+    webhook_id = api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
+    api.contact("email", {"email": "ada@example.org"})
+    transact(api.database, api.organization_id, lambda unit: webhook_sending.hand_over(unit, utc_now()))
+    [delivery, *_] = api.read(f"/v1/webhooks/{webhook_id}/deliveries")["data"]
+    return {"webhook_id": webhook_id, "delivery_id": delivery["id"]}
+
+
+def _an_entry(unit: Unit) -> int:
+    return audit.record(unit, Actor(None, None, "a test"), "profile.merged", details={})
+
+
 BODIES: dict[str, Any] = {
+    "POST /v1/webhooks/{webhook_id}/replay": {"since": "2026-01-01T00:00:00Z"},
+    "POST /v1/profiles/{profile_id}/drafts": {"kind": "note", "body": "x"},
+    "PUT /v1/drafts/{draft_id}": {"kind": "note", "body": "x"},
     "PATCH /v1/inboxes/{inbox_id}": {"name": "Mine"},
     "POST /v1/profiles/{profile_id}/contact-points": {"kind": "email", "value": "x@example.org"},
     "POST /v1/profiles/{profile_id}/details": {"key": "a", "value": "b"},

@@ -32,7 +32,11 @@ def test_everything_is_in_it() -> None:
     assert {
         f"{profile}/{part}" for part in ("contact-points", "details", "addresses", "relationships", "items")
     } < paths
+    assert {f"{profile}/drafts", "/v1/drafts", "/v1/drafts/{draft_id}", "/v1/drafts/{draft_id}/send"} < paths
+    assert {"/v1/audit", "/v1/audit/{seq}"} < paths
     assert {"/v1/settings", "/v1/runs", "/v1/blocklist", "/v1/inboxes", "/v1/agents", "/v1/keys"} < paths
+    webhook = "/v1/webhooks/{webhook_id}"
+    assert {"/v1/webhooks", webhook, f"{webhook}/rotate", f"{webhook}/deliveries", f"{webhook}/replay"} < paths
 
 
 def test_every_reference_leads_somewhere() -> None:

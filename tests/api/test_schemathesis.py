@@ -63,9 +63,17 @@ def fuzzed(sqlite_served: Served) -> Iterator[tuple[Api, dict[str, str]]]:
             "item_id": received["item_id"],
             "inbox_id": client.read("/v1/settings")["default_inbox_id"],
             "agent_id": client.post("/v1/agents", json={"email": "a@example.org", "name": "Ann"}).json()["id"],
+            "draft_id": _a_draft(client, profile["id"]),
+            "webhook_id": client.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"],
             "run_id": client.post("/v1/settings/mobile-identification/preview").json()["id"],
         }
         yield client, ids
+
+
+def _a_draft(client: Api, profile_id: str) -> str:
+    author = client.post("/v1/agents", json={"email": "bea@example.org", "name": "Bea"}).json()["id"]
+    draft = {"kind": "note", "body": "x", "agent_id": author}
+    return str(client.post(f"/v1/profiles/{profile_id}/drafts", json=draft).json()["id"])
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])

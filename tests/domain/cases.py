@@ -9,10 +9,15 @@ from typing import Any
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.domain.book import Book, Holder, Thread
 from onefold.domain.contact import Contact, Sender
+from onefold.domain.merge_outcomes import Outcome
+from onefold.domain.merge_policies import ASK, BY_RULE
+from onefold.domain.merging import MergePlan, Merger, plan_merge
 from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import line_type
 from onefold.domain.policy import Policy
+from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision, resolve
+from onefold.domain.sides import Side
 
 INBOX = "00000000-0000-7000-8000-00000000000a"
 OTHER_INBOX = "00000000-0000-7000-8000-00000000000b"
@@ -80,3 +85,46 @@ class Base:
     def thread(self, name: str, conversation_id: str, profile_id: str) -> None:
         """A conversation that contacts may name."""
         self.book.threads[name] = Thread(conversation_id, profile_id)
+
+
+# Merges ---------------------------------------------------------------------------------------------------------------
+
+SOURCE, DESTINATION = "profile-source", "profile-destination"
+AGENT = Merger("agent-cy", "Cy")
+POLICIES = {"by_rule": BY_RULE, "ask": ASK}
+
+
+def held(kind: str, value: str, point_id: str | None = None, **fields: Any) -> HeldPoint:
+    """A contact point on a profile. A mobile, an email, a social account or a customer ID opens it."""
+    phone_type = fields.get("phone_type", "mobile" if kind == "phone" else None)
+    opens = phone_type in (None, "mobile") and kind != "visitor"
+    given: dict[str, Any] = {
+        "written": None, "phone_type": phone_type, "main": False, "sms": False, "handle": None, "identifying": opens,
+        "contacted": False,
+    }  # fmt: skip
+    return HeldPoint(point_id or f"{kind}={value}", kind, value, **{**given, **fields})  # type: ignore[arg-type]
+
+
+def side(profile_id: str, *points: HeldPoint, **fields: Any) -> Side:
+    """A profile before a merge, empty but for what is given. Its rows' ids are given, or named after the profile."""
+    given: dict[str, Any] = {
+        "version": 1, "name": None, "name_confirmed": False, "username": None, "image": None, "attributes": {},
+    }  # fmt: skip
+    mine = tuple(p._replace(contact_point_id=f"{profile_id}:{p.contact_point_id}") for p in points)
+    return Side(profile_id, points=mine, **{**given, **fields})
+
+
+def merge(source: Side, destination: Side, policies: str = "by_rule", **given: Any) -> MergePlan:
+    """The plan of a merge by an agent, without choices or steps unless they are given."""
+    rest: dict[str, Any] = {"choices": {}, "steps": (), "merger": AGENT}
+    return plan_merge(source, destination, POLICIES[policies], **{**rest, **given})
+
+
+def outcome_of(plan: MergePlan, field: str) -> Outcome | None:
+    """What was decided of a field, if it was looked at."""
+    return next((outcome for outcome in plan.outcomes if outcome.field == field), None)
+
+
+def obstacles_of(plan: MergePlan, field: str) -> list[str]:
+    """The codes of what stands in the way because of a field."""
+    return [obstacle.code for obstacle in plan.obstacles if obstacle.field == field]

@@ -93,6 +93,18 @@ def shared_values(one: Facts, other: Facts, blocklist: Blocklist) -> list[Shared
     return found
 
 
+def evidence_of_point(point: HeldPoint) -> list[Shared]:
+    """What no longer speaks for a profile that loses a contact point."""
+    if point.kind == "visitor":
+        return []
+    lost = [Shared(point.kind, point.value, point.value)]
+    if point.kind == "email":
+        lost.append(Shared("similar_email", point.value, point.value))
+    if point.handle:
+        lost.append(Shared("handle", handle_key(point.handle), handle_key(point.handle)))
+    return lost
+
+
 def _evident(points: Iterable[HeldPoint], blocklist: Blocklist) -> list[HeldPoint]:
     return [p for p in points if not blocklist.holds(p.kind, p.value)]
 

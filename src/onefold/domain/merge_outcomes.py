@@ -1,4 +1,4 @@
-"""What happens to each field of a merge, and why: by its rule, the organization's policy and the agent's choice (MRG-4)."""
+"""What happens to each field of a merge, and why: the rule, the organization's policy, the agent's choice (MRG-4)."""
 
 from __future__ import annotations
 

@@ -93,6 +93,26 @@ class Side(NamedTuple):
         """Its Main email or Main phone."""
         return next((p for p in self.points if p.kind == kind and p.main), None)
 
+    def as_record(self) -> dict[str, Any]:
+        """The side as plain values, to be kept."""
+        rows = ("points", "details", "addresses", "relations")
+        plain = {**self._asdict(), **{name: [row._asdict() for row in getattr(self, name)] for name in rows}}
+        plain["conversation"] = None if self.conversation is None else self.conversation._asdict()
+        return plain
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Side:
+        """The side again, out of what `as_record` made."""
+        conversation = record["conversation"]
+        return cls(**{
+            **record,
+            "points": tuple(HeldPoint(**row) for row in record["points"]),
+            "details": tuple(Detail(**row) for row in record["details"]),
+            "addresses": tuple(Address(**row) for row in record["addresses"]),
+            "relations": tuple(Relation(**row) for row in record["relations"]),
+            "conversation": None if conversation is None else OpenConversation(**conversation),
+        })  # fmt: skip
+
 
 def network_of(point: HeldPoint) -> str:
     """The network of a social account."""

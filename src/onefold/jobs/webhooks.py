@@ -100,8 +100,7 @@ class Sender:
 
     def _send(self, parcel: Parcel) -> None:
         try:
-            outcome = None if self._stopping else self._post(parcel.url, parcel.headers, parcel.body)
-            self._enter(parcel, outcome)
+            self._enter(parcel, None if self._stopping else self._posted(parcel))
         except NotFound:
             pass  # the webhook was removed in the meantime
         except Exception as error:  # its claim runs out, and it is sent again
@@ -110,6 +109,13 @@ class Sender:
             with self._ended:
                 self._busy[parcel.endpoint_id] -= 1
                 self._ended.notify_all()
+
+    def _posted(self, parcel: Parcel) -> Outcome:
+        try:
+            return self._post(parcel.url, parcel.headers, parcel.body)
+        except Exception as error:  # a try that cannot be made counts like one that failed, else it would never end
+            _log.error("webhook not sent", endpoint=parcel.endpoint_id, error=type(error).__name__)
+            return Outcome(error="connection_failed")
 
     def _enter(self, parcel: Parcel, outcome: Outcome | None) -> None:
         """Enters the outcome; None: it was not sent, because the process is stopping."""
@@ -123,7 +129,7 @@ class Sender:
         self._patiently(partial(transact, self._database, parcel.organization_id, enter))
         if outcome is not None and not outcome.delivered:
             _log.warning(
-                "webhook not taken", endpoint=parcel.endpoint_id, event=parcel.claimed.event.id,
+                "webhook not taken", endpoint=parcel.endpoint_id, event_id=parcel.claimed.event.id,
                 attempt=parcel.claimed.attempts, status=outcome.status, error=outcome.error,
             )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from onefold.domain.contact import Channel
-from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound
 from onefold.domain.profile import HeldPoint, check_sms
 from onefold.domain.text import BODY_LENGTH, storable
 from onefold.services.clock import new_id, utc_now
@@ -50,8 +50,21 @@ def timeline(unit: Unit, profile_id: str, before: int | None, limit: int) -> lis
 
 def items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """A conversation's items, newest first."""
-    conversation = store.read_conversation(unit, conversation_id)
-    return store.timeline(unit, [conversation.profile_id], before, limit, conversation.id)
+    return store.conversation_items(unit, living(unit, conversation_id).id, before, limit)
+
+
+def living(unit: Unit, conversation_id: str) -> ConversationRow:
+    """The conversation behind the id: for one that became one with another in a merge, that other (EVT-2)."""
+    row = store.read_conversation(unit, conversation_id)
+    return row if row.merged_into_id is None else store.read_conversation(unit, row.merged_into_id)
+
+
+def read(unit: Unit, conversation_id: str) -> ConversationRow:
+    """The conversation; raises MergedAway for one that became one with another (EVT-2)."""
+    row = store.read_conversation(unit, conversation_id)
+    if row.merged_into_id is not None:
+        raise MergedAway("This conversation became one with another.", survivor_id=row.merged_into_id)
+    return row
 
 
 def in_inbox(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
@@ -70,7 +83,7 @@ def change(
     state: str | None,
 ) -> ConversationRow:
     """Routes, assigns, closes or reopens a conversation."""
-    conversation = store.read_conversation(unit, conversation_id)
+    conversation = living(unit, conversation_id)
     # Against contacts, because what arrives now must find the conversation either open or closed.
     profile = profiles.lock_profile(unit, conversation.profile_id, against_contacts=True)
     values: dict[str, object] = {}
@@ -83,13 +96,13 @@ def change(
         values["assignee_id"] = assignee_id
     if unassign:
         values["assignee_id"] = None
-    if state is not None and state != store.read_conversation(unit, conversation_id).state:
+    if state is not None and state != store.read_conversation(unit, conversation.id).state:
         values |= _state_change(unit, profile.id, state)
     if values:
-        store.change_conversation(unit, conversation_id, **values)
+        store.change_conversation(unit, conversation.id, **values)
         profiles.change_profile(unit, profile.id)
-        emit(unit, new_id(), "conversation.updated", profile.id, {"conversation_id": conversation_id}, utc_now())
-    return store.read_conversation(unit, conversation_id)
+        emit(unit, new_id(), "conversation.updated", profile.id, {"conversation_id": conversation.id}, utc_now())
+    return store.read_conversation(unit, conversation.id)
 
 
 def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:

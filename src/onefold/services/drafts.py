@@ -65,19 +65,24 @@ def _author(unit: Unit, author_id: str | None) -> str:
 def _check(composed: Composed) -> None:
     storable(composed.body, "body", BODY_LENGTH)
     storable(composed.subject or "", "subject", 1_000)
+    if composed.contact_point_id is not None and not is_id(composed.contact_point_id):
+        raise _no_point()
+
+
+def _no_point() -> NotFound:
+    return NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
 
 
 def _check_point(unit: Unit, profile_id: str, point_id: str | None) -> None:
     if point_id is not None and _point_now(unit, profile_id, point_id) is None:
-        raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
+        raise _no_point()
 
 
 def _point_now(unit: Unit, profile_id: str, point_id: str) -> str | None:
     """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
-    if not is_id(point_id):
-        return None
     held = {point.contact_point_id for point in profiles.points_of(unit, [profile_id])[profile_id]}
-    return point_id if point_id in held else next((p for p in [store.absorbing(unit, point_id)] if p in held), None)
+    found = point_id if point_id in held else store.absorbing(unit, point_id)
+    return found if found in held else None
 
 
 def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
@@ -133,8 +138,8 @@ def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
 
 
 def _written(unit: Unit, draft: DraftRow) -> Written:
-    if draft.kind == "note" or draft.kind == "task":
-        return Written(draft.body, subject=draft.subject, kind=draft.kind)
+    if draft.kind in ("note", "task"):
+        return Written(draft.body, subject=draft.subject, kind="task" if draft.kind == "task" else "note")
     if draft.contact_point_id is None:
         raise Conflict("Choose the contact point that this goes to first.", code="contact_point_missing")
     point_id = _point_now(unit, draft.profile_id, draft.contact_point_id) or draft.contact_point_id

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from onefold.domain.book import Key
-from onefold.domain.matching import Comparison, Shared, compare, handle_key, keys_of_point, opens, shared_values
+from onefold.domain.matching import Comparison, Facts, Shared, compare, handle_key, keys_of_point, opens, shared_values
 from onefold.domain.policy import Policy
+from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
 from onefold.storage import matching as store
@@ -54,17 +55,52 @@ def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, no
 
 def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()) -> None:
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
-    facts = store.facts_of(unit, [profile_id])[profile_id]
-    held = [p for p in facts.points if p.kind != "visitor" and not policy.blocklist.holds(p.kind, p.value)]
-    store.add_keys(unit, ((key, p.contact_point_id) for p in held for key in keys_of_point(p.kind, p.value, p.handle)))
+    facts = index_keys(unit, profile_id, policy)
+    held = _evident(facts, policy)
     arisen = [Arisen(profile_id, p.kind, p.value, p.handle) for p in held]
     if facts.username:
-        key = handle_key(facts.username)
-        store.add_keys(unit, [("h:" + key, profile_id)])
-        arisen.append(Arisen(profile_id, "social", "", key))
+        arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username)))
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
     _record(unit, [*shared, *_found_by_keys(unit, arisen, policy)], policy, now, also=_pairs_of(unit, profile_id))
+
+
+def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
+    """Sees to it that a profile is found by all its match keys."""
+    facts = store.facts_of(unit, [profile_id])[profile_id]
+    held = _evident(facts, policy)
+    keys = [(key, p.contact_point_id) for p in held for key in keys_of_point(p.kind, p.value, p.handle)]
+    if facts.username:
+        keys.append(("h:" + handle_key(facts.username), profile_id))
+    store.add_keys(unit, keys)
+    return facts
+
+
+def _evident(facts: Facts, policy: Policy) -> list[HeldPoint]:
+    return [p for p in facts.points if p.kind != "visitor" and not policy.blocklist.holds(p.kind, p.value)]
+
+
+def move_evidence(unit: Unit, source_id: str, destination_id: str) -> set[Pair]:
+    """MRG-2: what spoke for the source speaks for the destination; returns the pairs to be rated again.
+
+    Raises Contended where one of the others is merged away at this instant.
+    """
+    rows = store.evidence_of(unit, source_id)
+    others = {row.profile_id if row.other_id == source_id else row.other_id for row in rows} - {destination_id}
+    keep_living(unit, others)
+    pairs = {row.pair for row in rows} | _pairs_of(unit, destination_id) | _pairs_of(unit, source_id)
+    store.remove_evidence(unit, rows)
+    moved = [row.moved(source_id, destination_id) for row in rows if destination_id not in row.pair]
+    store.insert_evidence(unit, moved)
+    return pairs | {row.pair for row in moved}
+
+
+def keep_living(unit: Unit, ids: Iterable[str]) -> None:
+    """Nobody of these may be merged away before the unit ends; raises Contended where one is."""
+    wanted = sorted(set(ids))
+    locked = unit.lock_profiles(wanted, against_edits=False) if wanted else None
+    if locked is not None and len(locked) != len(wanted):
+        raise Contended
 
 
 def rate_again(unit: Unit, profile_id: str, policy: Policy, now: datetime) -> None:
@@ -135,16 +171,18 @@ def _record(unit: Unit, pieces: Sequence[_Piece], policy: Policy, now: datetime,
     if not pairs:
         return
     # Nobody may be merged away between being found and being suggested.
-    ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    locked = unit.lock_profiles(ids, against_edits=False)
-    if locked is not None and len(locked) != len(ids):
-        raise Contended
+    keep_living(unit, (profile_id for pair in pairs for profile_id in pair))
     store.add_evidence(unit, pieces, now)
     rate(unit, pairs, policy, now)
 
 
-def rate(unit: Unit, pairs: Iterable[Pair], policy: Policy, now: datetime) -> None:
-    """Brings the suggestions of these pairs up to their evidence: rating, kinds, open or dismissed (SUG-4)."""
+def rate(
+    unit: Unit, pairs: Iterable[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime] | None = None
+) -> None:
+    """Brings the suggestions of these pairs up to their evidence: rating, kinds, open or dismissed (SUG-4).
+
+    `created` are the times of suggestions that are there again.
+    """
     wanted = sorted(set(pairs))
     recorded = store.evidence_between(unit, wanted)
     found = [pair for pair in wanted if recorded[pair]]
@@ -158,7 +196,7 @@ def rate(unit: Unit, pairs: Iterable[Pair], policy: Policy, now: datetime) -> No
         kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
         dismissed = {kind for verdict in verdicts[pair] for kind in verdict.kinds}
         state = "open" if opens(kinds, dismissed) else "dismissed"
-        created_at = before[pair].created_at if pair in before else now
+        created_at = before[pair].created_at if pair in before else (created or {}).get(pair, now)
         after[pair] = SuggestionRow(*pair, state, compared[pair].rating, kinds, created_at)
     changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
     gone = [pair for pair in changed if pair in before]

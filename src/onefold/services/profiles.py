@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from onefold.domain.contact import Kind, PhoneType, Point
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound, Refused
 from onefold.domain.ids import is_id
-from onefold.domain.matching import Shared, handle_key, keys_of_point
+from onefold.domain.matching import Shared, evidence_of_point, handle_key, keys_of_point
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
@@ -279,12 +279,7 @@ def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None
 def _lost(unit: Unit, held: HeldPoint) -> list[Shared]:
     """What no longer is evidence when a contact point goes or gets another value."""
     remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
-    lost = [Shared(held.kind, held.value, held.value)]  # type: ignore[arg-type]
-    if held.kind == "email":
-        lost.append(Shared("similar_email", held.value, held.value))
-    if held.handle:
-        lost.append(Shared("handle", handle_key(held.handle), handle_key(held.handle)))
-    return lost
+    return evidence_of_point(held)
 
 
 def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:

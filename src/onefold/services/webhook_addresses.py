@@ -50,8 +50,8 @@ class Addresses:
             raise InvalidValue("url is no URL.", code="invalid_url", field="url") from None
         if url.scheme not in (("https", "http") if self._allow_private else ("https",)):
             raise InvalidValue("url must begin with https://.", code="https_required", field="url")
-        if not url.host or url.port == 0:
-            raise InvalidValue("url names no host.", code="invalid_url", field="url")
+        if not url.host or (url.port is not None and not 0 < url.port < 65_536):
+            raise InvalidValue("url names no host, or no port there is.", code="invalid_url", field="url")
         if url.userinfo:
             raise InvalidValue(
                 "url holds credentials; leave them out, the signature tells who is calling.",

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.storage.database import Unit
-from onefold.storage.tables import audit, audit_records, instant, instant_text
+from onefold.storage.dialects import Insert, Row
+from onefold.storage.tables import audit, audit_records, instant_text
 
 _ERASED_AT_ONCE = 500
 
@@ -50,6 +51,8 @@ class Filters(NamedTuple):
 # As the driver gives it: an instant that somebody spoiled must be found, not stumbled over.
 _AT = sa.type_coerce(audit.c.at, sa.types.NullType()).label("at")
 _ENTRY = [_AT if name == "at" else audit.c[name] for name in EntryRow._fields]
+_ENTRIES = Insert(audit, ("organization_id", *EntryRow._fields))
+_RECORDS = Insert(audit_records, ("organization_id", "seq", *RecordRow._fields))
 _RECORD = [audit_records.c[name] for name in RecordRow._fields]
 
 
@@ -61,20 +64,18 @@ def _entry(row: Sequence[Any]) -> EntryRow:
 def last(unit: Unit) -> tuple[int, str] | None:
     """(seq, hash) of the newest entry; none follows before the unit ends."""
     unit.lock_audit()
-    a = audit.c
-    mine = a.organization_id == unit.organization_id
-    row = unit.execute(sa.select(a.seq, a.hash).where(mine).order_by(a.seq.desc()).limit(1)).one_or_none()
-    return None if row is None else (row.seq, row.hash)
+    row = unit.one(
+        "SELECT seq, hash FROM audit WHERE organization_id = ? ORDER BY seq DESC LIMIT 1", (unit.organization_id,)
+    )
+    return None if row is None else (row[0], row[1])
 
 
 def append(unit: Unit, entry: EntryRow, record: RecordRow | None) -> None:
     """Adds an entry, and the personal record that belongs to it."""
-    unit.execute(
-        audit.insert().values({**entry._asdict(), "at": instant(entry.at), "organization_id": unit.organization_id})
-    )
+    inserts: dict[Insert, list[Row]] = {_ENTRIES: [(unit.organization_id, *entry)]}
     if record is not None:
-        values = {"organization_id": unit.organization_id, "seq": entry.seq, **record._asdict()}
-        unit.execute(audit_records.insert().values(values))
+        inserts[_RECORDS] = [(unit.organization_id, entry.seq, *record)]
+    unit.insert_all(inserts)
 
 
 def read(unit: Unit, seq: int) -> tuple[EntryRow, RecordRow | None] | None:

@@ -54,6 +54,13 @@ class EvidenceRow(NamedTuple):
         """The two profiles."""
         return self.profile_id, self.other_id
 
+    def moved(self, before: str, after: str) -> EvidenceRow:
+        """The same for another profile in the place of one of the two."""
+        one, other = (after if profile_id == before else profile_id for profile_id in self.pair)
+        if one < other:
+            return self._replace(profile_id=one, other_id=other)
+        return self._replace(profile_id=other, other_id=one, value=self.other_value, other_value=self.value)
+
     @property
     def shared(self) -> Shared:
         """The same without the profiles."""

@@ -199,13 +199,18 @@ def remove_point(unit: Unit, contact_point_id: str) -> None:
     )
 
 
+def forget_terms(unit: Unit, profile_id: str) -> None:
+    """A profile that no search finds any more."""
+    unit.execute(
+        terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
+    )
+
+
 def reindex(unit: Unit, profile_id: str) -> None:
     """Brings the search up to what the profile holds now."""
     row = read_profile(unit, profile_id)
     held = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
-    unit.execute(
-        terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
-    )
+    forget_terms(unit, profile_id)
     rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, held)]
     if rows:
         unit.insert(TERMS, rows)

@@ -92,6 +92,7 @@ _EVENT = [_o[name] for name in EventRow._fields]
 _DELIVERY = [_o.type.label(name) if name == "event_type" else _d[name] for name in DeliveryRow._fields]
 _WITH_EVENT = webhook_deliveries.join(outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq))
 _PENDING = sa.text("outbox.pending")  # as the index has it: SQLite does not see that `pending = 1` is the same
+_HANDED_OVER = sa.text("NOT outbox.pending")
 _DELIVERIES = Insert(
     webhook_deliveries,
     ("organization_id", "id", "endpoint_id", "event_seq", "event_id", "profile_id", "created_at"),
@@ -173,7 +174,7 @@ def without_waiting(unit: Unit, before: datetime, below: int, limit: int) -> lis
             _e.state == "enabled",
         )
     )  # fmt: skip
-    old = (_o.organization_id == unit.organization_id, _o.seq < below, _o.created_at < before, sa.not_(_PENDING))
+    old = (_o.organization_id == unit.organization_id, _o.seq < below, _o.created_at < before, _HANDED_OVER)
     free = sa.select(_o.seq).where(*old, sa.not_(sa.exists(undelivered.correlate(outbox))))
     return list(unit.execute(free.order_by(_o.seq).limit(limit)).scalars())
 
@@ -251,6 +252,8 @@ def _somebody_first() -> sa.ColumnElement[bool]:
 
 
 def _give_turns(unit: Unit, endpoint_id: str, seqs: Sequence[int], now: datetime) -> None:
+    if not seqs:
+        return
     waiting = (
         _d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs),
         _d.state == "pending", _d.next_at.is_(None), sa.not_(_somebody_first()),
@@ -376,6 +379,8 @@ def ended_events(
 
 def repeat(unit: Unit, endpoint_id: str, places: Sequence[Place], now: datetime) -> None:
     """Ended deliveries take their places in line again; later ones of the same profiles wait for them."""
+    if not places:
+        return
     seqs = [p.event.seq for p in places]
     mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
     again = {"state": "pending", "attempts": 0, "next_at": None, "claim_id": None, "ended_at": None}

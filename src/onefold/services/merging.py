@@ -1,0 +1,262 @@
+"""Merging two profiles (MRG): previewed, confirmed, applied in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from onefold.domain.errors import Conflict, NotFound, Stale
+from onefold.domain.matching import handle_key, keys_of_point
+from onefold.domain.merge_outcomes import Step, Which
+from onefold.domain.merging import MergePlan, Merger, plan_merge
+from onefold.domain.sides import Side
+from onefold.services import audit, detaching, matching
+from onefold.services.actor import Actor
+from onefold.services.clock import new_id, utc_now
+from onefold.storage import accounts, conversations, profiles
+from onefold.storage import matching as matches
+from onefold.storage import merges as store
+from onefold.storage.database import Unit
+from onefold.storage.matching import pair_of
+from onefold.storage.merges import MergeRow
+from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import emit
+from onefold.storage.profiles import ProfileRow
+
+
+class MergeRequest(NamedTuple):
+    """What is asked for. `versions` (source, destination) and `digest` are those of the preview that was confirmed
+    (MRG-12); None where nobody has seen one. `agent_id` is on whose behalf an API key merges."""
+
+    source_id: str
+    destination_id: str
+    choices: Mapping[str, Which] = {}
+    steps: Sequence[Step] = ()
+    versions: tuple[int | None, int | None] = (None, None)
+    digest: str | None = None
+    agent_id: str | None = None
+
+
+class Preview(NamedTuple):
+    """The plan, and how much comes along that decides nothing."""
+
+    plan: MergePlan
+    source_name: str
+    destination_name: str
+    conversations: int
+    drafts: int
+
+
+def preview(unit: Unit, request: MergeRequest, actor: Actor) -> MergePlan:
+    """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
+    source, destination = _two(unit, request, lock=False)
+    return _plan(unit, source, destination, request, merger_of(unit, actor, request.agent_id))
+
+
+def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
+    """Merges the source into the destination, all or nothing (MRG-10).
+
+    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `merge_refused` with what stands in the way
+    (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
+    """
+    source, destination = _two(unit, request, lock=True)
+    merger = merger_of(unit, actor, request.agent_id)
+    plan = _plan(unit, source, destination, request, merger)
+    _check(plan, request)
+    if plan.detached:
+        for point_id in plan.detached:
+            of_source = any(p.contact_point_id == point_id for p in source.points)
+            owner = source.profile_id if of_source else destination.profile_id
+            detaching.detach(unit, owner, point_id, None, actor, request.agent_id)
+        source, destination = _two(unit, request, lock=True)
+        plan = _plan(unit, source, destination, request, merger)
+        refuse_obstacles(plan)
+    return _apply(unit, source, destination, plan, request, actor, merger), plan
+
+
+def _two(unit: Unit, request: MergeRequest, *, lock: bool) -> tuple[Side, Side]:
+    """Both profiles; locked in the order of their ids, then looked at again."""
+    if request.source_id == request.destination_id:
+        raise Conflict("A profile cannot be merged with itself.", code="same_profile")
+    rows = {
+        profile_id: _row(unit, profile_id, lock) for profile_id in sorted((request.source_id, request.destination_id))
+    }
+    source, destination = rows[request.source_id], rows[request.destination_id]
+    return store.read_side(unit, source), store.read_side(unit, destination)
+
+
+def _row(unit: Unit, profile_id: str, lock: bool) -> ProfileRow:
+    row = (
+        profiles.lock_profile(unit, profile_id, against_contacts=True)
+        if lock
+        else profiles.read_profile(unit, profile_id)
+    )
+    if row.id != profile_id or row.survivor_id is not None:
+        raise Conflict(
+            "One of the two profiles was merged into another; merge with that one.", code="merged_away",
+            profile_id=profile_id, survivor_id=row.survivor_id or row.id,
+        )  # fmt: skip
+    return row
+
+
+def merger_of(unit: Unit, actor: Actor, agent_id: str | None) -> Merger:
+    """Who merges, by the name that events show."""
+    agent_id = actor.agent_id or agent_id
+    if agent_id is not None:
+        return Merger(agent_id, accounts.read_agent(unit, agent_id).name)
+    names = {key.id: key.name for key in accounts.list_keys(unit)} if actor.key_id else {}
+    return Merger(None, names.get(actor.key_id or "", "Onefold"))
+
+
+def _plan(unit: Unit, source: Side, destination: Side, request: MergeRequest, merger: Merger) -> MergePlan:
+    policies = load_policy(unit).merge_policies
+    return plan_merge(source, destination, policies, request.choices, request.steps, merger)
+
+
+def _check(plan: MergePlan, request: MergeRequest) -> None:
+    """MRG-12: what was confirmed is what happens."""
+    seen_anew = any(seen not in (None, now) for seen, now in zip(request.versions, plan.versions, strict=True))
+    if seen_anew or request.digest not in (None, plan.digest):
+        raise Stale("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
+    refuse_obstacles(plan)
+
+
+def refuse_obstacles(plan: MergePlan) -> None:
+    """Raises Conflict with everything that stands in the way, and the steps that would clear it (MRG-17)."""
+    if plan.obstacles:
+        named = ", ".join(sorted({obstacle.code for obstacle in plan.obstacles}))
+        raise Conflict(
+            f"The merge is refused: {named}. The preview lists the steps that would clear this.",
+            code="merge_refused",
+            obstacles=[
+                {"code": o.code, "field": o.field.partition(".")[0], "steps": [step._asdict() for step in o.steps]}
+                for o in plan.obstacles
+            ],
+        )
+
+
+def _apply(
+    unit: Unit, source: Side, destination: Side, plan: MergePlan, request: MergeRequest, actor: Actor, merger: Merger
+) -> MergeRow:
+    now, merge_id = utc_now(), new_id()
+    record = _record(unit, source, destination, plan)
+    _move(unit, source, destination, plan, record, now)
+    event_seq = _write_events(unit, plan, merger, now)
+    details = {
+        "merge_id": merge_id, "choices": dict(request.choices), "steps": [s._asdict() for s in request.steps],
+        "versions": plan.versions, "evidence": sorted({row["kind"] for row in record["evidence_between"]}),
+        "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
+    }  # fmt: skip
+    _emit(unit, merge_id, plan, record, now)
+    seq = audit.record(
+        unit, actor._replace(agent_id=merger.agent_id), "profile.merged", profile_id=plan.destination_id,
+        other_id=plan.source_id, details=details, before=record,
+    )  # fmt: skip
+    row = MergeRow(merge_id, plan.source_id, plan.destination_id, merger.agent_id, event_seq, seq, now, None)
+    store.add_merge(unit, row)
+    return row
+
+
+def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan) -> dict[str, Any]:
+    """Both sides before, and what undoing needs besides (MRG-13, MRG-14)."""
+    ids = [source.profile_id, destination.profile_id]
+    evidence = {row: None for profile_id in ids for row in matches.evidence_of(unit, profile_id)}
+    suggested = {row.pair: row for profile_id in ids for row in matches.suggestions_of(unit, profile_id)}
+    return {
+        "source": source.as_record(),
+        "destination": destination.as_record(),
+        "after": plan.after.as_record(),
+        "absorbed": dict(plan.absorbed),
+        "created": store.created_times(unit, ids),
+        "evidence": [row._asdict() for row in evidence],
+        "evidence_between": [row._asdict() for row in evidence if row.pair == pair_of(*ids)],
+        "suggested": [[*row.pair, row.created_at] for row in suggested.values()],
+        "former_ids": profiles.merged_into(unit, source.profile_id)[1:],
+    }
+
+
+def _move(unit: Unit, source: Side, destination: Side, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+    """Everything of the source that is not history; what it has done and said is found through its redirect."""
+    others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
+    matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
+    store.write_side(unit, [source, destination], [plan.after], {})
+    record["led_on_points"] = store.absorb_points(unit, plan.absorbed)
+    _move_conversation(unit, source, plan, record, now)
+    record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
+    store.lead_to(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
+    after = plan.after
+    profiles.change_profile(
+        unit, after.profile_id, name=after.name, name_confirmed=after.name_confirmed, username=after.username,
+        image=after.image, attributes=dict(after.attributes),
+    )  # fmt: skip
+    _find_by(unit, source, destination, plan, now)
+
+
+def _move_conversation(unit: Unit, source: Side, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+    """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
+    joined = plan.joined
+    if joined is not None:
+        record["led_on_conversations"] = conversations.join_conversations(
+            unit, joined.gone_id, joined.conversation_id, now
+        )
+        conversations.change_conversation(
+            unit, joined.conversation_id, assignee_id=joined.assignee_id, inbox_id=joined.inbox_id
+        )
+    elif source.conversation is not None:
+        conversations.change_conversation(unit, source.conversation.conversation_id, profile_id=plan.destination_id)
+
+
+def _find_by(unit: Unit, source: Side, destination: Side, plan: MergePlan, now: datetime) -> None:
+    """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
+    profiles.forget_terms(unit, plan.source_id)
+    profiles.reindex(unit, plan.destination_id)
+    for point in source.points:
+        if point.contact_point_id in plan.absorbed:
+            matches.remove_keys(unit, keys_of_point(point.kind, point.value, point.handle), point.contact_point_id)
+    for side in (source, destination):
+        if side.username:
+            matches.remove_keys(unit, ["h:" + handle_key(side.username)], side.profile_id)
+    policy = load_policy(unit)
+    matching.index_keys(unit, plan.destination_id, policy)
+    matching.rate(unit, matching.move_evidence(unit, plan.source_id, plan.destination_id), policy, now)
+
+
+def _write_events(unit: Unit, plan: MergePlan, merger: Merger, now: datetime) -> int:
+    conversation = plan.after.conversation
+    return write_events(
+        unit, plan.destination_id, None if conversation is None else conversation.conversation_id, plan.events,
+        merger.agent_id, now,
+    )  # fmt: skip
+
+
+def write_events(
+    unit: Unit, profile_id: str, conversation_id: str | None, texts: Sequence[str], agent_id: str | None, now: datetime
+) -> int:
+    """Events on a timeline, in order; returns the number of the first."""
+    numbers = [
+        conversations.add_item(
+            unit, now, profile_id=profile_id, conversation_id=conversation_id, kind="event", agent_id=agent_id,
+            body=text,
+        )
+        for text in texts
+    ]  # fmt: skip
+    return numbers[0]
+
+
+def _emit(unit: Unit, merge_id: str, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+    """EVT-1: one event, with the map from old ids to new."""
+    old = [plan.source_id, *record["former_ids"]]
+    data: dict[str, Any] = {"merge_id": merge_id, "merged": dict.fromkeys(old, plan.destination_id)}
+    if plan.joined is not None:
+        gone = [plan.joined.gone_id, *record["led_on_conversations"]]
+        data["conversations"] = dict.fromkeys(gone, plan.joined.conversation_id)
+    emit(unit, new_id(), "profile.merged", plan.destination_id, data, now)
+
+
+def read_merge(unit: Unit, merge_id: str) -> MergeRow:
+    """The merge with this id; raises NotFound."""
+    found = store.read_merge(unit, merge_id)
+    if found is None:
+        raise NotFound("There is no merge with this id.", code="merge_not_found")
+    return found

@@ -1,0 +1,117 @@
+"""Suggestions as people work with them: a profile's, the organization's queue, "why", "No Match" (SUG)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from onefold.domain.errors import Conflict
+from onefold.domain.matching import Comparison
+from onefold.domain.policy import Policy
+from onefold.services import audit, matching
+from onefold.services.actor import Actor
+from onefold.services.clock import new_id, utc_now
+from onefold.services.profiles import ProfileSummary, summaries
+from onefold.storage import matching as store
+from onefold.storage import profiles
+from onefold.storage.database import Unit
+from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRow, pair_of
+from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import emit
+
+
+class SuggestionView(NamedTuple):
+    """A suggestion with both profiles, why, and, where it was dismissed before, the kinds that are new (SUG-4)."""
+
+    row: SuggestionRow
+    one: ProfileSummary
+    other: ProfileSummary
+    comparison: Comparison
+    new_kinds: tuple[str, ...]
+    dismissed_kinds: tuple[str, ...]
+
+
+def of_profile(unit: Unit, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
+    """A profile's suggestions, the likeliest first (SUG-7); those dismissed by "No Match" only if asked for."""
+    row = profiles.read_profile(unit, profile_id)
+    rows = store.suggestions_of(unit, row.survivor_id or row.id)
+    return _views(unit, [row for row in rows if dismissed or row.state == "open"])
+
+
+def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionView]:
+    """The organization's suggestions, the likeliest first (SUG-7)."""
+    return _views(unit, store.queue(unit, wanted, after, limit))
+
+
+def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
+    pairs = [row.pair for row in rows]
+    compared = matching.explain(unit, pairs, load_policy(unit))
+    verdicts = store.verdicts_between(unit, pairs)
+    ids = sorted({profile_id for pair in pairs for profile_id in pair})
+    shown = {summary.row.id: summary for summary in summaries(unit, ids)}
+    views = []
+    for row in rows:
+        dismissed = {kind for verdict in verdicts[row.pair] for kind in verdict.kinds}
+        new = tuple(kind for kind in row.kinds if verdicts[row.pair] and kind not in dismissed)
+        one, other = (shown[profile_id] for profile_id in row.pair)
+        views.append(SuggestionView(row, one, other, compared[row.pair], new, tuple(sorted(dismissed))))
+    return views
+
+
+def why(unit: Unit, one_id: str, other_id: str) -> Comparison:
+    """SUG-5: what speaks for and against two profiles being one customer, also where nothing is suggested."""
+    pair = _pair(unit, one_id, other_id)
+    return matching.explain(unit, [pair], load_policy(unit))[pair]
+
+
+def no_match(unit: Unit, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
+    """ "No Match": remembered with the evidence it was given on (SUG-4); returns the suggestion as it stands then."""
+    pair = _pair(unit, one_id, other_id)
+    matching.keep_living(unit, pair)
+    now, policy = utc_now(), load_policy(unit)
+    verdict = remember_no_match(unit, *pair, actor.agent_id, policy, now)
+    emit(unit, new_id(), "suggestion.dismissed", pair[0], {"other_id": pair[1]}, now)
+    audit.record(
+        unit, actor, "suggestion.dismissed", profile_id=pair[0], other_id=pair[1],
+        details={"verdict_id": verdict.id, "kinds": verdict.kinds},
+    )  # fmt: skip
+    return store.suggestions_between(unit, [pair]).get(pair)
+
+
+def remember_no_match(
+    unit: Unit, one_id: str, other_id: str, agent_id: str | None, policy: Policy, now: datetime
+) -> VerdictRow:
+    """The verdict alone, for what counts as a "No Match" (DET-3)."""
+    pair = pair_of(one_id, other_id)
+    kinds = tuple(sorted({row.kind for row in store.evidence_between(unit, [pair])[pair]}))
+    verdict = VerdictRow(new_id(), *pair, kinds, agent_id, now, None)
+    store.add_verdict(unit, verdict)
+    matching.rate(unit, [pair], policy, now)
+    return verdict
+
+
+def withdraw(unit: Unit, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
+    """Takes a "No Match" back; raises Conflict where there is none."""
+    pair = _pair(unit, one_id, other_id)
+    matching.keep_living(unit, pair)
+    found = store.verdicts_between(unit, [pair])[pair]
+    if not found:
+        raise Conflict('There is no "No Match" between the two profiles.', code="no_verdict")
+    now = utc_now()
+    store.withdraw_verdicts(unit, [verdict.id for verdict in found], now)
+    matching.rate(unit, [pair], load_policy(unit), now)
+    emit(unit, new_id(), "suggestion.reopened", pair[0], {"other_id": pair[1]}, now)
+    audit.record(
+        unit, actor, "suggestion.reopened", profile_id=pair[0], other_id=pair[1],
+        details={"verdict_ids": [verdict.id for verdict in found]},
+    )  # fmt: skip
+    return store.suggestions_between(unit, [pair]).get(pair)
+
+
+def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:
+    """The two living profiles behind the ids (EVT-2)."""
+    rows = [profiles.read_profile(unit, profile_id) for profile_id in (one_id, other_id)]
+    one, other = (row.survivor_id or row.id for row in rows)
+    if one == other:
+        raise Conflict("Both ids lead to the same profile.", code="same_profile")
+    return pair_of(one, other)

@@ -1,0 +1,274 @@
+"""Merging, detaching and undoing, as rows: both sides read whole, and brought to what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.domain.ids import is_id
+from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side
+from onefold.storage.conversations import open_conversation_of
+from onefold.storage.database import Unit
+from onefold.storage.profiles import ProfileRow, points_of, relationships_of
+from onefold.storage.tables import (
+    absorbed_points,
+    addresses,
+    agents,
+    contact_points,
+    details,
+    drafts,
+    inboxes,
+    merges,
+    profiles,
+    relationships,
+)
+
+
+class MergeRow(NamedTuple):
+    """A merge. Items numbered from `event_seq` on came with or after it; both sides before are in the audit record."""
+
+    id: str
+    source_id: str
+    destination_id: str
+    agent_id: str | None
+    event_seq: int
+    audit_seq: int
+    created_at: datetime
+    undone_at: datetime | None
+
+
+# Reading a side ------------------------------------------------------------------------------------------------------
+
+
+def read_side(unit: Unit, row: ProfileRow) -> Side:
+    """A living profile with everything a merge decides on."""
+    return Side(
+        row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes,
+        tuple(points_of(unit, [row.id])[row.id]),
+        tuple(Detail._make(found) for found in _parts(unit, details, Detail, row.id)),
+        tuple(Address._make(found) for found in _parts(unit, addresses, Address, row.id)),
+        tuple(Relation._make(found) for found in relationships_of(unit, row.id)),
+        _open_conversation(unit, row.id),
+    )  # fmt: skip
+
+
+def _parts(unit: Unit, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
+    mine = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+    return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*mine).order_by(table.c.id)).all()
+
+
+def _open_conversation(unit: Unit, profile_id: str) -> OpenConversation | None:
+    found = open_conversation_of(unit, profile_id)
+    if found is None:
+        return None
+    table, wanted = (inboxes, found.inbox_id) if found.assignee_id is None else (agents, found.assignee_id)
+    mine = (table.c.organization_id == unit.organization_id, table.c.id == wanted)
+    name = unit.execute(sa.select(table.c.name).where(*mine)).scalar_one()
+    return OpenConversation(found.id, found.inbox_id, found.assignee_id, name)
+
+
+def created_times(unit: Unit, profile_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each contact point, detail, address and relationship of the profiles was written, by its id."""
+    found: dict[str, datetime] = {}
+    for table in (contact_points, details, addresses, relationships):
+        sides = [table.c.profile_id] if table is not relationships else [table.c.profile_id, table.c.other_id]
+        for side in sides:
+            mine = (table.c.organization_id == unit.organization_id, side.in_(profile_ids))
+            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.created_at).where(*mine)))
+    return found
+
+
+# Bringing rows to what was planned -----------------------------------------------------------------------------------
+
+
+def write_side(unit: Unit, before: Iterable[Side], after: Iterable[Side], created: Mapping[str, datetime]) -> None:
+    """Makes the rows of some profiles, as they are before, those of `after`: moved, changed, taken away, put back.
+
+    `created` are the times of rows that are put back.
+    """
+    before, after = list(before), list(after)
+    _write_points(unit, _placed(before, "points"), _placed(after, "points"), created)
+    for table, name in ((details, "details"), (addresses, "addresses")):
+        _write_rows(unit, table, _values(before, name), _values(after, name), created)
+    old = {r.id: r._asdict() for side in before for r in side.relations}
+    _write_rows(unit, relationships, old, {r.id: r._asdict() for side in after for r in side.relations}, created)
+
+
+def _values(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
+    return {row.id: {**row._asdict(), "profile_id": side.profile_id} for side in sides for row in getattr(side, name)}
+
+
+def _placed(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for side in sides:
+        for point in getattr(side, name):
+            values = point._asdict()
+            found[values.pop("contact_point_id")] = {**values, "profile_id": side.profile_id}
+    return found
+
+
+def _write_points(
+    unit: Unit,
+    old: Mapping[str, dict[str, Any]],
+    new: Mapping[str, dict[str, Any]],
+    created: Mapping[str, datetime],
+) -> None:
+    """Tags that may be there once are taken away everywhere before they are given anew."""
+    bare = {"main": False, "identifying": False, "current": False}
+    changed = [key for key in old if key in new and old[key] != new[key]]
+    _delete(unit, contact_points, [key for key in old if key not in new])
+    for key in changed:
+        if any(old[key][tag] for tag in bare):
+            _update(unit, contact_points, key, bare)
+    for key in changed:
+        _update(unit, contact_points, key, new[key])
+    _insert(unit, contact_points, {key: new[key] for key in new if key not in old}, created)
+
+
+def _write_rows(
+    unit: Unit,
+    table: sa.Table,
+    old: Mapping[str, dict[str, Any]],
+    new: Mapping[str, dict[str, Any]],
+    created: Mapping[str, datetime],
+) -> None:
+    _delete(unit, table, [key for key in old if key not in new])
+    for key in old:
+        if key in new and old[key] != new[key]:
+            _update(unit, table, key, new[key])
+    _insert(unit, table, {key: new[key] for key in new if key not in old}, created)
+
+
+def _delete(unit: Unit, table: sa.Table, ids: Sequence[str]) -> None:
+    if ids:
+        unit.execute(table.delete().where(table.c.organization_id == unit.organization_id, table.c.id.in_(ids)))
+
+
+def _update(unit: Unit, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
+    mine = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
+    unit.execute(table.update().where(*mine).values({k: v for k, v in values.items() if k != "id"}))
+
+
+def _insert(unit: Unit, table: sa.Table, rows: Mapping[str, dict[str, Any]], created: Mapping[str, datetime]) -> None:
+    for key, values in rows.items():
+        row = {**values, "organization_id": unit.organization_id, "id": key, "created_at": created[key]}
+        unit.execute(table.insert().values(row))
+
+
+# Redirects -----------------------------------------------------------------------------------------------------------
+
+
+def lead_to(unit: Unit, ids: Sequence[str], survivor_id: str | None) -> None:
+    """Profiles that from now on lead to a living one; None: they live themselves. Their versions move on."""
+    p = profiles.c
+    if ids:
+        mine = (p.organization_id == unit.organization_id, p.id.in_(ids))
+        unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
+
+
+def absorb_points(unit: Unit, absorbed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Contact points that became one with another (MRG-3); returns (earlier one, gone one) of those that led to one
+    that is gone, and now lead on."""
+    a = absorbed_points.c
+    led_on: list[tuple[str, str]] = []
+    for gone, by in absorbed.items():
+        mine = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
+        led_on += [(earlier, gone) for earlier in unit.execute(sa.select(a.id).where(*mine)).scalars()]
+        unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
+        values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
+        unit.execute(absorbed_points.insert().values(values))
+    return led_on
+
+
+def release_points(unit: Unit, gone: Iterable[str], led_on: Iterable[Sequence[str]]) -> None:
+    """Contact points that are there again, and what led to them before."""
+    a = absorbed_points.c
+    mine = a.organization_id == unit.organization_id
+    for point_id in gone:
+        unit.execute(absorbed_points.delete().where(mine, a.id == point_id))
+    for earlier, by in led_on:
+        unit.execute(absorbed_points.update().where(mine, a.id == earlier).values(contact_point_id=by))
+
+
+def absorbed_by(unit: Unit, point_ids: Sequence[str]) -> list[str]:
+    """The contact points that have become one with these."""
+    a = absorbed_points.c
+    mine = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
+    return list(unit.execute(sa.select(a.id).where(*mine)).scalars())
+
+
+def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
+    """Drafts go with the profile they were written on (MRG-9); returns their ids."""
+    d = drafts.c
+    mine = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
+    if only is not None:
+        mine.append(d.id.in_(only))
+    moved = list(unit.execute(sa.select(d.id).where(*mine)).scalars())
+    if moved:
+        unit.execute(drafts.update().where(*mine).values(profile_id=to))
+    return moved
+
+
+def drafts_on(unit: Unit, profile_id: str, ids: Sequence[str]) -> list[str]:
+    """Those of the drafts that are on a profile still."""
+    d = drafts.c
+    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
+    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if ids else []
+
+
+def drafts_through(unit: Unit, profile_id: str, point_ids: Sequence[str]) -> list[str]:
+    """Drafts on a profile to one of these contact points."""
+    d = drafts.c
+    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
+    return list(unit.execute(sa.select(d.id).where(*mine)).scalars())
+
+
+# The merges themselves -----------------------------------------------------------------------------------------------
+
+_MERGE = [merges.c[field] for field in MergeRow._fields]
+
+
+def add_merge(unit: Unit, row: MergeRow) -> None:
+    """Remembers a merge."""
+    unit.execute(merges.insert().values(organization_id=unit.organization_id, **row._asdict()))
+
+
+def read_merge(unit: Unit, merge_id: str, *, lock: bool = False) -> MergeRow | None:
+    """The merge with this id."""
+    if not is_id(merge_id):
+        return None
+    select = sa.select(*_MERGE).where(merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    row = unit.execute(select.with_for_update() if lock else select).one_or_none()
+    return None if row is None else MergeRow._make(row)
+
+
+def standing_merges(unit: Unit, source_ids: Sequence[str]) -> dict[str, MergeRow]:
+    """The merge by which each of these profiles is merged away, by profile."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
+    rows = unit.execute(sa.select(*_MERGE).where(*mine)) if source_ids else ()
+    return {row.source_id: MergeRow._make(row) for row in rows}
+
+
+def mark_undone(unit: Unit, merge_id: str, now: datetime) -> None:
+    """A merge that was undone."""
+    mine = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    unit.execute(merges.update().where(*mine).values(undone_at=now))
+
+
+def list_merges(unit: Unit, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
+    """Merges, newest first; of some profiles on either side, or of the whole organization."""
+    m = merges.c
+    found: dict[str, MergeRow] = {}
+    for side in (None,) if profile_ids is None else (m.source_id, m.destination_id):
+        select = sa.select(*_MERGE).where(m.organization_id == unit.organization_id)
+        if side is not None:
+            select = select.where(side.in_(profile_ids or ()))
+        if before is not None:
+            select = select.where(m.id < before)
+        for row in unit.execute(select.order_by(m.id.desc()).limit(limit)):
+            found[row.id] = MergeRow._make(row)
+    return sorted(found.values(), key=lambda row: row.id, reverse=True)[:limit]
