@@ -93,6 +93,11 @@ class Side(NamedTuple):
         """Its Main email or Main phone."""
         return next((p for p in self.points if p.kind == kind and p.main), None)
 
+    def own_changes(self, before: Side) -> dict[str, Any]:
+        """The profile's own fields that are not as they were before."""
+        fields = ("name", "name_confirmed", "username", "image", "attributes")
+        return {f: getattr(self, f) for f in fields if getattr(self, f) != getattr(before, f)}
+
     def as_record(self) -> dict[str, Any]:
         """The side as plain values, to be kept."""
         rows = ("points", "details", "addresses", "relations")

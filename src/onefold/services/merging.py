@@ -185,11 +185,7 @@ def _move(unit: Unit, source: Side, destination: Side, plan: MergePlan, record: 
     _move_conversation(unit, source, plan, record, now)
     record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
     store.lead_to(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
-    after = plan.after
-    profiles.change_profile(
-        unit, after.profile_id, name=after.name, name_confirmed=after.name_confirmed, username=after.username,
-        image=after.image, attributes=dict(after.attributes),
-    )  # fmt: skip
+    profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))
     _find_by(unit, source, destination, plan, now)
 
 

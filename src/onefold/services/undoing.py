@@ -74,9 +74,7 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> tuple[Undo, dict[str, Any
     merge = merging.read_merge(unit, merge_id)
     policy = load_policy(unit)
     _check(merge, policy)
-    row = profiles.read_profile(unit, merge.source_id)
-    if lock:
-        row = _locked(unit, merge)
+    row = _locked(unit, merge) if lock else _living(unit, merge)
     record = audit.read(unit, merge.audit_seq).before
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
@@ -95,6 +93,13 @@ def _check(merge: MergeRow, policy: Policy) -> None:
         raise Conflict("The merge has been undone.", code="undone")
     if utc_now() - merge.created_at > timedelta(days=policy.undo_days):
         raise Conflict("The time in which this merge could be undone is over.", code="undo_window_over")
+
+
+def _living(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
+    survivor_id = profiles.read_profile(unit, merge.source_id).survivor_id
+    if survivor_id is None:
+        raise Conflict("The merge has been undone.", code="undone")
+    return profiles.read_profile(unit, survivor_id)
 
 
 def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
@@ -155,10 +160,7 @@ def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
         [point_id for point_id in record["absorbed"] if point_id in there],
         [pair for pair in record["led_on_points"] if pair[1] in there],
     )
-    profiles.change_profile(
-        unit, found.profile_id, name=destination.name, name_confirmed=destination.name_confirmed,
-        username=destination.username, image=destination.image, attributes=dict(destination.attributes),
-    )  # fmt: skip
+    profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
 
 

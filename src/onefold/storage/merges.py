@@ -105,8 +105,9 @@ def _placed(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
     found = {}
     for side in sides:
         for point in getattr(side, name):
-            values = point._asdict()
-            found[values.pop("contact_point_id")] = {**values, "profile_id": side.profile_id}
+            values = {**point._asdict(), "profile_id": side.profile_id}
+            point_id = values.pop("contact_point_id")
+            found[point_id] = values
     return found
 
 

@@ -620,7 +620,6 @@ webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,
     Column("organization_id", Org, nullable=False),
-    Column("id", Id, nullable=False),
     Column("endpoint_id", Id, nullable=False),
     Column("event_seq", BigInteger, nullable=False),
     Column("event_id", Id, nullable=False),
@@ -633,14 +632,19 @@ webhook_deliveries = Table(
     Column("last_error", sa.Text),  # a code of ours, never what the receiver answered
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    _key("id"),
+    _key("endpoint_id", "event_seq"),
     _to("webhook_endpoints", "endpoint_id"),
-    sa.UniqueConstraint("organization_id", "event_seq", "endpoint_id", name="webhook_deliveries_once"),
     Index(
         "webhook_deliveries_due", "organization_id", "endpoint_id", "next_at",
         sqlite_where=text("next_at IS NOT NULL"), postgresql_where=text("next_at IS NOT NULL"),
     ),
-    Index("webhook_deliveries_listed", "organization_id", "endpoint_id", "state", "id"),
+    *(
+        Index(
+            f"webhook_deliveries_{state}", "organization_id", "endpoint_id", "event_seq",
+            sqlite_where=text(f"state = '{state}'"), postgresql_where=text(f"state = '{state}'"),
+        )
+        for state in ("pending", "failed")
+    ),
     **_CLUSTERED,
 )  # fmt: skip
 
@@ -653,7 +657,6 @@ webhook_turns = Table(
     Column("profile_id", Id, nullable=False),
     Column("event_seq", BigInteger, nullable=False),
     _key("endpoint_id", "profile_id", "event_seq"),
-    Index("webhook_turns_event", "organization_id", "endpoint_id", "event_seq"),
     **_CLUSTERED,
 )
 

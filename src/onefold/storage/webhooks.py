@@ -41,9 +41,9 @@ class EndpointRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """One event's delivery to one endpoint."""
+    """One event's delivery to one endpoint: the event's number names it."""
 
-    id: str
+    event_seq: int
     endpoint_id: str
     event_id: str
     event_type: str
@@ -71,17 +71,15 @@ class EventRow(NamedTuple):
 class Claimed(NamedTuple):
     """A delivery that is the caller's to send, until the claim runs out."""
 
-    id: str
+    endpoint_id: str
     claim_id: str
     attempts: int
     event: EventRow
 
 
 class Place(NamedTuple):
-    """A new delivery, and the profiles it waits for."""
+    """An event's place in the lines of an endpoint: behind the earlier ones of each of these profiles."""
 
-    id: str
-    endpoint_id: str
     event: EventRow
     profile_ids: Sequence[str]
 
@@ -91,11 +89,13 @@ _ENDPOINT = [_e[name] for name in EndpointRow._fields]
 _EVENT = [_o[name] for name in EventRow._fields]
 _DELIVERY = [_o.type.label(name) if name == "event_type" else _d[name] for name in DeliveryRow._fields]
 _WITH_EVENT = webhook_deliveries.join(outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq))
-_PENDING = sa.text("outbox.pending")  # as the index has it: SQLite does not see that `pending = 1` is the same
+# Conditions as the partial indexes have them, and for SQLite their names: it does not find them by itself.
+_WAITS = sa.text("outbox.pending")
 _HANDED_OVER = sa.text("NOT outbox.pending")
+_BY_WAITING = "INDEXED BY outbox_pending"
 _DELIVERIES = Insert(
     webhook_deliveries,
-    ("organization_id", "id", "endpoint_id", "event_seq", "event_id", "profile_id", "created_at"),
+    ("organization_id", "endpoint_id", "event_seq", "event_id", "profile_id", "next_at", "created_at"),
 )
 _TURNS = Insert(turns, ("organization_id", "endpoint_id", "profile_id", "event_seq"))
 _LOCK = "webhook turns"
@@ -150,43 +150,55 @@ def forget_removed(unit: Unit, limit: int) -> None:
     org = unit.organization_id
     removed = sa.select(_e.id).where(_e.organization_id == org, _e.state == "removed")
     for endpoint_id in unit.execute(removed).scalars().all():
-        held = sa.select(_d.event_seq).where(_d.organization_id == org, _d.endpoint_id == endpoint_id)
-        seqs = unit.execute(held.limit(limit)).scalars().all()
-        _delete(unit, endpoint_id, seqs)
-        if len(seqs) < limit:
-            mine = (_e.organization_id == org, _e.id == endpoint_id)
-            unit.execute(webhook_endpoints.delete().where(*mine))
+        left = 0
+        for table in (turns, webhook_deliveries):
+            mine = (table.c.organization_id == org, table.c.endpoint_id == endpoint_id)
+            some = sa.select(table.c.event_seq).where(*mine).limit(limit)
+            seqs = sorted(set(unit.execute(some).scalars()))
+            unit.execute(table.delete().where(*mine, table.c.event_seq.in_(seqs)))
+            left += len(seqs) == limit
+        if not left:
+            unit.execute(webhook_endpoints.delete().where(_e.organization_id == org, _e.id == endpoint_id))
 
 
-def _delete(unit: Unit, endpoint_id: str, seqs: Sequence[int]) -> None:
-    for table in (turns, webhook_deliveries):
-        mine = (table.c.organization_id == unit.organization_id, table.c.endpoint_id == endpoint_id)
-        unit.execute(table.delete().where(*mine, table.c.event_seq.in_(seqs)))
+def without_waiting(unit: Unit, before: datetime, after: int, limit: int) -> tuple[list[int], int | None]:
+    """Of the next `limit` events from before, those that nobody waits for; and the last of all, None if it is the last.
+
+    The newest event is none of them: SQLite counts on from the highest number.
+    """
+    org = unit.organization_id
+    old = (_o.organization_id == org, _o.seq > after, _o.seq < newest_seq(unit), _o.created_at < before, _HANDED_OVER)
+    found = list(unit.execute(sa.select(_o.seq).where(*old).order_by(_o.seq).limit(limit)).scalars())
+    awaited: set[int] = set()
+    for endpoint in list_endpoints(unit) if found else []:
+        if endpoint.state == "enabled":
+            between = (
+                _d.organization_id == org,
+                _d.endpoint_id == endpoint.id,
+                _d.event_seq.between(found[0], found[-1]),
+            )
+            awaited |= set(unit.execute(_in_state(sa.select(_d.event_seq), "pending").where(*between)).scalars())
+    return [seq for seq in found if seq not in awaited], found[-1] if len(found) == limit else None
 
 
-def without_waiting(unit: Unit, before: datetime, below: int, limit: int) -> list[int]:
-    """The oldest events from before that nobody waits for, below a number: SQLite counts on from the highest."""
-    undelivered = (
-        sa.select(sa.literal(1))
-        .select_from(webhook_deliveries.join(webhook_endpoints, _to_its_endpoint()))
-        .where(
-            _d.organization_id == _o.organization_id, _d.event_seq == _o.seq, _d.state == "pending",
-            _e.state == "enabled",
-        )
-    )  # fmt: skip
-    old = (_o.organization_id == unit.organization_id, _o.seq < below, _o.created_at < before, _HANDED_OVER)
-    free = sa.select(_o.seq).where(*old, sa.not_(sa.exists(undelivered.correlate(outbox))))
-    return list(unit.execute(free.order_by(_o.seq).limit(limit)).scalars())
+def _in_state(select: sa.Select[Any], state: str) -> sa.Select[Any]:
+    """The select by the index of the state; most are delivered, they have none."""
+    if state == "delivered":
+        return select.where(_d.state == state)
+    such = sa.text(f"webhook_deliveries.state = '{state}'")
+    return select.where(such).with_hint(webhook_deliveries, f"INDEXED BY webhook_deliveries_{state}", "sqlite")
 
 
-def _to_its_endpoint() -> sa.ColumnElement[bool]:
-    return sa.and_(_e.organization_id == _d.organization_id, _e.id == _d.endpoint_id)
-
-
-def forget_deliveries(unit: Unit, seqs: Sequence[int]) -> None:
+def forget_deliveries(unit: Unit, events: Sequence[EventRow], profile_ids: Sequence[Sequence[str]]) -> None:
     """Deletes the deliveries of events that are forgotten."""
-    for endpoint in unit.execute(sa.select(_e.id).where(_e.organization_id == unit.organization_id)).scalars().all():
-        _delete(unit, endpoint, seqs)
+    org = unit.organization_id
+    everyone = unit.execute(sa.select(_e.id).where(_e.organization_id == org)).scalars().all()
+    seqs = [e.seq for e in events]
+    for endpoint_id in everyone if seqs else []:
+        mine = (_d.organization_id == org, _d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs))
+        unit.execute(webhook_deliveries.delete().where(*mine))
+        for event, speaks_of in zip(events, profile_ids, strict=True):
+            _leave(unit, endpoint_id, Place(event, speaks_of))
 
 
 # From events to deliveries -------------------------------------------------------------------------------------------

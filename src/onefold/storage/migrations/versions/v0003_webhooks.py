@@ -55,7 +55,6 @@ def _create_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",
         sa.Column("organization_id", sa.BigInteger(), nullable=False),
-        sa.Column("id", Id, nullable=False),
         sa.Column("endpoint_id", Id, nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         sa.Column("event_id", Id, nullable=False),
@@ -71,8 +70,7 @@ def _create_deliveries() -> None:
         sa.ForeignKeyConstraint(
             ["organization_id", "endpoint_id"], ["webhook_endpoints.organization_id", "webhook_endpoints.id"]
         ),
-        sa.PrimaryKeyConstraint("organization_id", "id"),
-        sa.UniqueConstraint("organization_id", "event_seq", "endpoint_id", name="webhook_deliveries_once"),
+        sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "event_seq"),
         sqlite_with_rowid=False,
     )
     due = sa.text("next_at IS NOT NULL")
@@ -80,9 +78,12 @@ def _create_deliveries() -> None:
         "webhook_deliveries_due", "webhook_deliveries", ["organization_id", "endpoint_id", "next_at"],
         sqlite_where=due, postgresql_where=due,
     )  # fmt: skip
-    op.create_index(
-        "webhook_deliveries_listed", "webhook_deliveries", ["organization_id", "endpoint_id", "state", "id"]
-    )
+    for state in ("pending", "failed"):
+        such = sa.text(f"state = '{state}'")
+        op.create_index(
+            f"webhook_deliveries_{state}", "webhook_deliveries", ["organization_id", "endpoint_id", "event_seq"],
+            sqlite_where=such, postgresql_where=such,
+        )  # fmt: skip
 
 
 def _create_turns() -> None:
@@ -95,4 +96,3 @@ def _create_turns() -> None:
         sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "profile_id", "event_seq"),
         sqlite_with_rowid=False,
     )
-    op.create_index("webhook_turns_event", "webhook_turns", ["organization_id", "endpoint_id", "event_seq"])
