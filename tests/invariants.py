@@ -7,8 +7,11 @@ from collections import defaultdict
 
 import sqlalchemy as sa
 
+from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.search import search_terms
+from onefold.services import audit
 from onefold.storage.database import Database, Unit
+from onefold.storage.organizations import load_policy
 
 # Each select finds what breaks its rule. A value on the blocklist is plain text (PRO-12) and breaks none.
 _EVIDENCE = """
@@ -18,6 +21,30 @@ _EVIDENCE = """
 _LISTED_MODE = "(SELECT matching_mode FROM organizations WHERE id = :org) = 'listed'"
 _UNIQUE_KIND = "(cp.kind IN ('email', 'social', 'visitor') OR cp.phone_type = 'mobile')"
 _SURVIVOR = "SELECT coalesce(p.survivor_id, p.id) FROM profiles AS p WHERE p.organization_id = :org AND p.id ="
+
+_OWNED = {
+    "contact_points": ("profile_id",), "details": ("profile_id",), "addresses": ("profile_id",),
+    "drafts": ("profile_id",), "search_terms": ("profile_id",), "match_keys": ("holder_id",),
+    "relationships": ("profile_id", "other_id"), "evidence": ("profile_id", "other_id"),
+    "suggestions": ("profile_id", "other_id"),
+}  # fmt: skip
+
+
+def _left_on(profile_id: str) -> str:
+    """Whether a profile has anything that a merge moves."""
+    return " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} AS x WHERE x.organization_id = :org AND x.{column} = {profile_id})"
+        for table, columns in _OWNED.items()
+        for column in columns
+    )
+
+
+def _holds(profile_id: str, value: str) -> str:
+    """Whether a profile holds what a piece of evidence `e` says it does; of handles the keys are compared."""
+    return f"""EXISTS (
+        SELECT 1 FROM contact_points AS cp WHERE cp.organization_id = :org AND cp.profile_id = {profile_id}
+        AND cp.kind = CASE e.kind WHEN 'similar_email' THEN 'email' ELSE e.kind END AND cp.value = {value})"""
+
 
 RULES = {
     "PRO-3: at most one profile holds an identifying contact point": """
@@ -38,8 +65,8 @@ RULES = {
             ({_EVIDENCE}) AND ({_UNIQUE_KIND} OR cp.kind = 'customer_id'))
     """,
     "PRO-1: at most one customer ID": """
-        SELECT profile_id, count(*) FROM contact_points WHERE organization_id = :org AND kind = 'customer_id'
-        GROUP BY profile_id HAVING count(*) > 1
+        SELECT profile_id, count(*) FROM contact_points
+        WHERE organization_id = :org AND kind = 'customer_id' AND current GROUP BY profile_id HAVING count(*) > 1
     """,
     "PRO-2: at most one Main email and one Main phone": """
         SELECT profile_id, kind FROM contact_points WHERE organization_id = :org AND main
@@ -49,13 +76,9 @@ RULES = {
         SELECT kind, id FROM contact_points
         WHERE organization_id = :org AND (kind = 'phone') <> (phone_type IS NOT NULL)
     """,
-    "MRG-2: contact points, suggestions and search terms are of living profiles": """
-        SELECT 'merged away', p.id FROM profiles AS p WHERE p.organization_id = :org AND p.survivor_id IS NOT NULL AND (
-            EXISTS (SELECT 1 FROM contact_points AS x WHERE x.organization_id = :org AND x.profile_id = p.id)
-            OR EXISTS (SELECT 1 FROM search_terms AS x WHERE x.organization_id = :org AND x.profile_id = p.id)
-            OR EXISTS (SELECT 1 FROM suggestions AS x
-                WHERE x.organization_id = :org AND p.id IN (x.profile_id, x.other_id))
-        )
+    "MRG-2: nothing but its history is left on a profile merged away": f"""
+        SELECT 'merged away', p.id FROM profiles AS p WHERE p.organization_id = :org AND p.survivor_id IS NOT NULL
+        AND ({_left_on("p.id")})
     """,
     "EVT-2: a profile merged away leads to a living one, in one step": """
         SELECT gone.id, gone.survivor_id FROM profiles AS gone
@@ -72,16 +95,51 @@ RULES = {
         SELECT id, state FROM conversations
         WHERE organization_id = :org AND (state = 'open') <> (closed_at IS NULL)
     """,
-    "an item's conversation belongs to the item's profile": f"""
-        SELECT i.seq, i.conversation_id FROM items AS i
-        LEFT JOIN conversations AS c ON c.organization_id = :org AND c.id = i.conversation_id
-        WHERE i.organization_id = :org
-          AND (c.id IS NULL OR ({_SURVIVOR} i.profile_id) <> ({_SURVIVOR} c.profile_id))
+    "MRG-2: every item is on a profile that leads to a living one": """
+        SELECT i.seq, i.kind FROM items AS i
+        LEFT JOIN profiles AS p ON p.organization_id = :org AND p.id = i.profile_id
+        LEFT JOIN profiles AS s ON s.organization_id = :org AND s.id = coalesce(p.survivor_id, p.id)
+        WHERE i.organization_id = :org AND (s.id IS NULL OR s.survivor_id IS NOT NULL)
     """,
-    "MRG-9: a draft is on a living profile": """
-        SELECT d.id, d.profile_id FROM drafts AS d
-        JOIN profiles AS p ON p.organization_id = :org AND p.id = d.profile_id
-        WHERE d.organization_id = :org AND p.survivor_id IS NOT NULL
+    "an item's conversation belongs to the item's profile; only events may do without one": f"""
+        SELECT i.seq, i.kind FROM items AS i
+        LEFT JOIN conversations AS c ON c.organization_id = :org AND c.id = i.conversation_id
+        WHERE i.organization_id = :org AND (
+            (i.conversation_id IS NULL AND i.kind <> 'event')
+            OR (i.conversation_id IS NOT NULL AND c.id IS NULL)
+            OR ({_SURVIVOR} i.profile_id) <> ({_SURVIVOR} c.profile_id))
+    """,
+    "MRG-5: a conversation that became one with another is closed, and leads to it in one step": f"""
+        SELECT c.id, c.state FROM conversations AS c
+        LEFT JOIN conversations AS into_one ON into_one.organization_id = :org AND into_one.id = c.merged_into_id
+        WHERE c.organization_id = :org AND c.merged_into_id IS NOT NULL AND (
+            c.state <> 'closed' OR into_one.id IS NULL OR into_one.merged_into_id IS NOT NULL
+            OR ({_SURVIVOR} c.profile_id) <> ({_SURVIVOR} into_one.profile_id))
+    """,
+    "MRG-3: a contact point that became one with another is gone, and leads in one step to what is not": """
+        SELECT a.id, a.contact_point_id FROM absorbed_points AS a WHERE a.organization_id = :org AND (
+            EXISTS (SELECT 1 FROM contact_points AS cp WHERE cp.organization_id = :org AND cp.id = a.id)
+            OR EXISTS (SELECT 1 FROM absorbed_points AS b WHERE b.organization_id = :org AND b.id = a.contact_point_id))
+    """,
+    "PRO-8: a relationship is between two profiles": """
+        SELECT id, kind FROM relationships WHERE organization_id = :org AND profile_id = other_id
+    """,
+    # What a contact brings and somebody else holds is not listed (RES-11): of equal values, one side's is enough.
+    "SUG-1: evidence rests on values that are held": f"""
+        SELECT e.kind, e.profile_id, e.other_id FROM evidence AS e
+        WHERE e.organization_id = :org AND e.kind <> 'handle' AND (
+            NOT ({_holds("e.profile_id", "e.value")} OR {_holds("e.other_id", "e.other_value")})
+            OR (e.kind = 'similar_email'
+                AND NOT ({_holds("e.profile_id", "e.value")} AND {_holds("e.other_id", "e.other_value")})))
+    """,
+    "SUG-1: equal values are equal, similar ones are not": """
+        SELECT kind, profile_id FROM evidence
+        WHERE organization_id = :org AND (kind = 'similar_email') <> (value <> other_value)
+    """,
+    "MRG-13: what is undone is over: its source leads nowhere by it": """
+        SELECT m.id, m.source_id FROM merges AS m
+        JOIN profiles AS p ON p.organization_id = :org AND p.id = m.source_id
+        WHERE m.organization_id = :org AND m.undone_at IS NULL AND p.survivor_id IS NULL
     """,
     "RES-12: every delivery is there once": """
         SELECT channel, count(*) FROM items WHERE organization_id = :org AND message_id IS NOT NULL
@@ -102,6 +160,7 @@ def check_base(database: Database, organization_id: int) -> None:
             broken["MRG-1: what finds a profile is what it holds"] = wrong
         if told := _told_in_audit(unit):
             broken["MRG-14: entries of the audit log hold no customer's values"] = told
+        broken |= {rule: found for rule, look in _LOOKS.items() if (found := look(unit))}
     assert not broken, "\n".join(f"{rule}: {found[:5]}" for rule, found in broken.items())
 
 
@@ -137,3 +196,93 @@ def _wrong_search_terms(unit: Unit) -> list[tuple[object, ...]]:
         if not least <= terms[profile_id] <= most:
             wrong.append((profile_id, sorted(least - terms[profile_id]), sorted(terms[profile_id] - most)))
     return wrong
+
+
+def _wrong_chains(unit: Unit) -> list[tuple[object, ...]]:
+    """Profiles merged away whose standing merges do not lead, one after the other, to their survivor."""
+    merges = _found(
+        unit, "SELECT source_id, destination_id FROM merges WHERE organization_id = :org AND undone_at IS NULL"
+    )
+    gone = _found(unit, "SELECT id, survivor_id FROM profiles WHERE organization_id = :org AND survivor_id IS NOT NULL")
+    steps = dict(merges)
+    wrong: list[tuple[object, ...]] = (
+        [("merged away twice", len(merges) - len(steps))] if len(merges) > len(steps) else []
+    )
+    for profile_id, survivor_id in gone:
+        at: object = profile_id
+        for _ in merges:
+            at = steps.get(at, at)
+        if at != survivor_id or at == profile_id:
+            wrong.append((profile_id, survivor_id, at))
+    return wrong
+
+
+def _wrong_suggestions(unit: Unit) -> list[tuple[object, ...]]:
+    """Pairs whose suggestion is not what their evidence, and the verdicts on them, make it (SUG-4)."""
+    recorded, dismissed = defaultdict(set), defaultdict(set)
+    for low, high, kind in _found(unit, "SELECT profile_id, other_id, kind FROM evidence WHERE organization_id = :org"):
+        recorded[low, high].add(kind)
+    leads = dict(_found(unit, "SELECT id, coalesce(survivor_id, id) FROM profiles WHERE organization_id = :org"))
+    standing = "SELECT profile_id, other_id, kinds FROM verdicts WHERE organization_id = :org AND withdrawn_at IS NULL"
+    for one, other, kinds in _found(unit, standing):
+        dismissed[frozenset((leads[one], leads[other]))].update(str(kinds).split())
+    stored = _found(unit, "SELECT profile_id, other_id, kinds, state FROM suggestions WHERE organization_id = :org")
+    wrong: list[tuple[object, ...]] = [(*pair, "has none") for pair in recorded.keys() - {row[:2] for row in stored}]
+    for low, high, kinds, state in stored:
+        shown, known = set(str(kinds).split()), recorded[low, high]
+        # A handle says nothing beside the same account, nor a similar email beside the same one.
+        said = shown <= known and known - shown <= {"handle", "similar_email"} and bool(known)
+        if not said or (state == "open") != bool(shown - dismissed[frozenset((low, high))]):
+            wrong.append((low, high, sorted(known), sorted(shown), state))
+    return wrong
+
+
+def _wrong_handles(unit: Unit) -> list[tuple[object, ...]]:
+    """Evidence of handles that one of the two does not go by."""
+    handles = defaultdict(set)
+    accounts = "SELECT profile_id, handle FROM contact_points WHERE organization_id = :org AND handle IS NOT NULL"
+    named = "SELECT id, username FROM profiles WHERE organization_id = :org AND username IS NOT NULL"
+    for profile_id, handle in (*_found(unit, accounts), *_found(unit, named)):
+        handles[profile_id].add(handle_key(str(handle)))
+    evidence = "SELECT profile_id, other_id, value FROM evidence WHERE organization_id = :org AND kind = 'handle'"
+    return [row for row in _found(unit, evidence) if row[2] not in handles[row[0]] & handles[row[1]]]
+
+
+def _wrong_match_keys(unit: Unit) -> list[tuple[object, ...]]:
+    """(holder, missing keys, keys too many) of what is not found by the keys of what it holds."""
+    wanted, stored, blocked = defaultdict(set), defaultdict(set), set()
+    policy = load_policy(unit)
+    held = "SELECT id, kind, value, handle FROM contact_points WHERE organization_id = :org"
+    for point_id, kind, value, handle in _found(unit, held):
+        wanted[point_id] |= set(keys_of_point(str(kind), str(value), handle))  # type: ignore[arg-type]
+        if policy.blocklist.holds(kind, value):  # type: ignore[arg-type]
+            blocked.add(point_id)
+    named = "SELECT id, username FROM profiles WHERE organization_id = :org AND survivor_id IS NULL AND username <> ''"
+    for profile_id, username in _found(unit, named):
+        wanted[profile_id].add("h:" + handle_key(str(username)))
+    for key, holder_id in _found(unit, "SELECT key, holder_id FROM match_keys WHERE organization_id = :org"):
+        stored[holder_id].add(key)
+    return [
+        (
+            holder_id,
+            sorted(wanted[holder_id] - stored[holder_id])[:3],
+            sorted(stored[holder_id] - wanted[holder_id])[:3],
+        )
+        for holder_id in {*wanted, *stored} - blocked
+        if wanted[holder_id] != stored[holder_id]
+    ]
+
+
+def _wrong_audit(unit: Unit) -> list[tuple[object, ...]]:
+    """Where the audit log does not verify."""
+    found = audit.verify(unit)
+    return [] if found.wrong is None else [(found.first_wrong, found.wrong)]
+
+
+_LOOKS = {
+    "EVT-2: the merges that stand lead every profile merged away to its survivor": _wrong_chains,
+    "SUG-1, SUG-4: every suggestion is what its evidence and the verdicts on it make it": _wrong_suggestions,
+    "SUG-1: evidence of handles rests on handles": _wrong_handles,
+    "SUG-2: everything is found by the keys of what it holds": _wrong_match_keys,
+    "MRG-14: the audit log verifies": _wrong_audit,
+}

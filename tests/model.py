@@ -1,4 +1,5 @@
-"""The rules PRO and RES once more, as plainly as they can be said: lists and loops, no index, no batch, no database.
+"""The rules PRO and RES, and of SUG what gives evidence, once more, as plainly as they can be said: lists and loops, no
+index, no batch, no database.
 
 The stateful test holds the service against it: the same history in, the same partition out.
 """
@@ -53,6 +54,8 @@ class Model:
         self.shared_limit = 4
         self.profiles: list[Profile] = []
         self.seen: dict[tuple[str, str], Profile] = {}
+        # Evidence: the pair, the kind, the value. Its kinds are the exact ones; nothing here has a handle, or an email
+        # long enough to be like another.
         self.suggested: set[tuple[frozenset[int], str, str]] = set()
 
     # who holds what
@@ -75,6 +78,17 @@ class Model:
         for other in others:
             pair = frozenset((self.profiles.index(profile), self.profiles.index(other)))
             self.suggested.add((pair, kind, value))
+
+    def look_again(self, profile: Profile) -> None:
+        """An edit by hand looks again at everything the profile holds (SUG-1)."""
+        for point in profile.points:
+            if point.kind != "visitor" and point.value not in self.blocked:
+                self.suggest(profile, point.kind, point.value)
+
+    def take_back(self, profile: Profile, kind: str, value: str) -> None:
+        """What a profile no longer holds speaks for it no longer, whoever it was shared with."""
+        number = self.profiles.index(profile)
+        self.suggested = {one for one in self.suggested if number not in one[0] or one[1:] != (kind, value)}
 
     def list_on(self, profile: Profile, point: Point) -> None:
         point.identifying = self.opens(point) and self.identified(point.kind, point.value) is None
@@ -169,8 +183,7 @@ class Model:
         if profile.point(kind, value) or (self.opens(point) and self.identified(kind, value)):
             return False
         self.list_on(profile, point)
-        if value not in self.blocked:
-            self.suggest(profile, kind, value)
+        self.look_again(profile)
         return True
 
     def retype(self, profile: Profile, number: str, phone_type: str) -> bool:
@@ -182,9 +195,10 @@ class Model:
         if self.opens(wanted) and holder not in (None, profile):
             return False
         point.type, point.identifying = phone_type, self.opens(wanted)
-        if number not in self.blocked:
-            self.suggest(profile, "phone", number)
+        self.look_again(profile)
         return True
 
     def remove(self, profile: Profile, kind: str, value: str) -> None:
         profile.points = [p for p in profile.points if (p.kind, p.value) != (kind, value)]
+        self.take_back(profile, kind, value)
+        self.look_again(profile)

@@ -208,7 +208,7 @@ class Histories(RuleBasedStateMachine):
             (number, *conversation) for number, (p, _) in enumerate(self.ids) for conversation in p.conversations
         }
         order = {self.model.profiles.index(profile): number for number, (profile, _) in enumerate(self.ids)}
-        assert self._stored_suggestions(names) == {
+        assert self._stored_evidence(names) == {
             (frozenset(order[n] for n in pair), kind, value) for pair, kind, value in self.model.suggested
         }
 
@@ -227,9 +227,11 @@ class Histories(RuleBasedStateMachine):
             found.setdefault(str(row.conversation_id), [names[str(row.profile_id)]]).append(row.message_id)
         return {tuple(conversation) for conversation in found.values()}
 
-    def _stored_suggestions(self, names: dict[str, int]) -> set[Any]:
-        sql = "SELECT profile_id, other_id, kind, value FROM evidence"
-        return {(frozenset((names[str(r[0])], names[str(r[1])])), r[2], r[3]) for r in self._rows(sql)}
+    def _stored_evidence(self, names: dict[str, int]) -> set[Any]:
+        """Both sides of each piece hold the very same value: there is no other kind of evidence here."""
+        found = self._rows("SELECT profile_id, other_id, kind, value, other_value FROM evidence")
+        assert all(row.value == row.other_value for row in found)
+        return {(frozenset((names[str(r[0])], names[str(r[1])])), r[2], r[3]) for r in found}
 
 
 def _check(make_url: MakeUrl, examples: int, steps: int) -> None:

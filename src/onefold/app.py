@@ -26,8 +26,10 @@ from onefold.api.routes import (
     contacts,
     conversations,
     drafts,
+    merging,
     organization,
     profiles,
+    suggestions,
     system,
     webhooks,
 )
@@ -105,7 +107,9 @@ def create_app(settings: Settings | None = None) -> Any:
     app.state.addresses = addresses
     problems.install(app)
     app.middleware("http")(_observed)
-    for routes in (profiles, conversations, drafts, organization, audit, webhooks, channels, system):
+    for routes in (
+        profiles, conversations, drafts, suggestions, merging, organization, audit, webhooks, channels, system,
+    ):  # fmt: skip
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return BodyLimit(contacts.ContactRoutes(app, gate, group, database), settings.largest_body)

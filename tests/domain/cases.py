@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.book import Book, Holder, Thread
+from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Contact, Sender
+from onefold.domain.matching import Comparison, Facts, compare, shared_values
 from onefold.domain.merge_outcomes import Outcome
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.domain.merging import MergePlan, Merger, plan_merge
@@ -18,6 +20,7 @@ from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision, resolve
 from onefold.domain.sides import Side
+from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 
 INBOX = "00000000-0000-7000-8000-00000000000a"
 OTHER_INBOX = "00000000-0000-7000-8000-00000000000b"
@@ -128,3 +131,18 @@ def outcome_of(plan: MergePlan, field: str) -> Outcome | None:
 def obstacles_of(plan: MergePlan, field: str) -> list[str]:
     """The codes of what stands in the way because of a field."""
     return [obstacle.code for obstacle in plan.obstacles if obstacle.field == field]
+
+
+# Matches --------------------------------------------------------------------------------------------------------------
+
+
+def facts(profile_id: str, *points: HeldPoint, **fields: Any) -> Facts:
+    """What matching looks at of a profile, empty but for what is given."""
+    return Facts(profile_id, **{"name": None, "username": None, "points": points, **fields})
+
+
+def compared(one: Facts, other: Facts, holders: Mapping[Key, int] | None = None, **weights: Weight) -> Comparison:
+    """Two profiles compared by all they share, each value held by the two alone unless `holders` says more."""
+    evidence = shared_values(one, other, Blocklist(DEFAULT_ENTRIES))
+    counted: dict[Key, int] = {(p.kind, p.value): 2 for p in evidence if p.kind != "similar_email"}  # type: ignore[misc]
+    return compare(one, other, evidence, {**counted, **(holders or {})}, {**DEFAULT_WEIGHTS, **weights})

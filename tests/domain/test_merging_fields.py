@@ -120,7 +120,7 @@ def _cells() -> Iterator[Any]:
                 yield pytest.param(name, policy, cell, id=f"{name}-{case}-{policy}")
 
 
-@pytest.mark.parametrize(("name", "policy", "cell"), _cells())
+@pytest.mark.parametrize(("name", "policy", "cell"), list(_cells()))
 def test_a_field_of_one_value__MRG_3_MRG_4(name: str, policy: str, cell: Cell) -> None:
     field = FIELDS[name]
     source, destination = _filled(field, SOURCE, cell.source), _filled(field, DESTINATION, cell.destination)

@@ -26,7 +26,8 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.webhook_addresses import Addresses
 from onefold.services.webhook_sending import LEASE, Parcel, Room
 from onefold.storage import outbox
-from onefold.storage.webhooks import DeliveryRow, EndpointRow
+from onefold.storage.webhook_endpoints import EndpointRow
+from onefold.storage.webhooks import DeliveryRow
 from tests.conftest import Base
 from tests.jobs.receiver import Got, HandClock, Handler, Receiver, receiving, refuses, says, takes, writes
 from tests.services.words import do, receive, rows
@@ -70,7 +71,7 @@ def send(base: Base, clock: HandClock, seconds: float = 5.0, addresses: Addresse
 def endpoint(base: Base, found: EndpointRow) -> EndpointRow:
     """How it stands now."""
     with base.database.read(base.organization_id) as unit:
-        return next(e for e in webhooks.store.list_endpoints(unit) if e.id == found.id)
+        return next(e for e in webhooks.endpoints.list_endpoints(unit) if e.id == found.id)
 
 
 def deliveries(base: Base, found: EndpointRow, state: str | None = None) -> list[DeliveryRow]:
@@ -475,10 +476,10 @@ def test_a_delivery_is_repeated_when_asked_for__EVT_1(base: Base, receiver: Rece
     happens(base, "one")
     send(base, clock)
     [delivery] = deliveries(base, made)
-    repeated = do(base, lambda unit: webhooks.repeat(unit, made.id, delivery.id))
+    repeated = do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq)))
     assert (repeated.state, repeated.attempts) == ("pending", 0)
     with pytest.raises(Conflict):
-        do(base, lambda unit: webhooks.repeat(unit, made.id, delivery.id))
+        do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq)))
     clock.move(minutes=1)
     send(base, clock)
     assert words(receiver.taken) == ["one", "one"]

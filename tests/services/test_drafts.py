@@ -21,7 +21,7 @@ from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 from tests.conftest import Base
 from tests.invariants import check_base
-from tests.services.words import do, merge_by_hand, receive, rows, show
+from tests.services.words import do, merge, receive, rows, show
 
 T = TypeVar("T")
 NOTE = Composed("note", "Call back on")
@@ -137,7 +137,7 @@ def test_neither_other_systems_nor_a_merge_being_confirmed_hear_of_drafts__MRG_1
 def test_a_draft_goes_with_its_profile_and_stays_editable__MRG_9(base: Base) -> None:
     mara, gone, stays = agent(base), profile(base), profile(base)
     begun = draft(base, gone, mara)
-    merge_by_hand(base, gone, stays)
+    merge(base, gone, stays)
     assert save(base, begun.id, mara, Composed("note", "Call back on Monday")).profile_id == stays
     assert seen(base, mara, stays) == ["Call back on Monday"]
     assert seen(base, mara, gone) == ["Call back on Monday"]  # an id that was merged away answers (EVT-2)
@@ -146,7 +146,7 @@ def test_a_draft_goes_with_its_profile_and_stays_editable__MRG_9(base: Base) -> 
 
 def test_a_draft_begun_on_a_profile_merged_away_is_on_the_survivor__EVT_2(base: Base) -> None:
     mara, gone, stays = agent(base), profile(base), profile(base)
-    merge_by_hand(base, gone, stays)
+    merge(base, gone, stays)
     assert draft(base, gone, mara).profile_id == stays
     check_base(base.database, base.organization_id)
 

@@ -12,7 +12,7 @@ from onefold.services.receive import Receiver
 from onefold.storage.matching import evidence_of, suggestions_of
 from tests.conftest import Base
 from tests.domain.cases import contact
-from tests.services.words import do, holders, merge_by_hand, receive, rows, show
+from tests.services.words import do, holders, merge, receive, rows, show
 
 MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+442079460000", "+14155552671"
 
@@ -121,7 +121,7 @@ def test_a_lookup_is_asked_once_and_only_for_strangers__RES_6(base: Base) -> Non
 def test_a_reply_to_a_profile_merged_away_lands_on_the_survivor__RES_13(base: Base) -> None:
     survivor = receive(base, "email", "m-1", email="ada@example.com")
     source = receive(base, "email", "m-2", email="ada@work.example")
-    merge_by_hand(base, source.profile_id, survivor.profile_id)
+    merge(base, source.profile_id, survivor.profile_id)
     bounce = receive(base, "email", email="mailer-daemon@mx.example", reply_to=("m-2",))
     chat = receive(base, "chat", conversation_id=source.conversation_id)
     reply = receive(base, "email", email="ada@work.example", reply_to=("m-2",))

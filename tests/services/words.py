@@ -9,10 +9,21 @@ import sqlalchemy as sa
 
 from onefold.domain.contact import Answer
 from onefold.domain.errors import Refused
-from onefold.services import profiles
-from onefold.services.profiles import ProfileView
+from onefold.domain.profile import HeldPoint
+from onefold.services import accounts, conversations, detaching, merging, profiles, suggestions, undoing
+from onefold.services.accounts import Role
+from onefold.services.actor import Actor
+from onefold.services.clock import new_id
+from onefold.services.detaching import Detached
+from onefold.services.merging import MergeRequest
+from onefold.services.profiles import PointInput, ProfileView
 from onefold.services.transact import transact
+from onefold.services.undoing import Undo
+from onefold.storage import profiles as store
+from onefold.storage import tables
+from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import Unit
+from onefold.storage.merges import MergeRow
 from tests.conftest import Base
 from tests.domain.cases import contact
 
@@ -50,18 +61,123 @@ def holders(base: Base, kind: str, value: str) -> dict[str, str | None]:
     return {str(row.profile_id): row.phone_type for row in rows(base, sql, kind=kind, value=value)}
 
 
-def merge_by_hand(base: Base, source: str, survivor: str) -> None:
-    """What a merge leaves behind: a redirect, and the contact points with the survivor (merging is not built yet)."""
+# People, profiles and what becomes of them ----------------------------------------------------------------------------
 
-    def work(unit: Unit) -> None:
-        given = {"source": source, "survivor": survivor}
-        for sql in (
-            "UPDATE profiles SET survivor_id = :survivor, version = version + 1 WHERE id = :source",
-            "UPDATE contact_points SET profile_id = :survivor WHERE profile_id = :source",
-            "UPDATE conversations SET state = 'closed' WHERE profile_id = :source",
-            "UPDATE drafts SET profile_id = :survivor WHERE profile_id = :source",
-            "DELETE FROM search_terms WHERE profile_id = :source",
-        ):
-            unit.execute(sa.text(sql), given)
+COMMAND = Actor(None, None, "command line")
 
-    do(base, work)
+
+def agent(base: Base, name: str, role: Role = "agent") -> str:
+    """An agent with this name; returns the id."""
+    return do(base, lambda unit: accounts.add_agent(unit, f"{new_id()}@agents.example", name, role).id)
+
+
+def inbox(base: Base, name: str) -> str:
+    """A further inbox; returns the id."""
+    return do(base, lambda unit: accounts.add_inbox(unit, name)[0])
+
+
+def profile(base: Base, *points: PointInput, **fields: Any) -> str:
+    """A profile added by hand; returns the id."""
+    return do(base, lambda unit: profiles.create(unit, points=points, **{"name": None, **fields}).id)
+
+
+def list_point(base: Base, profile_id: str, point: PointInput) -> str:
+    """Adds a contact point by hand; returns its id."""
+    return do(base, lambda unit: profiles.add_point(unit, profile_id, point, None)[1])
+
+
+def edit(base: Base, profile_id: str, **changes: Any) -> None:
+    """Edits a profile's own fields by hand."""
+    do(base, lambda unit: profiles.edit(unit, profile_id, changes, None))
+
+
+def point_of(base: Base, profile_id: str, value: str) -> HeldPoint:
+    """The contact point of a profile with this value, customer IDs among them."""
+    with base.database.read(base.organization_id) as unit:
+        held = store.points_of(unit, [profile_id])[profile_id]
+    return next(point for point in held if point.value == value)
+
+
+def merge(
+    base: Base, source: str, destination: str, agent_id: str | None = None, actor: Actor = COMMAND, **given: Any
+) -> MergeRow:
+    """Merges two profiles, committed; raises what the merge refuses."""
+    request = MergeRequest(source, destination, agent_id=agent_id, **given)
+    return do(base, lambda unit: merging.merge(unit, request, actor)[0])
+
+
+def undo(base: Base, merge_id: str, actor: Actor = COMMAND) -> Undo:
+    """Undoes a merge, committed."""
+    return do(base, lambda unit: undoing.undo(unit, merge_id, None, actor))
+
+
+def detach(base: Base, profile_id: str, point_id: str, agent_id: str | None = None) -> Detached:
+    """Detaches a contact point, committed."""
+    return do(base, lambda unit: detaching.detach(unit, profile_id, point_id, None, COMMAND, agent_id))
+
+
+def set_conversation(base: Base, conversation_id: str, assignee: str | None = None, **changes: Any) -> None:
+    """Assigns, routes, closes or reopens a conversation."""
+    given = {"inbox_id": None, "state": None, "unassign": False, **changes}
+    do(base, lambda unit: conversations.change(unit, conversation_id, assignee_id=assignee, **given))
+
+
+def conversation(base: Base, conversation_id: str) -> ConversationRow:
+    """The conversation behind the id."""
+    with base.database.read(base.organization_id) as unit:
+        return conversations.living(unit, conversation_id)
+
+
+def timeline(base: Base, profile_id: str) -> list[ItemRow]:
+    """Everything on a profile's timeline, oldest first."""
+    with base.database.read(base.organization_id) as unit:
+        return conversations.timeline(unit, profile_id, None, 200)[::-1]
+
+
+def said(base: Base, profile_id: str) -> list[str]:
+    """The texts of what was said to and by a customer, oldest first."""
+    return [item.body or "" for item in timeline(base, profile_id) if item.kind != "event"]
+
+
+def said_in(base: Base, conversation_id: str) -> list[str]:
+    """The texts of what was said in a conversation, oldest first."""
+    with base.database.read(base.organization_id) as unit:
+        found = conversations.items(unit, conversation_id, None, 200)
+    return [item.body or "" for item in found[::-1] if item.kind != "event"]
+
+
+def events(base: Base, profile_id: str) -> list[str]:
+    """The texts of the events on a profile's timeline, oldest first."""
+    return [item.body or "" for item in timeline(base, profile_id) if item.kind == "event"]
+
+
+def told(base: Base) -> list[tuple[str, str, Any]]:
+    """(type, profile, data) of what other systems are told, oldest first."""
+    with base.database.read(base.organization_id) as unit:
+        o = tables.outbox.c
+        mine = sa.select(o.type, o.profile_id, o.data).where(o.organization_id == unit.organization_id)
+        return [tuple(row) for row in unit.execute(mine.order_by(o.seq))]
+
+
+def suggested(base: Base, profile_id: str) -> dict[str, tuple[str, ...]]:
+    """Whom a profile is suggested with, and by which kinds of evidence."""
+    with base.database.read(base.organization_id) as unit:
+        found = suggestions.of_profile(unit, profile_id)
+    return {view.row.other_id if view.row.profile_id == profile_id else view.row.profile_id: view.row.kinds
+            for view in found}  # fmt: skip
+
+
+def found_by(base: Base, query: str) -> list[str]:
+    """The profiles that a search finds."""
+    with base.database.read(base.organization_id) as unit:
+        return [summary.row.id for summary in profiles.search(unit, query, 50)]
+
+
+def everything(base: Base) -> dict[str, list[str]]:
+    """Every row of the organization, by table: equal before and after something that changed nothing."""
+    with base.database.read(base.organization_id) as unit:
+        unit.allow_whole_base()
+        return {
+            table.name: sorted(str(tuple(row)) for row in unit.execute(sa.select(table)))
+            for table in (*tables.OWNED, tables.organizations)
+        }

@@ -76,7 +76,8 @@ class Call:
             return work(unit)
 
     def _moved(self, survivor_id: str) -> Response:
-        old = str(self._request.path_params.get("profile_id"))
+        given = self._request.path_params
+        old = str(given.get("profile_id") or given.get("conversation_id"))
         location = self._request.url.path.replace(old, survivor_id)
         query = f"?{self._request.url.query}" if self._request.url.query else ""
         return Response(status_code=308, headers={"Location": location + query})

@@ -110,6 +110,12 @@ class Settings(BaseModel):
     mobile_identification: bool
     shared_limit: int
     default_inbox_id: str
+    undo_days: int = Field(description="How long a lead can undo a merge (MRG-13); 0: never.")
+    merge_policies: dict[str, str] = Field(description="What happens where both sides of a merge differ, by field.")
+    match_weights: dict[str, tuple[float, float]] = Field(description="m and u of each feature (docs/matching.md).")
+
+
+_Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class SettingsChange(Input):
@@ -121,6 +127,14 @@ class SettingsChange(Input):
     mobile_identification: bool = False
     shared_limit: Annotated[int, Field(ge=1, le=1_000)] = 20
     default_inbox_id: Annotated[str, Field(max_length=100)] = ""
+    undo_days: Annotated[int, Field(ge=0, le=3_650)] = 30
+    merge_policies: (
+        Literal["by-rule", "ask"]
+        | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]
+    ) = Field("by-rule", description="A preset, or modes by field: rule or ask; refuse or choose (MRG-4).")
+    match_weights: dict[Annotated[str, Field(max_length=40)], Annotated[list[_Probability], Field(min_length=2,
+        max_length=2)]] = Field({}, description="By feature: how often it is seen between two profiles of one customer "
+        "(m), and of two (u).")  # fmt: skip
 
 
 class Obstacle(BaseModel):
@@ -129,6 +143,14 @@ class Obstacle(BaseModel):
     kind: str
     value: str
     profile_ids: list[str]
+
+
+class Candidate(BaseModel):
+    """A value that more profiles share than may raise suggestions (SUG-6)."""
+
+    kind: str
+    value: str
+    profiles: int
 
 
 class ModePreview(BaseModel):

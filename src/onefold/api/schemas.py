@@ -258,7 +258,7 @@ class Item(BaseModel):
     """An entry of a timeline. Ids grow in the order of the timeline."""
 
     id: str
-    conversation_id: str
+    conversation_id: str | None = Field(description="None for an event of a profile without an open conversation.")
     contact_point_id: str | None
     kind: str
     direction: Literal["in", "out"] | None

@@ -75,7 +75,8 @@ def summary(found: ProfileSummary) -> schemas.ProfileSummary:
 
 def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
     """A conversation, as of the profile it belongs to today."""
-    return schemas.Conversation(**{**row._asdict(), "profile_id": owner})
+    shown = {k: v for k, v in row._asdict().items() if k != "merged_into_id"}
+    return schemas.Conversation(**{**shown, "profile_id": owner})
 
 
 def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:

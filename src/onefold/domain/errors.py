@@ -55,7 +55,7 @@ class Stale(Refused):
 
 
 class MergedAway(Refused):
-    """EVT-2: the id answers, and leads to the profile in `facts["survivor_id"]`."""
+    """EVT-2: the id of a profile or conversation answers, and leads to the one in `facts["survivor_id"]`."""
 
     code = "merged_away"
 

@@ -19,6 +19,7 @@ from onefold.services import webhook_sending as sending
 from onefold.services.clock import Clock, utc_now
 from onefold.services.transact import transact
 from onefold.services.webhook_sending import Parcel, Room
+from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
 from onefold.storage.database import Database, Unit
 
@@ -70,7 +71,7 @@ class Sender:
     def _round(self) -> bool:
         """Hands over and begins to send what is due and has room; whether there was anything."""
         found = False
-        organizations = store.organizations_with_webhooks(self._database)
+        organizations = endpoints.organizations_with_webhooks(self._database)
         random.shuffle(organizations)  # so that no organization is always the last to get a free place
         for organization_id in organizations:
             found = self._serve(organization_id) or found

@@ -13,14 +13,16 @@ import structlog
 
 from onefold.domain.errors import Unavailable
 from onefold.domain.phones import LineTypes, line_type
-from onefold.services import runs
+from onefold.services import many_merges, runs
 from onefold.services.clock import utc_now
 from onefold.services.transact import transact
 from onefold.storage.database import Database
 from onefold.storage.organizations import organization_ids, organizations_with_runs
 from onefold.storage.outbox import forget
+from onefold.storage.runs import RunRow
 
 EVENTS_KEPT = timedelta(days=7)
+_PAIRS = 25
 KEYS_KEPT = timedelta(days=2)
 _log = structlog.get_logger("onefold.jobs")
 
@@ -37,11 +39,18 @@ def run_jobs(database: Database, line_types: LineTypes = line_type) -> bool:
     """Advances every running run of every organization by one chunk; True while there is more."""
     more = False
     for organization_id in organizations_with_runs(database):
-        for run_id in transact(database, organization_id, runs.under_way, alone=True):
-            advance = partial(runs.advance, run_id=run_id, line_types=line_types)
-            run = transact(database, organization_id, advance, alone=True)
-            more = more or run.state == "running"
+        for run in transact(database, organization_id, runs.under_way, alone=True):
+            more = _advance(database, organization_id, run, line_types).state == "running" or more
     return more
+
+
+def _advance(database: Database, organization_id: int, run: RunRow, line_types: LineTypes) -> RunRow:
+    if run.kind == runs.MERGE_PAIRS:
+        return many_merges.advance(database, organization_id, run.id, _PAIRS)
+    if run.kind == runs.REBUILD_MATCHES:
+        return transact(database, organization_id, partial(runs.rebuild_matches, run_id=run.id))
+    advance = partial(runs.advance, run_id=run.id, line_types=line_types)
+    return transact(database, organization_id, advance, alone=True)
 
 
 def forget_old(database: Database) -> bool:

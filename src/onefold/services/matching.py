@@ -12,10 +12,12 @@ from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
+from onefold.services.clock import utc_now
 from onefold.storage import matching as store
 from onefold.storage.contacts import who_holds
 from onefold.storage.database import Contended, Unit
 from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of
+from onefold.storage.organizations import load_policy
 
 _COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
 
@@ -101,6 +103,16 @@ def keep_living(unit: Unit, ids: Iterable[str]) -> None:
     locked = unit.lock_profiles(wanted, against_edits=False) if wanted else None
     if locked is not None and len(locked) != len(wanted):
         raise Contended
+
+
+def rebuild(unit: Unit, after: str, limit: int) -> list[str]:
+    """Looks at the next profiles of the organization again: match keys, evidence, ratings; returns their ids."""
+    policy, now = load_policy(unit), utc_now()
+    found = store.profile_ids_after(unit, after, limit)
+    for profile_id in found:
+        keep_living(unit, [profile_id])
+        after_edit(unit, profile_id, policy, now)
+    return found
 
 
 def rate_again(unit: Unit, profile_id: str, policy: Policy, now: datetime) -> None:

@@ -14,6 +14,7 @@ from onefold.domain.sides import Side
 from onefold.services import audit, detaching, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
+from onefold.services.profiles import ProfileSummary, summaries
 from onefold.storage import accounts, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
@@ -42,10 +43,20 @@ class Preview(NamedTuple):
     """The plan, and how much comes along that decides nothing."""
 
     plan: MergePlan
-    source_name: str
-    destination_name: str
+    source: ProfileSummary
+    destination: ProfileSummary
     conversations: int
     drafts: int
+
+
+def look(unit: Unit, request: MergeRequest, actor: Actor) -> Preview:
+    """The preview with both profiles, and how much comes along."""
+    plan = preview(unit, request, actor)
+    source, destination = summaries(unit, [plan.source_id, plan.destination_id])
+    origins = profiles.merged_into(unit, plan.source_id)
+    return Preview(
+        plan, source, destination, conversations.count_of(unit, origins), store.count_drafts(unit, plan.source_id)
+    )
 
 
 def preview(unit: Unit, request: MergeRequest, actor: Actor) -> MergePlan:

@@ -359,6 +359,7 @@ def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int |
     one = store.lock_profile(unit, profile_id, version)
     other = store.read_profile(unit, other_id)
     other_id = other.survivor_id or other.id
+    matching.keep_living(unit, [other_id])
     if other_id == one.id:
         raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")
     word = clean_name(kind, "kind")

@@ -7,6 +7,7 @@ from collections import Counter
 from onefold.domain.errors import Conflict
 from onefold.domain.identification import becomes_mobile
 from onefold.domain.phones import LineTypes, dialled
+from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles, whole_base
 from onefold.storage import runs as store
@@ -17,11 +18,14 @@ from onefold.storage.runs import RunRow
 
 IDENTIFY_MOBILES = "identify_mobiles"
 PREVIEW_MOBILES = "preview_identify_mobiles"
-KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES)
+REBUILD_MATCHES = "rebuild_matches"
+MERGE_PAIRS = "merge_pairs"
+KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES, REBUILD_MATCHES, MERGE_PAIRS)
 _CHUNK = 500
+_REBUILT = 25
 
 
-def start(unit: Unit, kind: str, total: int) -> RunRow:
+def start(unit: Unit, kind: str, total: int | None) -> RunRow:
     """A new run, which the background worker takes up; raises Conflict if one of its kind is under way."""
     if store.list_runs(unit, state="running", kind=kind):
         raise Conflict("A run of this kind is under way; stop it first.", code="run_under_way")
@@ -56,9 +60,9 @@ def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
     return store.read_run(unit, run_id)
 
 
-def under_way(unit: Unit) -> list[str]:
+def under_way(unit: Unit) -> list[RunRow]:
     """The runs that wait for their next chunk; where there are none, the worker does not ask again."""
-    found = [run.id for run in store.list_runs(unit, state="running") if run.kind in KINDS]
+    found = [run for run in store.list_runs(unit, state="running") if run.kind in KINDS]
     if not found:
         mark_runs(unit, False)
     return found
@@ -81,6 +85,21 @@ def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:
     store.change_run(
         unit, run_id, utc_now(), done=run.done + len(numbers), counts=dict(counts),
         position=numbers[-1][0] if numbers else run.position, state="finished" if finished else "running",
+    )  # fmt: skip
+    return store.read_run(unit, run_id)
+
+
+def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
+    """One chunk of profiles whose suggestions are looked at again, after weights or the way of matching changed."""
+    run = store.read_run(unit, run_id, lock=True)
+    if run.state != "running":
+        return run
+    found = matching.rebuild(unit, run.position, _REBUILT)
+    counts = Counter(run.counts)
+    counts["checked"] += len(found)
+    store.change_run(
+        unit, run_id, utc_now(), done=run.done + len(found), counts=dict(counts),
+        position=found[-1] if found else run.position, state="running" if len(found) == _REBUILT else "finished",
     )  # fmt: skip
     return store.read_run(unit, run_id)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import phonenumbers
 
 from onefold.domain.blocklist import BlockedKind, Entry
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.merge_policies import PRESETS, Mode, allowed_modes
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import MatchingMode
 from onefold.domain.text import clean_name, storable
+from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.services import runs
 from onefold.storage import profiles, whole_base
 from onefold.storage.database import Unit
@@ -23,7 +25,7 @@ from onefold.storage.organizations import (
     remove_entry,
     settings_row,
 )
-from onefold.storage.whole_base import Shared
+from onefold.storage.whole_base import Candidate, Shared
 
 _OBSTACLES_SHOWN = 100
 
@@ -45,12 +47,18 @@ class SettingsView(NamedTuple):
     mobile_identification: bool
     shared_limit: int
     default_inbox_id: str
+    undo_days: int
+    merge_policies: dict[str, Mode]
+    match_weights: dict[str, Weight]
 
 
 def read(unit: Unit) -> SettingsView:
     """The settings."""
-    row = settings_row(unit)
-    return SettingsView(*(getattr(row, field) for field in SettingsView._fields))
+    row, policy = settings_row(unit), load_policy(unit)
+    plain = {field: getattr(row, field) for field in SettingsView._fields}
+    return SettingsView(
+        **{**plain, "merge_policies": dict(policy.merge_policies), "match_weights": dict(policy.match_weights)}
+    )
 
 
 def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
@@ -65,6 +73,10 @@ def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
         raise InvalidValue("default_region is no ISO 3166 region, such as US or DE.", field="default_region")
     if "default_inbox_id" in values and values["default_inbox_id"] not in load_policy(unit).inbox_ids:
         raise InvalidValue("default_inbox_id is none of the inboxes.", code="unknown_inbox", field="default_inbox_id")
+    if "merge_policies" in values:
+        values["merge_policies"] = {**before.merge_policies, **_policies(values["merge_policies"])}
+    if "match_weights" in values:
+        values["match_weights"] = {**before.match_weights, **_weights(values["match_weights"])}
     mode = values.get("matching_mode", before.matching_mode)
     if mode != before.matching_mode:
         _switch_mode(unit, mode)
@@ -72,7 +84,41 @@ def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
         change_settings(unit, **values)
     if values.get("mobile_identification") and not before.mobile_identification:
         runs.start(unit, runs.IDENTIFY_MOBILES, total=whole_base.count_other_phones(unit))
+    if values.get("match_weights", before.match_weights) != before.match_weights:
+        runs.start(unit, runs.REBUILD_MATCHES, total=None)
     return read(unit)
+
+
+def _policies(given: str | Mapping[str, str]) -> Mapping[str, str]:
+    """A preset by name, or modes by field (MRG-4)."""
+    if isinstance(given, str):
+        if given not in PRESETS:
+            raise InvalidValue(f"The presets are {', '.join(PRESETS)}.", code="unknown_preset", field="merge_policies")
+        return PRESETS[given]
+    for field, mode in given.items():
+        if mode not in allowed_modes(field):
+            allowed = " or ".join(allowed_modes(field)) or "no field of a merge"
+            raise InvalidValue(
+                f"The policy of this field is {allowed}.", code="invalid_policy",
+                field=f"merge_policies.{field}" if allowed_modes(field) else "merge_policies",
+            )  # fmt: skip
+    return given
+
+
+def _weights(given: Mapping[str, Sequence[float]]) -> dict[str, Weight]:
+    """Weights by feature: m and u, above 0 and up to 1 (SUG-5)."""
+    for feature in given:
+        if feature not in DEFAULT_WEIGHTS:
+            raise InvalidValue("match_weights names a feature that does not exist.", field="match_weights")
+    if any(len(pair) != 2 or not all(0 < number <= 1 for number in pair) for pair in given.values()):
+        raise InvalidValue("A weight is m and u, each above 0 and at most 1.", field="match_weights")
+    return {feature: Weight(*map(float, pair)) for feature, pair in given.items()}
+
+
+def candidates(unit: Unit) -> list[Candidate]:
+    """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
+    limit, blocklist_ = read(unit).shared_limit, load_policy(unit).blocklist
+    return [c for c in whole_base.common_values(unit, limit, 500) if not blocklist_.holds(c.kind, c.value)]
 
 
 def preview_mode(unit: Unit, mode: MatchingMode) -> ModePreview:

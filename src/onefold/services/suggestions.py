@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from onefold.domain.errors import Conflict
@@ -12,12 +12,15 @@ from onefold.services import audit, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, summaries
+from onefold.storage import conversations, profiles
 from onefold.storage import matching as store
-from onefold.storage import profiles
+from onefold.storage.contacts import who_holds
 from onefold.storage.database import Unit
 from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRow, pair_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
+
+_LINE_HOLDERS = 50
 
 
 class SuggestionView(NamedTuple):
@@ -106,6 +109,41 @@ def withdraw(unit: Unit, one_id: str, other_id: str, actor: Actor) -> Suggestion
         details={"verdict_ids": [verdict.id for verdict in found]},
     )  # fmt: skip
     return store.suggestions_between(unit, [pair]).get(pair)
+
+
+def sides_of_match(unit: Unit, one_id: str, other_id: str, *, turned: bool) -> Pair:
+    """SUG-3: (source, destination) of a "Match": the newer goes into the older, unless turned round."""
+    older, newer = _pair(unit, one_id, other_id)  # ids sort by the time they were made
+    return (older, newer) if turned else (newer, older)
+
+
+class SharedLineView(NamedTuple):
+    """Another profile that holds one of this one's shared numbers (RES-16)."""
+
+    profile: ProfileSummary
+    contact_point_id: str
+    value: str
+    last_contact_at: datetime | None
+
+
+def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
+    """RES-16: who else holds the profile's shared numbers, the most recent contact first."""
+    row = profiles.read_profile(unit, profile_id)
+    living = row.survivor_id or row.id
+    policy = load_policy(unit)
+    lines = {
+        ("phone", p.value): p
+        for p in profiles.points_of(unit, [living])[living]
+        if p.kind == "phone" and not p.identifying and not policy.blocklist.holds(p.kind, p.value)
+    }
+    held = who_holds(unit, list(lines), _LINE_HOLDERS)  # type: ignore[arg-type]
+    found = []
+    for key, ids in held.items():
+        for other in summaries(unit, sorted(ids - {living})):
+            last = conversations.last_contact(unit, profiles.merged_into(unit, other.row.id))
+            found.append(SharedLineView(other, lines[key].contact_point_id, lines[key].value, last))
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(found, key=lambda line: line.last_contact_at or never, reverse=True)
 
 
 def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:

@@ -10,12 +10,13 @@ from standardwebhooks import Webhook
 
 from onefold import __version__
 from onefold.domain.webhooks import AWAY, Outcome, pause_until, retry_at
-from onefold.services import webhooks
 from onefold.services.clock import new_id
 from onefold.services.webhooks import AWAY_TOO_LONG, GONE
+from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
 from onefold.storage.database import Unit
-from onefold.storage.webhooks import Claimed, EndpointRow, EventRow
+from onefold.storage.webhook_endpoints import EndpointRow
+from onefold.storage.webhooks import Claimed, EventRow
 
 LEASE = timedelta(minutes=2)
 """How long a claim holds: far longer than a try may take. After that, whoever made it is taken for dead."""
@@ -41,9 +42,8 @@ def hand_over(unit: Unit, now: datetime) -> None:
     """
     store.lock_turns(unit)  # two processes at it would put later events before earlier ones
     events = store.pending_events(unit, _HANDED_OVER_AT_ONCE)
-    endpoints = store.list_endpoints(unit)
-    wanted = [(endpoint, [e for e in events if _concerns(endpoint, e)]) for endpoint in endpoints]
-    store.add_deliveries(unit, [p for endpoint, some in wanted for p in webhooks.places(endpoint.id, some)], now)
+    for endpoint in endpoints.list_endpoints(unit):
+        store.add_deliveries(unit, endpoint.id, [e for e in events if _concerns(endpoint, e)], now)
     store.handed_over(unit, events)
 
 
@@ -78,7 +78,7 @@ def claim(unit: Unit, room: Room, now: datetime) -> list[Parcel]:
 def _open(unit: Unit, room: Room, now: datetime) -> list[tuple[EndpointRow, int]]:
     """Endpoints that may be sent something now, and how much: to one that was away, one at a time."""
     found = []
-    for endpoint in store.list_endpoints(unit) if room.together > 0 else []:
+    for endpoint in endpoints.list_endpoints(unit) if room.together > 0 else []:
         most = 1 if endpoint.failures else room.of_an_endpoint
         paused = endpoint.paused_until is not None and endpoint.paused_until > now
         if endpoint.state == "enabled" and not paused:
@@ -118,22 +118,20 @@ def finish(unit: Unit, parcel: Parcel, outcome: Outcome, now: datetime, chance: 
     store.lock_turns(unit)
     if not store.still_claimed(unit, parcel.claimed):
         return
-    endpoint = store.read_endpoint(unit, parcel.endpoint_id, lock=True)
+    endpoint = endpoints.read_endpoint(unit, parcel.endpoint_id, lock=True)
     if outcome.delivered:
-        store.end(unit, endpoint.id, parcel.claimed, "delivered", outcome.status, None, now)
+        store.end(unit, parcel.claimed, "delivered", outcome.status, None, now)
         if endpoint.failures or endpoint.failing_since:
-            store.change_endpoint(unit, endpoint.id, failures=0, failing_since=None, paused_until=None)
+            endpoints.change_endpoint(unit, endpoint.id, failures=0, failing_since=None, paused_until=None)
         return
-    _put_off(unit, endpoint, parcel.claimed, outcome, now, chance)
+    _put_off(unit, parcel.claimed, outcome, now, chance)
     _note_failure(unit, endpoint, outcome, now)
 
 
-def _put_off(
-    unit: Unit, endpoint: EndpointRow, claimed: Claimed, outcome: Outcome, now: datetime, chance: float
-) -> None:
+def _put_off(unit: Unit, claimed: Claimed, outcome: Outcome, now: datetime, chance: float) -> None:
     again = now if outcome.status == 410 else retry_at(outcome, claimed.attempts, now, chance)
     if again is None:
-        store.end(unit, endpoint.id, claimed, "failed", outcome.status, outcome.error, now)
+        store.end(unit, claimed, "failed", outcome.status, outcome.error, now)
     else:
         store.put_off(unit, claimed, again, outcome.status, outcome.error)
 
@@ -146,11 +144,11 @@ def _note_failure(unit: Unit, endpoint: EndpointRow, outcome: Outcome, now: date
         values |= {"failures": failures, "paused_until": pause_until(outcome, failures, now)}
     if endpoint.state == "enabled" and (outcome.status == 410 or now - since >= AWAY):
         values |= {"state": "disabled", "reason": GONE if outcome.status == 410 else AWAY_TOO_LONG}
-    store.change_endpoint(unit, endpoint.id, **values)
+    endpoints.change_endpoint(unit, endpoint.id, **values)
 
 
 def give_back(unit: Unit, parcel: Parcel, now: datetime) -> None:
     """A claim that was not used: the service is stopping."""
     store.lock_turns(unit)
     if store.still_claimed(unit, parcel.claimed):
-        store.put_off(unit, parcel.claimed, now, None, None, tried=False)
+        store.give_back(unit, parcel.claimed, now)

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, InvalidValue
 from onefold.domain.text import storable
-from onefold.domain.webhooks import EVENT_TYPES, profiles_of
+from onefold.domain.webhooks import EVENT_TYPES
 from onefold.services.clock import new_id, utc_now
+from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
 from onefold.storage.database import Unit
 from onefold.storage.organizations import change_settings
-from onefold.storage.webhooks import DeliveryRow, EndpointRow, EventRow, Place
+from onefold.storage.webhook_endpoints import EndpointRow
+from onefold.storage.webhooks import DeliveryRow
 
 MOST_ENDPOINTS = 20
-STATES = ("pending", "delivered", "failed")
 BY_HAND, GONE, AWAY_TOO_LONG = "by_hand", "gone_410", "failed_three_days"
 _REPEATED_AT_ONCE = 5_000
 
@@ -35,14 +36,14 @@ def create(unit: Unit, url: str, description: str = "", event_types: Sequence[st
 
     `url` has passed `Addresses.check`, before this transaction began.
     """
-    before = store.list_endpoints(unit)
+    before = endpoints.list_endpoints(unit)
     if len(before) >= MOST_ENDPOINTS:
         raise Conflict(f"There are {MOST_ENDPOINTS} webhooks already; remove one.", code="too_many_webhooks")
     endpoint = EndpointRow(
         new_id(), url, storable(description, "description"), _types(event_types), "enabled", None, _secret(), None,
         None, store.newest_seq(unit), 0, None, None, utc_now(),
     )  # fmt: skip
-    store.add_endpoint(unit, endpoint)
+    endpoints.add_endpoint(unit, endpoint)
     if not before:
         change_settings(unit, has_webhooks=True)
     return endpoint
@@ -65,7 +66,7 @@ def _secret() -> str:
 
 def change(unit: Unit, endpoint_id: str, changes: Mapping[str, Any]) -> EndpointRow:
     """Changes an endpoint. One that is disabled keeps its deliveries; enabled again, it goes on where it was."""
-    endpoint, values = store.read_endpoint(unit, endpoint_id, lock=True), dict(changes)
+    endpoint, values = endpoints.read_endpoint(unit, endpoint_id, lock=True), dict(changes)
     if "description" in values:
         values["description"] = storable(values["description"], "description")
     if "event_types" in values:
@@ -74,60 +75,54 @@ def change(unit: Unit, endpoint_id: str, changes: Mapping[str, Any]) -> Endpoint
         values |= {"reason": BY_HAND if values["state"] == "disabled" else None}
         values |= {"failures": 0, "failing_since": None, "paused_until": None}
     if values:
-        store.change_endpoint(unit, endpoint.id, **values)
-    return store.read_endpoint(unit, endpoint.id)
+        endpoints.change_endpoint(unit, endpoint.id, **values)
+    return endpoints.read_endpoint(unit, endpoint.id)
 
 
 def rotate(unit: Unit, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
     """A new secret, shown this once. What is sent carries the old one's signature too, for as long as is asked."""
-    endpoint = store.read_endpoint(unit, endpoint_id, lock=True)
+    endpoint = endpoints.read_endpoint(unit, endpoint_id, lock=True)
     kept = {"previous_secret": None, "previous_until": None} if previous_valid_hours == 0 else {
         "previous_secret": endpoint.secret, "previous_until": utc_now() + timedelta(hours=previous_valid_hours),
     }  # fmt: skip
-    store.change_endpoint(unit, endpoint.id, secret=_secret(), **kept)
-    return store.read_endpoint(unit, endpoint.id)
+    endpoints.change_endpoint(unit, endpoint.id, secret=_secret(), **kept)
+    return endpoints.read_endpoint(unit, endpoint.id)
 
 
 def remove(unit: Unit, endpoint_id: str) -> None:
     """The endpoint is told of nothing any more. The unit must be alone; what is left of it is forgotten bit by bit."""
-    endpoint = store.read_endpoint(unit, endpoint_id)
+    endpoint = endpoints.read_endpoint(unit, endpoint_id)
     nothing = {"secret": "", "previous_secret": None, "previous_until": None}
-    store.change_endpoint(unit, endpoint.id, state="removed", url="", description="", **nothing)
-    if not store.list_endpoints(unit):
+    endpoints.change_endpoint(unit, endpoint.id, state="removed", url="", description="", **nothing)
+    if not endpoints.list_endpoints(unit):
         store.nobody_waits(unit)
         change_settings(unit, has_webhooks=False)
 
 
 def deliveries(
-    unit: Unit, endpoint_id: str, state: str | None = None, before: str | None = None, limit: int = 50
+    unit: Unit, endpoint_id: str, state: str | None = None, before: int | None = None, limit: int = 50
 ) -> list[DeliveryRow]:
     """What was and is to be delivered to an endpoint, newest first."""
-    endpoint = store.read_endpoint(unit, endpoint_id)
-    return store.list_deliveries(unit, endpoint.id, STATES if state is None else (state,), before, limit)
+    endpoint = endpoints.read_endpoint(unit, endpoint_id)
+    return store.list_deliveries(unit, endpoint.id, state, before, limit)
 
 
 def repeat(unit: Unit, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     """Sends one delivery again that was delivered or has failed. Raises Conflict while it is still pending."""
     store.lock_turns(unit)
-    endpoint = store.read_endpoint(unit, endpoint_id)
+    endpoint = endpoints.read_endpoint(unit, endpoint_id)
     found = store.read_delivery(unit, endpoint.id, delivery_id)
     if found.state == "pending":
         raise Conflict("This delivery is still under way.", code="delivery_pending")
-    store.repeat(unit, endpoint.id, places(endpoint.id, store.ended_events(unit, endpoint.id, delivery_id=found.id)),
-                 utc_now())  # fmt: skip
-    return store.read_delivery(unit, endpoint.id, found.id)
+    store.repeat(unit, endpoint.id, [found.event_seq], utc_now())
+    return store.read_delivery(unit, endpoint.id, delivery_id)
 
 
 def repeat_failed(unit: Unit, endpoint_id: str, since: datetime) -> Repeated:
     """Sends again, in order, what has failed of what happened since then: the first 5,000."""
     store.lock_turns(unit)
-    endpoint = store.read_endpoint(unit, endpoint_id)
-    found = store.ended_events(unit, endpoint.id, since=since, limit=_REPEATED_AT_ONCE + 1)
+    endpoint = endpoints.read_endpoint(unit, endpoint_id)
+    found = store.failed_since(unit, endpoint.id, since, _REPEATED_AT_ONCE + 1)
     again = found[:_REPEATED_AT_ONCE]
-    store.repeat(unit, endpoint.id, places(endpoint.id, again), utc_now())
+    store.repeat(unit, endpoint.id, again, utc_now())
     return Repeated(len(again), len(found) > len(again))
-
-
-def places(endpoint_id: str, events: Sequence[EventRow]) -> list[Place]:
-    """Where each event belongs in the lines of an endpoint."""
-    return [Place(new_id(), endpoint_id, e, profiles_of(e.profile_id, e.data)) for e in events]

@@ -86,6 +86,19 @@ def conversations_of(unit: Unit, profile_ids: Sequence[str], before: str | None,
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
+def count_of(unit: Unit, profile_ids: Sequence[str]) -> int:
+    """How many conversations a profile has, with those of profiles merged into it."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*mine)).scalar_one())
+
+
+def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
+    """When anything was last recorded on a profile or those merged into it."""
+    found = timeline(unit, profile_ids, None, 1)
+    return found[0].recorded_at if found else None
+
+
 def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c

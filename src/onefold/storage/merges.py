@@ -213,6 +213,12 @@ def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None
     return moved
 
 
+def count_drafts(unit: Unit, profile_id: str) -> int:
+    """How many drafts there are on a profile."""
+    mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
+    return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*mine)).scalar_one())
+
+
 def drafts_on(unit: Unit, profile_id: str, ids: Sequence[str]) -> list[str]:
     """Those of the drafts that are on a profile still."""
     d = drafts.c

@@ -36,14 +36,16 @@ def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: d
         sessions.delete().where(s.organization_id == org, s.expires_at < now),
     )
     webhooks.forget_removed(unit, limit)
-    return _forget_events(unit, events_before, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)
+    return _forget_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)
 
 
-def _forget_events(unit: Unit, before: datetime, limit: int) -> int:
+def _forget_events(unit: Unit, before: datetime, now: datetime, limit: int) -> int:
     org, o = unit.organization_id, outbox.c
     webhooks.lock_turns(unit)  # nobody repeats a delivery of what is chosen here
-    seqs = webhooks.without_waiting(unit, before, webhooks.newest_seq(unit), limit)
-    webhooks.forget_deliveries(unit, seqs)
+    seqs, last = webhooks.without_waiting(unit, before, 0, limit)
+    while not seqs and last is not None:  # a backlog at the very beginning must not keep all behind it
+        seqs, last = webhooks.without_waiting(unit, before, last, limit)
+    webhooks.forget_deliveries(unit, seqs, now)
     return int(unit.execute(outbox.delete().where(o.organization_id == org, o.seq.in_(seqs))).rowcount)
 
 

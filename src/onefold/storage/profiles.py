@@ -159,7 +159,7 @@ def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
     """The profile that an identifying value opens."""
     c = contact_points.c
     row = unit.execute(
-        sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted).where(
+        sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
             c.organization_id == unit.organization_id, c.kind == kind, c.value == value, c.identifying
         )
     ).one_or_none()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
 from onefold.storage.database import Unit
-from onefold.storage.tables import runs
+from onefold.storage.tables import run_pairs, runs
 
 
 class RunRow(NamedTuple):
@@ -26,6 +27,7 @@ class RunRow(NamedTuple):
     counts: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+    agent_id: str | None = None
 
 
 _RUN = [runs.c[name] for name in RunRow._fields]
@@ -62,3 +64,44 @@ def change_run(unit: Unit, run_id: str, now: datetime, **values: object) -> None
     """Sets fields of a run."""
     mine = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
     unit.execute(runs.update().where(*mine).values(updated_at=now, **values))
+
+
+class PairRow(NamedTuple):
+    """A pair of a run of merges (MRG-16). `outcome` is None until its turn; then merged, one_already or refused."""
+
+    position: int
+    source_id: str
+    destination_id: str
+    outcome: str | None
+    code: str | None
+    detail: str | None
+
+
+_PAIR = [run_pairs.c[name] for name in PairRow._fields]
+
+
+def add_pairs(unit: Unit, run_id: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """The pairs of a run, in order, from position 1 on."""
+    rows = [
+        {"organization_id": unit.organization_id, "run_id": run_id, "position": n, "source_id": s, "destination_id": d}
+        for n, (s, d) in enumerate(pairs, 1)
+    ]
+    if rows:
+        unit.execute(run_pairs.insert(), rows)
+
+
+def pairs_of(unit: Unit, run_id: str, after: int, limit: int) -> list[PairRow]:
+    """The pairs of a run behind a position."""
+    r = run_pairs.c
+    mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position > after)
+    return [
+        PairRow._make(row) for row in unit.execute(sa.select(*_PAIR).where(*mine).order_by(r.position).limit(limit))
+    ]
+
+
+def close_pair(unit: Unit, run_id: str, pair: PairRow) -> None:
+    """Writes a pair's outcome."""
+    r = run_pairs.c
+    mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position == pair.position)
+    values = {"outcome": pair.outcome, "code": pair.code, "detail": pair.detail}
+    unit.execute(run_pairs.update().where(*mine).values(**values))

@@ -587,6 +587,7 @@ runs = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("total", BigInteger),
     Column("counts", Json, nullable=False),
+    Column("agent_id", Id),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     _key("id"),

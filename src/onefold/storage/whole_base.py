@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -153,3 +153,26 @@ def telling_holders(unit: Unit, number: str) -> list[Holder]:
             )
             found += [Holder._make(row) for row in rows]
     return found
+
+
+class Candidate(NamedTuple):
+    """A value that very many profiles share (SUG-6)."""
+
+    kind: Any
+    value: str
+    profiles: int
+
+
+def common_values(unit: Unit, limit: int, most: int) -> list[Candidate]:
+    """Values that more than `limit` profiles hold, the commonest first."""
+    unit.allow_whole_base()
+    number = sa.func.count(sa.distinct(_c.profile_id)).label("number")
+    grouped = (
+        sa.select(_c.kind, _c.value, number)
+        .where(_mine(unit), sa.not_(_c.identifying), _c.kind != "visitor")
+        .group_by(_c.kind, _c.value)
+        .having(sa.func.count() > limit)
+        .order_by(number.desc(), _c.kind, _c.value)
+        .limit(most)
+    )
+    return [Candidate._make(row) for row in unit.execute(grouped)]

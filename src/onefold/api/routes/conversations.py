@@ -11,7 +11,7 @@ from starlette.responses import Response
 from onefold.api import schemas, views
 from onefold.api.call import AnyCall, Shown, header_parameters
 from onefold.api.problems import responses
-from onefold.api.routes.profiles import READ, WRITE
+from onefold.api.routes.profiles import MOVED, READ, WRITE
 from onefold.services import conversations
 from onefold.services.conversations import Written
 from onefold.storage import conversations as store
@@ -86,12 +86,15 @@ def list_inbox(call: AnyCall, inbox_id: str, cursor: Cursor = None, limit: Limit
     )
 
 
-@router.get("/conversations/{conversation_id}", response_model=schemas.Conversation, responses=responses(404))
+@router.get(
+    "/conversations/{conversation_id}",
+    response_model=schemas.Conversation, responses={**responses(404), **MOVED},
+)  # fmt: skip
 def read_conversation(call: AnyCall, conversation_id: str) -> Response:
     """One conversation, and the profile it belongs to today."""
 
     def work(unit: Unit) -> Shown:
-        row = store.read_conversation(unit, conversation_id)
+        row = conversations.read(unit, conversation_id)
         return Shown(views.conversation(row, conversations.owner(unit, row)))
 
     return call.read(READ, work)

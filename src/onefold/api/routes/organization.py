@@ -111,6 +111,18 @@ def read_blocklist(call: AnyCall) -> Response:
     return call.read(READ, work)
 
 
+@router.get("/blocklist/candidates", response_model=Listing[schemas.Candidate], responses=responses())
+def read_candidates(call: AnyCall) -> Response:
+    """Values that more profiles share than may raise suggestions (SUG-6), the commonest first: a switchboard's number,
+    a placeholder. Block those that are nobody's own."""
+
+    def work(unit: Unit) -> Shown:
+        shown = [schemas.Candidate(**c._asdict()) for c in settings.candidates(unit)]
+        return Shown(Listing[schemas.Candidate](data=shown))
+
+    return call.read(READ, work)
+
+
 @router.post(
     "/blocklist",
     status_code=201, response_model=schemas.Entry, responses=responses(409), openapi_extra=header_parameters(),

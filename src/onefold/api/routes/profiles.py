@@ -18,7 +18,7 @@ from onefold.storage.profiles import read_profile as read_row
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 READ, WRITE = "profiles:read", "profiles:write"
-_MOVED: dict[int | str, dict[str, Any]] = {308: {"description": "Merged away: Location is the survivor (EVT-2)."}}
+MOVED: dict[int | str, dict[str, Any]] = {308: {"description": "Merged away: Location is the survivor (EVT-2)."}}
 _EDITED = responses(404, 409, 412)
 _EDITS, _ADDS = header_parameters(post=False, edits=True), header_parameters(edits=True)
 
@@ -95,7 +95,7 @@ def search_profiles(
     return call.read(READ, work)
 
 
-@router.get("/{profile_id}", response_model=schemas.Profile, responses={**responses(404), **_MOVED})
+@router.get("/{profile_id}", response_model=schemas.Profile, responses={**responses(404), **MOVED})
 def read_profile(call: AnyCall, profile_id: str) -> Response:
     """One profile, whole, without its conversations."""
     return call.read(READ, lambda unit: _profile(unit, profile_id))

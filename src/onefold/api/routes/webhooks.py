@@ -16,9 +16,10 @@ from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.organization import READ, WRITE
 from onefold.services import webhooks
 from onefold.services.webhook_addresses import Addresses
-from onefold.storage import webhooks as store
+from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage.database import Unit
-from onefold.storage.webhooks import DeliveryRow, EndpointRow
+from onefold.storage.webhook_endpoints import EndpointRow
+from onefold.storage.webhooks import DeliveryRow
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 State = Annotated[shapes.DeliveryState | None, Query()]
@@ -39,7 +40,7 @@ def _made(row: EndpointRow) -> Shown:
 
 def _delivery(row: DeliveryRow) -> shapes.Delivery:
     found = row._asdict()
-    return shapes.Delivery(webhook_id=found.pop("endpoint_id"), **found)
+    return shapes.Delivery(id=str(found.pop("event_seq")), webhook_id=found.pop("endpoint_id"), **found)
 
 
 def _checked(call: Call, request: Request, url: str) -> str:
@@ -54,7 +55,7 @@ def list_webhooks(call: AnyCall) -> Response:
     """Every webhook, without its secret."""
 
     def work(unit: Unit) -> Shown:
-        found = [shapes.Webhook(**_fields(row)) for row in store.list_endpoints(unit)]
+        found = [shapes.Webhook(**_fields(row)) for row in endpoints.list_endpoints(unit)]
         return Shown(schemas.Listing[shapes.Webhook](data=found))
 
     return call.read(READ, work)
@@ -75,7 +76,7 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
 @router.get("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))
 def read_webhook(call: AnyCall, webhook_id: str) -> Response:
     """One webhook: whether it is enabled, and since when it fails."""
-    return call.read(READ, lambda unit: _webhook(store.read_endpoint(unit, webhook_id)))
+    return call.read(READ, lambda unit: _webhook(endpoints.read_endpoint(unit, webhook_id)))
 
 
 @router.patch("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))
@@ -113,11 +114,11 @@ def list_deliveries(
     call: AnyCall, webhook_id: str, state: State = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Response:
     """What was, is and could not be delivered, newest first."""
-    before = schemas.id_of(cursor)
+    before = schemas.number_of(cursor)
 
     def work(unit: Unit) -> Shown:
         found = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
-        more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
+        more = schemas.cursor_of(str(found[limit - 1].event_seq)) if len(found) > limit else None
         shown = [_delivery(row) for row in found[:limit]]
         return Shown(schemas.Page[shapes.Delivery](data=shown, next_cursor=more))
 

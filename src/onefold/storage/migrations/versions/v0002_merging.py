@@ -55,6 +55,7 @@ def _add_columns() -> None:
         "conversations_merged", "conversations", ["organization_id", "merged_into_id"],
         sqlite_where=merged, postgresql_where=merged,
     )  # fmt: skip
+    op.add_column("runs", sa.Column("agent_id", Id))
     op.add_column("outbox", _flag("pending", False))
     pending = sa.text("pending")
     op.create_index(

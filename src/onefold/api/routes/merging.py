@@ -1,0 +1,143 @@
+"""/v1/merges: previewing, merging, many at once, history and undoing; detaching a contact point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from onefold.api import merging_schemas as schemas
+from onefold.api import merging_views as shown
+from onefold.api import organization_schemas, views
+from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.problems import responses
+from onefold.api.routes.conversations import Cursor, Limit
+from onefold.api.routes.profiles import READ, WRITE
+from onefold.api.schemas import Page, cursor_of, id_of, number_of
+from onefold.domain.merge_outcomes import Step
+from onefold.services import detaching, many_merges, merging, undoing
+from onefold.services.merging import MergeRequest
+from onefold.storage import runs as run_store
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/v1", tags=["merging"])
+UNDO = "merges:undo"
+
+
+def _request(body: schemas.MergePreviewInput) -> MergeRequest:
+    return merge_request(body.source_id, body.destination_id, body)
+
+
+def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoices) -> MergeRequest:
+    """What a body asks to be merged, and how."""
+    steps = [Step(s.step, s.side, s.contact_point_id) for s in body.steps]
+    return MergeRequest(source_id, destination_id, body.choices, steps, agent_id=body.agent_id)
+
+
+@router.post(
+    "/merges/preview",
+    response_model=schemas.MergePreview, responses=responses(404, 409), openapi_extra=header_parameters(),
+)  # fmt: skip
+def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
+    """What a merge would do: every field's outcome and why, the mismatches with the rule's choice preselected, what
+    refuses it and the steps that would clear it. Nothing is changed (MRG-1, MRG-4, MRG-17)."""
+    return call.write(WRITE, lambda unit: Shown(shown.preview(merging.look(unit, _request(body), call.actor))))
+
+
+@router.post(
+    "/merges",
+    status_code=201, response_model=schemas.Merge, responses=responses(404, 409, 412),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def merge(call: AnyCall, body: schemas.MergeInput) -> Response:
+    """Merges two profiles, all or nothing (MRG). Refused with `merge_refused` and what stands in the way (MRG-17), or
+    with 412 where it is not what the preview showed any more (MRG-12)."""
+    versions = (body.source_version, body.destination_version)
+    request = _request(body)._replace(versions=versions, digest=body.digest)
+    return call.write(WRITE, lambda unit: Shown(shown.merge(merging.merge(unit, request, call.actor)[0])), status=201)
+
+
+@router.get("/merges", response_model=Page[schemas.Merge], responses=responses(404))
+def list_merges(
+    call: AnyCall,
+    profile_id: Annotated[str | None, Query(max_length=100, description="Of this profile and those in it.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Merges, newest first."""
+    before = id_of(cursor)
+
+    def work(unit: Unit) -> Shown:
+        found = undoing.history(unit, profile_id, before, limit + 1)
+        more = cursor_of(found[limit - 1].id) if len(found) > limit else None
+        return Shown(Page[schemas.Merge](data=[shown.merge(row) for row in found[:limit]], next_cursor=more))
+
+    return call.read(READ, work)
+
+
+@router.get("/merges/{merge_id}", response_model=schemas.Merge, responses=responses(404))
+def read_merge(call: AnyCall, merge_id: str) -> Response:
+    """One merge."""
+    return call.read(READ, lambda unit: Shown(shown.merge(merging.read_merge(unit, merge_id))))
+
+
+@router.get("/merges/{merge_id}/undo", response_model=schemas.Undo, responses=responses(404, 409))
+def preview_undo(call: AnyCall, merge_id: str) -> Response:
+    """What undoing a merge would do: what comes back, what arrived since, what stays (MRG-13)."""
+    return call.read(UNDO, lambda unit: Shown(shown.undo(undoing.preview(unit, merge_id))))
+
+
+@router.post(
+    "/merges/{merge_id}/undo",
+    response_model=schemas.Undo, responses=responses(404, 409, 412), openapi_extra=header_parameters(),
+)  # fmt: skip
+def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Response:
+    """Undoes a merge within the organization's undo window; for leads and admins (MRG-13)."""
+    return call.write(UNDO, lambda unit: Shown(shown.undo(undoing.undo(unit, merge_id, body.version, call.actor))))
+
+
+@router.post(
+    "/merges/many",
+    status_code=202, response_model=organization_schemas.Run, responses=responses(),
+    openapi_extra=header_parameters(),
+)  # fmt: skip
+def merge_many(call: AnyCall, body: schemas.ManyMerges) -> Response:
+    """Starts a run that merges pairs one after another by the same rules (MRG-16). It can be stopped and resumed as any
+    run; an id that was merged away stands for its survivor."""
+    pairs = [(pair.source_id, pair.destination_id) for pair in body.pairs]
+    return call.write(WRITE, lambda unit: Shown(views.run(many_merges.begin(unit, pairs, call.actor))), status=202)
+
+
+@router.get("/runs/{run_id}/pairs", response_model=Page[schemas.RunPair], responses=responses(404))
+def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
+    """Each pair of a run of merges with its outcome, in order."""
+    after = number_of(cursor) or 0
+
+    def work(unit: Unit) -> Shown:
+        found = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
+        more = cursor_of(str(found[limit - 1].position)) if len(found) > limit else None
+        data = [schemas.RunPair(**pair._asdict()) for pair in found[:limit]]
+        return Shown(Page[schemas.RunPair](data=data, next_cursor=more))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/profiles/{profile_id}/contact-points/{point_id}/detach",
+    status_code=201, response_model=schemas.Detached, responses=responses(404, 409, 412),
+    openapi_extra=header_parameters(edits=True),
+)  # fmt: skip
+def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
+    """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
+
+    def work(unit: Unit) -> Shown:
+        found = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
+        return Shown(
+            schemas.Detached(
+                profile_id=found.profile_id, new_profile_id=found.new_profile_id,
+                moved_conversations=list(found.moved), split_conversations=found.split,
+            )
+        )  # fmt: skip
+
+    return call.write(WRITE, work, status=201)

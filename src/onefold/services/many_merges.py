@@ -1,0 +1,101 @@
+"""Many merges at once (MRG-16): a run of pairs, each merged by the same rules in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from onefold.domain.errors import Conflict, InvalidValue, Refused
+from onefold.services import audit, merging, runs
+from onefold.services.actor import Actor
+from onefold.services.clock import new_id, utc_now
+from onefold.services.merging import MergeRequest
+from onefold.services.transact import transact
+from onefold.storage import profiles
+from onefold.storage import runs as store
+from onefold.storage.database import Database, Unit
+from onefold.storage.organizations import mark_runs
+from onefold.storage.runs import PairRow, RunRow
+
+OUTCOMES = ("merged", "one_already", "refused")
+MOST_PAIRS = 100_000
+
+
+def begin(
+    unit: Unit, pairs: Sequence[tuple[str, str]], actor: Actor, *, name: str = "", state: str = "running"
+) -> RunRow:
+    """A run over pairs of (source, destination). A running one is taken up by the background worker; one begun as
+    `stopped` waits for whoever advances it. `name` finds it again."""
+    if not pairs:
+        raise InvalidValue("There is no pair to merge.", code="no_pairs", field="pairs")
+    if len(pairs) > MOST_PAIRS:
+        raise InvalidValue(f"A run merges at most {MOST_PAIRS:,} pairs.", code="too_many_values", field="pairs")
+    now = utc_now()
+    counts = dict.fromkeys(OUTCOMES, 0)
+    run = RunRow(new_id(), runs.MERGE_PAIRS, name, state, "0", 0, len(pairs), counts, now, now, actor.agent_id)
+    store.add_run(unit, run)
+    store.add_pairs(unit, run.id, pairs)
+    if state == "running":
+        mark_runs(unit, True)
+    audit.record(unit, actor, "merges.started", details={"run_id": run.id, "pairs": len(pairs)})
+    return run
+
+
+def advance(database: Database, organization_id: int, run_id: str, limit: int) -> RunRow:
+    """Merges the next pairs of a running run, each on its own; returns the run as it stands then.
+
+    A merge and the note of its outcome are one transaction: interrupted anywhere, the run goes on behind the last pair
+    that is done, and none is done twice.
+    """
+    run = transact(database, organization_id, lambda unit: store.read_run(unit, run_id))
+    for _ in range(limit):
+        if run.state != "running":
+            break
+        run = transact(database, organization_id, lambda unit: _next(unit, run_id))
+    return run
+
+
+def _next(unit: Unit, run_id: str) -> RunRow:
+    run = store.read_run(unit, run_id, lock=True)
+    pairs = store.pairs_of(unit, run_id, int(run.position), 1)
+    if run.state != "running":
+        return run
+    if not pairs:
+        store.change_run(unit, run_id, utc_now(), state="finished")
+        return store.read_run(unit, run_id)
+    pair = _done(unit, run, pairs[0])
+    store.close_pair(unit, run_id, pair)
+    counts = Counter(run.counts)
+    counts[str(pair.outcome)] += 1
+    state = "finished" if pair.position == run.total else "running"
+    store.change_run(
+        unit, run_id, utc_now(), position=str(pair.position), done=pair.position, counts=dict(counts), state=state
+    )
+    return store.read_run(unit, run_id)
+
+
+def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
+    """The pair with its outcome. Pairs of one customer follow each other: an id merged away stands for its survivor."""
+    actor = Actor(run.agent_id, None, f"run {run.id}")
+    try:
+        source, destination = (_living(unit, one) for one in (pair.source_id, pair.destination_id))
+        if source == destination:
+            return pair._replace(outcome="one_already")
+        merging.merge(unit, MergeRequest(source, destination), actor)
+    except Refused as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
+        codes = [obstacle["code"] for obstacle in refusal.facts.get("obstacles", ())]  # type: ignore[attr-defined]
+        return pair._replace(outcome="refused", code=" ".join(codes) or refusal.code, detail=refusal.detail)
+    return pair._replace(outcome="merged")
+
+
+def _living(unit: Unit, profile_id: str) -> str:
+    row = profiles.read_profile(unit, profile_id.strip())
+    return row.survivor_id or row.id
+
+
+def resume(unit: Unit, run: RunRow) -> RunRow:
+    """Takes up a run that was begun, or stopped, before."""
+    if run.state == "finished":
+        raise Conflict("The run is finished.", code="run_state")
+    store.change_run(unit, run.id, utc_now(), state="running")
+    return store.read_run(unit, run.id)
