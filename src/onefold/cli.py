@@ -21,6 +21,7 @@ from onefold.channels import files
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.errors import NotFound, Refused
+from onefold.merge_cli import merge
 from onefold.services import accounts, profiles
 from onefold.services import ingest as ingesting
 from onefold.services.clock import new_id, utc_now
@@ -41,6 +42,7 @@ profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
 for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
                     ("profile", profile_app), ("audit", audit_app)):  # fmt: skip
     app.add_typer(group, name=name)
+app.command()(merge)
 
 
 @app.command()

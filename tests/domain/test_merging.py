@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefold.domain.merge_outcomes import BOTH_SIDES, Step
+from onefold.domain.merge_outcomes import Step
 from onefold.domain.merging import MergePlan
 from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, side
-
 
 # Emails and phones: all of both, one Main of each ---------------------------------------------------------------------
 
@@ -268,7 +267,9 @@ def test_attributes_of_one_side_stay__MRG_3() -> None:
 # Any two profiles -----------------------------------------------------------------------------------------------------
 
 # What `storable` lets in: no NUL, no lone surrogate.
-WORDS = st.sampled_from(["", "ada", "ADA", "Ada Lovelace", "e", "é", "か", "が", "\u0301", "\u202e", "\x7f", '{"', "🏳️‍🌈"])
+WORDS = st.sampled_from(
+    ["", "ada", "ADA", "Ada Lovelace", "e", "é", "か", "が", "\u0301", "\u202e", "\x7f", '{"', "🏳️‍🌈"]
+)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
 NAMES = st.one_of(st.none(), WORDS, TEXTS)
 VALUES = st.sampled_from([None, True, 1, 0, False, 1.5, "", "1", [], [1], {}, {"b": None, "a": "é"}])

@@ -161,20 +161,9 @@ def meanwhile(base: Base, first: Callable[[Unit], object], second: Callable[[], 
         return begun.result(20)
 
 
-def moving(source: str, destination: str) -> Callable[[Unit], None]:
-    """What a merge does, as far as drafts meet it: locks both profiles, turns the redirect, moves the drafts."""
-
-    def work(unit: Unit) -> None:
-        for profile_id in sorted((source, destination)):
-            store.lock_profile(unit, profile_id, against_contacts=True)
-        for statement in (
-            "UPDATE profiles SET survivor_id = :to, version = version + 1 WHERE id = :source",
-            "DELETE FROM search_terms WHERE profile_id = :source",
-            "UPDATE drafts SET profile_id = :to WHERE profile_id = :source",
-        ):
-            unit.execute(sa.text(statement), {"source": source, "to": destination})
-
-    return work
+def moving(source: str, destination: str) -> Callable[[Unit], object]:
+    """A merge, inside somebody's unit."""
+    return lambda unit: merging.merge(unit, MergeRequest(source, destination), COMMAND)
 
 
 def test_what_is_typed_while_somebody_merges_is_kept_and_moved__MRG_9(base: Base) -> None:
