@@ -1,4 +1,7 @@
-"""Seeded bases, kept in `var/bench/` from one run to the next, and the two copies of one that a run works on."""
+"""Seeded bases, kept in `var/bench/` from one run to the next, and the two copies of one that a run works on.
+
+A seed's name carries the revision of its schema, so that one of an earlier schema is never used.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tests import postgres
 
 from benchmarks.seed import seed_postgres, seed_sqlite
 from onefold.storage.database import Database
+from onefold.storage.migrate import newest
 from onefold.storage.organizations import organization_ids
 
 Name = Literal["sqlite-full", "sqlite-normal", "postgresql"]
@@ -58,7 +62,7 @@ def pair(name: Name, profiles: int) -> Iterator[Pair]:
 
 @contextmanager
 def _sqlite_copies(name: Name, profiles: int) -> Iterator[tuple[Base, Base]]:
-    seed = FOLDER / f"sqlite-{profiles}.db"
+    seed = FOLDER / f"sqlite-{newest()}-{profiles}.db"
     if not seed.exists():
         unfinished = seed.with_suffix(".new")
         _remove(unfinished)
@@ -85,7 +89,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def _postgres_copies(profiles: int) -> Iterator[tuple[Base, Base]]:
     with postgres.server(*_SERVER, kept=FOLDER / "postgresql") as superuser:
-        seed = f"seed_{profiles}"
+        seed = f"seed_{newest()}_{profiles}"
         if not _databases(superuser, seed):
             _drop(superuser, "unfinished")
             url = postgres.fresh_database(superuser, "unfinished")

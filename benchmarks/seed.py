@@ -1,6 +1,7 @@
 """Fills a new base with people: past the service and its checks, because it only has to be quick.
 
-Each profile has one or two contact points it has been contacted from, its search terms, an open conversation, an item.
+Each profile has one or two contact points it has been contacted from, its search terms and match keys, an open
+conversation, an item.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import psycopg
 from benchmarks.people import CONVERSATION, FIRST_POINT, PROFILE, Person, id_of, person
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Kind
+from onefold.domain.matching import keys_of_point
 from onefold.domain.search import search_terms
 from onefold.services.clock import new_id, utc_now
 from onefold.storage.database import Database
@@ -37,7 +39,10 @@ _COLUMNS = {
         "message_id", "outcome", "body", "occurred_at", "recorded_at",
     ),
     "search_terms": ("organization_id", "term", "profile_id"),
+    "match_keys": ("organization_id", "key", "holder_id"),
 }  # fmt: skip
+# Nothing but their key, which is in no order: they go in at the end, sorted.
+_SORTED = ("search_terms", "match_keys")
 
 
 class _Owner(NamedTuple):
@@ -74,6 +79,7 @@ def _add(rows: dict[str, list[Row]], who: Person, owner: _Owner) -> None:
         points.append((kind, value, None))
         mobile = "mobile" if kind == "phone" else None
         point_id = id_of(who.number, FIRST_POINT + position)
+        rows["match_keys"] += [(org, key, point_id) for key in keys_of_point(kind, value, None)]
         rows["contact_points"].append(
             (org, point_id, profile_id, kind, value, mobile, kind == "phone", True, True, now)
         )
@@ -100,16 +106,18 @@ def seed_sqlite(path: str, profiles: int) -> None:
     indexes = connection.execute(
         f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({tables})"
     ).fetchall()
-    connection.execute("CREATE TEMP TABLE terms (organization_id, term, profile_id)")
+    for table in _SORTED:
+        connection.execute(f"CREATE TEMP TABLE new_{table} ({', '.join(_COLUMNS[table])})")
     connection.execute("BEGIN")
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
     for rows in _chunks(owner, profiles):
         for table, columns in _COLUMNS.items():
-            into = "terms" if table == "search_terms" else table
+            into = f"new_{table}" if table in _SORTED else table
             marks = ", ".join("?" * len(columns))
             connection.executemany(f"INSERT INTO {into} ({', '.join(columns)}) VALUES ({marks})", rows[table])
-    connection.execute("INSERT INTO search_terms SELECT * FROM terms ORDER BY organization_id, term, profile_id")
+    for table in _SORTED:
+        connection.execute(f"INSERT INTO {table} SELECT * FROM new_{table} ORDER BY 1, 2, 3")
     for _, sql in indexes:
         connection.execute(sql)
     connection.execute("COMMIT")
@@ -131,12 +139,14 @@ def seed_postgres(url: str, superuser_url: str, profiles: int) -> None:
         indexes = _loose_indexes(connection)
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")  # type: ignore[arg-type]
-        connection.execute('CREATE TEMP TABLE terms (organization_id bigint, term text COLLATE "C", profile_id uuid)')
+        for table in _SORTED:
+            connection.execute(f"CREATE TEMP TABLE new_{table} (LIKE {table})")
         for rows in _chunks(owner, profiles):
             for table, columns in _COLUMNS.items():
-                _copy(connection, "terms" if table == "search_terms" else table, columns, rows[table])
-        connection.execute("INSERT INTO search_terms SELECT * FROM terms ORDER BY organization_id, term, profile_id")
-        connection.execute("DROP TABLE terms")
+                _copy(connection, f"new_{table}" if table in _SORTED else table, columns, rows[table])
+        for table in _SORTED:
+            connection.execute(f"INSERT INTO {table} SELECT * FROM new_{table} ORDER BY 1, 2, 3")
+            connection.execute(f"DROP TABLE new_{table}")
         connection.execute("SELECT setval(pg_get_serial_sequence('items', 'seq'), %s)", (profiles + 1,))
         for _, sql in indexes:
             connection.execute(sql)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What both sides of a merge bring: all of it stays (MRG-2, MRG-3), for these cases and for any two profiles."""
+"""Merges as a whole: what stands in the way and what clears it (MRG-17), and what holds for any two (MRG-2)."""
 
 from __future__ import annotations
 
@@ -11,257 +11,129 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefold.domain.merge_outcomes import Step
-from onefold.domain.merging import MergePlan
+from onefold.domain.merge_outcomes import BOTH_SIDES, Step
+from onefold.domain.merging import MergePlan, can_detach
 from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side
-from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, side
+from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 
-# Emails and phones: all of both, one Main of each ---------------------------------------------------------------------
-
-MAINS = [
-    # the source's, the destination's (* is Main) → after
-    (["a*"], ["b*"], {"a", "b*"}),
-    (["a*"], ["b"], {"a*", "b"}),
-    (["a"], ["b*"], {"a", "b*"}),
-    (["a"], ["b"], {"a", "b"}),
-    (["a*"], [], {"a*"}),
-    ([], ["b*"], {"b*"}),
-    (["a*"], ["a*"], {"a*"}),
-    (["a*"], ["a"], {"a*"}),
-    (["a"], ["a*"], {"a*"}),
-    (["a*", "b"], ["a", "b*"], {"a", "b*"}),
-    (["a*", "c"], ["a", "b*"], {"a", "b*", "c"}),
-]
+NUMBER = "+442079460000"
 
 
-def _emails(who: str, written: list[str]) -> Side:
-    return side(who, *(held("email", f"{e.strip('*')}@x.org", main=e.endswith("*")) for e in written))
+# What stands in the way, and what clears it (MRG-17) ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("source", "destination", "after"), MAINS)
-def test_all_emails_stay_and_the_destinations_main_stays_main__MRG_3(
-    source: list[str], destination: list[str], after: set[str], policy: str
-) -> None:
-    choices = {"main_email": "destination"}
-    plan = merge(_emails(SOURCE, source), _emails(DESTINATION, destination), policy, choices=choices)
-    assert {p.value.removesuffix("@x.org") + "*" * p.main for p in plan.after.points} == after
-    assert not plan.obstacles
+def _refusals() -> list[Any]:
+    """Pairs that the rules refuse, as source and destination."""
+    email = held("email", "x@x.org")
+    ids = [side(who, held("customer_id", who)) for who in (SOURCE, DESTINATION)]
+    mains = [side(who, held("phone", f"+4420794600{n:02}", main=True)) for n, who in enumerate((SOURCE, DESTINATION))]
+    two = [(SOURCE, "home"), (DESTINATION, "office")]
+    types = [side(who, held("phone", NUMBER, phone_type=kind), held("visitor", who)) for who, kind in two]
+    tagged = [side(w, held("phone", NUMBER, phone_type=k, main=True), held("visitor", w)) for w, k in two]
+    both = [
+        side(who, held("customer_id", who), held("phone", f"+4420794600{n:02}", main=True), email)
+        for n, who in enumerate((SOURCE, DESTINATION))
+    ]
+    return [
+        pytest.param(*ids, id="customer IDs"), pytest.param(*mains, id="Main phones"),
+        pytest.param(*types, id="types"), pytest.param(*tagged, id="types of Main phones"),
+        pytest.param(*both, id="customer IDs and Main phones"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_phones_of_both_sides_stay_with_their_types_and_tags__MRG_3(policy: str) -> None:
-    mine = [held("phone", "+442079460001", phone_type="home"), held("phone", "+447911123456", sms=True)]
-    theirs = [held("phone", "+442079460002", phone_type="office"), held("phone", "+442079460003", phone_type="other")]
-    source, destination = side(SOURCE, *theirs), side(DESTINATION, *mine)
-    plan = merge(source, destination, policy)
-    assert set(plan.after.points) == {*source.points, *destination.points}
-    assert (plan.obstacles, plan.absorbed) == ((), {})
-
-
-# Social accounts ------------------------------------------------------------------------------------------------------
-
-ACCOUNTS = [
-    # the source's, the destination's (- is not shown) → after, networks listed as mismatches
-    (["fb:1"], ["fb:2"], {"fb:1-", "fb:2"}, ["fb"]),
-    (["fb:2"], ["fb:1"], {"fb:2-", "fb:1"}, ["fb"]),
-    (["fb:1"], [], {"fb:1"}, []),
-    ([], ["fb:1"], {"fb:1"}, []),
-    (["fb:1"], ["fb:1"], {"fb:1"}, []),
-    (["fb:1"], ["x:1"], {"fb:1", "x:1"}, []),
-    (["fb:1", "x:1"], ["fb:2", "x:2"], {"fb:1-", "fb:2", "x:1-", "x:2"}, ["fb", "x"]),
-    (["fb:1", "fb:0-"], ["fb:2"], {"fb:0-", "fb:1-", "fb:2"}, ["fb"]),
-    (["fb:1", "fb:0-"], ["x:2"], {"fb:0-", "fb:1", "x:2"}, []),
-    (["fb:1"], ["fb:2", "fb:1-"], {"fb:1-", "fb:2"}, ["fb"]),
-    (["fb:1", "fb:2-"], ["fb:2"], {"fb:1-", "fb:2"}, ["fb"]),
-]
-
-
-def _accounts(who: str, written: list[str]) -> Side:
-    return side(who, *(held("social", a.strip("-"), current=not a.endswith("-")) for a in written))
+@pytest.mark.parametrize(("source", "destination"), _refusals())
+def test_each_step_that_is_offered_clears_its_obstacle__MRG_17(source: Side, destination: Side, policy: str) -> None:
+    refused = merge(source, destination, policy)
+    assert refused.obstacles
+    for obstacle in refused.obstacles:
+        assert len(obstacle.steps) == 2
+        for step in obstacle.steps:
+            cleared = merge(source, destination, policy, steps=[step])
+            assert obstacle.field not in [o.field for o in cleared.obstacles]
+            assert set(cleared.obstacles) <= set(refused.obstacles)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(
-    ("source", "destination", "after", "networks"), [pytest.param(*a, id=f"{a[0]}-{a[1]}") for a in ACCOUNTS]
-)
-def test_accounts_of_one_network_both_open_the_profile_and_the_current_one_is_shown__MRG_3(
-    source: list[str], destination: list[str], after: set[str], networks: list[str], policy: str
-) -> None:
-    plan = merge(_accounts(SOURCE, source), _accounts(DESTINATION, destination), policy)
-    assert {p.value + "-" * (not p.current) for p in plan.after.points} == after
-    assert all(p.identifying for p in plan.after.points)
-    listed = [(o.field, o.kept, o.why, o.options) for o in plan.outcomes if o.field.startswith("social.")]
-    assert listed == [(f"social.{n}", "destination", "both_open_one_shown", ()) for n in networks]
-    assert not plan.obstacles
+@pytest.mark.parametrize("ordinary", BOTH_SIDES)
+def test_a_main_phone_made_ordinary_stays_as_a_phone__MRG_17(ordinary: str, policy: str) -> None:
+    source = side(SOURCE, held("phone", "+442079460001", main=True))
+    destination = side(DESTINATION, held("phone", "+442079460002", main=True))
+    after = merge(source, destination, policy, steps=[Step("make_ordinary", ordinary)]).after  # type: ignore[arg-type]
+    main = {p.value: p.main for p in after.points}
+    assert main == {"+442079460001": ordinary == "destination", "+442079460002": ordinary == "source"}
 
 
-# Customer IDs that one side has as a former one -----------------------------------------------------------------------
-
-FORMER = [
-    # the source's, the destination's (- is a former one), choice → after
-    (["1-"], ["1"], None, {"1"}),
-    (["1"], ["1-"], None, {"1"}),
-    (["1-"], ["2"], None, {"1-", "2"}),
-    (["1"], ["1-", "2"], "destination", {"1-", "2"}),
-    (["1"], ["1-", "2"], "source", {"1", "2-"}),
-    (["1-", "2"], ["1"], "source", {"1-", "2"}),
-    (["1-", "2"], ["1"], "destination", {"1", "2-"}),
-]
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("former", BOTH_SIDES)
+def test_a_customer_id_kept_as_a_former_one_is_not_lost__MRG_17(former: str, policy: str) -> None:
+    source, destination = side(SOURCE, held("customer_id", "1")), side(DESTINATION, held("customer_id", "2"))
+    after = merge(source, destination, policy, steps=[Step("keep_former", former)]).after  # type: ignore[arg-type]
+    assert {p.value: p.current for p in after.points} == {"1": former == "destination", "2": former == "source"}
 
 
-@pytest.mark.parametrize(("source", "destination", "choice", "after"), FORMER)
-def test_former_customer_ids_stay_former_and_one_is_current__MRG_4(
-    source: list[str], destination: list[str], choice: str | None, after: set[str]
-) -> None:
-    one, other = (
-        side(who, *(held("customer_id", i.strip("-"), current=not i.endswith("-")) for i in ids))
-        for who, ids in ((SOURCE, source), (DESTINATION, destination))
+@pytest.mark.parametrize("detached", [SOURCE, DESTINATION])
+def test_a_detached_contact_point_is_in_the_plan_by_itself__MRG_17(detached: str) -> None:
+    source, destination = (
+        side(who, held("phone", NUMBER, phone_type=kind), held("email", f"{who}@x.org"))
+        for who, kind in ((SOURCE, "home"), (DESTINATION, "office"))
     )
-    plan = merge(one, other, "ask", choices={"customer_id": choice} if choice else {})
-    assert {p.value + "-" * (not p.current) for p in plan.after.points} == after
-    assert not plan.obstacles
+    gone = f"{detached}:phone={NUMBER}"
+    plan = merge(source, destination, steps=[Step("detach", contact_point_id=gone)])
+    stays = next(p for p in (*source.points, *destination.points) if p.value == NUMBER and p.contact_point_id != gone)
+    assert (plan.detached, plan.obstacles, plan.absorbed) == ((gone,), (), {})
+    assert [p for p in plan.after.points if p.kind == "phone"] == [stays]
 
 
-# Addresses ------------------------------------------------------------------------------------------------------------
-
-
-def _addresses(who: str, *streets: str) -> Side:
-    rows = (Address(f"{who}:{n}", None, street, "London", None, "N1", "GB", n) for n, street in enumerate(streets))
-    return side(who, addresses=tuple(rows))
-
-
-PLACES = [
-    # the source's, the destination's → after, in order
-    (["1 Elm Rd"], ["2 Oak Rd"], ["2 Oak Rd", "1 Elm Rd"]),
-    (["1 Elm Rd"], [], ["1 Elm Rd"]),
-    ([], ["2 Oak Rd"], ["2 Oak Rd"]),
-    (["1 Elm Rd"], ["1 Elm Rd"], ["1 Elm Rd"]),
-    (["1  ELM rd"], ["1 Elm Rd"], ["1 Elm Rd"]),
-    (["1 Elm Rd", "3 Ash Rd"], ["2 Oak Rd", "1 Elm Rd"], ["2 Oak Rd", "1 Elm Rd", "3 Ash Rd"]),
-    (["3 Ash Rd", "1 Elm Rd"], ["2 Oak Rd"], ["2 Oak Rd", "3 Ash Rd", "1 Elm Rd"]),
-    (["ハート町"], ["バート町"], ["バート町", "ハート町"]),
+ONLY = [
+    # what else the source and the destination hold → whose number may be detached
+    ("email", "email", [SOURCE, DESTINATION]),
+    (None, "email", [DESTINATION]),
+    ("email", None, [SOURCE]),
+    (None, None, []),
+    ("customer_id", "email", [DESTINATION]),
+    ("visitor", "customer_id", [SOURCE]),
 ]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("source", "destination", "after"), PLACES)
-def test_addresses_of_both_without_duplicates_the_destinations_first__MRG_3(
-    source: list[str], destination: list[str], after: list[str], policy: str
+@pytest.mark.parametrize(("of_source", "of_destination", "offered"), ONLY)
+def test_the_only_contact_point_is_not_offered_to_be_detached__DET_3_MRG_17(
+    of_source: str | None, of_destination: str | None, offered: list[str], policy: str
 ) -> None:
-    plan = merge(_addresses(SOURCE, *source), _addresses(DESTINATION, *destination), policy)
-    assert [a.street for a in plan.after.addresses] == after
-    assert sorted(plan.after.addresses, key=lambda a: a.position) == list(plan.after.addresses)
-    assert len({a.position for a in plan.after.addresses}) == len(after)
-    assert not plan.obstacles
+    sides = []
+    for who, more, kind in ((SOURCE, of_source, "home"), (DESTINATION, of_destination, "office")):
+        sides.append(side(who, held("phone", NUMBER, phone_type=kind), *([held(more, who)] if more else [])))
+    (obstacle,) = merge(sides[0], sides[1], policy).obstacles
+    assert [step.contact_point_id for step in obstacle.steps] == [f"{who}:phone={NUMBER}" for who in offered]
 
 
-# Details --------------------------------------------------------------------------------------------------------------
-
-DETAILS = [
-    # the source's, the destination's → by the rule, by choosing the source, by choosing the destination
-    ({"pet": "cat"}, {"pet": "dog"}, {"cat<s", "dog<d"}, {"cat"}, {"dog"}),
-    ({"pet": "cat"}, {"car": "red"}, {"cat", "red"}, None, None),
-    ({"pet": "cat"}, {}, {"cat"}, None, None),
-    ({}, {"pet": "dog"}, {"dog"}, None, None),
-    ({"pet": "cat"}, {"pet": "cat"}, {"cat"}, None, None),
-    ({"pet": "Cat "}, {"pet": "cat"}, {"cat"}, None, None),
-    ({"Pet": "cat"}, {"pet": "dog"}, {"cat<s", "dog<d"}, {"cat"}, {"dog"}),
-    ({"pet": "pêche"}, {"pet": "péché"}, {"pêche<s", "péché<d"}, {"pêche"}, {"péché"}),
-    ({"pet": "かき"}, {"pet": "がき"}, {"かき<s", "がき<d"}, {"かき"}, {"がき"}),
-]
+def test_a_plan_never_detaches_the_only_contact_point_of_a_profile__DET_3() -> None:
+    source, destination = side(SOURCE, held("phone", NUMBER, phone_type="home")), side(DESTINATION)
+    only = source.points[0].contact_point_id
+    assert not can_detach(source.points, only)
+    plan = merge(source, destination, steps=[Step("detach", contact_point_id=only)])
+    assert plan.detached == ()
+    assert plan.after.points == source.points
 
 
-def _details(who: str, given: dict[str, str]) -> Side:
-    return side(who, details=tuple(Detail(f"{who}:{key}", key, value, None) for key, value in given.items()))
+def test_two_steps_do_not_detach_all_that_a_profile_has__DET_3() -> None:
+    numbers = NUMBER, "+442079460009"
+    source, destination = (
+        side(who, *(held("phone", number, phone_type=kind) for number in numbers))
+        for who, kind in ((SOURCE, "home"), (DESTINATION, "office"))
+    )
+    steps = [step for o in merge(source, destination).obstacles for step in o.steps]
+    assert len(steps) == 4
+    plan = merge(source, destination, steps=[step for step in steps if SOURCE in str(step.contact_point_id)])
+    assert len(plan.detached) == 1
 
 
-def _marked(plan: MergePlan) -> set[str]:
-    marks = {SOURCE: "<s", DESTINATION: "<d", None: ""}
-    return {d.value + marks[d.from_profile_id] for d in plan.after.details}
-
-
-@pytest.mark.parametrize(("source", "destination", "both", "source_s", "destination_s"), DETAILS)
-def test_details_of_both_stay_and_two_values_of_a_key_are_marked__MRG_3(
-    source: dict[str, str],
-    destination: dict[str, str],
-    both: set[str],
-    source_s: set[str] | None,
-    destination_s: set[str] | None,
-) -> None:
-    sides = _details(SOURCE, source), _details(DESTINATION, destination)
-    by_rule = merge(*sides)
-    assert _marked(by_rule) == both
-    assert not by_rule.obstacles
-    asked = merge(*sides, "ask")
-    assert obstacles_of(asked, "details.pet") == (["choice_missing"] if source_s else [])
-    assert _marked(asked) == both
-    chosen = (("both", both), ("source", source_s), ("destination", destination_s))
-    for policy in POLICIES:
-        for choice, after in chosen if source_s else ():
-            plan = merge(*sides, policy, choices={"details.pet": choice})
-            assert (choice, _marked(plan), plan.obstacles) == (choice, after, ())
-
-
-def test_a_mark_of_an_earlier_merge_stays__MRG_3() -> None:
-    earlier = [Detail("d1", "pet", "dog", "profile-before"), Detail("d2", "pet", "cat", DESTINATION)]
-    source = _details(SOURCE, {"pet": "owl"})
-    plan = merge(source, side(DESTINATION, details=tuple(earlier)))
-    assert {(d.value, d.from_profile_id) for d in plan.after.details} == {
-        ("dog", "profile-before"), ("cat", DESTINATION), ("owl", SOURCE),
-    }  # fmt: skip
-
-
-# Relationships --------------------------------------------------------------------------------------------------------
-
-THIRD = "profile-third"
-RELATIONS = [
-    # (who, is what, of whom), the source's and the destination's → (whom, is what of the merged profile)
-    ([(THIRD, "parent", SOURCE)], [], [(THIRD, "parent")]),
-    ([(SOURCE, "parent", THIRD)], [], [(THIRD, "child")]),
-    ([], [(THIRD, "parent", DESTINATION)], [(THIRD, "parent")]),
-    ([(THIRD, "parent", SOURCE)], [(THIRD, "parent", DESTINATION)], [(THIRD, "parent")]),
-    ([(THIRD, "parent", SOURCE)], [(DESTINATION, "child", THIRD)], [(THIRD, "parent")]),
-    ([(THIRD, "parent", SOURCE)], [(THIRD, "colleague", DESTINATION)], [(THIRD, "colleague"), (THIRD, "parent")]),
-    ([(SOURCE, "spouse", DESTINATION)], [(SOURCE, "spouse", DESTINATION)], []),
-    ([(DESTINATION, "parent", SOURCE)], [(DESTINATION, "parent", SOURCE)], []),
-    ([(SOURCE, "spouse", DESTINATION), (THIRD, "colleague", SOURCE)], [], [(THIRD, "colleague")]),
-]
-
-
-def _relations(who: str, given: list[tuple[str, str, str]]) -> Side:
-    rows = (Relation(f"{who}:{n}", of, other, kind) for n, (other, kind, of) in enumerate(given))
-    return side(who, relations=tuple(rows))
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("source", "destination", "after"), RELATIONS)
-def test_relationships_of_both_stay_but_one_between_the_two__MRG_3(
-    source: Any, destination: Any, after: list[tuple[str, str]], policy: str
-) -> None:
-    plan = merge(_relations(SOURCE, source), _relations(DESTINATION, destination), policy)
-    assert sorted(r.seen_from(DESTINATION) for r in plan.after.relations) == after
-    assert not plan.obstacles
-
-
-# Free attributes ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("source", "destination"), [
-    (True, 1), (0, False), ([1], [True]), ({"a": 0}, {"a": False}), ("1", 1), ([], {}), (0, 2), (False, True),
-])  # fmt: skip
-def test_values_of_another_type_are_a_mismatch__MRG_3_MRG_4(source: Any, destination: Any) -> None:
-    sides = side(SOURCE, attributes={"a": source}), side(DESTINATION, attributes={"a": destination})
-    assert obstacles_of(merge(*sides, "ask"), "attributes.a") == ["choice_missing"]
-    turned = merge(*sides, choices={"attributes.a": "source"}).after.attributes["a"]
-    assert (turned, type(turned)) == (source, type(source))
-
-
-def test_attributes_of_one_side_stay__MRG_3() -> None:
-    plan = merge(side(SOURCE, attributes={"a": 0, "n": None}), side(DESTINATION, attributes={"b": False, "n": ""}))
-    assert plan.after.attributes == {"a": 0, "b": False, "n": ""}
-    assert not plan.mismatches
+def test_steps_for_points_that_neither_side_holds_do_nothing__MRG_17() -> None:
+    source, destination = side(SOURCE, held("customer_id", "1"), held("email", "a@x.org")), side(DESTINATION)
+    steps = [Step("detach", contact_point_id=i) for i in ("elsewhere", source.points[0].contact_point_id)]
+    assert merge(source, destination, steps=steps) == merge(source, destination)
 
 
 # Any two profiles -----------------------------------------------------------------------------------------------------

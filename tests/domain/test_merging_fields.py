@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from onefold.domain.merge_outcomes import BOTH_SIDES, Step
-from onefold.domain.merging import MergePlan, can_detach
+from onefold.domain.merge_outcomes import BOTH_SIDES
+from onefold.domain.merging import MergePlan
 from onefold.domain.sides import Side
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, outcome_of, side
 
@@ -280,107 +280,3 @@ def test_a_contact_point_of_both_sides_has_the_tags_of_either__MRG_3_RES_14(tag:
     plan = merge(side(SOURCE, points["source"]), side(DESTINATION, points["destination"]))
     assert getattr(_number_after(plan), tag)
     assert plan.absorbed == {f"{SOURCE}:phone={NUMBER}": f"{DESTINATION}:phone={NUMBER}"}
-
-
-# What stands in the way, and what clears it (MRG-17) ------------------------------------------------------------------
-
-
-def _refusals() -> list[Any]:
-    """Pairs that the rules refuse, as source and destination."""
-    email = held("email", "x@x.org")
-    ids = [side(who, held("customer_id", who)) for who in (SOURCE, DESTINATION)]
-    mains = [side(who, held("phone", f"+4420794600{n:02}", main=True)) for n, who in enumerate((SOURCE, DESTINATION))]
-    two = [(SOURCE, "home"), (DESTINATION, "office")]
-    types = [side(who, held("phone", NUMBER, phone_type=kind), held("visitor", who)) for who, kind in two]
-    tagged = [side(w, held("phone", NUMBER, phone_type=k, main=True), held("visitor", w)) for w, k in two]
-    both = [
-        side(who, held("customer_id", who), held("phone", f"+4420794600{n:02}", main=True), email)
-        for n, who in enumerate((SOURCE, DESTINATION))
-    ]
-    return [
-        pytest.param(*ids, id="customer IDs"), pytest.param(*mains, id="Main phones"),
-        pytest.param(*types, id="types"), pytest.param(*tagged, id="types of Main phones"),
-        pytest.param(*both, id="customer IDs and Main phones"),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("source", "destination"), _refusals())
-def test_each_step_that_is_offered_clears_its_obstacle__MRG_17(source: Side, destination: Side, policy: str) -> None:
-    refused = merge(source, destination, policy)
-    assert refused.obstacles
-    for obstacle in refused.obstacles:
-        assert len(obstacle.steps) == 2
-        for step in obstacle.steps:
-            cleared = merge(source, destination, policy, steps=[step])
-            assert obstacle.field not in [o.field for o in cleared.obstacles]
-            assert set(cleared.obstacles) <= set(refused.obstacles)
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("ordinary", BOTH_SIDES)
-def test_a_main_phone_made_ordinary_stays_as_a_phone__MRG_17(ordinary: str, policy: str) -> None:
-    source = side(SOURCE, held("phone", "+442079460001", main=True))
-    destination = side(DESTINATION, held("phone", "+442079460002", main=True))
-    after = merge(source, destination, policy, steps=[Step("make_ordinary", ordinary)]).after  # type: ignore[arg-type]
-    main = {p.value: p.main for p in after.points}
-    assert main == {"+442079460001": ordinary == "destination", "+442079460002": ordinary == "source"}
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("former", BOTH_SIDES)
-def test_a_customer_id_kept_as_a_former_one_is_not_lost__MRG_17(former: str, policy: str) -> None:
-    source, destination = side(SOURCE, held("customer_id", "1")), side(DESTINATION, held("customer_id", "2"))
-    after = merge(source, destination, policy, steps=[Step("keep_former", former)]).after  # type: ignore[arg-type]
-    assert {p.value: p.current for p in after.points} == {"1": former == "destination", "2": former == "source"}
-
-
-@pytest.mark.parametrize("detached", [SOURCE, DESTINATION])
-def test_a_detached_contact_point_is_in_the_plan_by_itself__MRG_17(detached: str) -> None:
-    source, destination = (
-        side(who, held("phone", NUMBER, phone_type=kind), held("email", f"{who}@x.org"))
-        for who, kind in ((SOURCE, "home"), (DESTINATION, "office"))
-    )
-    gone = f"{detached}:phone={NUMBER}"
-    plan = merge(source, destination, steps=[Step("detach", contact_point_id=gone)])
-    stays = next(p for p in (*source.points, *destination.points) if p.value == NUMBER and p.contact_point_id != gone)
-    assert (plan.detached, plan.obstacles, plan.absorbed) == ((gone,), (), {})
-    assert [p for p in plan.after.points if p.kind == "phone"] == [stays]
-
-
-ONLY = [
-    # what else the source and the destination hold → whose number may be detached
-    ("email", "email", [SOURCE, DESTINATION]),
-    (None, "email", [DESTINATION]),
-    ("email", None, [SOURCE]),
-    (None, None, []),
-    ("customer_id", "email", [DESTINATION]),
-    ("visitor", "customer_id", [SOURCE]),
-]
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize(("of_source", "of_destination", "offered"), ONLY)
-def test_the_only_contact_point_is_not_offered_to_be_detached__DET_3_MRG_17(
-    of_source: str | None, of_destination: str | None, offered: list[str], policy: str
-) -> None:
-    sides = []
-    for who, more, kind in ((SOURCE, of_source, "home"), (DESTINATION, of_destination, "office")):
-        sides.append(side(who, held("phone", NUMBER, phone_type=kind), *([held(more, who)] if more else [])))
-    (obstacle,) = merge(sides[0], sides[1], policy).obstacles
-    assert [step.contact_point_id for step in obstacle.steps] == [f"{who}:phone={NUMBER}" for who in offered]
-
-
-def test_a_plan_never_detaches_the_only_contact_point_of_a_profile__DET_3() -> None:
-    source, destination = side(SOURCE, held("phone", NUMBER, phone_type="home")), side(DESTINATION)
-    only = source.points[0].contact_point_id
-    assert not can_detach(source.points, only)
-    plan = merge(source, destination, steps=[Step("detach", contact_point_id=only)])
-    assert plan.detached == ()
-    assert plan.after.points == source.points
-
-
-def test_steps_for_points_that_neither_side_holds_do_nothing__MRG_17() -> None:
-    source, destination = side(SOURCE, held("customer_id", "1"), held("email", "a@x.org")), side(DESTINATION)
-    steps = [Step("detach", contact_point_id=i) for i in ("elsewhere", source.points[0].contact_point_id)]
-    assert merge(source, destination, steps=steps) == merge(source, destination)

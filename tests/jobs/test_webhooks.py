@@ -539,6 +539,23 @@ def test_events_are_kept_while_somebody_waits_for_them_and_forgotten_with_their_
     assert rows(base, "SELECT count(*) FROM webhook_turns")[0][0] == 0
 
 
+def test_what_a_disabled_webhook_waited_for_is_forgotten_in_the_end_and_the_rest_goes_on__EVT_1(
+    base: Base, receiver: Receiver, clock: HandClock
+) -> None:
+    made = subscribed(base, receiver.url)
+    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "disabled"}))
+    happens(base, "old")
+    long_ago = utc_now() - EVENTS_KEPT - timedelta(hours=1)
+    do(base, lambda unit: unit.execute(outbox.outbox.update().values(created_at=long_ago)))
+    happens(base, "newer")
+    do(base, lambda unit: sending.hand_over(unit, clock()))
+    forget_old(base.database)
+    clock.move(minutes=1)
+    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}))
+    send(base, clock)
+    assert words(receiver.taken) == ["newer"]
+
+
 def test_what_is_left_of_a_removed_webhook_is_forgotten__EVT_1(
     base: Base, receiver: Receiver, clock: HandClock
 ) -> None:

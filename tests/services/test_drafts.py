@@ -11,17 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 from onefold.domain.errors import Conflict, InvalidValue, NotFound, Refused
-from onefold.services import accounts, conversations, drafts, profiles
+from onefold.services import accounts, conversations, drafts, merging, profiles
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
+from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
-from onefold.storage import profiles as store
 from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 from tests.conftest import Base
 from tests.invariants import check_base
-from tests.services.words import do, merge, receive, rows, show
+from tests.services.words import COMMAND, do, merge, receive, rows, show
 
 T = TypeVar("T")
 NOTE = Composed("note", "Call back on")

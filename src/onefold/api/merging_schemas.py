@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from onefold.api.schemas import Input, ProfileSummary
 
@@ -20,6 +20,13 @@ class StepInput(Input):
     step: Literal["make_ordinary", "keep_former", "detach"]
     side: Literal["source", "destination"] | None = Field(None, description="For make_ordinary and keep_former.")
     contact_point_id: Id | None = Field(None, description="For detach.")
+
+    @model_validator(mode="after")
+    def _names_its_object(self) -> StepInput:
+        """Without it nobody could tell which side's value is meant to go."""
+        if (self.contact_point_id if self.step == "detach" else self.side) is None:
+            raise ValueError
+        return self
 
 
 class MergeChoices(Input):
@@ -159,7 +166,7 @@ class Detached(BaseModel):
 
 
 class Reason(BaseModel):
-    """One line of why: both values, how many profiles hold it, and what it adds (SUG-5)."""
+    """One line of why: both values in the order of the two profiles, how many hold it, and what it adds (SUG-5)."""
 
     feature: str
     value: str
@@ -171,7 +178,7 @@ class Reason(BaseModel):
 
 class Comparison(BaseModel):
     """Why two profiles may be one customer: the prior and the reasons add up to `bits`, the rating is their
-    probability."""
+    probability, held down where no reason is proven (RES-14)."""
 
     rating: float
     bits: float

@@ -48,7 +48,7 @@ def undo(found: Undo) -> schemas.Undo:
         version=found.version,
         source_id=source.profile_id,
         returning=list(found.returning),
-        contact_points=len(source.points),
+        contact_points=sum(point.kind != "customer_id" for point in source.points),
         details=len(source.details),
         addresses=len(source.addresses),
         relationships=len(source.relations),

@@ -112,7 +112,9 @@ class Settings(BaseModel):
     default_inbox_id: str
     undo_days: int = Field(description="How long a lead can undo a merge (MRG-13); 0: never.")
     merge_policies: dict[str, str] = Field(description="What happens where both sides of a merge differ, by field.")
-    match_weights: dict[str, tuple[float, float]] = Field(description="m and u of each feature (docs/matching.md).")
+    match_weights: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        description="m and u of each feature (docs/matching.md)."
+    )
 
 
 _Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]

@@ -68,6 +68,20 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "code": {"type": "string"},
         "field": {"type": "string", "description": "The input it speaks of."},
         "profile_id": {"type": "string", "description": "The profile that stands in the way."},
+        "survivor_id": {"type": "string", "description": "The profile that one merged away leads to (EVT-2)."},
+        "obstacles": {
+            "type": "array",
+            "description": "What refuses a merge; each of an obstacle's steps, sent with the merge, clears it (MRG-17).",
+            "items": {
+                "type": "object",
+                "required": ["code", "field", "steps"],
+                "properties": {
+                    "code": {"type": "string"},
+                    "field": {"type": "string"},
+                    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
+                },
+            },
+        },
     },
 }
 

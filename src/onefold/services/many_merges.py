@@ -83,7 +83,8 @@ def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
             return pair._replace(outcome="one_already")
         merging.merge(unit, MergeRequest(source, destination), actor)
     except Refused as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
-        codes = [obstacle["code"] for obstacle in refusal.facts.get("obstacles", ())]  # type: ignore[attr-defined]
+        obstacles = refusal.facts.get("obstacles", ())
+        codes = dict.fromkeys(obstacle["code"] for obstacle in obstacles)  # type: ignore[attr-defined]
         return pair._replace(outcome="refused", code=" ".join(codes) or refusal.code, detail=refusal.detail)
     return pair._replace(outcome="merged")
 

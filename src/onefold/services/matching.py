@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -105,6 +105,22 @@ def keep_living(unit: Unit, ids: Iterable[str]) -> None:
         raise Contended
 
 
+def forget_value(unit: Unit, kind: str, is_blocked: Callable[[str], bool], policy: Policy, now: datetime) -> None:
+    """PRO-12: a value that has been blocked is no evidence any more."""
+    kinds = (kind, "similar_email") if kind == "email" else (kind,)
+    rows = [row for row in store.evidence_of_kinds(unit, kinds) if is_blocked(row.value) or is_blocked(row.other_value)]
+    store.remove_evidence(unit, rows)
+    rate(unit, {row.pair for row in rows}, policy, now)
+
+
+def raise_value(unit: Unit, kind: str, value: str, policy: Policy, now: datetime) -> None:
+    """A value that is blocked no longer speaks again, unless too many share it (SUG-6)."""
+    holders = who_holds(unit, [(kind, value)], policy.shared_limit + 1)[kind, value]  # type: ignore[list-item, index]
+    if len(holders) <= policy.shared_limit:
+        for profile_id in sorted(holders):
+            after_edit(unit, profile_id, policy, now)
+
+
 def rebuild(unit: Unit, after: str, limit: int) -> list[str]:
     """Looks at the next profiles of the organization again: match keys, evidence, ratings; returns their ids."""
     policy, now = load_policy(unit), utc_now()
@@ -160,7 +176,9 @@ def _found_by_keys(unit: Unit, arisen: Iterable[Arisen], policy: Policy) -> list
     for holder in store.holders_of_keys(unit, sorted(wanted), 2 * policy.shared_limit):
         found.setdefault(holder.key, []).append(holder)
     pieces: list[_Piece] = []
-    for key, holders in found.items():
+    for key, everybody in found.items():
+        kind = "social" if key.startswith("h:") else "email"
+        holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
         if len({holder.profile_id for holder in holders}) <= policy.shared_limit:
             pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
     return pieces
@@ -198,6 +216,7 @@ def rate(
     wanted = sorted(set(pairs))
     recorded = store.evidence_between(unit, wanted)
     found = [pair for pair in wanted if recorded[pair]]
+    keep_living(unit, (profile_id for pair in found for profile_id in pair))
     compared = explain(unit, found, policy, recorded)
     before = store.suggestions_between(unit, wanted)
     verdicts = store.verdicts_between(unit, found)

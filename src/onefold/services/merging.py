@@ -98,15 +98,12 @@ def _two(unit: Unit, request: MergeRequest, *, lock: bool) -> tuple[Side, Side]:
 
 
 def _row(unit: Unit, profile_id: str, lock: bool) -> ProfileRow:
-    row = (
-        profiles.lock_profile(unit, profile_id, against_contacts=True)
-        if lock
-        else profiles.read_profile(unit, profile_id)
-    )
-    if row.id != profile_id or row.survivor_id is not None:
+    row = profiles.lock_living(unit, profile_id, against_contacts=True) if lock else None
+    row = row or profiles.read_profile(unit, profile_id)
+    if row.survivor_id is not None:
         raise Conflict(
             "One of the two profiles was merged into another; merge with that one.", code="merged_away",
-            profile_id=profile_id, survivor_id=row.survivor_id or row.id,
+            profile_id=profile_id, survivor_id=row.survivor_id,
         )  # fmt: skip
     return row
 

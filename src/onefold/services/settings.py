@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import phonenumbers
 
-from onefold.domain.blocklist import BlockedKind, Entry
+from onefold.domain.blocklist import BlockedKind, Blocklist, Entry
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.merge_policies import PRESETS, Mode, allowed_modes
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import MatchingMode
 from onefold.domain.text import clean_name, storable
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
-from onefold.services import runs
+from onefold.services import matching, runs
+from onefold.services.clock import utc_now
 from onefold.storage import profiles, whole_base
 from onefold.storage.database import Unit
 from onefold.storage.organizations import (
@@ -28,6 +29,7 @@ from onefold.storage.organizations import (
 from onefold.storage.whole_base import Candidate, Shared
 
 _OBSTACLES_SHOWN = 100
+_VALUES_AT_ONCE = 50
 
 
 class ModePreview(NamedTuple):
@@ -164,6 +166,8 @@ def block(unit: Unit, kind: BlockedKind, text: str) -> Entry:
     add_entries(unit, [entry])
     whole_base.stop_blocked(unit, entry)
     change_settings(unit)
+    alone = Blocklist([entry])
+    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
     return entry
 
 
@@ -176,11 +180,17 @@ def unblock(unit: Unit, kind: BlockedKind, text: str) -> None:
     policy = load_policy(unit)
     held: dict[str, list[str]] = {}
     for point_id, value, phone_type, contacted in whole_base.holders_of_entry(unit, entry, 10_000):
+        points = held.setdefault(value, [])
         if policy.identifying(entry.kind, value, phone_type, contacted):
-            held.setdefault(value, []).append(point_id)
+            points.append(point_id)
     for value, points in held.items():
         if len(points) == 1 and profiles.identified_by(unit, entry.kind, value) is None:
             whole_base.let_open(unit, points[0])
+    if len(held) > _VALUES_AT_ONCE:
+        runs.start(unit, runs.REBUILD_MATCHES, total=None)
+        return
+    for value in held:
+        matching.raise_value(unit, entry.kind, value, policy, utc_now())
 
 
 def _entry(unit: Unit, kind: BlockedKind, text: str) -> Entry:

@@ -62,9 +62,12 @@ def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
 
 
 def why(unit: Unit, one_id: str, other_id: str) -> Comparison:
-    """SUG-5: what speaks for and against two profiles being one customer, also where nothing is suggested."""
-    pair = _pair(unit, one_id, other_id)
-    return matching.explain(unit, [pair], load_policy(unit))[pair]
+    """SUG-5: what speaks for and against two profiles being one customer, also where nothing is suggested; the values
+    in the order in which the two are asked for."""
+    one, other = _living(unit, one_id, other_id)
+    pair = pair_of(one, other)
+    found = matching.explain(unit, [pair], load_policy(unit))[pair]
+    return found if pair[0] == one else found.turned
 
 
 def no_match(unit: Unit, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
@@ -147,9 +150,14 @@ def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
 
 
 def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:
+    """The two living profiles behind the ids, in the order in which pairs are kept."""
+    return pair_of(*_living(unit, one_id, other_id))
+
+
+def _living(unit: Unit, one_id: str, other_id: str) -> tuple[str, str]:
     """The two living profiles behind the ids (EVT-2)."""
     rows = [profiles.read_profile(unit, profile_id) for profile_id in (one_id, other_id)]
     one, other = (row.survivor_id or row.id for row in rows)
     if one == other:
         raise Conflict("Both ids lead to the same profile.", code="same_profile")
-    return pair_of(one, other)
+    return one, other

@@ -288,7 +288,8 @@ _POSTGRES_AGAIN = (
     "40001",
     "40P01",
     "23505",
-)  # serialization failure, deadlock, a unique index that somebody else won
+    "23503",
+)  # serialization failure, deadlock, a unique index that somebody else won, a profile that somebody else erased
 _POSTGRES_STATES = {
     "25P03": ("database_unavailable", "The database ended a transaction that took too long; nothing was changed."),
     _READ_ONLY: ("database_read_only", "The database is read-only; nothing was changed."),

@@ -243,6 +243,15 @@ def evidence_of(unit: Unit, profile_id: str) -> list[EvidenceRow]:
     return sorted(found)
 
 
+def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
+    """All evidence of some kinds, for a change of the blocklist."""
+    unit.allow_whole_base()
+    e = evidence.c
+    columns = [e[field] for field in EvidenceRow._fields]
+    mine = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
+    return [EvidenceRow._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
+
+
 def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:
     """Takes evidence away."""
     e = evidence.c

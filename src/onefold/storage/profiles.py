@@ -14,7 +14,7 @@ from onefold.domain.ids import is_id
 from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
 from onefold.storage.contacts import TERMS
-from onefold.storage.database import Unit
+from onefold.storage.database import Contended, Unit
 from onefold.storage.dialects import Row
 from onefold.storage.tables import (
     addresses,
@@ -63,16 +63,28 @@ def lock_profile(
     """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
 
     `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is
-    given and is not the profile's.
+    given and is not the profile's; Contended where the way to it has changed at this instant.
     """
-    for _ in range(2):
-        row = _row(unit, sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts), profile_id)
-        if row.survivor_id is None:
-            break
-        profile_id = row.survivor_id
+    row = lock_living(unit, profile_id, against_contacts=against_contacts)
+    if row is None:
+        survivor_id = read_profile(unit, profile_id).survivor_id
+        row = lock_living(unit, survivor_id or profile_id, against_contacts=against_contacts)
+        # What was waited for may have been the survivor's own merge, or an undoing that brought the profile back.
+        if row is None or (read_profile(unit, profile_id).survivor_id or profile_id) != row.id:
+            raise Contended
     if version is not None and row.version != version:
         raise Stale("The profile has changed since it was read; read it again.", profile_id=row.id)
     return row
+
+
+def lock_living(unit: Unit, profile_id: str, *, against_contacts: bool) -> ProfileRow | None:
+    """The profile, locked; None where there is none living with this id. One merged away is never locked: whoever held
+    it and waited for its survivor would wait for those who merge that one on."""
+    locking = sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts)
+    p = profiles.c
+    mine = (p.organization_id == unit.organization_id, p.id == profile_id, p.survivor_id.is_(None))
+    row = unit.execute(locking.where(*mine)).one_or_none() if is_id(profile_id) else None
+    return None if row is None else _profile(row)
 
 
 def _row(unit: Unit, select: sa.Select[Any], profile_id: str) -> ProfileRow:
@@ -233,12 +245,13 @@ ADDRESSES = Part(
 
 
 def parts_of(unit: Unit, part: Part, profile_id: str) -> list[dict[str, Any]]:
-    """Details or addresses of a profile."""
+    """Details or addresses of a profile; addresses in the order that a merge gives them (MRG-3)."""
     table = part.table
+    order = [table.c.position, table.c.id] if table is addresses else [table.c.id]
     rows = unit.execute(
         sa.select(table.c.id, *(table.c[f] for f in part.fields))
         .where(table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
-        .order_by(table.c.id)
+        .order_by(*order)
     )
     return [dict(row._mapping) for row in rows]
 

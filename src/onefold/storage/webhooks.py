@@ -89,18 +89,17 @@ def lock_turns(unit: Unit) -> None:
 
 
 def forget_removed(unit: Unit, limit: int) -> None:
-    """Deletes what is left of removed endpoints, at most `limit` deliveries of each."""
+    """Deletes what is left of removed endpoints, about `limit` deliveries of each at a time."""
     org = unit.organization_id
     removed = sa.select(_e.id).where(_e.organization_id == org, _e.state == "removed")
     for endpoint_id in unit.execute(removed).scalars().all():
-        left = 0
-        for table in (turns, webhook_deliveries):
+        more = False
+        for table, key in ((turns, turns.c.profile_id), (webhook_deliveries, _d.event_seq)):
             mine = (table.c.organization_id == org, table.c.endpoint_id == endpoint_id)
-            some = sa.select(table.c.event_seq).where(*mine).limit(limit)
-            seqs = sorted(set(unit.execute(some).scalars()))
-            unit.execute(table.delete().where(*mine, table.c.event_seq.in_(seqs)))
-            left += len(seqs) == limit
-        if not left:
+            some = unit.execute(sa.select(key).where(*mine).limit(limit)).scalars().all()
+            unit.execute(table.delete().where(*mine, key.in_(set(some))))
+            more = more or len(some) == limit
+        if not more:
             unit.execute(webhook_endpoints.delete().where(_e.organization_id == org, _e.id == endpoint_id))
 
 

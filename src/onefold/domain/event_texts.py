@@ -1,0 +1,28 @@
+"""The texts of events that may name another customer, and the same without the name.
+
+The event of a detach, an undo, or a merge since undone stands on a timeline of one customer and may name another: what
+is exported of the one must not tell of the other, and must not outlive its erasure.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NAMING = tuple(
+    (re.compile(pattern, re.DOTALL), without)
+    for pattern, without in (
+        (r"\A(.*?) merged a customer into .*\Z", r"\1 merged a customer into this customer"),
+        (r"\A(.*?) undid the merge of this customer into .*\Z", r"\1 undid the merge of this customer into another"),
+        (r"\A(.*?) undid the merge of .* into this customer\Z", r"\1 undid the merge of another into this customer"),
+        (r"\A(.*?) detached .* into a new customer\Z", r"\1 detached a contact point into a new customer"),
+        (r"\A(.*?) detached .* from .*\Z", r"\1 detached a contact point from another customer"),
+    )
+)
+
+
+def without_names(text: str) -> str:
+    """The text of an event with neither a customer's name nor a contact point in it; agents' names stay."""
+    for pattern, without in _NAMING:
+        if pattern.match(text):
+            return pattern.sub(without, text)
+    return text

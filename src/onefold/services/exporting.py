@@ -1,0 +1,162 @@
+"""A customer's own data, whole, as one JSON document (GDPR art. 15 and 20): docs/privacy.md has its shape.
+
+It is written while it is read: every part in a short transaction of its own, one page of items and one attachment in
+memory at a time. What ends before `"complete": true` is not whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from onefold.domain.errors import NotFound
+from onefold.domain.event_texts import without_names
+from onefold.domain.profile import seen_from_other
+from onefold.services.clock import utc_now
+from onefold.storage import exporting as store
+from onefold.storage import profiles
+from onefold.storage.database import Unit
+
+FORMAT = "onefold-customer-export/1"
+_PAGE = 100
+_OF_THE_PROFILE = ("id", "name", "name_confirmed", "username", "image", "attributes", "created_by", "created_at")
+_BEFORE = ("name", "name_confirmed", "username", "image", "attributes", "points", "details", "addresses")
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Does one part's reading in a transaction of its own."""
+
+    def __call__(self, work: Callable[[Unit], T]) -> T: ...
+
+
+class Subject(NamedTuple):
+    """Whose data it is: the living profile, all that lead to it, and how many items they have."""
+
+    profile_id: str
+    ids: tuple[str, ...]
+    items: int
+
+
+def subject(unit: Unit, profile_id: str) -> Subject:
+    """The customer behind the id (EVT-2); raises NotFound."""
+    row = profiles.read_profile(unit, profile_id)
+    living_id = row.survivor_id or row.id
+    ids = profiles.merged_into(unit, living_id)
+    return Subject(living_id, tuple(ids), store.count_items(unit, ids))
+
+
+def document(read: Read, whose: Subject, written: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
+    """The document, piece by piece; `written` is told of items as they are written.
+
+    Raises NotFound, in the middle, where the customer is erased meanwhile: the document then stays without its end.
+    """
+    head = read(lambda unit: _head(unit, whose))
+    yield _text(head)[:-1].encode()
+    yield b',"conversations":['
+    yield from _separated(_conversations(read, whose))
+    yield b'],"items":['
+    yield from _separated(_items(read, whose, written))
+    read(lambda unit: _still_there(unit, whose))
+    yield b'],"complete":true}\n'
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _separated(rows: Iterator[Iterator[bytes]]) -> Iterator[bytes]:
+    for number, pieces in enumerate(rows):
+        if number:
+            yield b","
+        yield from pieces
+
+
+def _still_there(unit: Unit, whose: Subject) -> None:
+    """So that a document never passes for whole whose second half was erased, or given back to another customer."""
+    if set(profiles.merged_into(unit, profiles.read_profile(unit, whose.profile_id).id)) < set(whose.ids):
+        raise NotFound("The customer's profiles have changed while they were read.", code="profile_not_found")
+
+
+def _head(unit: Unit, whose: Subject) -> dict[str, Any]:
+    row = profiles.read_profile(unit, whose.profile_id)
+    return {
+        "format": FORMAT,
+        "exported_at": utc_now(),
+        "profile": {field: getattr(row, field) for field in _OF_THE_PROFILE},
+        "former_ids": list(whose.ids[1:]),
+        **store.parts_of(unit, whose.profile_id),
+        "relationships": _relationships(unit, whose.profile_id),
+        "merges": [_merge(unit, merge) for merge in store.merges_within(unit, whose.ids)],
+    }
+
+
+def _relationships(unit: Unit, profile_id: str) -> list[dict[str, str]]:
+    """The other's id and what it is of the customer; nothing else of it."""
+    found = []
+    for row in profiles.relationships_of(unit, profile_id):
+        mine = row.profile_id == profile_id
+        kind, other = (row.kind, row.other_id) if mine else (seen_from_other(row.kind), row.profile_id)
+        found.append({"id": row.id, "kind": kind, "profile_id": other})
+    return found
+
+
+def _merge(unit: Unit, merge: dict[str, Any]) -> dict[str, Any]:
+    """A merge, with what both of the customer's profiles were before, as long as that is kept."""
+    kept = store.record_of(unit, merge.pop("audit_seq"))
+    record = None if kept is None else json.loads(kept)
+    sides = ("source", "destination")
+    before = None if record is None else {side: {f: record[side][f] for f in _BEFORE} for side in sides}
+    return {**merge, "before": before}
+
+
+def _conversations(read: Read, whose: Subject) -> Iterator[Iterator[bytes]]:
+    after: str | None = None
+    while True:
+        at = after
+        page = read(lambda unit, at=at: store.conversations_after(unit, whose.ids, at, _PAGE))
+        yield from (iter([_text(row).encode()]) for row in page)
+        if len(page) < _PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def _items(read: Read, whose: Subject, written: Callable[[int], None]) -> Iterator[Iterator[bytes]]:
+    """Those of the living profile, then of each that was merged into it, in the order of their numbers."""
+    for profile_id in whose.ids:
+        after, page = 0, [{}] * _PAGE
+        while len(page) == _PAGE:
+            page, files = read(lambda unit, one=profile_id, at=after: _page(unit, one, at))
+            for row in page:
+                yield _item(read, row, [position for seq, position in files if seq == row["seq"]])
+            after = page[-1]["seq"] if page else after
+            written(len(page))
+
+
+def _page(unit: Unit, profile_id: str, after: int) -> tuple[store.Rows, list[tuple[int, int]]]:
+    page = store.items_after(unit, profile_id, after, _PAGE)
+    return page, store.files_of(unit, [row["seq"] for row in page])
+
+
+def _item(read: Read, row: dict[str, Any], positions: list[int]) -> Iterator[bytes]:
+    body = row["body"]
+    if row["kind"] == "event" and body is not None:
+        body = without_names(body)  # it may name another customer
+    seq = row.pop("seq")
+    yield _text({"id": str(seq), **row, "body": body})[:-1].encode() + b',"attachments":['
+    yield from _separated(_file(read, seq, position) for position in positions)
+    yield b"]}"
+
+
+def _file(read: Read, seq: int, position: int) -> Iterator[bytes]:
+    found = read(lambda unit: store.read_file(unit, seq, position))
+    name, content_type, content = found or ("", "", b"")
+    described = {"filename": name, "content_type": content_type, "size": len(content)}
+    yield _text(described)[:-1].encode() + b',"content":"' + base64.b64encode(content) + b'"}'

@@ -1,0 +1,478 @@
+"""Whatever is merged, detached and undone, in any order and between contacts and edits: nothing is lost, nothing is
+there twice, and every rule of tests/invariants.py holds after each step, on both databases.
+
+Each example is an organization of its own in one database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.domain.contact import Answer, Contact, Further, ListedPhone
+from onefold.domain.errors import Refused, Unavailable
+from onefold.domain.merge_outcomes import Outcome, Step
+from onefold.domain.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
+from onefold.domain.merging import MergePlan
+from onefold.services import conversations, detaching, drafts, matching, merging, profiles, suggestions, undoing
+from onefold.services import settings as organization_settings
+from onefold.services.actor import Actor
+from onefold.services.clock import new_id, utc_now
+from onefold.services.conversations import Written
+from onefold.services.drafts import Composed
+from onefold.services.merging import MergeRequest
+from onefold.services.profiles import PointInput
+from onefold.services.receive import Receiver
+from onefold.storage import tables
+from onefold.storage.database import Database
+from onefold.storage.merges import MergeRow, absorbed_by
+from onefold.storage.organizations import add_organization, change_settings, load_policy
+from onefold.storage.profiles import ADDRESSES, DETAILS
+from tests.conftest import Base, MakeUrl
+from tests.domain.cases import contact
+from tests.invariants import check_base
+from tests.services.words import agent, do, inbox
+
+# Few values, so that they meet: one Gmail box under three names, a slip, a shared line, accounts of one network.
+EMAILS = ("lena.hofer@gmail.com", "lenahofer+shop@googlemail.com", "lena.hofre@gmail.com", "lena@acme.com",
+          "test@test.com")  # fmt: skip
+PHONES = ("+447911123456", "+442079460000", "+14155552671")
+ACCOUNTS = (("facebook", "1001", "lena.h"), ("facebook", "1002", "Lena.H"), ("instagram", "77", None))
+CUSTOMER_IDS = ("C-1", "C-2")
+NAMES = (None, "Lena", "Lena Hofer", "L. Hofer")
+SENDERS: list[tuple[str, tuple[str, str] | None, dict[str, Any]]] = [
+    *(("email", ("email", email), {"email": email}) for email in EMAILS),
+    *((channel, ("phone", phone), {"phone": phone}) for channel in ("voice", "sms", "whatsapp") for phone in PHONES),
+    *(("social", ("social", f"{n}:{u}"), {"network": n, "user_id": u, "handle": h}) for n, u, h in ACCOUNTS),
+    *(("chat", ("visitor", token), {"visitor": token}) for token in ("v1", "v2")),
+    *(("chat", ("customer_id", known), {"customer_id": known, "proven": True}) for known in CUSTOMER_IDS),
+    ("chat", None, {}),
+]
+FURTHER = [
+    None, None, *(Further(emails=(email,)) for email in EMAILS), *(Further(phones=(ListedPhone(p),)) for p in PHONES),
+    Further(emails=EMAILS[:1], phones=(ListedPhone(PHONES[0], "mobile"),), customer_id="C-1"),
+]  # fmt: skip
+POINTS = [
+    *(PointInput("email", email, main=main) for email in EMAILS[:4] for main in (False, True)),
+    *(PointInput("phone", phone, phone_type=kind, main=main)  # type: ignore[arg-type]
+      for phone in PHONES for kind in ("mobile", "home", "other") for main in (False, True)),
+    *(PointInput("social", user, network, handle) for network, user, handle in ACCOUNTS),
+]  # fmt: skip
+POLICIES = [BY_RULE, ASK, {**BY_RULE, **dict.fromkeys(REFUSING_FIELDS, "choose")}]
+
+# What undoing at once does not bring back: that it all happened.
+TOLD = ("merges", "audit", "audit_records", "outbox")
+KEPT = ("profiles", "contact_points", "details", "addresses", "relationships", "conversations", "items", "drafts",
+        "absorbed_points", "suggestions", "evidence", "verdicts", "match_keys", "search_terms")  # fmt: skip
+
+incoming = st.tuples(
+    st.sampled_from(SENDERS), st.sampled_from([True, True, False]), st.sampled_from(NAMES), st.sampled_from(FURTHER)
+)
+
+
+class Merging(RuleBasedStateMachine):
+    """Contacts, edits, merges, detaches and undos in any order; `database` is set by the test."""
+
+    database: Database
+
+    @initialize(
+        mode=st.sampled_from(["listed", "contacted"]), policies=st.sampled_from(POLICIES),
+        shared_limit=st.sampled_from([2, 20]), first=st.lists(incoming, min_size=2, max_size=5),
+    )  # fmt: skip
+    def begin(self, mode: str, policies: Mapping[str, str], shared_limit: int, first: list[Any]) -> None:
+        number = add_organization(self.database, "Merging", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now())
+        self.base = Base("", self.database, number, Receiver(self.database))
+        self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}), alone=True)
+        self.do(lambda unit: change_settings(unit, merge_policies=dict(policies), shared_limit=shared_limit))
+        self.agents = [agent(self.base, name) for name in ("Cy", "Lin")]
+        self.inboxes = [inbox(self.base, "Claims"), *self.do(lambda unit: load_policy(unit).inbox_ids)][:2]
+        self.ids: list[str] = []
+        self.conversations: list[str] = []
+        self.drafts: list[tuple[str, str]] = []
+        self.merges: list[MergeRow] = []
+        self.items: set[Any] = set()
+        self.values: set[Any] = set()
+        self.send(first)
+
+    def do(self, work: Callable[..., Any], *, alone: bool = False) -> Any:
+        return do(self.base, work, alone=alone)
+
+    def rows(self, sql: str) -> list[Any]:
+        with self.database.read(self.base.organization_id) as unit:
+            return list(unit.execute(sa.text(sql), {"org": unit.organization_id}))
+
+    def attempt(self, work: Callable[..., Any]) -> Any:
+        """What a use case answers, None where it is refused; then nothing at all has changed."""
+        before = self.dump(KEPT + TOLD)
+        try:
+            return self.do(work)
+        except Unavailable:
+            raise  # nobody else is here to be contended with
+        except Refused:
+            assert self.dump(KEPT + TOLD) == before
+            return None
+
+    def edit(self, work: Callable[..., Any]) -> Any:
+        """The same, without the look at every row."""
+        try:
+            return self.do(work)
+        except Unavailable:
+            raise
+        except Refused:
+            return None
+
+    # What there is
+
+    def dump(self, names: Sequence[str], *, restored: bool = False) -> dict[str, list[str]]:
+        """Every row; `restored` leaves aside what an undo leaves behind: versions, and the events that tell of it."""
+        found = {}
+        with self.database.read(self.base.organization_id) as unit:
+            unit.allow_whole_base()
+            for name in names:
+                table = tables.metadata.tables[name]
+                columns = [c for c in table.c if not restored or c.name != "version"]
+                select = sa.select(*columns).where(table.c.organization_id == unit.organization_id)
+                if restored and name == "items":
+                    select = select.where(table.c.kind != "event")
+                found[name] = sorted(str(tuple(row)) for row in unit.execute(select))
+        return found
+
+    def survivors(self) -> dict[str, str]:
+        return dict(
+            map(tuple, self.rows("SELECT id, coalesce(survivor_id, id) FROM profiles WHERE organization_id = :org"))
+        )
+
+    def living(self) -> list[str]:
+        leads = self.survivors()
+        return [profile_id for profile_id in self.ids if leads[profile_id] == profile_id]
+
+    def points(self) -> list[Any]:
+        sql = "SELECT id, profile_id, kind, value, identifying FROM contact_points WHERE organization_id = :org"
+        return sorted(self.rows(sql), key=lambda p: (p.kind, p.value, self.ids.index(p.profile_id)))
+
+    def owned(self) -> dict[int, tuple[str, str | None]]:
+        """The living profile of each item, and the contact point it came through or went to."""
+        leads = self.survivors()
+        sql = "SELECT seq, profile_id, contact_point_id FROM items WHERE organization_id = :org AND kind <> 'event'"
+        return {row.seq: (leads[row.profile_id], row.contact_point_id) for row in self.rows(sql)}
+
+    def some_profile(self, data: st.DataObject) -> str:
+        """Any id, also one merged away: writing through it reaches the survivor (EVT-2)."""
+        return str(data.draw(st.sampled_from(self.ids), label="profile"))
+
+    def actor(self, data: st.DataObject) -> Actor:
+        return Actor(data.draw(st.sampled_from([None, *self.agents]), label="agent"), None, "test")
+
+    # Contacts
+
+    def send(self, given: Sequence[Any]) -> list[Answer]:
+        """Each lands on the profile that holds its contact point, if one does (RES-2)."""
+        holders = {(p.kind, p.value): p.profile_id for p in self.points() if p.identifying}
+        made = []
+        for (channel, _, sender), verified, name, further in given:
+            made.append(contact(channel, **sender, name=name, verified=verified, further=further, body="hello"))
+        answers = self.receive(made)
+        for ((_, key, _), *_), answer in zip(given, answers, strict=True):
+            assert key not in holders or answer.profile_id == holders[key]
+        return answers
+
+    def receive(self, made: Sequence[Contact]) -> list[Answer]:
+        answers = [a for a in self.base.receiver.receive(self.base.organization_id, made) if isinstance(a, Answer)]
+        assert len(answers) == len(made)
+        for answer in answers:
+            self.note(answer.profile_id)
+            if answer.conversation_id not in self.conversations:
+                self.conversations.append(answer.conversation_id)
+        return answers
+
+    def note(self, profile_id: str) -> None:
+        if profile_id not in self.ids:
+            self.ids.append(profile_id)
+
+    @rule(several=st.lists(incoming, min_size=1, max_size=4))
+    def contacts(self, several: list[Any]) -> None:
+        self.send(several)
+
+    @rule(data=st.data())
+    def a_contact_that_names_a_conversation(self, data: st.DataObject) -> None:
+        named = data.draw(st.sampled_from(self.conversations), label="conversation")
+        with self.database.read(self.base.organization_id) as unit:
+            owner = conversations.owner(unit, conversations.living(unit, named))
+        answer = self.receive([contact("chat", conversation_id=named, body="again")])[0]
+        assert answer.profile_id == owner  # RES-13
+
+    # Edits by hand
+
+    @rule(data=st.data(), name=st.sampled_from(NAMES), fields=st.fixed_dictionaries({}, optional={
+        "username": st.sampled_from([None, "lena.h", "hofer"]), "image": st.sampled_from([None, "a.png", "b.png"]),
+        "attributes": st.dictionaries(st.sampled_from(["tier", "since"]), st.sampled_from(["1", "2"])),
+        "customer_id": st.sampled_from([None, *CUSTOMER_IDS]),
+    }))  # fmt: skip
+    def edit_a_profile(self, data: st.DataObject, name: str | None, fields: dict[str, Any]) -> None:
+        profile_id = self.some_profile(data)
+        self.edit(lambda unit: profiles.edit(unit, profile_id, {"name": name, **fields}, None))
+        self.look()
+
+    @rule(name=st.sampled_from(NAMES), given=st.lists(st.sampled_from(POINTS), max_size=2))
+    def add_a_profile(self, name: str | None, given: list[PointInput]) -> None:
+        row = self.edit(lambda unit: profiles.create(unit, name=name, points=given))
+        if row is not None:
+            self.note(row.id)
+
+    @rule(data=st.data(), point=st.sampled_from(POINTS))
+    def add_a_point(self, data: st.DataObject, point: PointInput) -> None:
+        profile_id = self.some_profile(data)
+        self.edit(lambda unit: profiles.add_point(unit, profile_id, point, None))
+
+    @rule(data=st.data(), change=st.sampled_from([
+        {"main": True}, {"main": False}, {"phone_type": "mobile"}, {"phone_type": "home"}, {"value": EMAILS[0]},
+        {"value": EMAILS[2]}, {"value": PHONES[1]}, {"handle": "hofer"},
+    ]))  # fmt: skip
+    def edit_or_remove_a_point(self, data: st.DataObject, change: dict[str, Any]) -> None:
+        point = data.draw(st.sampled_from(self.points()), label="point") if self.points() else None
+        if point is None or data.draw(st.integers(0, 4), label="remove") == 0:
+            self.edit(lambda unit: point and profiles.remove_point(unit, point.profile_id, point.id, None))
+        else:
+            self.edit(lambda unit: profiles.edit_point(unit, point.profile_id, point.id, change, None))
+        self.look()
+
+    @rule(data=st.data(), part=st.sampled_from([
+        (DETAILS, {"key": "colour", "value": "red"}), (DETAILS, {"key": "Colour", "value": "blue"}),
+        (DETAILS, {"key": "birthday", "value": "1990-01-02"}), (ADDRESSES, {"street": "1 Main St", "city": "York"}),
+        (ADDRESSES, {"street": "1 main st", "city": "York"}), (ADDRESSES, {"street": "2 Main St", "city": "Bath"}),
+    ]), how=st.sampled_from(["add", "add", "edit", "remove"]))  # fmt: skip
+    def details_and_addresses(self, data: st.DataObject, part: Any, how: str) -> None:
+        profile_id, (table, values) = self.survivors()[self.some_profile(data)], part
+        with self.database.read(self.base.organization_id) as unit:
+            known = [row["id"] for row in profiles.read(unit, profile_id)[7 if table is DETAILS else 8]]
+        if how == "add" or not known:
+            self.edit(lambda unit: profiles.add_part(unit, table, profile_id, values, None))
+        elif how == "edit":
+            self.edit(lambda unit: profiles.edit_part(unit, table, profile_id, known[0], values, None))
+        else:
+            self.edit(lambda unit: profiles.remove_part(unit, table, profile_id, known[-1], None))
+
+    @rule(data=st.data(), kind=st.sampled_from(["spouse", "parent"]))
+    def relate(self, data: st.DataObject, kind: str) -> None:
+        one, other = self.some_profile(data), self.some_profile(data)
+        self.edit(lambda unit: profiles.relate(unit, one, other, kind, None))
+
+    # Agents at work
+
+    @rule(data=st.data(), kind=st.sampled_from(["note", "task", "email", "sms"]), to_point=st.booleans())
+    def begin_a_draft(self, data: st.DataObject, kind: Any, to_point: bool) -> None:
+        profile_id, author = self.some_profile(data), data.draw(st.sampled_from(self.agents), label="author")
+        held = [p.id for p in self.points() if p.profile_id == self.survivors()[profile_id] and p.kind != "customer_id"]
+        composed = Composed(kind, "dear", None, held[0] if held and to_point else None)
+        draft = self.edit(lambda unit: drafts.create(unit, profile_id, author, composed))
+        self.drafts.append((draft.id, author))
+
+    @rule(data=st.data(), how=st.sampled_from([drafts.send, drafts.delete, None, None]))
+    def go_on_with_a_draft(self, data: st.DataObject, how: Any) -> None:
+        if not self.drafts:
+            return
+        draft_id, author = data.draw(st.sampled_from(self.drafts), label="draft")
+        if how is None:
+            assert self.edit(lambda unit: drafts.save(unit, draft_id, author, Composed("note", "dear Lena")))
+            return
+        self.edit(lambda unit: how(unit, draft_id, author))
+        if not self.rows(f"SELECT id FROM drafts WHERE organization_id = :org AND id = '{draft_id}'"):
+            self.drafts.remove((draft_id, author))
+
+    @rule(data=st.data(), channel=st.sampled_from([None, "email", "sms", "voice"]))
+    def write(self, data: st.DataObject, channel: Any) -> None:
+        profile_id, author = self.some_profile(data), data.draw(st.sampled_from(self.agents), label="author")
+        held = [p.id for p in self.points() if p.profile_id == self.survivors()[profile_id]]
+        point_id = data.draw(st.sampled_from(held), label="point") if held and channel else None
+        self.edit(lambda unit: conversations.write(unit, profile_id, Written("noted", channel, point_id), author))
+
+    @rule(data=st.data(), state=st.sampled_from([None, "closed", "closed", "open"]))
+    def route_close_or_reopen(self, data: st.DataObject, state: str | None) -> None:
+        conversation_id = data.draw(st.sampled_from(self.conversations), label="conversation")
+        assignee = data.draw(st.sampled_from([None, *self.agents]), label="assignee")
+        to_inbox = data.draw(st.sampled_from([None, *self.inboxes]), label="inbox")
+        self.edit(lambda unit: conversations.change(
+            unit, conversation_id, inbox_id=to_inbox, assignee_id=assignee, unassign=assignee is None, state=state,
+        ))  # fmt: skip
+
+    @rule(data=st.data(), decide=st.sampled_from([suggestions.no_match, suggestions.no_match, suggestions.withdraw]))
+    def decide_on_a_pair(self, data: st.DataObject, decide: Any) -> None:
+        one, other, actor = self.some_profile(data), self.some_profile(data), self.actor(data)
+        self.attempt(lambda unit: decide(unit, one, other, actor))
+
+    # Merging
+
+    def request(self, data: st.DataObject, *, detaching_too: bool) -> tuple[MergeRequest, Actor, MergePlan] | None:
+        """A merge of two living profiles as somebody confirms it: some of its choices made, some obstacles cleared."""
+        living, actor = self.living(), self.actor(data)
+        if len(living) < 2:
+            return None
+        source, destination = data.draw(st.permutations(living), label="pair")[:2]
+        asked = self.previewed(MergeRequest(source, destination), actor)
+        choices = {o.field: which for o in asked.outcomes if (which := self.choice(data, o)) is not None}
+        offered = [s for o in asked.obstacles for s in o.steps if detaching_too or s.step != "detach"]
+        steps: list[Step] = data.draw(st.lists(st.sampled_from(offered), max_size=2), label="steps") if offered else []
+        request = MergeRequest(source, destination, choices, steps)
+        plan = self.previewed(request, actor)
+        return request._replace(versions=plan.versions, digest=plan.digest), actor, plan
+
+    def choice(self, data: st.DataObject, outcome: Outcome) -> Any:
+        if not outcome.options:
+            return None
+        return data.draw(st.sampled_from([*outcome.options, None]), label=outcome.field.partition(".")[0])
+
+    def previewed(self, request: MergeRequest, actor: Actor) -> MergePlan:
+        with self.database.read(self.base.organization_id) as unit:
+            return merging.preview(unit, request, actor)
+
+    @rule(data=st.data())
+    def merge(self, data: st.DataObject) -> None:
+        asked = self.request(data, detaching_too=True)
+        if asked is not None:
+            self.merged(*asked)
+
+    def merged(self, request: MergeRequest, actor: Actor, plan: MergePlan) -> MergeRow | None:
+        """MRG-2: everything of the source is the destination's; what the preview said is what happens (MRG-12)."""
+        owned, values, known = self.owned(), Counter((p.kind, p.value) for p in self.points()), self.points()
+        answer = self.attempt(lambda unit: merging.merge(unit, request, actor))
+        assert (answer is None) == bool(plan.obstacles)
+        if answer is None:
+            return None
+        row, done = answer
+        self.merges.append(row)
+        for (profile_id,) in self.rows("SELECT id FROM profiles WHERE organization_id = :org ORDER BY id"):
+            self.note(profile_id)  # of what was detached on the way
+        both = {request.source_id, request.destination_id}
+        assert self.survivors()[request.source_id] == request.destination_id
+        apart = {p.contact_point_id for p in ()} | set(plan.detached)
+        after = self.owned()
+        for seq, (owner, point_id) in owned.items():
+            if owner in both and not apart:
+                assert after[seq][0] == request.destination_id
+            elif owner not in both:
+                assert after[seq] == (owner, point_id)
+        twins = Counter((p.kind, p.value) for p in known if p.id in done.absorbed)
+        assert Counter((p.kind, p.value) for p in self.points()) == values - twins
+        return row
+
+    @rule(data=st.data())
+    def merge_and_undo_at_once(self, data: st.DataObject) -> None:
+        """Then everything is as it was, byte for byte (MRG-13)."""
+        asked = self.request(data, detaching_too=False)
+        if asked is None or asked[2].obstacles:
+            return
+        self.rate_all()
+        before = self.dump(KEPT, restored=True)
+        row = self.merged(*asked)
+        assert row is not None
+        assert self.attempt(lambda unit: undoing.undo(unit, row.id, None, asked[1])) is not None
+        after = self.dump(KEPT, restored=True)
+        for name in KEPT:
+            assert after[name] == before[name], name
+
+    def rate_all(self) -> None:
+        """A stored rating may be older than what it rests on; a merge and its undo write it anew."""
+        pairs = {
+            tuple(row) for row in self.rows("SELECT profile_id, other_id FROM evidence WHERE organization_id = :org")
+        }
+        self.do(lambda unit: matching.rate(unit, pairs, load_policy(unit), utc_now()))
+
+    @rule(data=st.data())
+    def merge_what_cannot_be(self, data: st.DataObject) -> None:
+        """MRG-15: with itself, or with what is merged away."""
+        one, other, actor = self.some_profile(data), self.some_profile(data), self.actor(data)
+        if one == other or {one, other} - set(self.living()):
+            assert self.attempt(lambda unit: merging.merge(unit, MergeRequest(one, other), actor)) is None
+
+    @rule(data=st.data())
+    def detach(self, data: st.DataObject) -> None:
+        """DET-1, DET-2: all messages of the contact point, and none of another's, are the new profile's."""
+        points, actor = self.points(), self.actor(data)
+        if not points:
+            return
+        point = data.draw(st.sampled_from(points), label="point")
+        with self.database.read(self.base.organization_id) as unit:
+            through = {point.id, *absorbed_by(unit, [point.id])}
+        owned = self.owned()
+        done = self.attempt(lambda unit: detaching.detach(unit, point.profile_id, point.id, None, actor, None))
+        of_profile = [p for p in points if p.profile_id == point.profile_id and p.kind != "customer_id"]
+        assert (done is None) == (point.kind == "customer_id" or len(of_profile) < 2)  # DET-3
+        if done is None:
+            return
+        self.note(done.new_profile_id)
+        assert {
+            seq for seq, (owner, by) in self.owned().items() if owner == done.new_profile_id and by is not None
+        } == {seq for seq, (owner, by) in owned.items() if by in through and owner == point.profile_id}
+        assert Counter((p.kind, p.value) for p in self.points()) == Counter((p.kind, p.value) for p in points)
+        assert [p.id for p in self.points() if p.profile_id == done.new_profile_id] == [point.id]
+
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        """Any merge, in any order; what arrived since goes with its contact point (MRG-13)."""
+        if not self.merges:
+            return
+        row, actor = data.draw(st.sampled_from(self.merges), label="merge"), self.actor(data)
+        standing = {r.id for r in self.rows("SELECT id FROM merges WHERE organization_id = :org AND undone_at IS NULL")}
+        leads = self.survivors()
+        done = self.attempt(lambda unit: undoing.undo(unit, row.id, None, actor))
+        assert (done is None) == (row.id not in standing)
+        if done is not None:
+            after = self.survivors()
+            assert after[row.source_id] == row.source_id and leads[row.source_id] == done.profile_id
+            assert {i for i in self.ids if after[i] != leads[i]} == set(done.returning)
+
+    # What holds after each step
+
+    def look(self) -> None:
+        """What is there now is what must not be lost from now on."""
+        self.values = {(p.kind, p.value) for p in self.points()}
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not hasattr(self, "base"):
+            return
+        items = self.rows("SELECT seq, kind, channel, message_id, body FROM items WHERE organization_id = :org")
+        assert self.items <= {tuple(item) for item in items}
+        self.items = {tuple(item) for item in items}
+        assert self.values <= {(p.kind, p.value) for p in self.points()}
+        self.look()
+        stored = {str(row.id) for row in self.rows("SELECT id FROM drafts WHERE organization_id = :org")}
+        assert stored == {draft_id for draft_id, _ in self.drafts}
+        assert set(self.survivors()) == set(self.ids)
+
+    @invariant()
+    def the_base_is_sound(self) -> None:
+        if hasattr(self, "base"):
+            check_base(self.database, self.base.organization_id)
+
+
+def _check(make_url: MakeUrl, examples: int, steps: int) -> None:
+    Merging.database = Database(make_url())
+    try:
+        run_state_machine_as_test(
+            Merging,
+            settings=settings(
+                max_examples=examples, phases=(Phase.explicit, Phase.reuse, Phase.generate),
+                stateful_step_count=steps, deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True,
+            ),
+        )  # fmt: skip
+    finally:
+        Merging.database.dispose()
+
+
+def test_merges_lose_nothing_and_can_be_undone__MRG_2_MRG_13_MRG_15_DET_1_DET_2_PRO_3(make_url: MakeUrl) -> None:
+    _check(make_url, examples=60, steps=30)
+
+
+@pytest.mark.soak
+def test_long_histories_of_merges_lose_nothing__MRG_2_MRG_13_MRG_15_DET_1(make_url: MakeUrl) -> None:
+    _check(make_url, examples=1_000, steps=60)
