@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import over_http, resolve, search
+from benchmarks import flood, merging, over_http, resolve, search, suggestions, timeline
 from benchmarks.bases import NAMES, pair
 from benchmarks.report import FULL, QUICK, machine, show
 from benchmarks.workload import Workload
 
-_PARTS = {"resolve": resolve.measure, "search": search.measure, "http": over_http.measure}
+_PARTS = {
+    "resolve": resolve.measure,
+    "search": search.measure,
+    "http": over_http.measure,
+    "merge": merging.measure,
+    "timeline": timeline.measure,
+    "suggestions": suggestions.measure,
+    "flood": flood.measure,
+}
+_USUAL = [part for part in _PARTS if part != "flood"]  # which takes as long as all others together
 
 
 def main() -> None:
@@ -17,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--profiles", type=int, nargs="+", default=[10_000, 1_000_000], help="sizes of the base")
     parser.add_argument("--database", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--part", nargs="+", choices=list(_PARTS), default=list(_PARTS))
+    parser.add_argument("--part", nargs="+", choices=list(_PARTS), default=_USUAL)
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
     asked = parser.parse_args()
     effort = QUICK if asked.quick else FULL

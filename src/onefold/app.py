@@ -28,6 +28,7 @@ from onefold.api.routes import (
     drafts,
     merging,
     organization,
+    privacy,
     profiles,
     suggestions,
     system,
@@ -108,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Any:
     problems.install(app)
     app.middleware("http")(_observed)
     for routes in (
-        profiles, conversations, drafts, suggestions, merging, organization, audit, webhooks, channels, system,
+        profiles, privacy, conversations, drafts, suggestions, merging, organization, audit, webhooks, channels, system,
     ):  # fmt: skip
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -7,14 +7,13 @@ import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from onefold import demo as sample
-from onefold.api import views
 from onefold.app import database_of, receiver_of
 from onefold.audit_cli import audit_app
 from onefold.channels import files
@@ -22,7 +21,8 @@ from onefold.cli_shared import Organization, chosen_organization, err, fail, ope
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.errors import NotFound, Refused
 from onefold.merge_cli import merge
-from onefold.services import accounts, profiles
+from onefold.profile_cli import profile_app
+from onefold.services import accounts
 from onefold.services import ingest as ingesting
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
@@ -38,7 +38,6 @@ db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 organization_app = typer.Typer(no_args_is_help=True, help="Organizations, the tenants of this service.")
 agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
-profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
 for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
                     ("profile", profile_app), ("audit", audit_app)):  # fmt: skip
     app.add_typer(group, name=name)
@@ -256,37 +255,3 @@ def key_create(
         fail(refusal.detail)
     err.print("This key is shown once; keep it like a password:")
     sys.stdout.write(token + "\n")
-
-
-@profile_app.command("show")
-def profile_show(
-    wanted: Annotated[
-        str, typer.Argument(help="A profile's id, or what to search: a name, email, phone, customer ID.")
-    ],
-    organization: Organization = None,
-) -> None:
-    """Show a profile as JSON; for a search with several hits, the list of them."""
-    database = open_database()
-    organization_id = chosen_organization(database, organization)
-    try:
-        with database.read(organization_id) as unit:
-            try:
-                found = profiles.read(unit, wanted)
-            except NotFound:
-                hits = profiles.search(unit, wanted, 20)
-                if len(hits) != 1:
-                    _show_hits(hits)
-                found = profiles.read(unit, hits[0].row.id)
-    except Refused as refusal:
-        fail(refusal.detail)
-    sys.stdout.write(views.profile(found).model_dump_json(indent=2) + "\n")
-
-
-def _show_hits(hits: list[profiles.ProfileSummary]) -> NoReturn:
-    if not hits:
-        fail("No profile is found by this.")
-    table = Table("id", "customer", "contact points", box=None)
-    for hit in hits:
-        table.add_row(hit.row.id, hit.display_name, ", ".join(p.value for p in hit.points))
-    out.print(table)
-    raise typer.Exit(0)

@@ -13,13 +13,17 @@ from rich.console import Console
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Channel, Contact, Further, ListedPhone, Sender
-from onefold.services import accounts, conversations, profiles
+from onefold.services import accounts, conversations, merging, profiles, suggestions, undoing
+from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
+from onefold.services.merging import MergeRequest
 from onefold.services.receive import Receiver
+from onefold.services.suggestions import queue
 from onefold.services.transact import transact
 from onefold.storage import accounts as account_store
 from onefold.storage.database import Database, Unit
+from onefold.storage.matching import QueueFilter
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization, organization_ids
 from onefold.storage.profiles import ADDRESSES, DETAILS
@@ -206,6 +210,7 @@ class Made(NamedTuple):
     items: int
     suggestions: int
     token: str
+    pair: tuple[str, str]
 
 
 class _Person(NamedTuple):
@@ -230,10 +235,12 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
         lambda unit: accounts.create_key(unit, "demo", accounts.SCOPES, utc_now() + timedelta(days=30)),
     )
     with database.read(organization_id) as unit:
-        counted = [unit.one(f"SELECT count(*) FROM {table}", ()) for table in ("profiles", "items", "suggestions")]
+        wanted = ("profiles WHERE survivor_id IS NULL", "items", "suggestions WHERE state = 'open'")
+        counted = [unit.one(f"SELECT count(*) FROM {some}", ()) for some in wanted]
+        first = queue(unit, QueueFilter(), None, 1)
     database.dispose()
     numbers = [int(row[0]) for row in counted if row is not None]
-    return Made(numbers[0], numbers[1], numbers[2], token)
+    return Made(numbers[0], numbers[1], numbers[2], token, first[0].row.pair if first else ("", ""))
 
 
 def _fill(database: Database, customers: int, console: Console) -> int:
@@ -248,7 +255,27 @@ def _fill(database: Database, customers: int, console: Console) -> int:
     for start in range(0, len(contacts), 500):
         receiver.receive(organization_id, contacts[start : start + 500])
     transact(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
+    transact(database, organization_id, _decide_some)
     return organization_id
+
+
+def _decide_some(unit: Unit) -> None:
+    """What a lead has done with the likeliest duplicates: merged some, said "No Match" to some, undone one."""
+    agents = {agent.name: agent.id for agent in account_store.list_agents(unit)}
+    actor = Actor(min(agents.values()), None, "demo")
+    merged = []
+    for number, found in enumerate(queue(unit, QueueFilter(), None, 24)):
+        older, newer = found.row.pair
+        if profiles.living(unit, older) == profiles.living(unit, newer):
+            continue
+        if number % 6 == 5:
+            suggestions.no_match(unit, older, newer, actor)
+            continue
+        request = MergeRequest(profiles.living(unit, newer), profiles.living(unit, older))
+        if not merging.preview(unit, request, actor).obstacles:
+            merged.append(merging.merge(unit, request, actor)[0].id)
+    if merged:
+        undoing.undo(unit, merged[0], None, actor)
 
 
 def _set_up(unit: Unit) -> list[str]:
@@ -266,10 +293,18 @@ def _person(choose: random.Random, number: int) -> _Person:
     local = f"{plain}{choose.choice(('', '', choose.randint(1, 99)))}{number if choose.random() < 0.5 else ''}"
     mobile = choose.choice((f"+447700900{number % 1000:03d}", f"+4915112{number:06d}", f"+3361234{number:04d}"))
     landline = f"+44207946{choose.randint(0, 59):04d}"  # households and offices share them
+    email = f"{local}@{choose.choice(_DOMAINS)}"
     return _Person(
-        f"{first} {last}", f"{local}@{choose.choice(_DOMAINS)}", f"{plain}.{number}@work{number % 40}.example",
+        f"{first} {last}", email, _second_email(choose, email, f"{plain}.{number}@work{number % 40}.example"),
         mobile, landline, f"{plain.replace('.', '_')}_{number}", f"K-{10_000 + number}",
     )  # fmt: skip
+
+
+def _second_email(choose: random.Random, email: str, of_work: str) -> str:
+    """Another address of the same person: at work, with a tag, or with a slip of the finger."""
+    local, _, domain = email.partition("@")
+    slip = choose.randrange(1, max(2, len(local) - 1))
+    return choose.choice((of_work, f"{local}+shop@{domain}", f"{local[:slip]}{local[slip + 1 :]}@{domain}"))
 
 
 def _contacts(choose: random.Random, people: list[_Person], inboxes: list[str]) -> Iterator[Contact]:
@@ -360,6 +395,15 @@ Send it an email, and see which profile it lands on:
   printf 'From: Ada Lovelace <ada@example.org>\\nMessage-ID: <1@example.org>\\nSubject: Hello\\n\\nWhere is it?\\n' |
     curl -s {at}/v1/channels/email -H 'Authorization: Bearer {made.token}' \\
       -H 'Content-Type: message/rfc822' --data-binary @-
+
+See who may be the same customer, the likeliest first, and why:
+
+  curl -s '{at}/v1/suggestions?limit=1' -H 'Authorization: Bearer {made.token}'
+
+Merge them: what would happen first, then the same to /v1/merges with its digest.
+
+  curl -s {at}/v1/merges/preview -H 'Authorization: Bearer {made.token}' \\
+    -H 'Content-Type: application/json' -d '{{"source_id": "{made.pair[1]}", "destination_id": "{made.pair[0]}"}}'
 
 Find a customer as you type:
 

@@ -153,12 +153,11 @@ def test_what_waits_for_a_choice_is_previewed_as_the_rule_preselects_it__MRG_4(n
     assert field.seen(plan.after) == (outcome.source if outcome.preselected == "source" else outcome.destination)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name", ["customer_id", "main_phone", "main_email"])
+@pytest.mark.parametrize(("name", "policy"), [
+    ("main_email", "by_rule"), ("main_email", "ask"), ("main_phone", "ask"), ("customer_id", "ask"),
+])  # fmt: skip
 @pytest.mark.parametrize("choice", BOTH_SIDES)
 def test_the_loser_stays_as_an_ordinary_or_former_one__MRG_3_MRG_4(name: str, policy: str, choice: str) -> None:
-    if policy == "by_rule" and FIELDS[name].refuses:
-        pytest.skip("no choice here")
     field = FIELDS[name]
     source, destination = _filled(field, SOURCE, field.longer), _filled(field, DESTINATION, field.shorter)
     after = merge(source, destination, policy, choices={name: choice}).after

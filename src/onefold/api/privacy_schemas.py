@@ -17,7 +17,7 @@ class Erasure(Input):
 
 
 class Erased(BaseModel):
-    """What was erased: every id that led to the customer, the living profile's first, and how many rows of each kind."""
+    """What was erased: every id that led to the customer, the living profile's first, and how many rows of each."""
 
     ids: list[str]
     counts: dict[str, int]

@@ -67,6 +67,11 @@ class Comparison(NamedTuple):
     rating: float
     kinds: tuple[EvidenceKind, ...]
 
+    @property
+    def turned(self) -> Comparison:
+        """The same with the other of the two first."""
+        return self._replace(reasons=tuple(r._replace(value=r.other_value, other_value=r.value) for r in self.reasons))
+
 
 def handle_key(handle: str) -> str:
     """A username or social handle as it is matched: folded, without a leading @."""

@@ -14,7 +14,8 @@ from onefold.domain.sides import Relation, Side
 
 
 class Record(NamedTuple):
-    """What was kept of a merge: both sides before, the destination after, and what became one with what."""
+    """What was kept of a merge: both sides before and the destination after. `absorbed` maps contact points of the
+    source to those they are one with now."""
 
     source: Side
     destination: Side
@@ -104,8 +105,10 @@ def _restored(before: R, after: R, now: R) -> R:
 
 
 def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
+    brought = [p for p in record.source.points if p.contact_point_id not in record.absorbed]
+    after = [*brought, *(p for p in record.after.points if p.contact_point_id not in record.absorbed)]
     found = _split(
-        record.source.points, record.destination.points, record.after.points, now.points,
+        record.source.points, record.destination.points, after, now.points,
         lambda point: cast(str, point.contact_point_id),
     )  # fmt: skip
     there = {p.contact_point_id for p in now.points}

@@ -33,19 +33,19 @@ class Written(NamedTuple):
 def owner(unit: Unit, conversation: ConversationRow) -> str:
     """The living profile a conversation belongs to today."""
     row = profiles.read_profile(unit, conversation.profile_id)
-    return row.survivor_id or row.id
+    return row.living_id
 
 
 def of_profile(unit: Unit, profile_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """A profile's conversations, newest first, with those of profiles merged into it."""
     row = profiles.read_profile(unit, profile_id)
-    return store.conversations_of(unit, profiles.merged_into(unit, row.survivor_id or row.id), before, limit)
+    return store.conversations_of(unit, profiles.merged_into(unit, row.living_id), before, limit)
 
 
 def timeline(unit: Unit, profile_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """A profile's items, newest first, in the order of the database's sequence."""
     row = profiles.read_profile(unit, profile_id)
-    return store.timeline(unit, profiles.merged_into(unit, row.survivor_id or row.id), before, limit)
+    return store.timeline(unit, profiles.merged_into(unit, row.living_id), before, limit)
 
 
 def items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:

@@ -50,7 +50,7 @@ def create(unit: Unit, profile_id: str, author_id: str | None, composed: Compose
 def _living(unit: Unit, profile_id: str) -> str:
     """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
     row = profiles.read_profile(unit, profile_id)
-    living_id = row.survivor_id or row.id
+    living_id = row.living_id
     if unit.lock_profiles([living_id], against_edits=False) == []:
         raise Contended
     return living_id
@@ -96,7 +96,7 @@ def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
 def of_profile(unit: Unit, profile_id: str, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
     row = profiles.read_profile(unit, profile_id)
-    return store.page(unit, _author(unit, author_id), row.survivor_id or row.id, before, limit)
+    return store.page(unit, _author(unit, author_id), row.living_id, before, limit)
 
 
 def of_author(unit: Unit, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from onefold.domain.errors import NotFound
@@ -19,6 +20,7 @@ from onefold.services.clock import utc_now
 from onefold.storage import exporting as store
 from onefold.storage import profiles
 from onefold.storage.database import Unit
+from onefold.storage.profiles import ProfileRow
 
 FORMAT = "onefold-customer-export/1"
 _PAGE = 100
@@ -34,19 +36,20 @@ class Read(Protocol):
 
 
 class Subject(NamedTuple):
-    """Whose data it is: the living profile, all that lead to it, and how many items they have."""
+    """Whose data it is: the living profile, all that lead to it, how many items they have, and what comes before."""
 
     profile_id: str
     ids: tuple[str, ...]
     items: int
+    head: dict[str, Any]
 
 
 def subject(unit: Unit, profile_id: str) -> Subject:
     """The customer behind the id (EVT-2); raises NotFound."""
     row = profiles.read_profile(unit, profile_id)
-    living_id = row.survivor_id or row.id
-    ids = profiles.merged_into(unit, living_id)
-    return Subject(living_id, tuple(ids), store.count_items(unit, ids))
+    living = row if row.survivor_id is None else profiles.read_profile(unit, row.survivor_id)
+    ids = profiles.merged_into(unit, living.id)
+    return Subject(living.id, tuple(ids), store.count_items(unit, ids), _head(unit, living, ids))
 
 
 def document(read: Read, whose: Subject, written: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
@@ -54,8 +57,7 @@ def document(read: Read, whose: Subject, written: Callable[[int], None] = lambda
 
     Raises NotFound, in the middle, where the customer is erased meanwhile: the document then stays without its end.
     """
-    head = read(lambda unit: _head(unit, whose))
-    yield _text(head)[:-1].encode()
+    yield _text(whose.head)[:-1].encode()
     yield b',"conversations":['
     yield from _separated(_conversations(read, whose))
     yield b'],"items":['
@@ -81,20 +83,20 @@ def _separated(rows: Iterator[Iterator[bytes]]) -> Iterator[bytes]:
 
 def _still_there(unit: Unit, whose: Subject) -> None:
     """So that a document never passes for whole whose second half was erased, or given back to another customer."""
-    if set(profiles.merged_into(unit, profiles.read_profile(unit, whose.profile_id).id)) < set(whose.ids):
+    row = profiles.read_profile(unit, whose.profile_id)
+    if not set(whose.ids) <= set(profiles.merged_into(unit, row.living_id)):
         raise NotFound("The customer's profiles have changed while they were read.", code="profile_not_found")
 
 
-def _head(unit: Unit, whose: Subject) -> dict[str, Any]:
-    row = profiles.read_profile(unit, whose.profile_id)
+def _head(unit: Unit, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "exported_at": utc_now(),
         "profile": {field: getattr(row, field) for field in _OF_THE_PROFILE},
-        "former_ids": list(whose.ids[1:]),
-        **store.parts_of(unit, whose.profile_id),
-        "relationships": _relationships(unit, whose.profile_id),
-        "merges": [_merge(unit, merge) for merge in store.merges_within(unit, whose.ids)],
+        "former_ids": ids[1:],
+        **store.parts_of(unit, row.id),
+        "relationships": _relationships(unit, row.id),
+        "merges": [_merge(unit, merge) for merge in store.merges_within(unit, ids)],
     }
 
 
@@ -119,38 +121,35 @@ def _merge(unit: Unit, merge: dict[str, Any]) -> dict[str, Any]:
 
 def _conversations(read: Read, whose: Subject) -> Iterator[Iterator[bytes]]:
     after: str | None = None
-    while True:
-        at = after
-        page = read(lambda unit, at=at: store.conversations_after(unit, whose.ids, at, _PAGE))
+    while page := read(partial(store.conversations_after, ids=whose.ids, after=after, limit=_PAGE)):
         yield from (iter([_text(row).encode()]) for row in page)
-        if len(page) < _PAGE:
-            return
         after = page[-1]["id"]
 
 
 def _items(read: Read, whose: Subject, written: Callable[[int], None]) -> Iterator[Iterator[bytes]]:
     """Those of the living profile, then of each that was merged into it, in the order of their numbers."""
     for profile_id in whose.ids:
-        after, page = 0, [{}] * _PAGE
-        while len(page) == _PAGE:
-            page, files = read(lambda unit, one=profile_id, at=after: _page(unit, one, at))
-            for row in page:
-                yield _item(read, row, [position for seq, position in files if seq == row["seq"]])
-            after = page[-1]["seq"] if page else after
-            written(len(page))
+        after = 0
+        while found := read(partial(_page, profile_id=profile_id, after=after)):
+            for row, positions in found:
+                after = row["seq"]
+                yield _item(read, row, positions)
+            written(len(found))
 
 
-def _page(unit: Unit, profile_id: str, after: int) -> tuple[store.Rows, list[tuple[int, int]]]:
+def _page(unit: Unit, profile_id: str, after: int) -> list[tuple[dict[str, Any], list[int]]]:
+    """Items, each with the positions of its attachments."""
     page = store.items_after(unit, profile_id, after, _PAGE)
-    return page, store.files_of(unit, [row["seq"] for row in page])
+    files = store.files_of(unit, [row["seq"] for row in page])
+    return [(row, [position for seq, position in files if seq == row["seq"]]) for row in page]
 
 
 def _item(read: Read, row: dict[str, Any], positions: list[int]) -> Iterator[bytes]:
-    body = row["body"]
-    if row["kind"] == "event" and body is not None:
-        body = without_names(body)  # it may name another customer
-    seq = row.pop("seq")
-    yield _text({"id": str(seq), **row, "body": body})[:-1].encode() + b',"attachments":['
+    seq = row["seq"]
+    shown = {"id": str(seq), **{field: value for field, value in row.items() if field != "seq"}}
+    if row["kind"] == "event" and row["body"] is not None:
+        shown["body"] = without_names(row["body"])  # it may name another customer
+    yield _text(shown)[:-1].encode() + b',"attachments":['
     yield from _separated(_file(read, seq, position) for position in positions)
     yield b"]}"
 

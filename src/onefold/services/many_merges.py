@@ -91,7 +91,7 @@ def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
 
 def _living(unit: Unit, profile_id: str) -> str:
     row = profiles.read_profile(unit, profile_id.strip())
-    return row.survivor_id or row.id
+    return row.living_id
 
 
 def resume(unit: Unit, run: RunRow) -> RunRow:

@@ -18,7 +18,7 @@ from onefold.services.profiles import ProfileSummary, summaries
 from onefold.storage import accounts, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
-from onefold.storage.database import Unit
+from onefold.storage.database import Contended, Unit
 from onefold.storage.matching import pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
@@ -99,12 +99,14 @@ def _two(unit: Unit, request: MergeRequest, *, lock: bool) -> tuple[Side, Side]:
 
 def _row(unit: Unit, profile_id: str, lock: bool) -> ProfileRow:
     row = profiles.lock_living(unit, profile_id, against_contacts=True) if lock else None
-    row = row or profiles.read_profile(unit, profile_id)
+    locked, row = row is not None, row or profiles.read_profile(unit, profile_id)
     if row.survivor_id is not None:
         raise Conflict(
             "One of the two profiles was merged into another; merge with that one.", code="merged_away",
             profile_id=profile_id, survivor_id=row.survivor_id,
         )  # fmt: skip
+    if lock and not locked:
+        raise Contended  # somebody undid its merge just now
     return row
 
 

@@ -81,6 +81,12 @@ def read(unit: Unit, profile_id: str) -> ProfileView:
     return view(unit, row)
 
 
+def living(unit: Unit, profile_id: str) -> str:
+    """The id of the living profile behind an id (EVT-2); raises NotFound."""
+    row = store.read_profile(unit, profile_id)
+    return row.living_id
+
+
 def view(unit: Unit, row: ProfileRow) -> ProfileView:
     """Everything of a living profile."""
     points = store.points_of(unit, [row.id])[row.id]
@@ -358,7 +364,7 @@ def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int |
     """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
     one = store.lock_profile(unit, profile_id, version)
     other = store.read_profile(unit, other_id)
-    other_id = other.survivor_id or other.id
+    other_id = other.living_id
     matching.keep_living(unit, [other_id])
     if other_id == one.id:
         raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")

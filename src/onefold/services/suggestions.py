@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from onefold.domain.errors import Conflict
 from onefold.domain.matching import Comparison
+from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
 from onefold.services import audit, matching
 from onefold.services.actor import Actor
@@ -37,7 +38,7 @@ class SuggestionView(NamedTuple):
 def of_profile(unit: Unit, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
     """A profile's suggestions, the likeliest first (SUG-7); those dismissed by "No Match" only if asked for."""
     row = profiles.read_profile(unit, profile_id)
-    rows = store.suggestions_of(unit, row.survivor_id or row.id)
+    rows = store.suggestions_of(unit, row.living_id)
     return _views(unit, [row for row in rows if dismissed or row.state == "open"])
 
 
@@ -132,7 +133,7 @@ class SharedLineView(NamedTuple):
 def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
     """RES-16: who else holds the profile's shared numbers, the most recent contact first."""
     row = profiles.read_profile(unit, profile_id)
-    living = row.survivor_id or row.id
+    living = row.living_id
     policy = load_policy(unit)
     lines = {
         ("phone", p.value): p
@@ -144,7 +145,9 @@ def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
     for key, ids in held.items():
         for other in summaries(unit, sorted(ids - {living})):
             last = conversations.last_contact(unit, profiles.merged_into(unit, other.row.id))
-            found.append(SharedLineView(other, lines[key].contact_point_id, lines[key].value, last))
+            line = lines[key]
+            number = dialled(line.value, line.written, policy.default_region)
+            found.append(SharedLineView(other, line.contact_point_id, number, last))
     never = datetime.min.replace(tzinfo=UTC)
     return sorted(found, key=lambda line: line.last_contact_at or never, reverse=True)
 
@@ -157,7 +160,7 @@ def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:
 def _living(unit: Unit, one_id: str, other_id: str) -> tuple[str, str]:
     """The two living profiles behind the ids (EVT-2)."""
     rows = [profiles.read_profile(unit, profile_id) for profile_id in (one_id, other_id)]
-    one, other = (row.survivor_id or row.id for row in rows)
+    one, other = (row.living_id for row in rows)
     if one == other:
         raise Conflict("Both ids lead to the same profile.", code="same_profile")
     return one, other

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, Stale
-from onefold.domain.matching import handle_key
+from onefold.domain.matching import evidence_of_point, handle_key
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import Side
@@ -19,6 +19,7 @@ from onefold.storage import conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
+from onefold.storage.drafts import absorbing
 from onefold.storage.matching import EvidenceRow, pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
@@ -81,7 +82,7 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> tuple[Undo, dict[str, Any
     now = store.read_side(unit, row)
     others = {r.seen_from(side)[0] for side, r in _relations(record)}
     living = set(profiles.read_heads(unit, sorted(others)))
-    plan = plan_undo(_read(record), now, policy, living)
+    plan = plan_undo(_read(unit, record), now, policy, living)
     drafts = store.drafts_on(unit, row.id, record["drafts"])
     arrived = conversations.count_through(unit, row.id, _point_ids(unit, plan, record), merge.event_seq)
     returning = _returning(unit, merge, row.id)
@@ -114,9 +115,11 @@ def _check_standing(merge: MergeRow | None) -> None:
         raise Conflict("The merge has been undone.", code="undone")
 
 
-def _read(record: dict[str, Any]) -> Record:
+def _read(unit: Unit, record: dict[str, Any]) -> Record:
     source, destination, after = (Side.from_record(record[name]) for name in ("source", "destination", "after"))
-    return Record(source, destination, after, record["absorbed"])
+    # A later merge may have made the source's contact points, or their likes, one with others again.
+    absorbed = {p.contact_point_id: absorbing(unit, p.contact_point_id) for p in source.points}
+    return Record(source, destination, after, {gone: by for gone, by in absorbed.items() if by is not None})
 
 
 def _relations(record: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -157,7 +160,7 @@ def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
     there = {p.contact_point_id for p in plan.source.points}
     store.release_points(
         unit,
-        [point_id for point_id in record["absorbed"] if point_id in there],
+        sorted(there),
         [pair for pair in record["led_on_points"] if pair[1] in there],
     )
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
@@ -198,7 +201,8 @@ def _part_conversations(unit: Unit, found: Undo, record: dict[str, Any]) -> dict
         unit, gone.id, merged_into_id=None, state=into.state, closed_at=into.closed_at,
         profile_id=found.plan.source.profile_id,
     )  # fmt: skip
-    for earlier in record.get("led_on_conversations", ()):
+    led_on = set(record.get("led_on_conversations", ())) & set(conversations.merged_into(unit, into.id))
+    for earlier in sorted(led_on):  # what an earlier merge brought may have been taken out again
         conversations.change_conversation(unit, earlier, merged_into_id=gone.id)
     if (into.assignee_id, into.inbox_id) == (after["assignee_id"], after["inbox_id"]):
         conversations.change_conversation(
@@ -254,8 +258,13 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
             pairs.add(back.pair)
             if not known_other:
                 matches.remove_evidence(unit, [row])
-    between = [row for row in before if row.pair == pair_of(source.profile_id, old_id)]
-    matches.insert_evidence(unit, [row.moved(old_id, destination.profile_id) for row in between])
+    between = [
+        row.moved(old_id, destination.profile_id) for row in before if {*row.pair} == {source.profile_id, old_id}
+    ]
+    still = [
+        row for row in between if all(_side_of(row, s.profile_id)[1:3] in _speaking(s) for s in (source, destination))
+    ]
+    matches.insert_evidence(unit, still)
     pairs.add(pair_of(source.profile_id, destination.profile_id))
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
 
@@ -279,6 +288,12 @@ def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
     return row.profile_id, row.kind, row.other_value, row.value
 
 
+def _speaking(side: Side) -> set[tuple[str, str]]:
+    """(kind of evidence, value) that a profile may be matched by."""
+    names = {("handle", handle_key(side.username))} if side.username else set()
+    return names | {(piece.kind, piece.value) for point in side.points for piece in evidence_of_point(point)}
+
+
 def _kind_of_point(kind: str) -> str:
     return "email" if kind == "similar_email" else kind
 
@@ -300,5 +315,5 @@ def history(unit: Unit, profile_id: str | None, before: str | None, limit: int) 
     ids = None
     if profile_id is not None:
         row = profiles.read_profile(unit, profile_id)
-        ids = profiles.merged_into(unit, row.survivor_id or row.id)
+        ids = profiles.merged_into(unit, row.living_id)
     return store.list_merges(unit, ids, before, limit)

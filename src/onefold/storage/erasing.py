@@ -148,10 +148,10 @@ def blur_events(unit: Unit, counterpart: Counterpart) -> int:
     for profile_id in _timeline(unit, counterpart.profile_id):
         mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.kind == "event")
         then = i.recorded_at.between(counterpart.at - _TRANSACTION, counterpart.at)
-        for seq, body in unit.execute(sa.select(i.seq, i.body).where(*mine, then, i.body.is_not(None))).all():
-            blurred = without_names(body)
-            if blurred != body:
-                this = (i.organization_id == unit.organization_id, i.seq == seq)
+        for event in unit.execute(sa.select(i.seq, i.body).where(*mine, then, i.body.is_not(None))).all():
+            blurred = without_names(event.body)
+            if blurred != event.body:
+                this = (i.organization_id == unit.organization_id, i.seq == event.seq)
                 changed += unit.execute(items.update().where(*this).values(body=blurred)).rowcount
     return changed
 
@@ -249,8 +249,9 @@ def _delete_telling(unit: Unit, key: sa.Column[Any], text: sa.Column[Any], trace
     deleted, after = 0, None
     while True:
         behind = sa.true() if after is None else key > after
-        rows = unit.execute(sa.select(key, text).where(mine, behind).order_by(key).limit(_TEXTS_AT_ONCE)).all()
-        telling = [found for found, kept in rows if traces.found_in(_as_text(kept))]
+        some = sa.select(key, text).where(mine, behind).order_by(key).limit(_TEXTS_AT_ONCE)
+        rows: list[Any] = list(unit.execute(some))
+        telling = [row[0] for row in rows if traces.found_in(_as_text(row[1]))]
         deleted += _delete(unit, key, telling)
         if len(rows) < _TEXTS_AT_ONCE:
             return deleted

@@ -43,6 +43,11 @@ class ProfileRow(NamedTuple):
     created_by: str | None
     created_at: datetime
 
+    @property
+    def living_id(self) -> str:
+        """The living profile that the id leads to (EVT-2)."""
+        return self.survivor_id or self.id
+
 
 _COLUMNS = [profiles.c[name] for name in ProfileRow._fields]
 

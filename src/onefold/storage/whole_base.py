@@ -147,7 +147,7 @@ def telling_holders(unit: Unit, number: str) -> list[Holder]:
     for phone_type, limit in (("mobile", 1), ("other", 2)):
         for half in (_c.identifying, sa.not_(_c.identifying)):
             rows = unit.execute(
-                sa.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted)
+                sa.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.proven)
                 .where(*held, half, _c.phone_type == phone_type)
                 .limit(limit)
             )

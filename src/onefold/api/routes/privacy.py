@@ -25,16 +25,18 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
     """Everything that is kept of the customer, as one JSON document that is written while it is read. One that does not
     end with `"complete": true` was cut off: the customer was erased, or the database went away, meanwhile."""
 
-    def check(unit: Unit) -> Shown:
-        whose = exporting.subject(unit, profile_id)
-        if whose.profile_id != profile_id:
-            raise MergedAway("This profile was merged into another.", survivor_id=whose.profile_id)
+    found: list[exporting.Subject] = []
+
+    def work(unit: Unit) -> Shown:
+        found[:] = [exporting.subject(unit, profile_id)]
+        if found[0].profile_id != profile_id:
+            raise MergedAway("This profile was merged into another.", survivor_id=found[0].profile_id)
         return Shown(None)
 
-    leads = call.read(EXPORT, check)
+    leads = call.read(EXPORT, work)
     if leads.status_code == 308:
         return leads
-    whose = call.fetch(EXPORT, lambda unit: exporting.subject(unit, profile_id))
+    [whose] = found
     name = {"Content-Disposition": f'attachment; filename="customer-{whose.profile_id}.json"'}
     pieces = exporting.document(partial(call.fetch, EXPORT), whose)
     return StreamingResponse(pieces, headers=name, media_type="application/json")

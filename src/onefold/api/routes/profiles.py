@@ -164,7 +164,7 @@ def _with_part(call: AnyCall, part: Part, profile_id: str, values: dict[str, str
 
 def _living(unit: Unit, profile_id: str) -> Shown:
     row = read_row(unit, profile_id)
-    return _profile(unit, row.survivor_id or row.id)
+    return _profile(unit, row.living_id)
 
 
 def _changed_part(

@@ -1,0 +1,370 @@
+"""A merge, a detach and an undo that are killed at every one of their statements: all or nothing (MRG-10).
+
+The work is done by a process that counts its statements at the driver, commit among them, and sends itself SIGKILL
+before one of them; on PostgreSQL also the server ends the session before one of them. Whatever the moment, the base is
+what it was before, to the last byte of every row, until the commit has been made, and then it is what follows it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from onefold.domain.contact import Answer, Contact, Further, ListedPhone, Sender
+from onefold.domain.errors import Conflict, NotFound, Refused, Unavailable
+from onefold.services import audit, conversations, detaching, drafts, merging, profiles, suggestions, undoing
+from onefold.services.accounts import add_agent
+from onefold.services.conversations import Written
+from onefold.services.drafts import Composed
+from onefold.services.merging import MergeRequest
+from onefold.services.profiles import PointInput
+from onefold.services.transact import transact
+from onefold.storage import profiles as store
+from onefold.storage.database import Database, Unit
+from onefold.storage.tables import metadata
+from tests.conftest import Base
+from tests.invariants import check_base
+from tests.races.workers import ACTOR
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["pytest", "tests.races.workers", "tests.races.test_merge_kill"])
+
+# At the driver --------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """Counts the statements of this process from now on, and does something before one of them, or after the commit."""
+
+    now: Counting | None = None
+
+    def __init__(self, at: int, act: Callable[[Any], None]) -> None:
+        self.number, self.at, self.act, self.committed = 0, at, act, False
+        Counting.now = self
+
+    @classmethod
+    def before(cls, connection: Any, *, commit: bool = False) -> None:
+        counting = cls.now
+        if counting is not None and not counting.committed:
+            counting.number += 1
+            counting.committed = commit
+            if counting.number == counting.at:
+                counting.act(connection)
+
+    @classmethod
+    def after_commit(cls, connection: Any) -> None:
+        if cls.now is not None and cls.now.at == 0:
+            cls.now.act(connection)
+
+
+class _SQLiteCursor(sqlite3.Cursor):
+    def execute(self, *given: Any) -> Any:
+        Counting.before(self.connection)
+        return super().execute(*given)
+
+    def executemany(self, *given: Any) -> Any:
+        Counting.before(self.connection)
+        return super().executemany(*given)
+
+
+class _SQLiteConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _SQLiteCursor) -> Any:
+        return super().cursor(factory)
+
+    def commit(self) -> None:
+        Counting.before(self, commit=True)
+        super().commit()
+        Counting.after_commit(self)
+
+
+class _PostgresCursor(psycopg.Cursor[Any]):
+    def execute(self, *given: Any, **more: Any) -> Any:
+        Counting.before(self.connection)
+        return super().execute(*given, **more)
+
+    def executemany(self, *given: Any, **more: Any) -> Any:
+        Counting.before(self.connection)
+        return super().executemany(*given, **more)
+
+
+class _PostgresConnection(psycopg.Connection[Any]):
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.cursor_factory = _PostgresCursor
+
+    def commit(self) -> None:
+        Counting.before(self, commit=True)
+        super().commit()
+        Counting.after_commit(self)
+
+
+def counted(url: str) -> Database:
+    """A database whose every statement is seen by `Counting`."""
+    database = Database(url, pool_size=1)
+
+    def connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        if database.is_sqlite:
+            return sqlite3.connect(*given, factory=_SQLiteConnection, **named)
+        return _PostgresConnection.connect(*given, **named)
+
+    event.listen(database._engine, "do_connect", connect)
+    database.ping()
+    return database
+
+
+def _die(_connection: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _do_and_die(url: str, organization_id: int, work: Work, at: int) -> None:
+    """What the child does: the work, killed before its statement `at`, or (0) after its commit."""
+    database = counted(url)
+    Counting(at, _die)
+    transact(database, organization_id, work.do)
+
+
+class Work(NamedTuple):
+    """One of the three, with its arguments: what a child is told to do."""
+
+    kind: str
+    arguments: tuple[str, ...]
+
+    def do(self, unit: Unit) -> object:
+        return _KINDS[self.kind](unit, *self.arguments)
+
+
+_KINDS: dict[str, Callable[..., object]] = {
+    "merge": lambda unit, source, destination, agent_id: merging.merge(
+        unit, MergeRequest(source, destination, agent_id=agent_id), ACTOR
+    ),
+    "detach": lambda unit, profile_id, point_id: detaching.detach(unit, profile_id, point_id, None, ACTOR, None),
+    "undo": lambda unit, merge_id: undoing.undo(unit, merge_id, None, ACTOR),
+}
+
+# What is there --------------------------------------------------------------------------------------------------------
+
+Rows = dict[str, list[str]]
+
+
+def dump(unit: Unit) -> Rows:
+    """Every row of every table."""
+    unit.allow_whole_base()
+    tables = [t for t in metadata.sorted_tables if t.name != "attachments"]
+    return {t.name: sorted(str(dict(row._mapping)) for row in unit.execute(sa.select(t))) for t in tables}
+
+
+def dump_of(base: Base) -> Rows:
+    with base.database.read(base.organization_id) as unit:
+        return dump(unit)
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_DIFFERS = re.compile(
+    r"datetime\.datetime\([^)]*\)\)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"
+    r"|'(?:hash|salt|record_hash)': '[0-9a-f]+'|'(?:seq|event_seq)': \d+"
+)
+
+
+def alike(rows: Rows, known: set[str]) -> Rows:
+    """A dump without what differs from one run to the next: times, hashes, sequences, and the ids that are new."""
+
+    def plain(row: str) -> str:
+        return _DIFFERS.sub("*", _ID.sub(lambda found: found[0] if found[0] in known else "new", row))
+
+    return {table: sorted(plain(row) for row in of_table) for table, of_table in rows.items()}
+
+
+class _Rehearsed(Exception):
+    """Ends a rehearsal without a commit."""
+
+
+def rehearse(base: Base, work: Work) -> Rows:
+    """What the base would be after the work, which is done and taken back."""
+    found: list[Rows] = []
+
+    def rehearsal(unit: Unit) -> None:
+        work.do(unit)
+        found.append(dump(unit))
+        raise _Rehearsed
+
+    with pytest.raises(_Rehearsed):
+        transact(base.database, base.organization_id, rehearsal)
+    return found[0]
+
+
+# Two customers with something of everything ---------------------------------------------------------------------------
+
+
+class Scene(NamedTuple):
+    """Two profiles that have everything that a merge moves, others who know them, and the agent who merges."""
+
+    base: Base
+    source: str
+    destination: str
+    agent_id: str
+
+    def do(self, work: Callable[[Unit], Any]) -> Any:
+        return transact(self.base.database, self.base.organization_id, work)
+
+    def arrives(self, channel: Any, message_id: str, sender: Sender, **more: Any) -> str:
+        [answer] = self.base.receiver.receive(
+            self.base.organization_id, [Contact(channel, message_id, sender, body="Hello", **more)]
+        )
+        assert isinstance(answer, Answer)
+        return answer.profile_id
+
+    def point(self, profile_id: str, value: str) -> str:
+        with self.base.database.read(self.base.organization_id) as unit:
+            points = profiles.read(unit, profile_id).points
+        return next(p.contact_point_id for p in points if p.value == value)
+
+
+HOME = Further(phones=(ListedPhone("+442079460000", "home"),))
+ADA, AUGUSTA = Sender(email="ada.lovelace@gmail.com", name="Ada Lovelace"), Sender(email="a.lovelace@gmail.com")
+
+
+@pytest.fixture
+def scene(base: Base) -> Scene:
+    """Ada, who wrote by email and called, and Augusta, whom one more profile has been merged into already."""
+    found = Scene(base, "", "", "")
+    lin, may = (found.do(lambda u, n=name: add_agent(u, f"{n}@example.com", n, "agent")).id for name in ("lin", "may"))
+    ada = found.arrives("email", "1", ADA, further=HOME)
+    augusta = found.arrives("email", "2", AUGUSTA, further=HOME)
+    former = found.arrives("sms", "3", Sender(phone="+447700900001"))
+    friend = found.arrives("email", "4", Sender(email="adalovelace+x@googlemail.com"), further=HOME)
+    found.do(lambda u: merging.merge(u, MergeRequest(former, augusta), ACTOR))
+    for number, (profile_id, assignee) in enumerate(((ada, lin), (augusta, may))):
+        found.do(lambda u, p=profile_id, a=assignee, n=number: _furnish(u, p, a, friend, n))  # noqa: B023
+    found.do(lambda u: suggestions.no_match(u, augusta, friend, ACTOR))
+    return found._replace(source=augusta, destination=ada, agent_id=lin)
+
+
+def _furnish(unit: Unit, profile_id: str, assignee_id: str, friend: str, number: int) -> None:
+    profiles.edit(unit, profile_id, {"username": f"name{number}", "attributes": {"tier": f"{number}"}}, None)
+    profiles.add_point(unit, profile_id, PointInput("email", f"second.{number}@example.com", main=True), None)
+    profiles.add_part(unit, store.DETAILS, profile_id, {"key": "shoe size", "value": f"4{number}"}, None)
+    profiles.add_part(unit, store.ADDRESSES, profile_id, {"street": f"{number} Main Street", "city": "London"}, None)
+    profiles.relate(unit, profile_id, friend, "colleague", None)
+    drafts.create(unit, profile_id, assignee_id, Composed("note", f"begun {number}"))
+    item = conversations.write(unit, profile_id, Written(f"note {number}"), assignee_id)
+    conversations.change(
+        unit, str(item.conversation_id), inbox_id=None, assignee_id=assignee_id, unassign=False, state=None
+    )
+
+
+def a_merge(scene: Scene) -> tuple[Work, type[Refused]]:
+    return Work("merge", (scene.source, scene.destination, scene.agent_id)), Conflict
+
+
+def a_detach(scene: Scene) -> tuple[Work, type[Refused]]:
+    """Out of a merged profile: one conversation is split, another goes whole."""
+    scene.do(lambda u: merging.merge(u, MergeRequest(scene.source, scene.destination), ACTOR))
+    scene.arrives("email", "5", AUGUSTA)
+    return Work("detach", (scene.destination, scene.point(scene.destination, "a.lovelace@gmail.com"))), NotFound
+
+
+def an_undo(scene: Scene) -> tuple[Work, type[Refused]]:
+    """Of a merge after which both have written again."""
+    row, _ = scene.do(lambda u: merging.merge(u, MergeRequest(scene.source, scene.destination), ACTOR))
+    scene.arrives("email", "5", AUGUSTA)
+    scene.arrives("email", "6", ADA)
+    return Work("undo", (row.id,)), Conflict
+
+
+each_work = pytest.mark.parametrize("prepared", [a_merge, a_detach, an_undo])
+Prepare = Callable[[Scene], tuple[Work, type[Refused]]]
+
+# The killing ----------------------------------------------------------------------------------------------------------
+
+
+def statements_of(base: Base, work: Work) -> int:
+    """How many statements the work takes, its begin and commit among them; it is taken back."""
+    database = counted(base.url)
+    counting = Counting(-1, lambda _: None)
+    try:
+        with pytest.raises(_Rehearsed), database.write(base.organization_id) as unit:
+            work.do(unit)
+            raise _Rehearsed
+    finally:
+        Counting.now = None
+        database.dispose()
+    return counting.number + 1
+
+
+def killed(base: Base, work: Work, at: int) -> None:
+    """Does the work in a child that kills itself before its statement `at`, or (0) after the commit."""
+    child = _context.Process(target=_do_and_die, args=(base.url, base.organization_id, work, at), daemon=True)
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL, f"statement {at}: {child.exitcode}"
+
+
+@each_work
+def test_a_process_killed_at_any_statement_leaves_the_base_as_before_or_as_after_MRG_10(
+    scene: Scene, prepared: Prepare
+) -> None:
+    base, (work, refusal) = scene.base, prepared(scene)
+    before, number = dump_of(base), statements_of(base, work)
+    known = set(_ID.findall(str(before)))
+    after = alike(rehearse(base, work), known)
+    assert number > 30
+
+    for at in range(1, number + 1):
+        killed(base, work, at)
+        assert dump_of(base) == before, f"killed before statement {at} of {number}"
+    assert alike(rehearse(base, work), known) == after, "what was killed so often can be done as if for the first time"
+    killed(base, work, 0)
+
+    _check_done(base, work, refusal, after, known)
+
+
+def _check_done(base: Base, work: Work, refusal: type[Refused], after: Rows, known: set[str]) -> None:
+    assert alike(dump_of(base), known) == after
+    with pytest.raises(refusal):  # found done
+        transact(base.database, base.organization_id, work.do)
+    check_base(base.database, base.organization_id)
+    with base.database.read(base.organization_id) as unit:
+        assert audit.verify(unit).wrong is None
+
+
+@each_work
+@pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
+def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed_MRG_10(
+    scene: Scene, prepared: Prepare, postgres_server: str
+) -> None:
+    base, (work, refusal) = scene.base, prepared(scene)
+    before, number = dump_of(base), statements_of(base, work)
+    known = set(_ID.findall(str(before)))
+    after = alike(rehearse(base, work), known)
+    database = counted(base.url)
+
+    with psycopg.connect(postgres_server, autocommit=True) as superuser:
+
+        def end_session(connection: Any) -> None:
+            pid = connection.info.backend_pid
+            superuser.execute("SELECT pg_terminate_backend(%s)", (pid,))
+            while superuser.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone():
+                time.sleep(0.001)
+
+        for at in range(1, number + 1):
+            database.ping()
+            Counting(at, end_session)
+            with pytest.raises(Unavailable) as refused:
+                transact(database, base.organization_id, work.do)
+            Counting.now = None
+            assert refused.value.code == "database_unavailable"
+            assert dump_of(base) == before, f"ended before statement {at} of {number}"
+    transact(database, base.organization_id, work.do)
+    database.dispose()
+
+    _check_done(base, work, refusal, after, known)
