@@ -109,6 +109,11 @@ class _PostgresCursor(psycopg.Cursor[Any]):
         self.connection.tape.note(query, params, False, self.description is not None)  # type: ignore[attr-defined]
         return self
 
+    def executemany(self, query: Any, params_seq: Any, **parameters: Any) -> None:
+        rows = list(params_seq)
+        self.connection.tape.note(query, rows, True)  # type: ignore[attr-defined]
+        super().executemany(query, rows, **parameters)
+
 
 @contextmanager
 def bare_driver(database: Database) -> Iterator[Any]:

@@ -25,10 +25,11 @@ class Effort(NamedTuple):
     requests: int
     seconds: float
     queries: int
+    flood: int
 
 
-FULL = Effort(rounds=7, batches=20, singles=2_000, requests=20_000, seconds=4.0, queries=2_000)
-QUICK = Effort(rounds=3, batches=4, singles=300, requests=2_400, seconds=1.0, queries=300)
+FULL = Effort(rounds=7, batches=20, singles=2_000, requests=20_000, seconds=4.0, queries=2_000, flood=1_000_000)
+QUICK = Effort(rounds=3, batches=4, singles=300, requests=2_400, seconds=1.0, queries=300, flood=50_000)
 
 
 class Line(NamedTuple):

@@ -77,7 +77,9 @@ def _both(
 def _line(what: str, rounds: Sequence[tuple[float, float]]) -> Line:
     ours, plain = ([rates[side] for rates in rounds] for side in (0, 1))
     ratio = statistics.median(one / other for one, other in rounds)
-    return Line(what, statistics.median(ours), statistics.median(plain), ratio, f"no matching: it adds {1 / ratio - 1:.0%}")
+    return Line(
+        what, statistics.median(ours), statistics.median(plain), ratio, f"no matching: it adds {1 / ratio - 1:.0%}"
+    )
 
 
 def _raising(pair: Pair, effort: Effort, sides: tuple[Receiver, Receiver]) -> Line:
@@ -119,9 +121,7 @@ def _statements(pair: Pair) -> list[Line]:
         tape, receiver = recorded(database), Receiver(database)
         receiver.policy(pair.organization_id)
         with nullcontext() if suggests else without_matching():
-            counts.append(
-                [len(record(receiver, tape, pair.organization_id, [[one]])) for one in contacts_of.values()]
-            )
+            counts.append([len(record(receiver, tape, pair.organization_id, [[one]])) for one in contacts_of.values()])
         database.dispose()
     return [
         Line(f"a contact that {what}: calls on the driver", ours, plain, ours / plain, "no matching")

@@ -96,17 +96,18 @@ RULES = {
         SELECT id, state FROM conversations
         WHERE organization_id = :org AND (state = 'open') <> (closed_at IS NULL)
     """,
+    # An erased item is a number that SQLite must not count again, and nothing else.
     "MRG-2: every item is on a profile that leads to a living one": """
         SELECT i.seq, i.kind FROM items AS i
         LEFT JOIN profiles AS p ON p.organization_id = :org AND p.id = i.profile_id
         LEFT JOIN profiles AS s ON s.organization_id = :org AND s.id = coalesce(p.survivor_id, p.id)
-        WHERE i.organization_id = :org AND (s.id IS NULL OR s.survivor_id IS NOT NULL)
+        WHERE i.organization_id = :org AND i.kind <> 'erased' AND (s.id IS NULL OR s.survivor_id IS NOT NULL)
     """,
     "an item's conversation belongs to the item's profile; only events may do without one": f"""
         SELECT i.seq, i.kind FROM items AS i
         LEFT JOIN conversations AS c ON c.organization_id = :org AND c.id = i.conversation_id
         WHERE i.organization_id = :org AND (
-            (i.conversation_id IS NULL AND i.kind <> 'event')
+            (i.conversation_id IS NULL AND i.kind NOT IN ('event', 'erased'))
             OR (i.conversation_id IS NOT NULL AND c.id IS NULL)
             OR ({_SURVIVOR} i.profile_id) <> ({_SURVIVOR} c.profile_id))
     """,

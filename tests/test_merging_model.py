@@ -144,7 +144,9 @@ class Merging(RuleBasedStateMachine):
             unit.allow_whole_base()
             for name in names:
                 table = tables.metadata.tables[name]
-                columns = [c for c in table.c if not restored or c.name != "version"]
+                # An empty document and none say the same.
+                columns = [sa.func.coalesce(c, sa.literal({}, c.type)) if c.name == "attributes" else c
+                           for c in table.c if not restored or c.name != "version"]  # fmt: skip
                 select = sa.select(*columns).where(table.c.organization_id == unit.organization_id)
                 if restored and name == "items":
                     select = select.where(table.c.kind != "event")
@@ -378,7 +380,7 @@ class Merging(RuleBasedStateMachine):
         asked = self.request(data, detaching_too=False)
         if asked is None or asked[2].obstacles:
             return
-        self.rate_all()
+        self.look_again_at_all()
         before = self.dump(KEPT, restored=True)
         row = self.merged(*asked)
         assert row is not None
@@ -386,12 +388,10 @@ class Merging(RuleBasedStateMachine):
         after = self.dump(KEPT, restored=True)
         assert not {name: set(before[name]) ^ set(after[name]) for name in KEPT if before[name] != after[name]}
 
-    def rate_all(self) -> None:
-        """A stored rating may be older than what it rests on; a merge and its undo write it anew."""
-        pairs = {
-            tuple(row) for row in self.rows("SELECT profile_id, other_id FROM evidence WHERE organization_id = :org")
-        }
-        self.do(lambda unit: matching.rate(unit, pairs, load_policy(unit), utc_now()))
+    def look_again_at_all(self) -> None:
+        """What is stored of suggestions may be older than what it rests on; a merge and its undo write it anew."""
+        for profile_id in self.living():
+            self.do(lambda unit, one=profile_id: matching.after_edit(unit, one, load_policy(unit), utc_now()))
 
     @rule(data=st.data())
     def merge_what_cannot_be(self, data: st.DataObject) -> None:

@@ -2,8 +2,6 @@ import sys, collections
 sys.path.insert(0, "/work/main")
 import tests.test_merging_model as m
 from onefold.domain.errors import Refused
-m.Phase.__class__; _s=m.settings
-m.settings=lambda **k: _s(**{**k,"phases":(m.Phase.generate,m.Phase.shrink)})
 C=collections.Counter()
 def wrap(name):
     orig=getattr(m.Merging,name)

@@ -171,6 +171,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/profiles/{profile_id}/contact-points": {"kind": "email", "value": "x@example.org"},
     "POST /v1/profiles/{profile_id}/details": {"key": "a", "value": "b"},
     "POST /v1/profiles/{profile_id}/items": {"body": "x"},
+    "POST /v1/profiles/{profile_id}/erase": {"confirm": "x"},
 }
 
 

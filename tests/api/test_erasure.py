@@ -9,11 +9,10 @@ import base64
 import json
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
-from onefold.services import audit
+from onefold.services import audit, exporting
 from tests.api.conftest import Api, fresh, problem
 
 NUMBER = "4155550142"
@@ -205,11 +204,12 @@ def test_the_log_keeps_that_it_happened_and_verifies_and_one_event_tells__EVT_1(
 
 def test_whoever_contacts_again_is_a_new_customer__RES_3(api: Api) -> None:
     cast = Cast(api)
+    items = [item["id"] for item in api.pages(f"/v1/profiles/{cast.ada}/items", 200)]
     cast.erase(cast.ada)
     again = api.contact("email", {"email": f"{cast.word}a@example.org"})
     assert again["outcome"] == "created"
     assert again["profile_id"] not in (cast.ada, cast.other)
-    assert int(again["item_id"]) not in range(1)
+    assert again["item_id"] not in items  # SQLite counts on from the highest number there is
     assert api.contact("sms", {"phone": f"+1{NUMBER}"})["outcome"] == "created"
 
 
@@ -244,9 +244,7 @@ def test_those_who_stay_keep_what_is_theirs(api: Api) -> None:
         assert [i["id"] for i in now["items"]] == [i["id"] for i in was["items"]]
         assert now["relationships"] == []
     bodies = [item["body"] for item in api.read(f"/v1/profiles/{cast.friend}/items")["data"]]
-    assert "Lin Wu undid the merge of another into this customer" in bodies or any(
-        body.endswith("undid the merge of another into this customer") for body in bodies
-    )
+    assert any(body.endswith("undid the merge of another into this customer") for body in bodies)
 
 
 # Export --------------------------------------------------------------------------------------------------------------
@@ -291,16 +289,15 @@ def test_an_export_of_nobody_is_not_there(api: Api, other: Api) -> None:
 
 
 def test_an_export_that_ends_early_does_not_pass_for_whole(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from onefold.services import exporting
-
     monkeypatch.setattr(exporting, "_PAGE", 1)
     ada = api.profile(name="Ada", contact_points=[{"kind": "email", "value": "ada@example.org"}])["id"]
-    for n in range(300):  # more than a socket holds
-        api.post(f"/v1/profiles/{ada}/items", json={"body": f"{n}" * 20_000})
+    for _ in range(30):  # more than the sockets between the two hold
+        api.post(f"/v1/profiles/{ada}/items", json={"body": "word " * 100_000})
     with api.stream("GET", f"/v1/profiles/{ada}/export") as answer:
         pieces = answer.iter_bytes()
-        next(pieces)
+        begun = next(pieces)
         assert api.post(f"/v1/profiles/{ada}/erase", json={"confirm": ada}).is_success
-        with pytest.raises(httpx.RemoteProtocolError):
-            for _ in pieces:
-                pass
+        rest = b"".join(pieces)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(begun + rest)
+    assert b'"complete"' not in rest

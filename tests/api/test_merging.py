@@ -460,9 +460,7 @@ def test_an_undo_by_a_key_is_told_by_the_keys_name__MRG_13(api: Api) -> None:
 def test_a_contact_point_is_detached_with_its_conversations__DET_1_DET_3(api: Api, mara: Person) -> None:
     ada = api.contact("email", {"email": "ada@example.org", "name": "Ada"})
     here = ada["profile_id"]
-    profile = api.post(
-        f"/v1/profiles/{here}/contact-points", json={"kind": "email", "value": "b@example.org"}
-    ).json()
+    profile = api.post(f"/v1/profiles/{here}/contact-points", json={"kind": "email", "value": "b@example.org"}).json()
     point = next(p["id"] for p in profile["contact_points"] if p["value"] == "ada@example.org")
     path = f"/v1/profiles/{here}/contact-points/{point}/detach"
     problem(mara.at.post(path, headers={"If-Match": '"1000"'}), 412, "version_mismatch")

@@ -10,7 +10,7 @@ from typing import Any
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Contact, Sender
-from onefold.domain.matching import Comparison, Facts, compare, shared_values
+from onefold.domain.matching import Comparison, Facts, Shared, compare, shared_values
 from onefold.domain.merge_outcomes import Outcome
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.domain.merging import MergePlan, Merger, plan_merge
@@ -141,8 +141,14 @@ def facts(profile_id: str, *points: HeldPoint, **fields: Any) -> Facts:
     return Facts(profile_id, **{"name": None, "username": None, "points": points, **fields})
 
 
+def shared(one: Facts, other: Facts, blocklist: Blocklist) -> list[Shared]:
+    """What two profiles share, but for what is no evidence."""
+    return shared_values(one.evident(blocklist), other.evident(blocklist))
+
+
 def compared(one: Facts, other: Facts, holders: Mapping[Key, int] | None = None, **weights: Weight) -> Comparison:
     """Two profiles compared by all they share, each value held by the two alone unless `holders` says more."""
-    evidence = shared_values(one, other, Blocklist(DEFAULT_ENTRIES))
+    one, other = (side.evident(Blocklist(DEFAULT_ENTRIES)) for side in (one, other))
+    evidence = shared_values(one, other)
     counted: dict[Key, int] = {(p.kind, p.value): 2 for p in evidence if p.kind != "similar_email"}  # type: ignore[misc]
     return compare(one, other, evidence, {**counted, **(holders or {})}, {**DEFAULT_WEIGHTS, **weights})

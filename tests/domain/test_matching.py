@@ -23,11 +23,10 @@ from onefold.domain.matching import (
     handle_key,
     keys_of_point,
     opens,
-    shared_values,
 )
 from onefold.domain.profile import HeldPoint
 from onefold.domain.weights import DEFAULT_WEIGHTS
-from tests.domain.cases import compared, facts, held
+from tests.domain.cases import compared, facts, held, shared
 
 BLOCKLIST = Blocklist(DEFAULT_ENTRIES)
 EMAIL, OTHER_EMAIL = "ada.lovelace@example.com", "countess@example.org"
@@ -129,7 +128,7 @@ def test_each_kind_of_evidence_is_found_and_explained__SUG_1_SUG_5(
     kind: str, mine: HeldPoint, theirs: HeldPoint, value: str
 ) -> None:
     one, other = facts("one", mine), facts("other", theirs)
-    assert shared_values(one, other, BLOCKLIST) == [(kind, value, value)]
+    assert shared(one, other, BLOCKLIST) == [(kind, value, value)]
     comparison = compared(one, other, {(kind, value): 3})  # type: ignore[dict-item]
     assert comparison.kinds == (kind,)
     (reason,) = comparison.reasons
@@ -138,9 +137,9 @@ def test_each_kind_of_evidence_is_found_and_explained__SUG_1_SUG_5(
 
 def test_a_username_is_a_handle__SUG_1() -> None:
     named = facts("one", username=" @ADA ")
-    assert shared_values(named, facts("other", username="ada"), BLOCKLIST) == [("handle", "ada", "ada")]
-    assert shared_values(named, facts("other", held("social", "x:1", handle="Ada")), BLOCKLIST)
-    assert not shared_values(facts("one", username="@"), facts("other", username=""), BLOCKLIST)
+    assert shared(named, facts("other", username="ada"), BLOCKLIST) == [("handle", "ada", "ada")]
+    assert shared(named, facts("other", held("social", "x:1", handle="Ada")), BLOCKLIST)
+    assert not shared(facts("one", username="@"), facts("other", username=""), BLOCKLIST)
 
 
 def test_similar_emails_are_explained_with_both_values__SUG_1_SUG_2_SUG_5() -> None:
@@ -157,14 +156,14 @@ def test_similar_emails_are_explained_with_both_values__SUG_1_SUG_2_SUG_5() -> N
 def test_blocked_values_and_visitors_are_no_evidence__PRO_12(kind: str, value: str) -> None:
     blocklist = Blocklist((*DEFAULT_ENTRIES, Entry("social", "x:blocked")))
     one, other = (facts(who, held(kind, value, handle="@h" if kind == "social" else None)) for who in ("one", "other"))
-    assert shared_values(one, other, blocklist) == []
+    assert shared(one, other, blocklist) == []
 
 
 def test_a_blocked_email_is_similar_to_none__PRO_12() -> None:
     blocklist = Blocklist([Entry("email", "ada.shop@gmail.com")])
     one, other = facts("one", held("email", "ada.shop@gmail.com")), facts("other", held("email", "adashop@gmail.com"))
-    assert shared_values(one, other, BLOCKLIST) == [("similar_email", "ada.shop@gmail.com", "adashop@gmail.com")]
-    assert shared_values(one, other, blocklist) == []
+    assert shared(one, other, BLOCKLIST) == [("similar_email", "ada.shop@gmail.com", "adashop@gmail.com")]
+    assert shared(one, other, blocklist) == []
 
 
 def test_a_blocked_customer_id_does_not_speak_against_a_match__PRO_12() -> None:
@@ -327,7 +326,7 @@ def test_the_reasons_add_up_to_the_rating__SUG_5(one: Facts, other: Facts, holde
     probability = 1 / (1 + 2**-comparison.bits)
     assert comparison.rating in (round(probability, 4), UNPROVEN_RATING)
     assert comparison.rating <= round(probability, 4)
-    assert set(comparison.kinds) <= {p.kind for p in shared_values(one, other, BLOCKLIST)}
+    assert set(comparison.kinds) <= {p.kind for p in shared(one, other, BLOCKLIST)}
     assert list(comparison.kinds) == sorted(comparison.kinds, key=EVIDENCE_KINDS.index)
 
 
@@ -340,7 +339,7 @@ def test_a_pair_is_rated_the_same_either_way_round__SUG_5(one: Facts, other: Fac
 
 @given(_facts("one"), _facts("other"), HOLDERS)
 def test_more_evidence_never_lowers_the_rating__SUG_5(one: Facts, other: Facts, holders: Any) -> None:
-    evidence = sorted(shared_values(one, other, BLOCKLIST))
+    evidence = sorted(shared(one, other, BLOCKLIST))
     ratings = [compare(one, other, evidence[:n], holders, DEFAULT_WEIGHTS).rating for n in range(len(evidence) + 1)]
     assert ratings == sorted(ratings)
 

@@ -82,7 +82,7 @@ def check_whole(base: Base) -> None:
 
 
 _LEFT_WITH_THE_DEAD = [
-    f"SELECT '{table}', x.{side} FROM {table} AS x JOIN profiles AS p ON p.id = x.{side} WHERE p.survivor_id IS NOT NULL"
+    f"SELECT '{table}', p.id FROM {table} AS x JOIN profiles AS p ON p.id = x.{side} WHERE p.survivor_id IS NOT NULL"
     for table, sides in {
         "contact_points": ("profile_id",), "details": ("profile_id",), "addresses": ("profile_id",),
         "drafts": ("profile_id",), "search_terms": ("profile_id",), "relationships": ("profile_id", "other_id"),

@@ -25,8 +25,27 @@ from tests.conftest import Base
 from tests.invariants import check_base
 from tests.services import words
 from tests.services.words import (
-    COMMAND, agent, conversation, do, edit, events, everything, found_by, inbox, merge, point_of, profile, receive,
-    rows, said, said_in, set_conversation, show, suggested, timeline, told,
+    COMMAND,
+    agent,
+    conversation,
+    do,
+    edit,
+    events,
+    everything,
+    found_by,
+    inbox,
+    merge,
+    point_of,
+    profile,
+    receive,
+    rows,
+    said,
+    said_in,
+    set_conversation,
+    show,
+    suggested,
+    timeline,
+    told,
 )  # fmt: skip
 
 ADA, BOB = "ada@kite.example", "bob@kite.example"
@@ -269,7 +288,10 @@ def test_open_conversations_become_one_and_others_stay_as_they_are__MRG_5(
 
 
 def test_two_that_became_one_are_interleaved_and_either_id_leads_to_it__MRG_5_EVT_2(base: Base) -> None:
-    ada, bob = receive(base, "email", "<1@x>", email=ADA, body="1"), receive(base, "email", "<2@x>", email=BOB, body="2")
+    ada, bob = (
+        receive(base, "email", "<1@x>", email=ADA, body="1"),
+        receive(base, "email", "<2@x>", email=BOB, body="2"),
+    )
     receive(base, "email", "<3@x>", email=ADA, body="3")
     receive(base, "email", "<4@x>", email=BOB, body="4")
     merge(base, ada.profile_id, bob.profile_id)

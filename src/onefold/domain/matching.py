@@ -24,6 +24,7 @@ EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("customer_id", "email", "social", "p
 """What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
 
 HIGH_RATING = 0.9
+_MOST_WORDS = 5
 UNPROVEN_RATING = 0.5
 """RES-14: no higher, where nothing but unproven senders speaks for it."""
 
@@ -37,6 +38,11 @@ class Facts(NamedTuple):
     points: tuple[HeldPoint, ...]
     addresses: frozenset[str] = frozenset()
     birth_date: str | None = None
+
+    def evident(self, blocklist: Blocklist) -> Facts:
+        """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens."""
+        points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
+        return self._replace(points=tuple(points))
 
 
 class Shared(NamedTuple):
@@ -82,20 +88,24 @@ def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
     """The stored keys by which other profiles with a like value are found (SUG-1): one look at an index each."""
     if kind == "email":
         return match_keys(value)
-    if kind == "social" and handle:
+    if kind == "social" and handle and handle_key(handle):
         return ("h:" + handle_key(handle),)
     return ()
 
 
-def shared_values(one: Facts, other: Facts, blocklist: Blocklist) -> list[Shared]:
-    """Every value that the two share by what they hold now; values of the blocklist are no evidence (PRO-12)."""
-    mine, theirs = _evident(one.points, blocklist), _evident(other.points, blocklist)
-    both = {(p.kind, p.value) for p in mine} & {(p.kind, p.value) for p in theirs}
+def shared_values(one: Facts, other: Facts) -> list[Shared]:
+    """Every value that the two share by what they hold now, once their facts are `evident`."""
+    both = {(p.kind, p.value) for p in one.points} & {(p.kind, p.value) for p in other.points}
     found = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
-    found += [Shared("handle", key, key) for key in sorted(_handles(one, mine) & _handles(other, theirs))]
-    emails = ([p.value for p in mine if p.kind == "email"], [p.value for p in theirs if p.kind == "email"])
+    found += [Shared("handle", key, key) for key in sorted(_handles(one) & _handles(other))]
+    emails = [[p.value for p in facts.points if p.kind == "email"] for facts in (one, other)]
     found += [Shared("similar_email", a, b) for a in emails[0] for b in emails[1] if similarity(a, b) is not None]
     return found
+
+
+def _handles(facts: Facts) -> set[str]:
+    named = [p.handle for p in facts.points if p.kind == "social" and p.handle]
+    return {key for handle in [*named, facts.username] if handle and (key := handle_key(handle))}
 
 
 def evidence_of_point(point: HeldPoint) -> list[Shared]:
@@ -110,15 +120,6 @@ def evidence_of_point(point: HeldPoint) -> list[Shared]:
     return lost
 
 
-def _evident(points: Iterable[HeldPoint], blocklist: Blocklist) -> list[HeldPoint]:
-    return [p for p in points if not blocklist.holds(p.kind, p.value)]
-
-
-def _handles(facts: Facts, points: Iterable[HeldPoint]) -> set[str]:
-    named = [p.handle for p in points if p.kind == "social" and p.handle]
-    return {key for handle in [*named, facts.username] if handle and (key := handle_key(handle))}
-
-
 def compare(
     one: Facts,
     other: Facts,
@@ -127,28 +128,32 @@ def compare(
     weights: Mapping[str, Weight],
 ) -> Comparison:
     """Why two profiles may be one customer, and how likely they are (SUG-5)."""
-    pieces = _strongest(evidence)
-    reasons = [_reason(piece, one, other, holders, weights) for piece in pieces]
+    pieces = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
+    found = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
+    reasons = [found[piece] for piece in _told_once(found)]
     reasons += [Reason(f, a, b, weights[f].bits) for f, a, b in _supporting(one, other)]
     prior = weights["prior"].bits
     bits = prior + sum(reason.bits for reason in reasons)
     rating = 1 / (1 + 2 ** -max(-60.0, min(bits, 60.0)))
-    if not any(reason.proven for reason in reasons[: len(pieces)]):
+    if not any(reason.proven for reason in found.values()):
         rating = min(rating, UNPROVEN_RATING)
     kinds = tuple(kind for kind in EVIDENCE_KINDS if any(piece.kind == kind for piece in pieces))
     return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)
 
 
-def _strongest(evidence: Iterable[Shared]) -> list[Shared]:
-    """Each piece once; of handles and of similar emails one, and none where the account or the email itself is shared:
-    they would say the same thing twice."""
-    found = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
-    kinds = {piece.kind for piece in found}
+def _told_once(found: Mapping[Shared, Reason]) -> list[Shared]:
+    """The pieces that count: like emails say the same thing as shared ones, handles the same as their accounts, so of
+    the two the one counts that says more, and of several that are only alike the best."""
+    told = list(found)
     for weaker, stronger in (("handle", "social"), ("similar_email", "email")):
-        same = [piece for piece in found if piece.kind == weaker]
-        for piece in same if stronger in kinds else same[1:]:
-            found.remove(piece)
-    return found
+        alike = [piece for piece in told if piece.kind == weaker]
+        equal = [piece for piece in told if piece.kind == stronger]
+        if not alike:
+            continue
+        best = max(alike, key=lambda piece: (found[piece].bits, min(piece[1:])))
+        drop = alike if equal and sum(found[p].bits for p in equal) >= found[best].bits else [*equal, *alike]
+        told = [piece for piece in told if piece not in drop or (piece == best and drop is not alike)]
+    return told
 
 
 def _reason(
@@ -156,7 +161,9 @@ def _reason(
 ) -> Reason:
     feature = _feature(piece, one, other)
     held = holders.get((piece.kind, piece.value))  # type: ignore[arg-type]
-    bits = weights[feature].bits - (math.log2(held - 1) if held is not None and held > 2 else 0.0)
+    full = weights[feature].bits
+    common = math.log2(held - 1) if held is not None and held > 2 else 0.0
+    bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against
     proven = _proven(one, piece.kind, piece.value) and _proven(other, piece.kind, piece.other_value)
     return Reason(feature, piece.value, piece.other_value, bits, held, proven)
 
@@ -172,13 +179,21 @@ def _feature(piece: Shared, one: Facts, other: Facts) -> str:
 
 
 def _proven(facts: Facts, kind: EvidenceKind, value: str) -> bool:
-    of_kind = "email" if kind == "similar_email" else kind
-    return all(p.proven for p in facts.points if (p.kind, p.value) == (of_kind, value))
+    """RES-14: whether a proven sender stands behind a value. One that is only claimed (RES-11) is as good as the
+    senders of the profile that claims it."""
+    if kind == "handle":
+        if facts.username and handle_key(facts.username) == value:
+            return True
+        holding = [p for p in facts.points if p.kind == "social" and p.handle and handle_key(p.handle) == value]
+    else:
+        of_kind = "email" if kind == "similar_email" else kind
+        holding = [p for p in facts.points if (p.kind, p.value) == (of_kind, value)]
+    return any(p.proven for p in holding or facts.points) or not (holding or facts.points)
 
 
 def _supporting(one: Facts, other: Facts) -> Iterator[tuple[str, str, str]]:
     """What supports or weakens, and raises nothing alone: name, address, birth date, customer IDs that differ."""
-    if one.name and other.name:
+    if one.name and other.name and _words(one.name) and _words(other.name):
         yield _names(one.name, other.name), one.name, other.name
     if one.addresses and other.addresses:
         both = one.addresses & other.addresses
@@ -203,13 +218,17 @@ def _names(one: str, other: str) -> str:
     if sorted(mine) == sorted(theirs):
         return "name"
     few, many = sorted((mine, theirs), key=len)
-    rest = list(many)
-    for word in few:
-        match = next((w for w in rest if w == word or (min(len(w), len(word)) == 1 and w[0] == word[0])), None)
-        if match is None:
-            return "name_differs"
-        rest.remove(match)
-    return "name_similar" if any(len(word) > 1 for word in few) else "name_differs"
+    written_out = any(len(word) > 1 for word in (*mine, *theirs))
+    return "name_similar" if written_out and _fits(few[:_MOST_WORDS], many[: 2 * _MOST_WORDS]) else "name_differs"
+
+
+def _fits(few: Sequence[str], many: Sequence[str]) -> bool:
+    """Whether each word of the one name has a word of the other of its own that it equals or abbreviates."""
+    if not few:
+        return True
+    word, rest = few[0], few[1:]
+    fitting = {other for other in many if word == other or (min(len(word), len(other)) == 1 and word[0] == other[0])}
+    return any(_fits(rest, [*many[: (n := many.index(other))], *many[n + 1 :]]) for other in fitting)
 
 
 def _words(name: str) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -31,10 +32,11 @@ class Step(NamedTuple):
     """Something done together with the merge that clears what stands in its way (MRG-17).
 
     `make_ordinary`: the Main phone of `side` becomes an ordinary one; `keep_former`: the customer ID of `side` becomes
-    a former one; `detach`: the contact point becomes a profile of its own.
+    a former one; `keep_type`: the number keeps the type it has on `side` (the contact point is the source's);
+    `detach`: the contact point becomes a profile of its own.
     """
 
-    step: Literal["make_ordinary", "keep_former", "detach"]
+    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
     side: Which | None = None
     contact_point_id: str | None = None
 
@@ -49,20 +51,19 @@ class Obstacle(NamedTuple):
 
 
 class Outcomes:
-    """The fields decided so far, by the rule, the policy and the agent's choices."""
+    """The fields decided so far, by the rule, the policy and the agent's choices; `cleared` is what steps decide."""
 
-    def __init__(self, policies: Mapping[str, Mode], choices: Mapping[str, Which]) -> None:
-        self._policies, self._choices = policies, choices
+    def __init__(
+        self, policies: Mapping[str, Mode], choices: Mapping[str, Which], cleared: Mapping[str, Which]
+    ) -> None:
+        self._policies, self._choices, self._cleared = policies, choices, cleared
         self.found: list[Outcome] = []
         self.obstacles: list[Obstacle] = []
 
     def side(self, field: str, source: Side, destination: Side) -> Side:
-        """The side whose value of a field stays."""
-        return source if self.kept(field) == "source" else destination
-
-    def kept(self, field: str) -> Which | None:
-        """What was decided of a field."""
-        return next((outcome.kept for outcome in self.found if outcome.field == field), None)
+        """The side whose value of a field stays; of one that is still asked, the one preselected."""
+        found = next((outcome for outcome in self.found if outcome.field == field), None)
+        return source if found is not None and (found.kept or found.preselected) == "source" else destination
 
     def decide(
         self,
@@ -94,14 +95,13 @@ class Outcomes:
         if plain is not None:
             self.found.append(Outcome(field, source, destination, *plain))
             return plain[0]
-        chosen = self._chosen(field, BOTH_SIDES)
-        mode = self._policies[field.partition(".")[0]]
+        asked = self._policies[field.partition(".")[0]] == "choose"
+        step = self._cleared.get(field)
+        chosen = step or (self._chosen(field, BOTH_SIDES) if asked else None)
         if chosen is None:
-            self.obstacles.append(
-                obstacle if mode == "refuse" else _choice_missing(field)._replace(steps=obstacle.steps)
-            )
-        why = "chosen" if chosen else ("refused" if mode == "refuse" else "asked")
-        self.found.append(Outcome(field, source, destination, chosen, why, BOTH_SIDES, None))
+            self.obstacles.append(_choice_missing(field)._replace(steps=obstacle.steps) if asked else obstacle)
+        why = "step" if step else "chosen" if chosen else "asked" if asked else "refused"
+        self.found.append(Outcome(field, source, destination, chosen, why, BOTH_SIDES if asked else (), None))
         return chosen
 
     def _chosen(self, field: str, options: tuple[Which, ...]) -> Which | None:
@@ -113,7 +113,9 @@ def _without_mismatch(source: Any, destination: Any) -> tuple[Which, str] | None
     if destination in (None, "") or source in (None, ""):
         only_source = destination in (None, "") and source not in (None, "")
         return ("source", "only_one") if only_source else ("destination", "only_one")
-    return ("destination", "equal") if source == destination else None
+    # As JSON, in which the number 1 and the truth value are two things.
+    equal = json.dumps(source, sort_keys=True) == json.dumps(destination, sort_keys=True)
+    return ("destination", "equal") if equal else None
 
 
 def _choice_missing(field: str) -> Obstacle:

@@ -14,7 +14,7 @@ from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Outcome
 from onefold.domain.merge_policies import Mode
 from onefold.domain.profile import HeldPoint, display_name
 from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side, network_of
-from onefold.domain.text import fold
+from onefold.domain.text import alike, fold
 
 
 class Merger(NamedTuple):
@@ -73,7 +73,7 @@ def plan_merge(
     """
     detached = _detached(source, destination, steps)
     source, destination = _without(source, detached), _without(destination, detached)
-    outcomes = Outcomes(policies, {**choices, **_choices_of(steps)})
+    outcomes = Outcomes(policies, choices, _cleared_by(steps))
     _plan_fields(source, destination, outcomes)
     points, absorbed = _plan_points(source, destination, outcomes)
     details = _plan_details(source, destination, outcomes)
@@ -82,7 +82,7 @@ def plan_merge(
     joined = _plan_conversation(source.conversation, destination.conversation, merger)
     after = destination._replace(
         name=names.name,
-        name_confirmed=names.name_confirmed,
+        name_confirmed=names.name_confirmed or (source.name == names.name and source.name_confirmed),
         username=outcomes.side("username", source, destination).username,
         image=outcomes.side("image", source, destination).image,
         attributes=attributes,
@@ -100,20 +100,33 @@ def plan_merge(
 
 
 def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[str, ...]:
-    held = {p.contact_point_id for p in (*source.points, *destination.points) if p.kind != "customer_id"}
-    wanted = (step.contact_point_id for step in steps if step.step == "detach")
-    return tuple(sorted({point_id for point_id in wanted if point_id in held}))
+    """What the steps detach; the last contact point of a side stays (DET-3)."""
+    wanted = {step.contact_point_id for step in steps if step.step == "detach"}
+    detached: list[str] = []
+    for side in (source, destination):
+        left = list(side.points)
+        for point in side.points:
+            own_kind = point.kind != "customer_id"
+            if point.contact_point_id in wanted and own_kind and can_detach(left, point.contact_point_id):
+                left.remove(point)
+                detached.append(point.contact_point_id)
+    return tuple(sorted(detached))
 
 
 def _without(side: Side, detached: Sequence[str]) -> Side:
     return side._replace(points=tuple(p for p in side.points if p.contact_point_id not in detached))
 
 
-def _choices_of(steps: Sequence[Step]) -> dict[str, Which]:
-    fields = {"make_ordinary": "main_phone", "keep_former": "customer_id"}
-    return {
-        fields[step.step]: "destination" if step.side == "source" else "source" for step in steps if step.step in fields
-    }
+def _cleared_by(steps: Sequence[Step]) -> dict[str, Which]:
+    """The side whose value stays the current one, by field, where a step makes it so (MRG-17)."""
+    gives_way = {"make_ordinary": "main_phone", "keep_former": "customer_id"}
+    cleared: dict[str, Which] = {}
+    for step in steps:
+        if step.side is not None and step.step in gives_way:
+            cleared[gives_way[step.step]] = "destination" if step.side == "source" else "source"
+        elif step.side is not None and step.step == "keep_type":
+            cleared[f"phone_type.{step.contact_point_id}"] = step.side
+    return cleared
 
 
 def _plan_fields(source: Side, destination: Side, outcomes: Outcomes) -> None:
@@ -192,7 +205,7 @@ def _one_of(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, 
         handle=twin.handle or point.handle,
         identifying=opens and (point.kind != "phone" or phone_type == "mobile"),
         contacted=twin.contacted or point.contacted,
-        current=twin.current or point.current,
+        current=twin.current or (point.current and not _shown_by(destination, point)),
         proven=twin.proven or point.proven,
     )
 
@@ -204,14 +217,15 @@ def _phone_type(point: HeldPoint, twin: HeldPoint, source: Side, destination: Si
         kept: Which | None = "source" if twin.phone_type == "other" else "destination"
         outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept, "specific_type"))
     else:
-        steps = tuple(
+        steps = [Step("keep_type", side, point.contact_point_id) for side in BOTH_SIDES]
+        steps += [
             Step("detach", contact_point_id=p.contact_point_id)
             for p, side in ((point, source), (twin, destination))
             if can_detach(side.points, p.contact_point_id)
-        )
+        ]
         detail = "The two profiles hold one number with two different types."
         kept = outcomes.refuse(
-            field, point.phone_type, twin.phone_type, Obstacle("phone_types_differ", field, detail, steps)
+            field, point.phone_type, twin.phone_type, Obstacle("phone_types_differ", field, detail, tuple(steps))
         )
     return point.phone_type if kept == "source" else twin.phone_type
 
@@ -230,9 +244,14 @@ def _tagged(point: HeldPoint, mine: bool, source: Side, destination: Side, outco
     if current and point.kind == "customer_id":
         current_id = outcomes.side("customer_id", source, destination).customer_id
         current = current_id is not None and current_id.value == point.value
-    if current and not mine and point.kind == "social":
-        current = network_of(point) not in _networks(destination)
+    if current and not mine:
+        current = not _shown_by(destination, point)
     return point._replace(main=main, current=current)
+
+
+def _shown_by(destination: Side, point: HeldPoint) -> bool:
+    """Whether the destination shows an account of its own of the point's network."""
+    return point.kind == "social" and network_of(point) in _networks(destination)
 
 
 # Details, addresses, relationships, attributes -----------------------------------------------------------------------
@@ -244,14 +263,14 @@ def _plan_details(source: Side, destination: Side, outcomes: Outcomes) -> tuple[
     gone: set[str] = set()
     for key, of_source in theirs.items():
         of_mine = mine.get(key, [])
-        known = {fold(d.value) for d in of_mine}
-        gone |= {d.id for d in of_source if fold(d.value) in known}
-        different = [d for d in of_source if fold(d.value) not in known]
+        known = {alike(d.value) for d in of_mine}
+        gone |= {d.id for d in of_source if alike(d.value) in known}
+        different = [d for d in of_source if alike(d.value) not in known]
         if of_mine and different:
             values = ([d.value for d in of_source], [d.value for d in of_mine])
             kept = outcomes.decide(f"details.{key}", *values, "both", "both_kept", options=("both", *BOTH_SIDES))
             gone |= {d.id for d in different} if kept == "destination" else set()
-            gone |= {d.id for d in of_mine if fold(d.value) not in _values(of_source)} if kept == "source" else set()
+            gone |= {d.id for d in of_mine if alike(d.value) not in _values(of_source)} if kept == "source" else set()
     kept_details = [d for d in (*destination.details, *source.details) if d.id not in gone]
     owners = {d.id: side.profile_id for side in (source, destination) for d in side.details}
     return tuple(
@@ -263,7 +282,7 @@ def _plan_details(source: Side, destination: Side, outcomes: Outcomes) -> tuple[
 
 
 def _values(details: Sequence[Detail]) -> set[str]:
-    return {fold(d.value) for d in details}
+    return {alike(d.value) for d in details}
 
 
 def _by_key(details: Sequence[Detail]) -> dict[str, list[Detail]]:
@@ -274,7 +293,7 @@ def _by_key(details: Sequence[Detail]) -> dict[str, list[Detail]]:
 
 
 def _still_two(detail: Detail, details: Sequence[Detail]) -> bool:
-    return any(fold(d.key) == fold(detail.key) and fold(d.value) != fold(detail.value) for d in details)
+    return any(fold(d.key) == fold(detail.key) and alike(d.value) != alike(detail.value) for d in details)
 
 
 def _plan_addresses(source: Side, destination: Side) -> tuple[Address, ...]:

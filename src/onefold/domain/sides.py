@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from onefold.domain.profile import HeldPoint, seen_from_other
-from onefold.domain.text import fold
+from onefold.domain.text import alike
 
 
 class Detail(NamedTuple):
@@ -34,7 +34,7 @@ class Address(NamedTuple):
     def place(self) -> str:
         """Where it is, however it is written: equal for two spellings of one address."""
         lines = (self.street, self.city, self.region, self.postal_code, self.country)
-        return "\n".join(fold(line or "") for line in lines)
+        return "\n".join(alike(line or "") for line in lines)
 
 
 class Relation(NamedTuple):

@@ -60,6 +60,11 @@ def cut_name(text: str) -> str | None:
     return " ".join(unicodedata.normalize("NFC", bare).split())[:NAME_LENGTH].rstrip() or None
 
 
+def alike(text: str) -> str:
+    """The form in which two texts count as equal: NFKC, case folded, inner spaces folded. Accents tell words apart."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def fold(text: str) -> str:
     """The form names are searched by: NFKC, case folded, accents removed, inner spaces folded.
 

@@ -34,6 +34,7 @@ def detach(
 
     Raises NotFound, Stale, and Conflict where it is the profile's only contact point.
     """
+    unit.lock_merging()
     row = profiles.lock_profile(unit, profile_id, version, against_contacts=True)
     now = utc_now()
     plan = plan_detach(store.read_side(unit, row), contact_point_id, new_id())

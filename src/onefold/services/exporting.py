@@ -25,7 +25,7 @@ from onefold.storage.profiles import ProfileRow
 FORMAT = "onefold-customer-export/1"
 _PAGE = 100
 _OF_THE_PROFILE = ("id", "name", "name_confirmed", "username", "image", "attributes", "created_by", "created_at")
-_BEFORE = ("name", "name_confirmed", "username", "image", "attributes", "points", "details", "addresses")
+_BEFORE = ("name", "name_confirmed", "username", "image", "attributes")
 T = TypeVar("T")
 
 
@@ -111,7 +111,8 @@ def _relationships(unit: Unit, profile_id: str) -> list[dict[str, str]]:
 
 
 def _merge(unit: Unit, merge: dict[str, Any]) -> dict[str, Any]:
-    """A merge, with what both of the customer's profiles were before, as long as that is kept."""
+    """A merge, with the own fields of both of the customer's profiles before, as long as that is kept; all else of the
+    two is with the customer still, or was detached and is another customer's now."""
     kept = store.record_of(unit, merge.pop("audit_seq"))
     record = None if kept is None else json.loads(kept)
     sides = ("source", "destination")

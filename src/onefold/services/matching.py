@@ -9,7 +9,6 @@ from typing import NamedTuple
 from onefold.domain.book import Key
 from onefold.domain.matching import Comparison, Facts, Shared, compare, handle_key, keys_of_point, opens, shared_values
 from onefold.domain.policy import Policy
-from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
 from onefold.services.clock import utc_now
@@ -58,7 +57,7 @@ def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, no
 def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()) -> None:
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
     facts = index_keys(unit, profile_id, policy)
-    held = _evident(facts, policy)
+    held = facts.points
     arisen = [Arisen(profile_id, p.kind, p.value, p.handle) for p in held]
     if facts.username:
         arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username)))
@@ -68,18 +67,13 @@ def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, go
 
 
 def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
-    """Sees to it that a profile is found by all its match keys."""
-    facts = store.facts_of(unit, [profile_id])[profile_id]
-    held = _evident(facts, policy)
-    keys = [(key, p.contact_point_id) for p in held for key in keys_of_point(p.kind, p.value, p.handle)]
-    if facts.username:
+    """Sees to it that a profile is found by all its match keys; returns what is evident of it."""
+    facts = store.facts_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
+    keys = [(key, p.contact_point_id) for p in facts.points for key in keys_of_point(p.kind, p.value, p.handle)]
+    if facts.username and handle_key(facts.username):
         keys.append(("h:" + handle_key(facts.username), profile_id))
     store.add_keys(unit, keys)
     return facts
-
-
-def _evident(facts: Facts, policy: Policy) -> list[HeldPoint]:
-    return [p for p in facts.points if p.kind != "visitor" and not policy.blocklist.holds(p.kind, p.value)]
 
 
 def move_evidence(unit: Unit, source_id: str, destination_id: str) -> set[Pair]:
@@ -239,11 +233,12 @@ def explain(
 ) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
     recorded = store.evidence_between(unit, pairs) if recorded is None else recorded
-    facts = store.facts_of(unit, sorted({profile_id for pair in pairs for profile_id in pair}))
+    ids = sorted({profile_id for pair in pairs for profile_id in pair})
+    facts = {one: found.evident(policy.blocklist) for one, found in store.facts_of(unit, ids).items()}
     evidence = {
         (low, high): {
             *(row.shared for row in recorded[low, high]),
-            *shared_values(facts[low], facts[high], policy.blocklist),
+            *shared_values(facts[low], facts[high]),
         }
         for low, high in pairs
     }

@@ -71,6 +71,7 @@ def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, Me
     Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `merge_refused` with what stands in the way
     (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
     """
+    unit.lock_merging()
     source, destination = _two(unit, request, lock=True)
     merger = merger_of(unit, actor, request.agent_id)
     plan = _plan(unit, source, destination, request, merger)

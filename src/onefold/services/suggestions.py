@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRo
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 
-_LINE_HOLDERS = 50
+_LINE_HOLDERS, _LINES_SHOWN = 1_000, 50
 
 
 class SuggestionView(NamedTuple):
@@ -131,7 +132,8 @@ class SharedLineView(NamedTuple):
 
 
 def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
-    """RES-16: who else holds the profile's shared numbers, the most recent contact first."""
+    """RES-16: who else holds the profile's shared numbers, the most recent contact first; of each number the first
+    50."""
     row = profiles.read_profile(unit, profile_id)
     living = row.living_id
     policy = load_policy(unit)
@@ -143,13 +145,21 @@ def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
     held = who_holds(unit, list(lines), _LINE_HOLDERS)  # type: ignore[arg-type]
     found = []
     for key, ids in held.items():
-        for other in summaries(unit, sorted(ids - {living})):
+        for other in summaries(unit, _most_recent(unit, ids - {living})):
             last = conversations.last_contact(unit, profiles.merged_into(unit, other.row.id))
             line = lines[key]
             number = dialled(line.value, line.written, policy.default_region)
             found.append(SharedLineView(other, line.contact_point_id, number, last))
     never = datetime.min.replace(tzinfo=UTC)
     return sorted(found, key=lambda line: line.last_contact_at or never, reverse=True)
+
+
+def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
+    leads = store.origins(unit, sorted(ids))
+    newest = dict.fromkeys(ids, 0)
+    for one, seq in conversations.newest_items(unit, sorted(leads)).items():
+        newest[leads[one]] = max(seq, newest[leads[one]])
+    return sorted(newest, key=lambda one: newest[one], reverse=True)[:_LINES_SHOWN]
 
 
 def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:

@@ -105,6 +105,7 @@ def _living(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
 
 def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
     """The living profile, and the source that is to return, kept from everybody else."""
+    unit.lock_merging()
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
     _check_standing(store.read_merge(unit, merge.id, lock=True))
     return row
@@ -256,17 +257,15 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
             created_at = of_source[key].created_at if key in of_source else row.created_at
             matches.insert_evidence(unit, [back._replace(created_at=created_at)])
             pairs.add(back.pair)
-            if not known_other:
+            if not known_other and key[1:3] not in _speaking(destination):
                 matches.remove_evidence(unit, [row])
     between = [
         row.moved(old_id, destination.profile_id) for row in before if {*row.pair} == {source.profile_id, old_id}
     ]
-    still = [
-        row for row in between if all(_side_of(row, s.profile_id)[1:3] in _speaking(s) for s in (source, destination))
-    ]
-    matches.insert_evidence(unit, still)
+    matches.insert_evidence(unit, [row for row in between if _still_rests(row, source, destination)])
     pairs.add(pair_of(source.profile_id, destination.profile_id))
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
+    matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
 
 
 def _index(unit: Unit, source: Side, destination: Side, policy: Policy) -> None:
@@ -286,6 +285,12 @@ def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
     if row.profile_id == profile_id:
         return row.other_id, row.kind, row.value, row.other_value
     return row.profile_id, row.kind, row.other_value, row.value
+
+
+def _still_rests(row: EvidenceRow, *sides: Side) -> bool:
+    """Whether both sides still hold what spoke for them; a value that a contact brought is one side's only (RES-11)."""
+    held = [_side_of(row, side.profile_id)[1:3] in _speaking(side) for side in sides]
+    return all(held) if row.kind in ("handle", "similar_email") else any(held)
 
 
 def _speaking(side: Side) -> set[tuple[str, str]]:

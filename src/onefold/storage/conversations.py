@@ -170,12 +170,21 @@ def _with_newest(unit: Unit, column: str, ids: Sequence[str], below: int, limit:
     """Of many sources of a timeline, the few that its newest items can come from."""
     if len(ids) <= 1:
         return list(ids)
+    ranked = sorted(((seq, one) for one, seq in _newest_of_each(unit, column, ids, below)), reverse=True)
+    return [one for _, one in ranked[:limit]]
+
+
+def newest_items(unit: Unit, profile_ids: Sequence[str]) -> dict[str, int]:
+    """The number of each profile's newest item, where it has any; not of those merged into it."""
+    return dict(_newest_of_each(unit, "profile_id", profile_ids, 2**62))
+
+
+def _newest_of_each(unit: Unit, column: str, ids: Sequence[str], below: int) -> list[tuple[str, int]]:
     d = unit.dialect
     newest = f"SELECT max(seq) FROM items WHERE organization_id = ? AND {column} = keys.value AND seq < ?"
     sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
     found = unit.lookup(sql, (unit.organization_id, below), ids)
-    ranked = sorted(((seq, one) for one, seq in found if seq is not None), reverse=True)
-    return [one for _, one in ranked[:limit]]
+    return [(str(one), seq) for one, seq in found if seq is not None]
 
 
 def _leads(unit: Unit, conversation_ids: set[str]) -> dict[str | None, str]:

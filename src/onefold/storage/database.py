@@ -114,6 +114,14 @@ class Unit:
         """Whoever else appends to the audit log waits until this unit ends: to be the last lock a unit takes."""
         self._dialect.lock_audit(self._cursor, self.organization_id)
 
+    def lock_merging(self) -> None:
+        """Whoever else merges, undoes or detaches waits until this unit ends: to be the first lock a unit takes.
+
+        Each of these keeps two profiles from everybody and then every suggested one from being merged; two at a time,
+        where many customers are suggested to each other, would wait for each other in a circle.
+        """
+        self._dialect.lock_merging(self._cursor, self.organization_id)
+
     def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
         """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
         return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)

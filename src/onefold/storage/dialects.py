@@ -16,7 +16,7 @@ from onefold.storage.tables import Instant
 
 Row = Sequence[Any]
 _json = msgspec.json.encode
-_AUDIT_LOCKS = 1
+_AUDIT_LOCKS, _MERGE_LOCKS = 1, 2
 
 
 class Insert(NamedTuple):
@@ -129,6 +129,9 @@ class Dialect:
 
     def lock_audit(self, cursor: Any, organization_id: int) -> None:
         """Until the transaction ends, whoever else appends to the organization's audit log waits."""
+
+    def lock_merging(self, cursor: Any, organization_id: int) -> None:
+        """Until the transaction ends, whoever else merges, undoes or detaches in the organization waits."""
 
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
@@ -337,6 +340,9 @@ class PostgreSQL(Dialect):
     def lock_audit(self, cursor: Any, organization_id: int) -> None:
         # Locks of two numbers are apart from those of one, which begin() and lock_values() take.
         cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_AUDIT_LOCKS, organization_id % 2**31))
+
+    def lock_merging(self, cursor: Any, organization_id: int) -> None:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_MERGE_LOCKS, organization_id % 2**31))
 
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool

@@ -330,7 +330,8 @@ def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None,
         select = select.where(s.kinds.contains(f" {wanted.kind} ", autoescape=True))
     if after is not None:
         rating, low, high = after
-        behind = sa.and_(s.rating == rating, sa.tuple_(s.profile_id, s.other_id) < sa.tuple_(low, high))
+        last = (sa.literal(low, s.profile_id.type), sa.literal(high, s.other_id.type))
+        behind = sa.and_(s.rating == rating, sa.tuple_(s.profile_id, s.other_id) < sa.tuple_(*last))
         select = select.where(sa.or_(s.rating < rating, behind))
     order = (s.rating.desc(), s.profile_id.desc(), s.other_id.desc())
     return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]

@@ -1,0 +1,98 @@
+"""Customers with a history of any length, written past the service: the same rows, with the same ids, in each copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from onefold.domain.matching import keys_of_point
+from onefold.domain.search import search_terms
+from onefold.services.clock import new_id, utc_now
+from onefold.storage import tables
+from onefold.storage.contacts import ITEMS, MATCH_KEYS, POINTS, PROFILES, TERMS
+from onefold.storage.database import Database, Unit
+from onefold.storage.dialects import Insert
+from onefold.storage.organizations import load_policy
+from onefold.storage.tables import instant_text
+
+_CONVERSATIONS = Insert(
+    tables.conversations,
+    ("organization_id", "id", "profile_id", "inbox_id", "state", "opened_at", "closed_at"),
+)
+_AT_ONCE = 5_000
+
+
+class Customer(NamedTuple):
+    """Who is to be written: the last conversation is open, the others are closed."""
+
+    profile_id: str
+    name: str
+    points: tuple[tuple[str, str], ...]
+    """Contact points, all emails: id and value."""
+    conversations: tuple[str, ...]
+
+
+def customer(name: str, points: int, conversations: int) -> Customer:
+    """Somebody new."""
+    profile_id = new_id()
+    emails = tuple(
+        (new_id(), f"{name.lower().replace(' ', '.')}.{number}@{profile_id}.example") for number in range(points)
+    )
+    return Customer(profile_id, name, emails, tuple(new_id() for _ in range(conversations)))
+
+
+def write(database: Database, organization_id: int, customers: Sequence[Customer], items: int) -> None:
+    """Writes the customers, each with so many items; those of different customers take turns."""
+    with database.write(organization_id) as unit:
+        _write_customers(unit, customers)
+    numbers = [(who, number) for number in range(items) for who in customers]
+    for start in range(0, len(numbers), _AT_ONCE):
+        with database.write(organization_id) as unit:
+            moment = instant_text(utc_now())
+            unit.append(ITEMS, [_item(unit, who, number, items, moment) for who, number in numbers[start:][:_AT_ONCE]])
+
+
+def _write_customers(unit: Unit, customers: Sequence[Customer]) -> None:
+    org, moment, inbox_id = unit.organization_id, instant_text(utc_now()), load_policy(unit).default_inbox_id
+    points = [(who, point_id, value) for who in customers for point_id, value in who.points]
+    terms = [
+        (org, term, who.profile_id)
+        for who in customers
+        for term in search_terms(who.name, None, [("email", value, None) for _, value in who.points])
+    ]
+    conversations = [
+        (
+            org,
+            one,
+            who.profile_id,
+            inbox_id,
+            *(("open", moment, None) if one == who.conversations[-1] else ("closed", moment, moment)),
+        )
+        for who in customers
+        for one in who.conversations
+    ]
+    unit.insert(PROFILES, [(org, who.profile_id, who.name, moment) for who in customers])
+    unit.insert(
+        POINTS,
+        [
+            (org, point_id, who.profile_id, "email", value, None, None, False, None, True, True, True, moment)
+            for who, point_id, value in points
+        ],
+    )
+    unit.insert(
+        MATCH_KEYS,
+        [(org, key, point_id) for _, point_id, value in points for key in keys_of_point("email", value, None)],
+    )
+    unit.insert(TERMS, terms)
+    unit.insert(_CONVERSATIONS, conversations)
+
+
+def _item(unit: Unit, who: Customer, number: int, items: int, moment: str) -> tuple[object, ...]:
+    """The conversations follow each other; each contact point has its share of them."""
+    at = number * len(who.conversations) // items
+    point_id, _ = who.points[at * len(who.points) // len(who.conversations)]
+    return (
+        unit.organization_id, who.profile_id, who.conversations[at], point_id, "message", "in", "email",
+        f"{who.profile_id}-{number}", "opened", "Where is my order?", "Hello, could you look where it is?", None,
+        True, moment, moment,
+    )  # fmt: skip
