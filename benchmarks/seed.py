@@ -121,7 +121,6 @@ def seed_sqlite(path: str, profiles: int) -> None:
     for _, sql in indexes:
         connection.execute(sql)
     connection.execute("COMMIT")
-    connection.execute("ANALYZE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
 

@@ -141,7 +141,14 @@ def a_base(api: Api) -> dict[str, str]:
         **_a_delivery(api),
         "seq": str(transact(api.database, api.organization_id, _an_entry)),
         "run_id": api.post("/v1/settings/mobile-identification/preview").json()["id"],
+        "other_id": other_one,
+        "merge_id": _a_merge(api),
     }
+
+
+def _a_merge(api: Api) -> str:
+    body = {"source_id": api.profile()["id"], "destination_id": api.profile()["id"]}
+    return str(api.post("/v1/merges", json=body).json()["id"])
 
 
 def _a_draft(api: Api, profile_id: str) -> str:
@@ -180,6 +187,8 @@ def test_every_id_of_another_organization_is_not_there(api: Api, other: Api) -> 
     theirs = a_base(other)
     mine = api.profile()["id"]
     BODIES["POST /v1/profiles/{profile_id}/relationships"] = {"profile_id": mine, "kind": "spouse"}
+    for decision in ("match", "no-match", "no-match/withdraw"):
+        BODIES[f"POST /v1/profiles/{{profile_id}}/{decision}"] = {"profile_id": mine}
     before = other.read(f"/v1/profiles/{theirs['profile_id']}")
     walked = 0
     for method, path, operation in OPERATIONS:
@@ -205,6 +214,17 @@ def test_an_id_of_another_organization_is_no_better_in_a_body(api: Api, other: A
     contact = {"channel": "email", "message_id": "m", "inbox_id": theirs["inbox_id"]}
     problem(api.post("/v1/contacts", json=contact), 422, "unknown_inbox")
     problem(api.patch("/v1/settings", json={"default_inbox_id": theirs["inbox_id"]}), 422, "unknown_inbox")
+    for one, second in ((theirs["profile_id"], mine["profile_id"]), (mine["profile_id"], theirs["profile_id"])):
+        pair = {"source_id": one, "destination_id": second}
+        problem(api.post("/v1/merges", json=pair), 404, "profile_not_found")
+        problem(api.post("/v1/merges/preview", json=pair), 404, "profile_not_found")
+        problem(api.get(f"/v1/profiles/{one}/why/{second}"), 404, "profile_not_found")
+        for decision in ("match", "no-match", "no-match/withdraw"):
+            answer = api.post(f"/v1/profiles/{one}/{decision}", json={"profile_id": second})
+            problem(answer, 404, "profile_not_found")
+    problem(api.get("/v1/merges", params={"profile_id": theirs["profile_id"]}), 404, "profile_not_found")
+    for_them = {**pair, "source_id": api.profile()["id"], "destination_id": mine["profile_id"]}
+    problem(api.post("/v1/merges", json={**for_them, "agent_id": theirs["agent_id"]}), 404, "agent_not_found")
     # A thread that is not ours is no thread: the contact is received, and opens nothing of theirs.
     stray = api.contact("chat", {}, conversation_id=theirs["conversation_id"])
     assert stray["conversation_id"] != theirs["conversation_id"]
@@ -216,6 +236,9 @@ def test_lists_and_searches_hold_our_own_only(api: Api, other: Api) -> None:
     assert api.read("/v1/profiles/search", q="ada")["data"] == []
     assert api.read("/v1/agents")["data"] == []
     assert api.read("/v1/runs")["data"] == []
+    assert api.read("/v1/merges")["data"] == []
+    assert api.read("/v1/suggestions")["data"] == []
+    assert api.read("/v1/blocklist/candidates")["data"] == []
     assert [k["name"] for k in api.read("/v1/keys")["data"]] == ["test"]
     assert [i["name"] for i in api.read("/v1/inboxes")["data"]] == ["General"]
 

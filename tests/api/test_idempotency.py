@@ -60,6 +60,36 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
             {"since": "2026-01-01T00:00:00Z"},
             {"since": "2026-01-02T00:00:00Z"},
         ),
+        "/v1/profiles/{profile_id}/match": (
+            f"{profile}/match",
+            {"profile_id": ids["friend_id"]},
+            {"profile_id": ids["second_id"]},
+        ),
+        "/v1/profiles/{profile_id}/no-match": (
+            f"{profile}/no-match",
+            {"profile_id": ids["friend_id"]},
+            {"profile_id": ids["second_id"]},
+        ),
+        "/v1/profiles/{profile_id}/no-match/withdraw": (
+            f"{profile}/no-match/withdraw",
+            {"profile_id": ids["rival_id"]},
+            {"profile_id": ids["second_rival_id"]},
+        ),
+        "/v1/merges": (
+            "/v1/merges",
+            {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]},
+            {"source_id": ids["second_id"], "destination_id": ids["profile_id"]},
+        ),
+        "/v1/merges/preview": (
+            "/v1/merges/preview",
+            {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]},
+            {"source_id": ids["profile_id"], "destination_id": ids["friend_id"]},
+        ),
+        "/v1/merges/many": (
+            "/v1/merges/many",
+            {"pairs": [{"source_id": ids["friend_id"], "destination_id": ids["profile_id"]}]},
+            {"pairs": [{"source_id": ids["second_id"], "destination_id": ids["profile_id"]}]},
+        ),
         "/v1/inboxes": ("/v1/inboxes", {"name": "One"}, {"name": "Two"}),
         "/v1/agents": ("/v1/agents", {"email": "1@example.org", "name": "1"}, {"email": "2@example.org", "name": "2"}),
     }  # fmt: skip
@@ -70,12 +100,13 @@ KEYED = sorted(
     for path, operations in document()["paths"].items()
     if any(p["name"] == "Idempotency-Key" for p in operations.get("post", {}).get("parameters", []))
 )
-# Erasing is done once anyhow; its answer is tried in test_erasure.py.
-FINAL = {"/v1/profiles/{profile_id}/erase"}
+# Erasing is done once anyhow; its answer is tried in test_erasure.py. What is undone is undone: it is tried below.
+FINAL = {"/v1/profiles/{profile_id}/erase", "/v1/merges/{merge_id}/undo"}
 # These have no body that could differ; the first is tried below, the others are refused the second time anyhow.
 WITHOUT_BODY = {
     "/v1/settings/mobile-identification/preview", "/v1/runs/{run_id}/stop", "/v1/runs/{run_id}/resume",
     "/v1/drafts/{draft_id}/send", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+    "/v1/profiles/{profile_id}/contact-points/{point_id}/detach",
 }  # fmt: skip
 
 
@@ -86,10 +117,17 @@ def test_every_post_but_those_that_must_not_takes_the_header() -> None:
     }  # fmt: skip
 
 
+def others(api: Api) -> dict[str, str]:
+    """Profiles to do something with."""
+    return {name: api.profile()["id"] for name in ("friend_id", "second_id", "rival_id", "second_rival_id")}
+
+
 # Channels are tried in test_channels.py, with what channels send.
 @pytest.mark.parametrize("path", [p for p in KEYED if p not in WITHOUT_BODY | FINAL and "/channels/" not in p])
 def test_the_same_request_is_done_once_and_another_one_is_refused(api: Api, path: str) -> None:
-    ids = {**a_base(api), "friend_id": api.profile()["id"]}
+    ids = {**a_base(api), **others(api)}
+    for rival in ("rival_id", "second_rival_id"):
+        api.post(f"/v1/profiles/{ids['profile_id']}/no-match", json={"profile_id": ids[rival]})
     address, body, another = requests(ids)[path]
     key = {"Idempotency-Key": fresh("k")}
     first, again = (api.post(address, json=body, headers=key) for _ in range(2))
@@ -108,6 +146,25 @@ def test_a_post_without_a_body_is_done_once(api: Api) -> None:
     first, again = (api.post(path, headers=key).json() for _ in range(2))
     assert first == again
     assert len(api.read("/v1/runs")["data"]) == 1
+
+
+def test_a_merge_its_undo_and_a_detach_are_done_once__MRG_10(api: Api) -> None:
+    ids = {**a_base(api), **others(api)}
+    api.post(f"/v1/profiles/{ids['profile_id']}/contact-points", json={"kind": "email", "value": "b@example.org"})
+    merge = {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]}
+    requests: list[tuple[str, Any]] = [
+        ("/v1/merges", merge),
+        ("/v1/merges/{id}/undo", {}),
+        (f"/v1/profiles/{ids['profile_id']}/contact-points/{ids['point_id']}/detach", None),
+    ]
+    for path, body in requests:
+        key, last = {"Idempotency-Key": fresh("k")}, api.read("/v1/merges")["data"]
+        address = path.format(id=last[0]["id"] if last else "")
+        first, again = (api.post(address, json=body, headers=key) for _ in range(2))
+        assert first.is_success, first.text
+        assert (again.status_code, again.json()) == (first.status_code, first.json())
+    actions = [e["action"] for e in api.read("/v1/audit", profile_id=ids["profile_id"])["data"]]
+    assert actions[:3] == ["profile.detached", "profile.unmerged", "profile.merged"]
 
 
 def test_a_key_belongs_to_one_address_and_one_caller(api: Api, other: Api) -> None:

@@ -222,6 +222,18 @@ def test_the_audit_log_says_who_merged_and_from_where__MRG_14(api: Api, mara: Pe
     assert entry["key_id"] == api.read("/v1/keys")["data"][0]["id"]
 
 
+def test_the_audit_log_keeps_the_choices_made_and_no_text_of_the_request__MRG_14(api: Api) -> None:
+    of = [{"key": "Allergy", "value": value} for value in ("nuts", "milk")]
+    source, destination = (api.profile(name=name, details=[d])["id"] for name, d in zip("ab", of, strict=True))
+    made = {"name": "source", "details.allergy": "destination"}
+    ignored = {"ada@example.org": "source", "\0": "source", "username": "source", "image": "both"}
+    merged(api, source, destination, choices=made | ignored)
+    entry = api.read(f"/v1/audit/{api.read('/v1/audit')['data'][0]['seq']}")
+    assert entry["details"]["choices"] == {"name": "source"}
+    assert entry["before"]["choices"] == made  # what may name something of the customer can be erased
+    assert "ada@example.org" not in str(entry)
+
+
 # Ids that were merged away
 
 
@@ -345,6 +357,7 @@ def test_a_choice_that_was_not_shown_is_not_confirmed_by_the_digest__MRG_12(api:
         {"steps": [{"step": "keep_former", "contact_point_id": "x"}]},
         {"steps": [{"step": "make_ordinary", "side": "both"}]},
         {"steps": [{"step": "detach", "side": "source"}]},
+        {"steps": [{"step": "detach", "contact_point_id": "ada@example.org"}]},
         {"steps": [{"step": "keep_former", "side": "source"}] * 21},
         {"source_version": 0},
         {"destination_version": "1"},

@@ -35,6 +35,13 @@ def test_everything_is_in_it() -> None:
     assert {f"{profile}/drafts", "/v1/drafts", "/v1/drafts/{draft_id}", "/v1/drafts/{draft_id}/send"} < paths
     assert {"/v1/audit", "/v1/audit/{seq}"} < paths
     assert {"/v1/settings", "/v1/runs", "/v1/blocklist", "/v1/inboxes", "/v1/agents", "/v1/keys"} < paths
+    assert {"/v1/merges", "/v1/merges/preview", "/v1/merges/many", "/v1/merges/{merge_id}"} < paths
+    assert {"/v1/merges/{merge_id}/undo", "/v1/runs/{run_id}/pairs"} < paths
+    assert f"{profile}/contact-points/{{point_id}}/detach" in paths
+    assert {"/v1/suggestions", "/v1/blocklist/candidates", f"{profile}/why/{{other_id}}"} < paths
+    assert {
+        f"{profile}/{part}" for part in ("suggestions", "match", "no-match", "no-match/withdraw", "shared-lines")
+    } < paths
     webhook = "/v1/webhooks/{webhook_id}"
     assert {"/v1/webhooks", webhook, f"{webhook}/rotate", f"{webhook}/deliveries", f"{webhook}/replay"} < paths
 
@@ -81,6 +88,18 @@ def test_bodies_refuse_what_they_do_not_know(name: str) -> None:
     schema: dict[str, Any] = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
     assert schema["additionalProperties"] is False
     assert schema.get("description")
+
+
+def test_a_refused_merge_is_documented_with_what_stands_in_the_way__MRG_17() -> None:
+    problem = DOCUMENT["components"]["schemas"]["Problem"]["properties"]
+    assert set(problem["obstacles"]["items"]["properties"]) == {"code", "field", "steps"}
+    assert problem["survivor_id"]["type"] == "string"
+    assert "409" in OPERATIONS["POST /v1/merges"]["responses"]
+
+
+def test_what_leads_on_is_documented__EVT_2() -> None:
+    for path in ("/v1/profiles/{profile_id}", "/v1/conversations/{conversation_id}"):
+        assert "308" in OPERATIONS[f"GET {path}"]["responses"]
 
 
 def test_contacts_have_an_example_of_each_way_they_come() -> None:

@@ -67,6 +67,25 @@ def test_settings_are_read_and_changed_field_by_field(api: Api) -> None:
         ({"mobile_identification": None}, "invalid_request"),
         ({"name": "\0"}, "text_not_storable"),
         ({"id": 2}, "invalid_request"),
+        ({"undo_days": -1}, "invalid_request"),
+        ({"undo_days": 3_651}, "invalid_request"),
+        ({"undo_days": 1.5}, "invalid_request"),
+        ({"undo_days": None}, "invalid_request"),
+        ({"merge_policies": "by-chance"}, "invalid_request"),
+        ({"merge_policies": None}, "invalid_request"),
+        ({"merge_policies": {"name": "guess"}}, "invalid_request"),
+        ({"merge_policies": {"name": "refuse"}}, "invalid_policy"),
+        ({"merge_policies": {"customer_id": "ask"}}, "invalid_policy"),
+        ({"merge_policies": {"name": "ask", "shoe_size": "ask"}}, "invalid_policy"),
+        ({"merge_policies": {"addresses": "rule"}}, "invalid_policy"),
+        ({"match_weights": None}, "invalid_request"),
+        ({"match_weights": {"email": [0.9]}}, "invalid_request"),
+        ({"match_weights": {"email": [0.9, 0.1, 0.1]}}, "invalid_request"),
+        ({"match_weights": {"email": [0, 0.1]}}, "invalid_request"),
+        ({"match_weights": {"email": [0.9, 1.1]}}, "invalid_request"),
+        ({"match_weights": {"email": ["0.9", 0.1]}}, "invalid_request"),
+        ({"match_weights": {"email": 3}}, "invalid_request"),
+        ({"match_weights": {"shoe_size": [0.9, 0.1]}}, "invalid_value"),
     ],
     ids=str,
 )
@@ -74,6 +93,87 @@ def test_settings_that_cannot_be(api: Api, body: dict[str, Any], code: str) -> N
     before = api.read("/v1/settings")
     problem(api.patch("/v1/settings", json=body), 422, code)
     assert api.read("/v1/settings") == before
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_weight_is_a_number(api: Api, number: str) -> None:
+    body = f'{{"match_weights": {{"email": [0.9, {number}]}}}}'
+    refused = api.patch("/v1/settings", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code in (400, 422)
+    assert api.read("/v1/settings")["match_weights"]["email"] == [0.9, 0.0005]
+
+
+# MRG-4, MRG-13: what a merge decides, and how long it can be undone
+
+
+def test_policies_are_set_by_preset_or_field_by_field__MRG_4(api: Api) -> None:
+    before = api.read("/v1/settings")
+    rule = before["merge_policies"]
+    assert (rule["name"], rule["customer_id"], before["undo_days"]) == ("rule", "refuse", 30)
+    one = api.patch("/v1/settings", json={"merge_policies": {"main_phone": "choose"}}).json()
+    assert one == {**before, "merge_policies": {**rule, "main_phone": "choose"}}
+    asked = api.patch("/v1/settings", json={"merge_policies": "ask"}).json()["merge_policies"]
+    assert set(asked) == set(rule)
+    assert set(asked.values()) == {"ask", "choose"}
+    assert api.patch("/v1/settings", json={"merge_policies": "by-rule"}).json() == before
+    assert api.patch("/v1/settings", json={"merge_policies": {}}).json() == before
+
+
+def test_the_policies_decide_what_a_merge_asks_for__MRG_4(api: Api) -> None:
+    source, destination = (api.profile(name=n, customer_id=n)["id"] for n in ("Ada", "Bob"))
+    merge = {"source_id": source, "destination_id": destination}
+
+    def obstacles() -> list[str]:
+        preview = api.post("/v1/merges/preview", json=merge).json()
+        return [f"{o['field']} {o['code']}" for o in preview["obstacles"]]
+
+    assert obstacles() == ["customer_id customer_ids_differ"]
+    api.patch("/v1/settings", json={"merge_policies": {"customer_id": "choose"}})
+    assert obstacles() == ["customer_id choice_missing"]
+    api.patch("/v1/settings", json={"merge_policies": "ask"})
+    assert obstacles() == ["name choice_missing", "customer_id choice_missing"]
+    chosen = {**merge, "choices": {"name": "source", "customer_id": "source"}}
+    assert api.post("/v1/merges", json=chosen).status_code == 201
+    after = api.read(f"/v1/profiles/{destination}")
+    assert (after["name"], after["customer_id"], after["former_customer_ids"]) == ("Ada", "Ada", ["Bob"])
+
+
+# SUG-5, SUG-6: what matching makes of what is shared
+
+
+def test_changed_weights_rate_every_suggestion_anew__SUG_5(api: Api) -> None:
+    one, other = (api.contact("voice", {"phone": LANDLINE})["profile_id"] for _ in range(2))
+    path = f"/v1/profiles/{one}/suggestions"
+    [before] = api.read(path)["data"]
+    weights = api.read("/v1/settings")["match_weights"]
+    changed = api.patch("/v1/settings", json={"match_weights": {"phone": [0.95, 0.001]}}).json()["match_weights"]
+    assert changed == {**weights, "phone": [0.95, 0.001]}
+    [run] = api.read("/v1/runs")["data"]
+    assert (run["kind"], run["total"]) == ("rebuild_matches", None)
+    run = finished(api, run)
+    assert (run["state"], run["done"]) == ("finished", 2)
+    [after] = api.read(path)["data"]
+    assert after["rating"] > before["rating"]
+    assert after == {**before, "rating": after["rating"], "why": after["why"]}
+    assert after["rating"] == after["why"]["rating"]
+    assert api.read(f"/v1/profiles/{other}")["suggestions"][0]["rating"] == after["rating"]
+    for same in ({}, {"phone": [0.95, 0.001]}):  # nothing is changed, nothing is to be done
+        api.patch("/v1/settings", json={"match_weights": same})
+    assert len(api.read("/v1/runs")["data"]) == 1
+
+
+def test_what_too_many_share_is_a_candidate_for_the_blocklist__SUG_6(api: Api) -> None:
+    api.patch("/v1/settings", json={"shared_limit": 2})
+    calling = [api.contact("voice", {"phone": LANDLINE})["profile_id"] for _ in range(2)]
+    assert api.read("/v1/blocklist/candidates")["data"] == []
+    calling += [api.contact("voice", {"phone": LANDLINE})["profile_id"] for _ in range(2)]
+    assert api.read(f"/v1/profiles/{calling[-1]}/suggestions")["data"] == []  # no flood
+    [candidate] = api.read("/v1/blocklist/candidates")["data"]
+    assert candidate == {"kind": "phone", "value": LANDLINE, "profiles": 4}
+    with api.with_key("profiles:read") as client:
+        problem(client.get("/v1/blocklist/candidates"), 403, "scope_missing")
+    api.post("/v1/blocklist", json={"kind": candidate["kind"], "value": candidate["value"]})
+    assert api.read("/v1/blocklist/candidates")["data"] == []
 
 
 # RES-6, RES-7: Mobile Phone Number Identification

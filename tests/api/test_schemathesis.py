@@ -66,14 +66,30 @@ def fuzzed(sqlite_served: Served) -> Iterator[tuple[Api, dict[str, str]]]:
             "draft_id": _a_draft(client, profile["id"]),
             "webhook_id": client.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"],
             "run_id": client.post("/v1/settings/mobile-identification/preview").json()["id"],
+            "other_id": client.profile(name="Ada", username="ada")["id"],
+            "merge_id": _a_merge(client),
         }
         yield client, ids
+
+
+def _a_merge(client: Api) -> str:
+    body = {"source_id": client.profile()["id"], "destination_id": client.profile()["id"]}
+    return str(client.post("/v1/merges", json=body).json()["id"])
 
 
 def _a_draft(client: Api, profile_id: str) -> str:
     author = client.post("/v1/agents", json={"email": "bea@example.org", "name": "Bea"}).json()["id"]
     draft = {"kind": "note", "body": "x", "agent_id": author}
     return str(client.post(f"/v1/profiles/{profile_id}/drafts", json=draft).json()["id"])
+
+
+def _name_what_is_there(case: Case, ids: dict[str, str]) -> None:
+    """Of two profiles to be one, both are there; what is said of how to merge them stays as it was made up."""
+    pair = {"source_id": ids["other_id"], "destination_id": ids["profile_id"]}
+    if case.path in ("/v1/merges", "/v1/merges/preview") and isinstance(case.body, dict):
+        case.body |= pair
+    elif case.path.endswith(("/match", "/no-match", "/withdraw")) and isinstance(case.body, dict):
+        case.body |= {"profile_id": ids["other_id"]}
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
@@ -97,6 +113,7 @@ def test_answers_are_as_documented(
         if turn % 2 and mode is GenerationMode.POSITIVE:
             # Every other request is about something that is there; ids made up by chance never are.
             case.path_parameters |= {name: ids[name] for name in case.path_parameters if name in ids}
+            _name_what_is_there(case, ids)
         response = case.call(base_url=client.served.address, headers=authorization, timeout=20)
         case.validate_response(response, checks=CHECKS)
 

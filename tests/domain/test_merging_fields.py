@@ -102,14 +102,15 @@ def _refused(field: Field, policy: str) -> Iterator[tuple[str, Cell]]:
     for longer in BOTH_SIDES:
         values = (field.longer, field.shorter) if longer == "source" else (field.shorter, field.longer)
         of_choice = {
-            ("by_rule", None): (None, "refused", BOTH_SIDES, None, field.rule),
+            ("by_rule", None): (None, "refused", (), None, field.rule),
+            ("by_rule", "source"): (None, "refused", (), None, field.rule),
+            ("by_rule", "destination"): (None, "refused", (), None, field.rule),
             ("ask", None): (None, "asked", BOTH_SIDES, None, "choice_missing"),
             ("ask", "source"): ("source", "chosen", BOTH_SIDES, None, None),
             ("ask", "destination"): ("destination", "chosen", BOTH_SIDES, None, None),
         }
         for choice in CHOICES:
-            if (policy, choice) in of_choice:
-                yield f"different-{longer}_longer-choice_{choice}", Cell(*values, choice, *of_choice[policy, choice])
+            yield f"different-{longer}_longer-choice_{choice}", Cell(*values, choice, *of_choice[policy, choice])
 
 
 def _cells() -> Iterator[Any]:
@@ -265,7 +266,8 @@ def test_the_same_number_with_two_specific_types_is_refused__MRG_3_MRG_4(
 ) -> None:
     field, plan = _same_number(source, destination, policy, choice=choice)
     assert obstacles_of(plan, field) == ([code] if code else [])
-    assert outcome_of(plan, field) == (field, source, destination, kept, why, BOTH_SIDES, None)
+    options = BOTH_SIDES if policy == "ask" else ()  # what the policy refuses is nobody's choice
+    assert outcome_of(plan, field) == (field, source, destination, kept, why, options, None)
     if kept:
         after = _number_after(plan)
         assert after.phone_type == (source if kept == "source" else destination)

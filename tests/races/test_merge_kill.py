@@ -7,14 +7,13 @@ what it was before, to the last byte of every row, until the commit has been mad
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import psycopg
 import pytest
@@ -37,7 +36,6 @@ from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.workers import ACTOR
 
-_context = multiprocessing.get_context("forkserver")
 _AT_ONCE = 8
 
 # At the driver --------------------------------------------------------------------------------------------------------
@@ -126,15 +124,8 @@ def _die(_connection: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _do_and_die(url: str, organization_id: int, work: Work, at: int) -> None:
-    """What the child does: the work, killed before its statement `at`, or (0) after its commit."""
-    database = counted(url)
-    Counting(at, _die)
-    transact(database, organization_id, work.do)
-
-
 class Work(NamedTuple):
-    """One of the three, with its arguments: what a child is told to do."""
+    """One of the three, with its arguments."""
 
     kind: str
     arguments: tuple[str, ...]
@@ -287,31 +278,35 @@ Prepare = Callable[[Scene], tuple[Work, type[Refused]]]
 # The killing ----------------------------------------------------------------------------------------------------------
 
 
-def statements_of(base: Base, work: Work) -> int:
+def statements_of(database: Database, organization_id: int, work: Work) -> int:
     """How many statements the work takes, its begin and commit among them; it is taken back."""
-    database = counted(base.url)
     counting = Counting(-1, lambda _: None)
     try:
-        with pytest.raises(_Rehearsed), database.write(base.organization_id) as unit:
+        with pytest.raises(_Rehearsed), database.write(organization_id) as unit:
             work.do(unit)
             raise _Rehearsed
     finally:
         Counting.now = None
-        database.dispose()
     return counting.number + 1
 
 
-def killed(base: Base, work: Work, *moments: int) -> None:
-    """Does the work in children, each of which kills itself before a statement of its own, or (0) after the commit."""
-    children = {
-        at: _context.Process(target=_do_and_die, args=(base.url, base.organization_id, work, at), daemon=True)
-        for at in moments
-    }
-    for child in children.values():
-        child.start()
-    for child in children.values():
-        child.join(60)
-    assert {at: child.exitcode for at, child in children.items()} == dict.fromkeys(moments, -signal.SIGKILL)
+def killed(database: Database, organization_id: int, work: Work, *moments: int) -> None:
+    """Does the work in children, each of which kills itself before a statement of its own, or (0) after the commit.
+
+    They are forked from this process, which has compiled all statements already: some hundred of them are over soon.
+    """
+    children = {at: os.fork() or _do_and_die(database, organization_id, work, at) for at in moments}
+    ended = {at: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for at, pid in children.items()}
+    assert ended == dict.fromkeys(moments, -signal.SIGKILL)
+
+
+def _do_and_die(database: Database, organization_id: int, work: Work, at: int) -> NoReturn:
+    try:
+        database._engine.dispose(close=False)  # the connections are the parent's
+        Counting(at, _die)
+        transact(database, organization_id, work.do)
+    finally:
+        os._exit(1)
 
 
 @each_work
@@ -319,18 +314,20 @@ def test_a_process_killed_at_any_statement_leaves_the_base_as_before_or_as_after
     scene: Scene, prepared: Prepare
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
-    before, number = dump_of(base), statements_of(base, work)
+    database = counted(base.url)
+    before, number = dump_of(base), statements_of(database, base.organization_id, work)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
     print(f"{work.kind}: {number} statements")
     assert number > 30
 
     for first in range(1, number + 1, _AT_ONCE):
-        killed(base, work, *range(first, min(first + _AT_ONCE, number + 1)))
+        killed(database, base.organization_id, work, *range(first, min(first + _AT_ONCE, number + 1)))
         # Nothing mends a base in between, so what one of them has spoilt is seen after all of them.
         assert dump_of(base) == before, f"killed before one of the statements from {first} on, of {number}"
     assert alike(rehearse(base, work), known) == after, "what was killed so often can be done as if for the first time"
-    killed(base, work, 0)
+    killed(database, base.organization_id, work, 0)
+    database.dispose()
 
     _check_done(base, work, refusal, after, known)
 
@@ -350,10 +347,10 @@ def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed
     scene: Scene, prepared: Prepare, postgres_server: str
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
-    before, number = dump_of(base), statements_of(base, work)
+    database = counted(base.url)
+    before, number = dump_of(base), statements_of(database, base.organization_id, work)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
-    database = counted(base.url)
 
     with psycopg.connect(postgres_server, autocommit=True) as superuser:
 

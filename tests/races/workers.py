@@ -33,7 +33,7 @@ T = TypeVar("T")
 _PATIENCE_SECONDS = 100.0
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["pytest", "tests.races.workers"])
+_context.set_forkserver_preload(["pytest", "tests.conftest", "tests.races.workers"])
 
 
 class Job(NamedTuple):

@@ -32,11 +32,11 @@ def test_a_key_is_stored_hashed_and_opens_its_organization(base: Base) -> None:
 
 
 def test_what_each_role_may_that_the_one_below_may_not__MRG_13_MRG_14() -> None:
-    """A merge is undone and the audit log read by leads and admins; a customer is erased by admins."""
+    """A merge is undone and the audit log read by leads and admins; a customer is exported and erased by admins."""
     agent_may, lead_may, admin_may = (accounts.ROLE_SCOPES[role] for role in ("agent", "lead", "admin"))
     assert agent_may < lead_may < admin_may == set(accounts.SCOPES)
     assert lead_may - agent_may == {"merges:undo", "audit:read"}
-    assert admin_may - lead_may == {"contacts:write", "profiles:erase", "settings:write"}
+    assert admin_may - lead_may == {"contacts:write", "profiles:erase", "profiles:export", "settings:write"}
 
 
 def test_revoked_and_expired_keys_open_nothing(base: Base) -> None:

@@ -56,7 +56,7 @@ def write(base: Base, profile_id: str, body: str, point_id: str | None = None) -
 
 
 def test_a_conversation_that_came_through_it_alone_goes_whole__DET_1(base: Base) -> None:
-    one, mine, work = two_emails(base)
+    one, _, work = two_emails(base)
     begun = receive(base, "email", email=WORK, body="from work")
     write(base, one, "answer", work)
     write(base, one, "a note")

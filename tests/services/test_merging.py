@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -304,7 +305,7 @@ def test_two_that_became_one_are_interleaved_and_either_id_leads_to_it__MRG_5_EV
 
 def test_a_conversation_that_became_one_leads_on_three_merges_deep__MRG_5_EVT_2(base: Base) -> None:
     answers = [receive(base, "email", f"<{n}@x>", email=f"person{n}@kite.example", body=str(n)) for n in range(4)]
-    for source, destination in zip(answers, answers[1:], strict=False):
+    for source, destination in pairwise(answers):
         merge(base, source.profile_id, destination.profile_id)
     assert {conversation(base, a.conversation_id).id for a in answers} == {answers[-1].conversation_id}
     assert said_in(base, answers[0].conversation_id) == ["0", "1", "2", "3"]

@@ -421,7 +421,7 @@ def test_names_and_details_of_a_chain_undone_backwards_end_as_they_began__MRG_13
     a, b, c = (profile(base, name=name) for name in ("Ada Lovelace", "Bob", "Cy"))
     for owner in (a, c):
         given = {"key": "shoe", "value": "41"}
-        do(base, lambda unit, o=owner: profiles.add_part(unit, store.DETAILS, o, given, None))
+        do(base, lambda unit, o=owner, g=given: profiles.add_part(unit, store.DETAILS, o, g, None))
     before = kept(base)
     chain = merge(base, a, b), merge(base, b, c)
     for merged in chain[::-1]:

@@ -17,9 +17,11 @@ EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "sim
 class StepInput(Input):
     """Something done together with the merge that clears what stands in its way (MRG-17)."""
 
-    step: Literal["make_ordinary", "keep_former", "detach"]
-    side: Literal["source", "destination"] | None = Field(None, description="For make_ordinary and keep_former.")
-    contact_point_id: Id | None = Field(None, description="For detach.")
+    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
+    side: Literal["source", "destination"] | None = Field(None, description="For all but detach.")
+    contact_point_id: Annotated[str, Field(pattern="^[0-9a-f-]{36}$")] | None = Field(
+        None, description="For detach and keep_type."
+    )
 
     @model_validator(mode="after")
     def _names_its_object(self) -> StepInput:
@@ -72,7 +74,7 @@ class PairInput(Input):
 class Step(BaseModel):
     """A step that would clear an obstacle; send it back with the merge."""
 
-    step: Literal["make_ordinary", "keep_former", "detach"]
+    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
     side: Which | None
     contact_point_id: str | None
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from onefold.domain.blocklist import Blocklist
-from onefold.domain.book import Key
 from onefold.domain.profile import HeldPoint
 from onefold.domain.similar_emails import match_keys, similarity
 from onefold.domain.text import fold
@@ -124,7 +123,7 @@ def compare(
     one: Facts,
     other: Facts,
     evidence: Iterable[Shared],
-    holders: Mapping[Key, int],
+    holders: Mapping[tuple[str, str], int],
     weights: Mapping[str, Weight],
 ) -> Comparison:
     """Why two profiles may be one customer, and how likely they are (SUG-5)."""
@@ -157,10 +156,10 @@ def _told_once(found: Mapping[Shared, Reason]) -> list[Shared]:
 
 
 def _reason(
-    piece: Shared, one: Facts, other: Facts, holders: Mapping[Key, int], weights: Mapping[str, Weight]
+    piece: Shared, one: Facts, other: Facts, holders: Mapping[tuple[str, str], int], weights: Mapping[str, Weight]
 ) -> Reason:
     feature = _feature(piece, one, other)
-    held = holders.get((piece.kind, piece.value))  # type: ignore[arg-type]
+    held = holders.get((piece.kind, piece.value))
     full = weights[feature].bits
     common = math.log2(held - 1) if held is not None and held > 2 else 0.0
     bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against

@@ -157,6 +157,7 @@ class _Mailbox(NamedTuple):
     domain: _Domain
 
 
+@lru_cache(maxsize=4096)  # asked for twice in a contact: to be found by, and to find
 def match_keys(address: str) -> tuple[str, ...]:
     """The keys under which an address is found by those similar to it: similar addresses share one (SUG-2).
 

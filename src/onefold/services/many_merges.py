@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from onefold.domain.errors import Conflict, InvalidValue, Refused
+from onefold.domain.text import storable
 from onefold.services import audit, merging, runs
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
@@ -30,11 +31,12 @@ def begin(
         raise InvalidValue("There is no pair to merge.", code="no_pairs", field="pairs")
     if len(pairs) > MOST_PAIRS:
         raise InvalidValue(f"A run merges at most {MOST_PAIRS:,} pairs.", code="too_many_values", field="pairs")
+    given = [(storable(source, "pairs"), storable(destination, "pairs")) for source, destination in pairs]
     now = utc_now()
     counts = dict.fromkeys(OUTCOMES, 0)
     run = RunRow(new_id(), runs.MERGE_PAIRS, name, state, "0", 0, len(pairs), counts, now, now, actor.agent_id)
     store.add_run(unit, run)
-    store.add_pairs(unit, run.id, pairs)
+    store.add_pairs(unit, run.id, given)
     if state == "running":
         mark_runs(unit, True)
     audit.record(unit, actor, "merges.started", details={"run_id": run.id, "pairs": len(pairs)})

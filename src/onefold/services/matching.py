@@ -28,6 +28,8 @@ class Arisen(NamedTuple):
     kind: str
     value: str
     handle: str | None
+    holder_id: str
+    """The contact point; for a username, the profile."""
 
 
 class _Piece(NamedTuple):
@@ -46,21 +48,33 @@ def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, no
         if s.kind != "visitor"
     ]
     arisen = [
-        Arisen(n.profile_id, n.point.kind, n.point.value, n.point.handle)
+        Arisen(n.profile_id, n.point.kind, n.point.value, n.point.handle, n.contact_point_id)
         for d in fresh
         for n in d.new_points
         if not n.point.blocked
     ]
-    _record(unit, [*exact, *_found_by_keys(unit, arisen, policy)], policy, now)
+    _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
+
+
+def _not_common(unit: Unit, pieces: Sequence[_Piece], policy: Policy) -> list[_Piece]:
+    """SUG-6 for a value that only one profile may hold (RES-11): how many others brought it, its evidence tells."""
+    counts = store.evidence_counts(unit, sorted({piece.other for piece in pieces})) if pieces else {}
+    kept = []
+    for piece in pieces:
+        key = (piece.other, piece.shared.kind, piece.shared.value)
+        if counts.get(key, 0) + 1 < policy.shared_limit:
+            counts[key] = counts.get(key, 0) + 1
+            kept.append(piece)
+    return kept
 
 
 def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()) -> None:
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
     facts = index_keys(unit, profile_id, policy)
     held = facts.points
-    arisen = [Arisen(profile_id, p.kind, p.value, p.handle) for p in held]
+    arisen = [Arisen(profile_id, p.kind, p.value, p.handle, p.contact_point_id) for p in held]
     if facts.username:
-        arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username)))
+        arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username), profile_id))
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
     _record(unit, [*shared, *_found_by_keys(unit, arisen, policy)], policy, now, also=_pairs_of(unit, profile_id))
@@ -167,13 +181,14 @@ def _found_by_keys(unit: Unit, arisen: Iterable[Arisen], policy: Policy) -> list
             wanted.setdefault(key, []).append(a)
     # Each profile counts once, but a profile may hold several addresses of one key.
     found: dict[str, list[store.KeyHolder]] = {}
-    for holder in store.holders_of_keys(unit, sorted(wanted), 2 * policy.shared_limit):
+    own = {key: {a.holder_id for a in lookers} for key, lookers in wanted.items()}
+    for holder in store.holders_of_keys(unit, wanted, 2 * policy.shared_limit, own):
         found.setdefault(holder.key, []).append(holder)
     pieces: list[_Piece] = []
     for key, everybody in found.items():
         kind = "social" if key.startswith("h:") else "email"
         holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
-        if len({holder.profile_id for holder in holders}) <= policy.shared_limit:
+        if len({h.profile_id for h in (*holders, *wanted[key])}) <= policy.shared_limit:
             pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
     return pieces
 
@@ -249,7 +264,14 @@ def explain(
     }
 
 
-def _holders(unit: Unit, pieces: Iterable[Shared], policy: Policy) -> dict[Key, int]:
+def _holders(unit: Unit, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
     """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
-    counted: set[Key] = {(piece.kind, piece.value) for piece in pieces if piece.kind in _COUNTED_KINDS}  # type: ignore[misc]
-    return {key: len(ids) for key, ids in who_holds(unit, sorted(counted), policy.shared_limit + 1).items()}
+    most = policy.shared_limit + 1
+    wanted = {(piece.kind, piece.value) for piece in pieces}
+    counted: list[Key] = sorted(key for key in wanted if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
+    found: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
+    handles = ["h:" + value for kind, value in sorted(wanted) if kind == "handle"]
+    named: dict[str, set[str]] = {}
+    for holder in store.holders_of_keys(unit, handles, most):
+        named.setdefault(holder.key, set()).add(holder.profile_id)
+    return found | {("handle", key[2:]): len(ids) for key, ids in named.items()}

@@ -155,7 +155,8 @@ def _apply(
     _move(unit, source, destination, plan, record, now)
     event_seq = _write_events(unit, plan, merger, now)
     details = {
-        "merge_id": merge_id, "choices": dict(request.choices), "steps": [s._asdict() for s in request.steps],
+        "merge_id": merge_id, "steps": [s._asdict() for s in request.steps],
+        "choices": {field: kept for field, kept in record["choices"].items() if "." not in field},
         "versions": plan.versions, "evidence": sorted({row["kind"] for row in record["evidence_between"]}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }  # fmt: skip
@@ -179,6 +180,7 @@ def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan) -> dic
         "destination": destination.as_record(),
         "after": plan.after.as_record(),
         "absorbed": dict(plan.absorbed),
+        "choices": {o.field: o.kept for o in plan.outcomes if o.why == "chosen"},
         "created": store.created_times(unit, ids),
         "evidence": [row._asdict() for row in evidence],
         "evidence_between": [row._asdict() for row in evidence if row.pair == pair_of(*ids)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -195,8 +195,8 @@ def _part_conversations(unit: Unit, found: Undo, record: dict[str, Any]) -> dict
     if source is None or destination is None:
         return {}
     gone = conversations.read_conversation(unit, source["conversation_id"])
-    if gone.merged_into_id is None:
-        return {}
+    if gone.merged_into_id is None or gone.profile_id != found.plan.source.profile_id:
+        return {}  # parted already, or detached since with the whole of it
     into = conversations.read_conversation(unit, gone.merged_into_id)
     conversations.change_conversation(
         unit, gone.id, merged_into_id=None, state=into.state, closed_at=into.closed_at,
@@ -219,12 +219,27 @@ def _give_back(unit: Unit, found: Undo, conversation_id: str, point_ids: Collect
     others = conversations.points_in(unit, conversation_id, profile_id, found.merge.event_seq) - set(point_ids)
     is_open = conversations.read_conversation(unit, conversation_id).state == "open"
     conversations.change_conversation(unit, conversation_id, profile_id=source_id)
+    beside = _let_guests_out(unit, found, conversation_id)
     if others:
-        beside = new_id()
-        conversations.copy_conversation(unit, conversation_id, beside, profile_id, may_be_open=is_open)
+        if beside is None:
+            beside = new_id()
+            conversations.copy_conversation(unit, conversation_id, beside, profile_id, may_be_open=is_open)
         since = found.merge.event_seq
         conversations.move_items(unit, conversation_id, sorted(others), beside, profile_id, since)
     conversations.give_items(unit, conversation_id, profile_id, source_id)
+
+
+def _let_guests_out(unit: Unit, found: Undo, conversation_id: str) -> str | None:
+    """What later merges made one with a conversation of the source goes on as one of the living profile's."""
+    head, guest = conversations.read_conversation(unit, conversation_id), None
+    for one in conversations.merged_into(unit, conversation_id):
+        if conversations.read_conversation(unit, one).profile_id not in found.returning:
+            led: dict[str, Any] = {"merged_into_id": guest}
+            if guest is None:
+                led |= {"profile_id": found.profile_id, "state": head.state, "closed_at": head.closed_at}
+                guest = one
+            conversations.change_conversation(unit, one, **led)
+    return guest
 
 
 def _beside(unit: Unit, conversation_id: str, profile_id: str) -> str:
@@ -262,7 +277,9 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
     between = [
         row.moved(old_id, destination.profile_id) for row in before if {*row.pair} == {source.profile_id, old_id}
     ]
-    matches.insert_evidence(unit, [row for row in between if _still_rests(row, source, destination)])
+    then = (Side.from_record(record["source"]), Side.from_record(record["destination"]))
+    sides = list(zip(then, (source, destination), strict=True))
+    matches.insert_evidence(unit, [row for row in between if _still_rests(row, sides)])
     pairs.add(pair_of(source.profile_id, destination.profile_id))
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
     matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
@@ -287,10 +304,14 @@ def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
     return row.profile_id, row.kind, row.other_value, row.value
 
 
-def _still_rests(row: EvidenceRow, *sides: Side) -> bool:
-    """Whether both sides still hold what spoke for them; a value that a contact brought is one side's only (RES-11)."""
-    held = [_side_of(row, side.profile_id)[1:3] in _speaking(side) for side in sides]
-    return all(held) if row.kind in ("handle", "similar_email") else any(held)
+def _still_rests(row: EvidenceRow, sides: Sequence[tuple[Side, Side]]) -> bool:
+    """Whether whoever held then what spoke for the two holds it now; what a contact brought is one side's only, from
+    the beginning (RES-11). `sides` are both profiles then and now."""
+    for then, now in sides:
+        spoken = _side_of(row, now.profile_id)[1:3]
+        if spoken in _speaking(then) and spoken not in _speaking(now):
+            return False
+    return True
 
 
 def _speaking(side: Side) -> set[tuple[str, str]]:

@@ -61,6 +61,8 @@ class ItemRow(NamedTuple):
 
 _CONVERSATION = [conversations.c[name] for name in ConversationRow._fields]
 _ITEM = [items.c[name] for name in ItemRow._fields]
+# Written out, because a parameter does not let the index of the open ones be used.
+_IS_OPEN = conversations.c.state == sa.literal_column("'open'")
 
 
 def read_conversation(unit: Unit, conversation_id: str) -> ConversationRow:
@@ -102,7 +104,7 @@ def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
 def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, c.state == "open")
+    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, _IS_OPEN)
     select = sa.select(*_CONVERSATION).where(*mine)
     if before is not None:
         select = select.where(c.id < before)
@@ -112,7 +114,7 @@ def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int
 def open_conversation_of(unit: Unit, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, c.state == "open")
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, _IS_OPEN)
     row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
     return None if row is None else ConversationRow._make(row)
 
@@ -154,14 +156,11 @@ def merged_into(unit: Unit, conversation_id: str) -> list[str]:
 def _newest(unit: Unit, column: str, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
     i = items.c
     below = 2**62 if before is None else before
-    found: list[ItemRow] = []
-    for one in _with_newest(unit, column, ids, below, limit):
-        mine = (i.organization_id == unit.organization_id, i[column] == one, i.seq < below)
-        found += [
-            ItemRow._make(row)
-            for row in unit.execute(sa.select(*_ITEM).where(*mine).order_by(i.seq.desc()).limit(limit))
-        ]
-    newest = sorted(found, key=lambda item: item.seq, reverse=True)[:limit]
+    sources = _with_newest(unit, column, ids, below, limit)
+    many = len(sources) > 1
+    own = i.seq.in_(_newest_numbers(unit, column, sources, below, limit)) if many else i[column].in_(sources)
+    select = sa.select(*_ITEM).where(i.organization_id == unit.organization_id, own, i.seq < below)
+    newest = [ItemRow._make(row) for row in unit.execute(select.order_by(i.seq.desc()).limit(limit))]
     leads = _leads(unit, {item.conversation_id for item in newest if item.conversation_id is not None})
     return [item._replace(conversation_id=leads.get(item.conversation_id, item.conversation_id)) for item in newest]
 
@@ -185,6 +184,14 @@ def _newest_of_each(unit: Unit, column: str, ids: Sequence[str], below: int) -> 
     sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
     found = unit.lookup(sql, (unit.organization_id, below), ids)
     return [(str(one), seq) for one, seq in found if seq is not None]
+
+
+def _newest_numbers(unit: Unit, column: str, ids: Sequence[str], below: int, limit: int) -> list[int]:
+    """The numbers of the newest items that several sources of a timeline have together."""
+    d = unit.dialect
+    parameters = d.first_parameters((unit.organization_id, below), limit)
+    found = unit.lookup(f"SELECT i.seq FROM {d.id_keys}{d.newest_items('i', column)}", parameters, ids)
+    return sorted((seq for (seq,) in found), reverse=True)[:limit]
 
 
 def _leads(unit: Unit, conversation_ids: set[str]) -> dict[str | None, str]:

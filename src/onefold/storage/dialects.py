@@ -69,6 +69,10 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def newest_items(self, alias: str, column: str) -> str:
+        """Joins the newest items that have the key in a column, below a number; parameters as of `first_of_key`."""
+        raise NotImplementedError
+
     def by_index(self, table: str, index: str) -> str:
         """The table, to be read by an index whose condition the select repeats word for word."""
         return table
@@ -168,6 +172,11 @@ class SQLite(Dialect):
         mine = f"{alias}.organization_id = ? AND {alias}.key = k.value"
         return f" CROSS JOIN {table} AS {alias} ON {mine} AND {alias}.{column} IN ({inner})"
 
+    def newest_items(self, alias: str, column: str) -> str:
+        mine = f"organization_id = ? AND {column} = k.value AND seq < ?"
+        inner = f"SELECT seq FROM items WHERE {mine} ORDER BY seq DESC LIMIT ?"
+        return f" CROSS JOIN items AS {alias} ON {alias}.organization_id = ? AND {alias}.seq IN ({inner})"
+
     def by_index(self, table: str, index: str) -> str:
         return f"{table} INDEXED BY {index}"  # else it walks the primary key
 
@@ -246,6 +255,10 @@ class PostgreSQL(Dialect):
     def first_of_key(self, table: str, alias: str, column: str) -> str:
         inner = f"SELECT * FROM {table} WHERE organization_id = ? AND key = k.value ORDER BY {column} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
+
+    def newest_items(self, alias: str, column: str) -> str:
+        mine = f"organization_id = ? AND {column} = k.value AND seq < ?"
+        return f" CROSS JOIN LATERAL (SELECT seq FROM items WHERE {mine} ORDER BY seq DESC LIMIT ?) AS {alias}"
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
         driver.autocommit = True  # so that BEGIN travels with the statements behind it, in one round trip

@@ -37,7 +37,8 @@ from onefold.storage.tables import (
 )
 
 _AT_ONCE = 500
-_TEXTS_AT_ONCE = 200
+_TEXTS_AT_ONCE = 1_000
+_ITEMS_AT_ONCE = 5_000
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Events are written in the transaction of their audit entry, a little before it; no transaction lives longer.
 _TRANSACTION = timedelta(seconds=60)
@@ -166,19 +167,34 @@ def _timeline(unit: Unit, profile_id: str) -> list[str]:
 
 def delete_items(unit: Unit, ids: Sequence[str]) -> dict[str, int]:
     """Deletes every item and attachment, a part at a time; returns how many of each."""
-    i, a, org = items.c, attachments.c, unit.organization_id
     counts = {"items": 0, "attachments": 0}
     last = _last_number(unit)
     for profile_id in ids:
-        mine = (i.organization_id == org, i.profile_id == profile_id, i.seq != (last or 0))
-        while seqs := list(unit.execute(sa.select(i.seq).where(*mine).order_by(i.seq).limit(_AT_ONCE)).scalars()):
-            files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(seqs))
-            counts["attachments"] += unit.execute(files).rowcount
-            counts["items"] += unit.execute(items.delete().where(i.organization_id == org, i.seq.in_(seqs))).rowcount
+        after = 0
+        while (to := _end_of_part(unit, profile_id, after, last)) is not None:
+            deleted = _delete_part(unit, profile_id, after, to)
+            counts = {name: counts[name] + deleted[name] for name in counts}
+            after = to
         if last is not None:
             emptied = _empty(unit, last, profile_id)
             counts = {name: counts[name] + emptied.get(name, 0) for name in counts}
     return counts
+
+
+def _end_of_part(unit: Unit, profile_id: str, after: int, spared: int | None) -> int | None:
+    i = items.c
+    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq > after)
+    spare = sa.true() if spared is None else i.seq < spared
+    part = sa.select(i.seq).where(*mine, spare).order_by(i.seq).limit(_ITEMS_AT_ONCE).subquery()
+    return unit.execute(sa.select(sa.func.max(part.c.seq))).scalar()
+
+
+def _delete_part(unit: Unit, profile_id: str, after: int, to: int) -> dict[str, int]:
+    i, a, org = items.c, attachments.c, unit.organization_id
+    part = (i.organization_id == org, i.profile_id == profile_id, i.seq > after, i.seq <= to)
+    files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(sa.select(i.seq).where(*part)))
+    counts = {"attachments": unit.execute(files).rowcount}
+    return counts | {"items": unit.execute(items.delete().where(*part)).rowcount}
 
 
 def _last_number(unit: Unit) -> int | None:

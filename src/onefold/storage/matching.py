@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -111,20 +112,35 @@ class KeyHolder(NamedTuple):
 
 
 @cache
-def _key_holders(d: Dialect) -> str:
-    first = d.first_of_key("match_keys", "mk", "holder_id")
-    point = d.left_join("contact_points", "cp", "cp.organization_id = mk.organization_id AND cp.id = mk.holder_id")
-    named = d.left_join("profiles", "p", "p.organization_id = mk.organization_id AND p.id = mk.holder_id")
-    return f"SELECT k.value, coalesce(cp.profile_id, p.id), cp.value FROM {d.keys} {first} {point} {named}"
+def _holder_ids(d: Dialect) -> str:
+    return f"SELECT k.value, mk.holder_id FROM {d.keys} {d.first_of_key('match_keys', 'mk', 'holder_id')}"
 
 
-def holders_of_keys(unit: Unit, keys: Sequence[str], limit: int) -> list[KeyHolder]:
-    """Who is found by each key, at most `limit` of each."""
+@cache
+def _holders(d: Dialect) -> str:
+    point = d.left_join("contact_points", "cp", "cp.organization_id = ? AND cp.id = k.value")
+    named = d.left_join("profiles", "p", "p.organization_id = ? AND p.id = k.value")
+    return f"SELECT k.value, coalesce(cp.profile_id, p.id), cp.value FROM {d.id_keys} {point} {named}"
+
+
+def holders_of_keys(
+    unit: Unit, keys: Collection[str], limit: int, own: Mapping[str, Collection[str]] | None = None
+) -> list[KeyHolder]:
+    """Who is found by each key, at most `limit` of each.
+
+    `own` are, by key, the holders that look by it: one that looks alone is not told of itself. New addresses mostly
+    find nobody else, and then this is a single look at one index.
+    """
     if not keys:
         return []
-    parameters = unit.dialect.first_parameters((unit.organization_id,), limit)
-    found = unit.lookup(_key_holders(unit.dialect), parameters, keys)
-    return [KeyHolder(key, profile_id, value or "") for key, profile_id, value in found if profile_id is not None]
+    org, d = unit.organization_id, unit.dialect
+    alone = {key: holder_id for key, (holder_id, *others) in (own or {}).items() if not others}
+    rows = unit.lookup(_holder_ids(d), d.first_parameters((org,), limit), sorted(keys))
+    rows = [(key, holder_id) for key, holder_id in rows if alone.get(key) != holder_id]
+    ids = sorted({holder_id for _, holder_id in rows})
+    known = {row[0]: row[1:] for row in unit.lookup(_holders(d), (org, org), ids)} if ids else {}
+    found = [KeyHolder(key, *known[holder_id]) for key, holder_id in rows]
+    return [holder._replace(value=holder.value or "") for holder in found if holder.profile_id is not None]
 
 
 def add_keys(unit: Unit, rows: Iterable[tuple[str, str]]) -> None:
@@ -250,6 +266,16 @@ def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
     columns = [e[field] for field in EvidenceRow._fields]
     mine = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
     return [EvidenceRow._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
+
+
+def evidence_counts(unit: Unit, ids: Sequence[str]) -> Counter[tuple[str, str, str]]:
+    """How many pieces of evidence rest on each value of some profiles, by profile, kind and value."""
+    d, counts = unit.dialect, Counter[tuple[str, str, str]]()
+    for side, value in (("profile_id", "value"), ("other_id", "other_value")):
+        mine = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
+        found = unit.lookup(f"SELECT k.value, e.kind, e.{value} FROM {d.id_keys} {mine}", (unit.organization_id,), ids)
+        counts.update((profile_id, kind, text) for profile_id, kind, text in found)
+    return counts
 
 
 def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:

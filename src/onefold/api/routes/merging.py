@@ -99,7 +99,7 @@ def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Respons
 
 @router.post(
     "/merges/many",
-    status_code=202, response_model=organization_schemas.Run, responses=responses(),
+    status_code=202, response_model=organization_schemas.Run, responses=responses(409),
     openapi_extra=header_parameters(),
 )  # fmt: skip
 def merge_many(call: AnyCall, body: schemas.ManyMerges) -> Response:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from onefold.api import organization_schemas as schemas
 from onefold.api import views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.auth import allow
+from onefold.api.call import AnyCall, Call, Shown, header_parameters
 from onefold.api.problems import responses
 from onefold.api.schemas import Listing
 from onefold.domain.errors import NotFound
@@ -16,9 +19,11 @@ from onefold.storage import accounts as account_store
 from onefold.storage import runs as run_store
 from onefold.storage.accounts import AgentRow, KeyRow
 from onefold.storage.database import Unit
+from onefold.storage.runs import RunRow
 
 router = APIRouter(prefix="/v1", tags=["organization"])
 READ, WRITE = "settings:read", "settings:write"
+MERGE = "profiles:write"
 
 
 def _settings(unit: Unit) -> Shown:
@@ -87,8 +92,8 @@ def read_run(call: AnyCall, run_id: str) -> Response:
     openapi_extra=header_parameters(),
 )  # fmt: skip
 def stop_run(call: AnyCall, run_id: str) -> Response:
-    """Stops a run; what it has done stays, and it can be resumed."""
-    return call.write(WRITE, lambda unit: Shown(views.run(runs.stop(unit, run_id))))
+    """Stops a run; what it has done stays, and it can be resumed. Who may merge may stop a run of merges (MRG-16)."""
+    return _turn(call, run_id, runs.stop)
 
 
 @router.post(
@@ -96,8 +101,17 @@ def stop_run(call: AnyCall, run_id: str) -> Response:
     openapi_extra=header_parameters(),
 )  # fmt: skip
 def resume_run(call: AnyCall, run_id: str) -> Response:
-    """Takes a stopped run up again."""
-    return call.write(WRITE, lambda unit: Shown(views.run(runs.resume(unit, run_id))))
+    """Takes a stopped run up again. Who may merge may resume a run of merges (MRG-16)."""
+    return _turn(call, run_id, runs.resume)
+
+
+def _turn(call: Call, run_id: str, turn: Callable[[Unit, str], RunRow]) -> Response:
+    def work(unit: Unit) -> Shown:
+        if run_store.read_run(unit, run_id).kind != runs.MERGE_PAIRS:
+            allow(call.principal, WRITE)
+        return Shown(views.run(turn(unit, run_id)))
+
+    return call.write(MERGE if MERGE in call.principal.scopes else WRITE, work)
 
 
 @router.get("/blocklist", response_model=Listing[schemas.Entry], responses=responses())

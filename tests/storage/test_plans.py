@@ -1,0 +1,138 @@
+"""What merging, detaching, undoing and suggesting ask the database for: everything by an index, nothing by a scan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from onefold.domain.contact import Further, ListedPhone
+from onefold.services import detaching, merging, profiles, suggestions, undoing
+from onefold.services.merging import MergeRequest
+from onefold.services.profiles import PointInput
+from onefold.storage import tables
+from onefold.storage.database import Unit
+from onefold.storage.matching import QueueFilter
+from tests.conftest import Base
+from tests.services.words import COMMAND, do, merge, point_of, receive
+
+HOME = "+442079460001"
+SMALL = {"organizations", "inboxes", "blocklist"}
+"""Tables of settings, which are read whole."""
+
+Work = Callable[[Unit], object]
+
+
+def pair(base: Base) -> tuple[str, str]:
+    """Two who share a phone, have similar emails and an open conversation each."""
+    further = Further(phones=(ListedPhone(HOME, "home"),))
+    emails = ("ada.lovelace@kite.example", "ada.lovelacee@kite.example")
+    one, other = (receive(base, "email", email=email, further=further).profile_id for email in emails)
+    return one, other
+
+
+def merging_two(base: Base) -> Work:
+    one, other = pair(base)
+    return lambda unit: merging.merge(unit, MergeRequest(one, other), COMMAND)
+
+
+def undoing_it(base: Base) -> Work:
+    merged = merge(base, *pair(base))
+    return lambda unit: undoing.undo(unit, merged.id, None, COMMAND)
+
+
+def detaching_one(base: Base) -> Work:
+    one, _ = pair(base)
+    point = point_of(base, one, HOME).contact_point_id
+    return lambda unit: detaching.detach(unit, one, point, None, COMMAND, None)
+
+
+def deciding(base: Base) -> Work:
+    one, other = pair(base)
+
+    def work(unit: Unit) -> None:
+        suggestions.no_match(unit, one, other, COMMAND)
+        suggestions.withdraw(unit, one, other, COMMAND)
+
+    return work
+
+
+def explaining(base: Base) -> Work:
+    one, other = pair(base)
+    return lambda unit: (suggestions.of_profile(unit, one), suggestions.why(unit, one, other))
+
+
+def editing(base: Base) -> Work:
+    one, _ = pair(base)
+    added = PointInput("email", "ada.lovelac@kite.example")
+    return lambda unit: profiles.add_point(unit, one, added, None)
+
+
+def queueing(base: Base) -> Work:
+    pair(base)
+    wanted = QueueFilter(kind="phone", lowest=0.1)
+    return lambda unit: suggestions.queue(unit, wanted, (0.9999, "f", "f"), 10)
+
+
+def looking_back(base: Base) -> Work:
+    one, other = pair(base)
+    merge(base, one, other)
+    return lambda unit: (undoing.history(unit, other, None, 10), undoing.history(unit, None, None, 10))
+
+
+CASES = [merging_two, undoing_it, detaching_one, deciding, explaining, editing, queueing, looking_back]
+
+
+def asked(base: Base, work: Work) -> list[str]:
+    """The statements that a unit sends, with their values."""
+    found: list[str] = []
+
+    def listen(unit: Unit) -> None:
+        driver: Any = unit.connection.connection.driver_connection
+        driver.set_trace_callback(found.append)
+        try:
+            work(unit)
+        finally:
+            driver.set_trace_callback(None)
+
+    do(base, listen)
+    return [sql for sql in found if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", sql)]
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("case", CASES)
+def test_every_statement_finds_its_rows_by_an_index(base: Base, case: Callable[[Base], Work]) -> None:
+    statements = asked(base, case(base))
+    assert statements
+    big = {table.name for table in tables.OWNED} - SMALL
+    with base.database.read(base.organization_id) as unit:
+        for sql in statements:
+            plan = [
+                row.detail for row in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql.replace('%', '%%')}")
+            ]
+            scanned = [line for line in plan if line.startswith("SCAN ") and line.split()[1] in big | _aliases(sql)]
+            assert scanned == [], (sql, plan)
+            # By the organization alone is a scan as well.
+            wide = [line for line in plan if line.endswith("(organization_id=?)") and not _ordered(line)]
+            assert [line for line in wide if not set(line.split()) & SMALL] == [], (sql, plan)
+
+
+def _aliases(sql: str) -> set[str]:
+    """The names that big tables go by in a statement."""
+    names = "|".join(table.name for table in tables.OWNED if table.name not in SMALL)
+    return set(re.findall(rf"\b(?:{names}) AS (\w+)", sql))
+
+
+def _ordered(line: str) -> bool:
+    """The newest of an organization's, read along an index and cut off by a limit."""
+    return any(f" {table} " in f" {line} " for table in ("merges", "audit", "suggestions"))
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+def test_the_cases_touch_every_table_of_merging(base: Base) -> None:
+    """So that a new table is not left out of the plans above."""
+    seen = " ".join(sql for case in CASES for sql in asked(base, case(base)))
+    wanted = {"evidence", "suggestions", "verdicts", "match_keys", "merges", "absorbed_points", "drafts", "audit"}
+    assert {name for name in wanted if not re.search(rf"\b{name}\b", seen)} == set()
