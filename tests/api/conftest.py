@@ -200,6 +200,40 @@ def other(served: Served) -> Iterator[Api]:
         yield client
 
 
+class Person(NamedTuple):
+    """Somebody signed in: their client and their id."""
+
+    at: Api
+    id: str
+
+
+def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
+    """A new agent, signed in."""
+    email, password = f"{fresh(role)}@kite.example", "correct horse battery"
+
+    def sign_in(unit: Any) -> tuple[str, str]:
+        return accounts.add_agent(unit, email, name, role, password).id, accounts.sign_in(unit, email, password)
+
+    agent_id, token = transact(api.database, api.organization_id, sign_in)
+    return Person(Api(api.served, api.organization_id, token), agent_id)
+
+
+@pytest.fixture
+def mara(api: Api) -> Iterator[Person]:
+    """A signed-in agent."""
+    found = person(api, "Mara")
+    with found.at:
+        yield found
+
+
+@pytest.fixture
+def lena(api: Api) -> Iterator[Person]:
+    """A signed-in lead."""
+    found = person(api, "Lena", "lead")
+    with found.at:
+        yield found
+
+
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem of an answer that must be one (RFC 9457), with its stable code."""
     assert answer.status_code == status, answer.text

@@ -10,8 +10,8 @@ import pytest
 
 from onefold.jobs import worker
 from onefold.services.clock import new_id
-from tests.api.conftest import Api, problem
-from tests.api.test_merging import Person, events, lena, mara, merged, pair  # noqa: F401  # the fixtures
+from tests.api.conftest import Api, Person, problem
+from tests.api.test_merging import events, pair
 from tests.api.test_organization import awaited, finished
 
 

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from onefold.services import accounts
 from onefold.services.clock import new_id
-from onefold.services.transact import transact
-from tests.api.conftest import Api, fresh, problem
+from tests.api.conftest import Api, Person, person, problem
 
 JOINED = "Conversations were merged during the customer merge"
-
-
-class Person(NamedTuple):
-    """Somebody signed in: their client and their id."""
-
-    at: Api
-    id: str
-
-
-def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
-    """A new agent, signed in."""
-    email, password = f"{fresh(role)}@kite.example", "correct horse battery"
-
-    def sign_in(unit: Any) -> tuple[str, str]:
-        return accounts.add_agent(unit, email, name, role, password).id, accounts.sign_in(unit, email, password)
-
-    agent_id, token = transact(api.database, api.organization_id, sign_in)
-    return Person(Api(api.served, api.organization_id, token), agent_id)
-
-
-@pytest.fixture
-def mara(api: Api) -> Iterator[Person]:
-    """A signed-in agent."""
-    found = person(api, "Mara")
-    with found.at:
-        yield found
-
-
-@pytest.fixture
-def lena(api: Api) -> Iterator[Person]:
-    """A signed-in lead."""
-    found = person(api, "Lena", "lead")
-    with found.at:
-        yield found
 
 
 def pair(source_id: str, destination_id: str, **more: Any) -> dict[str, Any]:
@@ -309,7 +272,13 @@ def test_a_refused_merge_says_what_stands_in_the_way_and_how_to_clear_it__MRG_17
     assert (profile["customer_id"], profile["former_customer_ids"]) == (current, [former])
 
 
-def test_a_contact_point_that_stands_in_the_way_is_detached_in_the_same_breath__MRG_17(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("step", "left", "profiles"),
+    [(0, "home", 1), (1, "office", 1), (2, "office", 2), (3, "home", 2)],
+)
+def test_a_number_of_two_types_keeps_one_or_is_detached_in_the_same_breath__MRG_17(
+    api: Api, step: int, left: str, profiles: int
+) -> None:
     def holding(phone_type: str) -> str:
         number = {"kind": "phone", "value": "+442079460001", "type": phone_type}
         mail = {"kind": "email", "value": f"{phone_type}@example.org"}
@@ -320,11 +289,16 @@ def test_a_contact_point_that_stands_in_the_way_is_detached_in_the_same_breath__
     refused = problem(api.post("/v1/merges", json=pair(source, destination)), 409, "merge_refused")
     [obstacle] = refused["obstacles"]
     assert (obstacle["code"], obstacle["field"]) == ("phone_types_differ", "phone_type")
-    preview = previewed(api, source, destination, steps=obstacle["steps"][:1])
-    merged(api, source, destination, steps=obstacle["steps"][:1], digest=preview["digest"])
+    ways_out = [(step["step"], step["side"]) for step in obstacle["steps"]]
+    assert ways_out == [("keep_type", "source"), ("keep_type", "destination"), ("detach", None), ("detach", None)]
+    chosen = [obstacle["steps"][step]]
+    preview = previewed(api, source, destination, steps=chosen)
+    assert preview["obstacles"] == []
+    merged(api, source, destination, steps=chosen, digest=preview["digest"])
     types = [p["type"] for p in api.read(f"/v1/profiles/{destination}")["contact_points"] if p["kind"] == "phone"]
-    assert types == ["office"]
-    assert len(api.read("/v1/profiles")["data"]) == 2  # the destination, and the one with the number alone
+    assert types == [left]
+    # With a detach the destination, and the one with the number alone.
+    assert len(api.read("/v1/profiles")["data"]) == profiles
 
 
 def test_a_merge_that_is_not_what_was_shown_any_more_is_refused__MRG_12(api: Api) -> None:
@@ -357,6 +331,8 @@ def test_a_choice_that_was_not_shown_is_not_confirmed_by_the_digest__MRG_12(api:
         {"steps": [{"step": "keep_former", "contact_point_id": "x"}]},
         {"steps": [{"step": "make_ordinary", "side": "both"}]},
         {"steps": [{"step": "detach", "side": "source"}]},
+        {"steps": [{"step": "keep_type", "side": "source"}]},
+        {"steps": [{"step": "keep_type", "contact_point_id": "0" * 36}]},
         {"steps": [{"step": "detach", "contact_point_id": "ada@example.org"}]},
         {"steps": [{"step": "keep_former", "side": "source"}] * 21},
         {"source_version": 0},

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from onefold.services.clock import new_id
-from tests.api.conftest import Api, problem
-from tests.api.test_merging import Person, events, lena, mara, merged  # noqa: F401  # the fixtures
+from tests.api.conftest import Api, Person, problem
+from tests.api.test_merging import events, merged
 
 HANDLE = {"kind": "social", "network": "x", "handle": "ada_l"}
 SWITCHBOARD = "+442079460000"

@@ -41,6 +41,9 @@ _AT_ONCE = 8
 # At the driver --------------------------------------------------------------------------------------------------------
 
 
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH \w+ AS \(INSERT)")
+
+
 class Counting:
     """Counts the statements of this process from now on, and does something before one of them, or after the commit."""
 
@@ -48,14 +51,17 @@ class Counting:
 
     def __init__(self, at: int, act: Callable[[Any], None]) -> None:
         self.number, self.at, self.act, self.committed = 0, at, act, False
+        self.writes: list[int] = []
         Counting.now = self
 
     @classmethod
-    def before(cls, connection: Any, *, commit: bool = False) -> None:
+    def before(cls, connection: Any, sql: str) -> None:
         counting = cls.now
         if counting is not None and not counting.committed:
             counting.number += 1
-            counting.committed = commit
+            counting.committed = sql == "COMMIT"
+            if _WRITES.match(sql):
+                counting.writes.append(counting.number)
             if counting.number == counting.at:
                 counting.act(connection)
 
@@ -67,11 +73,11 @@ class Counting:
 
 class _SQLiteCursor(sqlite3.Cursor):
     def execute(self, *given: Any) -> Any:
-        Counting.before(self.connection)
+        Counting.before(self.connection, str(given[0]))
         return super().execute(*given)
 
     def executemany(self, *given: Any) -> Any:
-        Counting.before(self.connection)
+        Counting.before(self.connection, str(given[0]))
         return super().executemany(*given)
 
 
@@ -80,18 +86,18 @@ class _SQLiteConnection(sqlite3.Connection):
         return super().cursor(factory)
 
     def commit(self) -> None:
-        Counting.before(self, commit=True)
+        Counting.before(self, "COMMIT")
         super().commit()
         Counting.after_commit(self)
 
 
 class _PostgresCursor(psycopg.Cursor[Any]):
     def execute(self, *given: Any, **more: Any) -> Any:
-        Counting.before(self.connection)
+        Counting.before(self.connection, str(given[0]))
         return super().execute(*given, **more)
 
     def executemany(self, *given: Any, **more: Any) -> Any:
-        Counting.before(self.connection)
+        Counting.before(self.connection, str(given[0]))
         return super().executemany(*given, **more)
 
 
@@ -101,7 +107,7 @@ class _PostgresConnection(psycopg.Connection[Any]):
         self.cursor_factory = _PostgresCursor
 
     def commit(self) -> None:
-        Counting.before(self, commit=True)
+        Counting.before(self, "COMMIT")
         super().commit()
         Counting.after_commit(self)
 
@@ -273,13 +279,18 @@ def an_undo(scene: Scene) -> tuple[Work, type[Refused]]:
 
 
 each_work = pytest.mark.parametrize("prepared", [a_merge, a_detach, an_undo])
+each_moment = pytest.mark.parametrize(
+    "every", [pytest.param(False, id="changes"), pytest.param(True, marks=pytest.mark.soak, id="statements")]
+)
 Prepare = Callable[[Scene], tuple[Work, type[Refused]]]
 
 # The killing ----------------------------------------------------------------------------------------------------------
 
 
-def statements_of(database: Database, organization_id: int, work: Work) -> int:
-    """How many statements the work takes, its begin and commit among them; it is taken back."""
+def moments_of(database: Database, organization_id: int, work: Work, every: bool) -> list[int]:
+    """The statements of the work, by number, that it is stopped before: all, its begin and commit among them, or those
+    between which the base is not the same: the first write, what follows each write, and the commit.
+    """
     counting = Counting(-1, lambda _: None)
     try:
         with pytest.raises(_Rehearsed), database.write(organization_id) as unit:
@@ -287,7 +298,11 @@ def statements_of(database: Database, organization_id: int, work: Work) -> int:
             raise _Rehearsed
     finally:
         Counting.now = None
-    return counting.number + 1
+    commit = counting.number + 1
+    assert len(counting.writes) > 15, "the statements are not seen"
+    if every:
+        return list(range(1, commit + 1))
+    return sorted({counting.writes[0], commit} | {n + 1 for n in counting.writes})
 
 
 def killed(database: Database, organization_id: int, work: Work, *moments: int) -> None:
@@ -310,21 +325,21 @@ def _do_and_die(database: Database, organization_id: int, work: Work, at: int) -
 
 
 @each_work
+@each_moment
 def test_a_process_killed_at_any_statement_leaves_the_base_as_before_or_as_after_MRG_10(
-    scene: Scene, prepared: Prepare
+    scene: Scene, prepared: Prepare, every: bool
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
     database = counted(base.url)
-    before, number = dump_of(base), statements_of(database, base.organization_id, work)
+    before, moments = dump_of(base), moments_of(database, base.organization_id, work, every)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
-    print(f"{work.kind}: {number} statements")
-    assert number > 30
 
-    for first in range(1, number + 1, _AT_ONCE):
-        killed(database, base.organization_id, work, *range(first, min(first + _AT_ONCE, number + 1)))
+    for n in range(0, len(moments), _AT_ONCE):
+        some = moments[n : n + _AT_ONCE]
+        killed(database, base.organization_id, work, *some)
         # Nothing mends a base in between, so what one of them has spoilt is seen after all of them.
-        assert dump_of(base) == before, f"killed before one of the statements from {first} on, of {number}"
+        assert dump_of(base) == before, f"killed before the statements {some}"
     assert alike(rehearse(base, work), known) == after, "what was killed so often can be done as if for the first time"
     killed(database, base.organization_id, work, 0)
     database.dispose()
@@ -342,13 +357,14 @@ def _check_done(base: Base, work: Work, refusal: type[Refused], after: Rows, kno
 
 
 @each_work
+@each_moment
 @pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
 def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed_MRG_10(
-    scene: Scene, prepared: Prepare, postgres_server: str
+    scene: Scene, prepared: Prepare, every: bool, postgres_server: str
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
     database = counted(base.url)
-    before, number = dump_of(base), statements_of(database, base.organization_id, work)
+    before, moments = dump_of(base), moments_of(database, base.organization_id, work, every)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
 
@@ -360,14 +376,14 @@ def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed
             while superuser.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone():
                 time.sleep(0.001)
 
-        for at in range(1, number + 1):
+        for at in moments:
             database.ping()
             Counting(at, end_session)
             with pytest.raises(Unavailable) as refused:
                 transact(database, base.organization_id, work.do)
             Counting.now = None
             assert refused.value.code == "database_unavailable"
-            assert dump_of(base) == before, f"ended before statement {at} of {number}"
+            assert dump_of(base) == before, f"ended before statement {at}"
     transact(database, base.organization_id, work.do)
     database.dispose()
 

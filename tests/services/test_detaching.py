@@ -17,6 +17,7 @@ from tests.conftest import Base
 from tests.invariants import check_base
 from tests.services.words import (
     COMMAND,
+    add_draft,
     agent,
     conversation,
     detach,
@@ -169,7 +170,7 @@ def test_drafts_to_the_contact_point_go_along__DET_1_MRG_9(base: Base) -> None:
     mara = agent(base, "Mara")
     for kind, body, point in (("email", "to work", work), ("email", "to home", mine), ("note", "a note", None)):
         composed = Composed(kind, body, contact_point_id=point)  # type: ignore[arg-type]
-        do(base, lambda unit, c=composed: drafts.create(unit, one, mara, c))
+        add_draft(base, one, mara, composed)
     done = detach(base, one, work)
     with base.database.read(base.organization_id) as unit:
         found = {p: [d.body for d in drafts.of_profile(unit, p, mara, None, 9)] for p in (one, done.new_profile_id)}

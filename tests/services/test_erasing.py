@@ -6,6 +6,8 @@ import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -72,7 +74,7 @@ def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base:
             answers = [future.result() for future in arriving]
             assert erased.ids == (profile_id,)
             with pytest.raises(NotFound):
-                do(base, lambda unit, gone=profile_id: profiles.read(unit, gone))
+                do(base, partial(profiles.read, profile_id=profile_id))
             living = {str(row.id) for row in rows(base, "SELECT id FROM profiles")}
             assert len(living) <= 1
             assert living == {answer.profile_id for answer in answers} - {profile_id}
@@ -122,8 +124,7 @@ def test_on_sqlite_the_file_itself_holds_nothing_any_more(base: Base) -> None:
     base.database.dispose()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(path, "rb") as file:
-        assert b"kanarienvogel" not in file.read()
+    assert b"kanarienvogel" not in Path(path).read_bytes()
 
 
 def test_whoever_is_related_sees_a_new_version(base: Base) -> None:

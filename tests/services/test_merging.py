@@ -20,13 +20,15 @@ from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
-from onefold.storage import profiles as store
 from onefold.storage.organizations import add_organization, change_settings
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.services import words
 from tests.services.words import (
     COMMAND,
+    add_address,
+    add_detail,
+    add_draft,
     agent,
     conversation,
     do,
@@ -39,6 +41,7 @@ from tests.services.words import (
     point_of,
     profile,
     receive,
+    relate,
     rows,
     said,
     said_in,
@@ -84,8 +87,8 @@ def rich(base: Base) -> Rich:
     ada = told.profile_id
     like = receive(base, "voice", phone=LANDLINE).profile_id
     edit(base, ada, username="ada")
-    do(base, lambda unit: profiles.add_part(unit, store.DETAILS, ada, {"key": "colour", "value": "blue"}, None))
-    do(base, lambda unit: profiles.add_part(unit, store.ADDRESSES, ada, {"street": "1 High St"}, None))
+    add_detail(base, ada, "colour", "blue")
+    add_address(base, ada, "1 High St")
     do(base, lambda unit: profiles.relate(unit, ada, friend, "colleague", None))
     do(base, lambda unit: drafts.create(unit, ada, author, Composed("email", "Dear Ada")))
     do(base, lambda unit: conversations.write(unit, ada, Written("Ring her", kind="task"), author))
@@ -207,7 +210,7 @@ def test_addresses_are_the_destinations_first_without_doubles__MRG_3(base: Base)
     source, stays = profile(base), profile(base)
     for owner, streets in ((source, ("1 High St", "9 Mill Rd")), (stays, ("5 Low St", "1 HIGH  ST"))):
         for street in streets:
-            do(base, lambda unit, o=owner, s=street: profiles.add_part(unit, store.ADDRESSES, o, {"street": s}, None))
+            add_address(base, owner, street)
     merge(base, source, stays)
     assert [a["street"] for a in show(base, stays).addresses] == ["5 Low St", "1 HIGH  ST", "9 Mill Rd"]
 
@@ -216,8 +219,7 @@ def test_a_detail_with_two_values_keeps_both_marked__MRG_3(base: Base) -> None:
     source, stays = profile(base), profile(base)
     for owner, pairs in ((source, ("colour=red", "shoe=41")), (stays, ("Colour=blue", "shoe=41", "pet=cat"))):
         for pair in pairs:
-            given = dict(zip(("key", "value"), pair.split("="), strict=True))
-            do(base, lambda unit, o=owner, g=given: profiles.add_part(unit, store.DETAILS, o, g, None))
+            add_detail(base, owner, *pair.split("="))
     merge(base, source, stays)
     kept = rows(base, "SELECT key, value, from_profile_id FROM details WHERE profile_id = :id", id=stays)
     assert sorted(tuple(row) for row in kept) == sorted(
@@ -229,7 +231,7 @@ def test_a_relationship_between_the_two_vanishes_and_others_move__MRG_3(base: Ba
     source, stays, child = profile(base), profile(base), profile(base, name="Kit")
     do(base, lambda unit: profiles.relate(unit, source, stays, "spouse", None))
     for parent in (source, stays):
-        do(base, lambda unit, p=parent: profiles.relate(unit, p, child, "child", None))
+        relate(base, parent, child, "child")
     merge(base, source, stays)
     assert [(r.profile_id, r.kind) for r in show(base, stays).relationships] == [(child, "child")]
     assert [(r.profile_id, r.kind) for r in show(base, child).relationships] == [(stays, "parent")]
@@ -385,7 +387,7 @@ def test_the_timeline_tells_exactly_this_in_this_order__MRG_6_MRG_7(
     expected = [t.format(merger=merger or "Onefold") if t in (MERGED, JOINED) else routed.format(t) for t in texts]
     assert events(base, stays) == expected
 
-    names = {**{v: k for k, v in agents.items()}, **dict.fromkeys(inboxes.values(), "Sales")}
+    names: dict[str | None, str] = {inboxes["Sales"]: "Sales", **{v: k for k, v in agents.items()}}
     open_now = rows(base, "SELECT id, assignee_id, inbox_id FROM conversations WHERE state = 'open'")
     who = [names.get(c.assignee_id) if c.assignee_id else names.get(c.inbox_id, "General") for c in open_now]
     assert who == ([] if afterwards is None else [afterwards])
@@ -430,10 +432,7 @@ def test_the_event_names_the_customer_by_name_then_contact_point__MRG_8(
 def test_drafts_of_both_stay_their_authors__MRG_9(base: Base) -> None:
     mara, nils = agent(base, "Mara"), agent(base, "Nils")
     gone, stays = profile(base, PointInput("email", ADA)), profile(base)
-    first, second = (
-        do(base, lambda unit, p=p, a=a: drafts.create(unit, p, a, Composed("note", "begun")))
-        for p, a in ((gone, mara), (stays, nils))
-    )
+    first, second = (add_draft(base, p, a, Composed("note", "begun")) for p, a in ((gone, mara), (stays, nils)))
     merge(base, gone, stays)
     assert do(base, lambda unit: drafts.save(unit, first.id, mara, Composed("note", "more"))).profile_id == stays
     with base.database.read(base.organization_id) as unit:

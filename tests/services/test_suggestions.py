@@ -15,7 +15,6 @@ from onefold.domain.matching import EVIDENCE_KINDS, HIGH_RATING, UNPROVEN_RATING
 from onefold.services import profiles, settings, suggestions
 from onefold.services.profiles import PointInput
 from onefold.services.suggestions import SuggestionView
-from onefold.storage import profiles as store
 from onefold.storage.matching import QueueFilter, SuggestionRow
 from onefold.storage.organizations import add_entries, change_settings
 from tests.conftest import Base
@@ -23,6 +22,8 @@ from tests.domain.cases import contact
 from tests.invariants import check_base
 from tests.services.words import (
     COMMAND,
+    add_address,
+    add_detail,
     detach,
     do,
     edit,
@@ -156,7 +157,7 @@ def test_two_of_one_batch_are_suggested__SUG_1_SUG_2(base: Base) -> None:
     answers = base.receiver.receive(base.organization_id, batch)
     ids = [answer.profile_id for answer in answers]  # type: ignore[union-attr]
     found = {one: suggested(base, one) for one in ids}
-    expected = {}
+    expected: dict[str, dict[str, tuple[str, ...]]] = {}
     for at, kind in ((0, "similar_email"), (2, "phone"), (4, "handle")):
         expected |= {ids[at]: {ids[at + 1]: (kind,)}, ids[at + 1]: {ids[at]: (kind,)}}
     assert found == expected
@@ -229,11 +230,9 @@ def test_names_addresses_and_birth_dates_rate_anew__SUG_5(base: Base) -> None:
             if key == "name":
                 edit(base, profile_id, name=value)
             elif key == "street":
-                given: dict[str, Any] = {"street": value, "city": "London"}
-                do(base, lambda u, p=profile_id, g=given: profiles.add_part(u, store.ADDRESSES, p, g, None))
+                add_address(base, profile_id, value)
             else:
-                given = {"key": "birthday", "value": value}
-                do(base, lambda u, p=profile_id, g=given: profiles.add_part(u, store.DETAILS, p, g, None))
+                add_detail(base, profile_id, "birthday", value)
         ratings.append(views(base, one)[0].row.rating)
 
     both("name", "Ada Lovelace", "Lovelace, Ada")
@@ -498,8 +497,7 @@ def unproven(base: Base, verified: bool = False) -> tuple[str, str]:
     one = receive(base, "email", email=ADA, name="Ada Lovelace", verified=verified).profile_id
     other = profile(base, email(ADA), name="Ada Lovelace")
     for profile_id in (one, other):
-        given = {"street": "1 High St", "city": "London"}
-        do(base, lambda u, p=profile_id, g=given: profiles.add_part(u, store.ADDRESSES, p, g, None))
+        add_address(base, profile_id, "1 High St")
     return one, other
 
 
@@ -533,5 +531,5 @@ def test_a_proven_message_from_it_later_lifts_the_limit_at_the_next_rating__RES_
 def test_the_order_of_kinds_is_that_of_the_evidence__SUG_5(base: Base) -> None:
     named = crowd(base)
     for view in views(base, named["one"]):
-        places = [EVIDENCE_KINDS.index(kind) for kind in view.row.kinds]  # type: ignore[arg-type]
+        places = [EVIDENCE_KINDS.index(kind) for kind in view.row.kinds]
         assert places == sorted(places)

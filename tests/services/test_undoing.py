@@ -16,7 +16,6 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.services.profiles import PointInput
-from onefold.storage import profiles as store
 from onefold.storage import tables
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import change_settings
@@ -25,6 +24,9 @@ from tests.invariants import check_base
 from tests.services import words
 from tests.services.words import (
     COMMAND,
+    add_address,
+    add_detail,
+    add_draft,
     agent,
     conversation,
     detach,
@@ -39,6 +41,7 @@ from tests.services.words import (
     point_of,
     profile,
     receive,
+    relate,
     rows,
     said,
     said_in,
@@ -114,18 +117,21 @@ def everything_twice(base: Base) -> tuple[str, str]:
         one = answer.profile_id
         edit(base, one, username=name[:3], image=f"{name}.png", attributes={"tier": name, name[:3]: True})
         for key, value in (("colour", name), ("shoe", "41")):
-            given = {"key": key, "value": value}
-            do(base, lambda unit, o=one, g=given: profiles.add_part(unit, store.DETAILS, o, g, None))
+            add_detail(base, one, key, value)
         for street in ("1 High St", f"{len(name)} Low St"):
-            do(base, lambda unit, o=one, s=street: profiles.add_part(unit, store.ADDRESSES, o, {"street": s}, None))
-        do(base, lambda unit, o=one: profiles.relate(unit, o, friend, "friend", None))
-        do(base, lambda unit, o=one: drafts.create(unit, o, author, Composed("note", "x")))
-        do(base, lambda unit, o=one: conversations.write(unit, o, Written("a note"), author))
+            add_address(base, one, street)
+        relate(base, one, friend, "friend")
+        add_draft(base, one, author, Composed("note", "x"))
+        write_note(base, one, "a note")
         receive(base, "social", network="facebook", user_id=name[:3], handle=name[:3])
         found.append(one)
     do(base, lambda unit: profiles.relate(unit, found[0], found[1], "spouse", None))
     assert like
     return found[0], found[1]
+
+
+def write_note(base: Base, profile_id: str, text: str) -> None:
+    do(base, lambda unit: conversations.write(unit, profile_id, Written(text), None))
 
 
 def social_twice(base: Base) -> tuple[str, str]:
@@ -334,10 +340,9 @@ def test_undoing_after_the_number_both_held_was_detached__MRG_13_DET_1(base: Bas
 def test_drafts_of_the_source_go_back_those_begun_since_stay__MRG_13_MRG_9(base: Base) -> None:
     mara = agent(base, "Mara")
     ada, bob = plain(base)
-    begin = lambda on, body: do(base, lambda u: drafts.create(u, on, mara, Composed("note", body)))  # noqa: E731
-    first = begin(ada, "of ada")
+    first = add_draft(base, ada, mara, Composed("note", "of ada"))
     merged = merge(base, ada, bob)
-    begin(bob, "since")
+    add_draft(base, bob, mara, Composed("note", "since"))
     do(base, lambda unit: drafts.save(unit, first.id, mara, Composed("note", "of ada, and more")))
     undo(base, merged.id)
     with base.database.read(base.organization_id) as unit:
@@ -420,8 +425,7 @@ def test_a_number_that_some_of_a_chain_held_comes_back_to_them__MRG_13_SUG_1(
 def test_names_and_details_of_a_chain_undone_backwards_end_as_they_began__MRG_13(base: Base) -> None:
     a, b, c = (profile(base, name=name) for name in ("Ada Lovelace", "Bob", "Cy"))
     for owner in (a, c):
-        given = {"key": "shoe", "value": "41"}
-        do(base, lambda unit, o=owner, g=given: profiles.add_part(unit, store.DETAILS, o, g, None))
+        add_detail(base, owner, "shoe", "41")
     before = kept(base)
     chain = merge(base, a, b), merge(base, b, c)
     for merged in chain[::-1]:

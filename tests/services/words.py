@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from onefold.domain.contact import Answer
 from onefold.domain.errors import Refused
 from onefold.domain.profile import HeldPoint
-from onefold.services import accounts, conversations, detaching, merging, profiles, suggestions, undoing
+from onefold.services import accounts, conversations, detaching, drafts, merging, profiles, suggestions, undoing
 from onefold.services.accounts import Role
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id
 from onefold.services.detaching import Detached
+from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput, ProfileView
 from onefold.services.transact import transact
@@ -23,6 +24,7 @@ from onefold.storage import profiles as store
 from onefold.storage import tables
 from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import Unit
+from onefold.storage.drafts import DraftRow
 from onefold.storage.merges import MergeRow
 from tests.conftest import Base
 from tests.domain.cases import contact
@@ -84,6 +86,27 @@ def profile(base: Base, *points: PointInput, **fields: Any) -> str:
 def list_point(base: Base, profile_id: str, point: PointInput) -> str:
     """Adds a contact point by hand; returns its id."""
     return do(base, lambda unit: profiles.add_point(unit, profile_id, point, None)[1])
+
+
+def add_detail(base: Base, profile_id: str, key: str, value: str) -> None:
+    """Writes a detail on a profile."""
+    do(base, lambda unit: profiles.add_part(unit, store.DETAILS, profile_id, {"key": key, "value": value}, None))
+
+
+def add_address(base: Base, profile_id: str, street: str) -> None:
+    """Writes an address in London on a profile."""
+    given = {"street": street, "city": "London"}
+    do(base, lambda unit: profiles.add_part(unit, store.ADDRESSES, profile_id, given, None))
+
+
+def add_draft(base: Base, profile_id: str, author_id: str, composed: Composed) -> DraftRow:
+    """Begins a draft on a profile."""
+    return do(base, lambda unit: drafts.create(unit, profile_id, author_id, composed))
+
+
+def relate(base: Base, profile_id: str, other_id: str, kind: str) -> None:
+    """The other profile is `kind` of this one."""
+    do(base, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
 
 
 def edit(base: Base, profile_id: str, **changes: Any) -> None:

@@ -26,7 +26,8 @@ class StepInput(Input):
     @model_validator(mode="after")
     def _names_its_object(self) -> StepInput:
         """Without it nobody could tell which side's value is meant to go."""
-        if (self.contact_point_id if self.step == "detach" else self.side) is None:
+        needed = {"detach": (self.contact_point_id,), "keep_type": (self.side, self.contact_point_id)}
+        if None in needed.get(self.step, (self.side,)):
             raise ValueError
         return self
 

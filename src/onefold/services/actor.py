@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from onefold.domain.merging import Merger
+from onefold.storage import accounts
+from onefold.storage.database import Unit
+
 
 class Actor(NamedTuple):
     """An agent, an API key, or neither (the command line, a run). `origin` says from where, in at most 200 characters:
@@ -12,3 +16,12 @@ class Actor(NamedTuple):
     agent_id: str | None
     key_id: str | None
     origin: str
+
+
+def merger_of(unit: Unit, actor: Actor, agent_id: str | None) -> Merger:
+    """Who merges, by the name that events show."""
+    agent_id = actor.agent_id or agent_id
+    if agent_id is not None:
+        return Merger(agent_id, accounts.read_agent(unit, agent_id).name)
+    names = {key.id: key.name for key in accounts.list_keys(unit)} if actor.key_id else {}
+    return Merger(None, names.get(actor.key_id or "", "Onefold"))

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from onefold.domain.detaching import DetachPlan, plan_detach
 from onefold.domain.matching import evidence_of_point
+from onefold.domain.merging import Merger
 from onefold.domain.profile import display_name
 from onefold.services import audit, matching, suggestions
-from onefold.services.actor import Actor
+from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
-from onefold.storage import accounts, conversations, profiles
+from onefold.storage import conversations, profiles
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
 from onefold.storage.organizations import load_policy
@@ -45,7 +46,7 @@ def detach(
     moved, split = _share_conversations(unit, row.id, plan.new.profile_id, point_ids)
     store.move_drafts(unit, row.id, plan.new.profile_id, store.drafts_through(unit, row.id, point_ids))
     profiles.change_profile(unit, row.id)
-    _write_events(unit, plan, actor.agent_id or agent_id, now)
+    _write_events(unit, plan, merger_of(unit, actor, agent_id), now)
     _find_by(unit, plan, actor._replace(agent_id=actor.agent_id or agent_id), now)
     found = Detached(row.id, plan.new.profile_id, tuple(moved), split)
     data: dict[str, Any] = {
@@ -76,19 +77,18 @@ def _share_conversations(
     return moved, split
 
 
-def _write_events(unit: Unit, plan: DetachPlan, agent_id: str | None, now: datetime) -> None:
-    who = accounts.read_agent(unit, agent_id).name if agent_id else "Onefold"
+def _write_events(unit: Unit, plan: DetachPlan, who: Merger, now: datetime) -> None:
     what = plan.point.handle or plan.point.value
     customer = display_name(plan.after.name, plan.after.points)
     texts = {
-        plan.after.profile_id: f"{who} detached {what} into a new customer",
-        plan.new.profile_id: f"{who} detached {what} from {customer}",
+        plan.after.profile_id: f"{who.name} detached {what} into a new customer",
+        plan.new.profile_id: f"{who.name} detached {what} from {customer}",
     }
     for profile_id, text in texts.items():
         conversation = conversations.open_conversation_of(unit, profile_id)
         conversations.add_item(
             unit, now, profile_id=profile_id, conversation_id=conversation and conversation.id, kind="event",
-            agent_id=agent_id, body=text,
+            agent_id=who.agent_id, body=text,
         )  # fmt: skip
 
 

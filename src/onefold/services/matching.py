@@ -188,7 +188,8 @@ def _found_by_keys(unit: Unit, arisen: Iterable[Arisen], policy: Policy) -> list
     for key, everybody in found.items():
         kind = "social" if key.startswith("h:") else "email"
         holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
-        if len({h.profile_id for h in (*holders, *wanted[key])}) <= policy.shared_limit:
+        sharing = {h.profile_id for h in holders} | {a.profile_id for a in wanted[key]}
+        if len(sharing) <= policy.shared_limit:
             pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
     return pieces
 

@@ -12,10 +12,10 @@ from onefold.domain.merge_outcomes import Step, Which
 from onefold.domain.merging import MergePlan, Merger, plan_merge
 from onefold.domain.sides import Side
 from onefold.services import audit, detaching, matching
-from onefold.services.actor import Actor
+from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, summaries
-from onefold.storage import accounts, conversations, profiles
+from onefold.storage import conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Contended, Unit
@@ -109,15 +109,6 @@ def _row(unit: Unit, profile_id: str, lock: bool) -> ProfileRow:
     if lock and not locked:
         raise Contended  # somebody undid its merge just now
     return row
-
-
-def merger_of(unit: Unit, actor: Actor, agent_id: str | None) -> Merger:
-    """Who merges, by the name that events show."""
-    agent_id = actor.agent_id or agent_id
-    if agent_id is not None:
-        return Merger(agent_id, accounts.read_agent(unit, agent_id).name)
-    names = {key.id: key.name for key in accounts.list_keys(unit)} if actor.key_id else {}
-    return Merger(None, names.get(actor.key_id or "", "Onefold"))
 
 
 def _plan(unit: Unit, source: Side, destination: Side, request: MergeRequest, merger: Merger) -> MergePlan:

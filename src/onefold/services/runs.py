@@ -36,6 +36,13 @@ def start(unit: Unit, kind: str, total: int | None) -> RunRow:
     return run
 
 
+def start_again(unit: Unit, kind: str) -> RunRow:
+    """A run from the beginning, in the place of one of its kind that may be under way."""
+    for run in store.list_runs(unit, state="running", kind=kind):
+        store.change_run(unit, run.id, utc_now(), state="stopped")
+    return start(unit, kind, None)
+
+
 def start_preview(unit: Unit) -> RunRow:
     """RES-7's preview: the same run, which changes nothing."""
     return start(unit, PREVIEW_MOBILES, total=whole_base.count_other_phones(unit))

@@ -9,7 +9,7 @@ import phonenumbers
 
 from onefold.domain.blocklist import BlockedKind, Blocklist, Entry
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
-from onefold.domain.merge_policies import PRESETS, Mode, allowed_modes
+from onefold.domain.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import MatchingMode
 from onefold.domain.text import clean_name, storable
@@ -87,7 +87,7 @@ def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
     if values.get("mobile_identification") and not before.mobile_identification:
         runs.start(unit, runs.IDENTIFY_MOBILES, total=whole_base.count_other_phones(unit))
     if values.get("match_weights", before.match_weights) != before.match_weights:
-        runs.start(unit, runs.REBUILD_MATCHES, total=None)
+        runs.start_again(unit, runs.REBUILD_MATCHES)
     return read(unit)
 
 
@@ -98,12 +98,13 @@ def _policies(given: str | Mapping[str, str]) -> Mapping[str, str]:
             raise InvalidValue(f"The presets are {', '.join(PRESETS)}.", code="unknown_preset", field="merge_policies")
         return PRESETS[given]
     for field, mode in given.items():
-        if mode not in allowed_modes(field):
-            allowed = " or ".join(allowed_modes(field)) or "no field of a merge"
-            raise InvalidValue(
-                f"The policy of this field is {allowed}.", code="invalid_policy",
-                field=f"merge_policies.{field}" if allowed_modes(field) else "merge_policies",
-            )  # fmt: skip
+        allowed = allowed_modes(field)
+        if not allowed:
+            detail = f"merge_policies names an unknown field; there are: {', '.join(BY_RULE)}."
+            raise InvalidValue(detail, code="invalid_policy", field="merge_policies")
+        if mode not in allowed:
+            detail = f"The policy of this field is {' or '.join(allowed)}."
+            raise InvalidValue(detail, code="invalid_policy", field=f"merge_policies.{field}")
     return given
 
 
@@ -187,7 +188,7 @@ def unblock(unit: Unit, kind: BlockedKind, text: str) -> None:
         if len(points) == 1 and profiles.identified_by(unit, entry.kind, value) is None:
             whole_base.let_open(unit, points[0])
     if len(held) > _VALUES_AT_ONCE:
-        runs.start(unit, runs.REBUILD_MATCHES, total=None)
+        runs.start_again(unit, runs.REBUILD_MATCHES)
         return
     for value in held:
         matching.raise_value(unit, entry.kind, value, policy, utc_now())

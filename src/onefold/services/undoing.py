@@ -13,7 +13,7 @@ from onefold.domain.profile import display_name
 from onefold.domain.sides import Side
 from onefold.domain.undoing import Record, UndoPlan, plan_undo
 from onefold.services import audit, matching, merging
-from onefold.services.actor import Actor
+from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import conversations, profiles
 from onefold.storage import matching as matches
@@ -84,8 +84,9 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> tuple[Undo, dict[str, Any
     living = set(profiles.read_heads(unit, sorted(others)))
     plan = plan_undo(_read(unit, record), now, policy, living)
     drafts = store.drafts_on(unit, row.id, record["drafts"])
-    arrived = conversations.count_through(unit, row.id, _point_ids(unit, plan, record), merge.event_seq)
-    returning = _returning(unit, merge, row.id)
+    returning, point_ids = _returning(unit, merge, row.id), _point_ids(unit, plan, record)
+    there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
+    arrived = sum(conversations.count_through(unit, one, point_ids, merge.event_seq) for one in there)
     return Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived), record, policy
 
 
@@ -174,18 +175,18 @@ def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
 def _share_conversations(unit: Unit, found: Undo, record: dict[str, Any], now: datetime) -> None:
     """Each conversation goes to whom it began with; what the other has said in it since goes to one of the other's."""
     source_id, point_ids = found.plan.source.profile_id, _point_ids(unit, found.plan, record)
-    partners = _part_conversations(unit, found, record)
-    for conversation_id in conversations.ids_of(unit, found.profile_id):
+    partners, since = _part_conversations(unit, found, record), found.merge.event_seq
+    there = profiles.merged_into(unit, found.profile_id)
+    for conversation_id in (one for profile_id in there for one in conversations.ids_of(unit, profile_id)):
         first = conversations.first_item(unit, conversation_id)
         begun_by_source = first is not None and (
-            first.profile_id in found.returning
-            or (first.seq >= found.merge.event_seq and first.contact_point_id in point_ids)
+            first.profile_id in found.returning or (first.seq >= since and first.contact_point_id in point_ids)
         )
         if begun_by_source:
-            _give_back(unit, found, conversation_id, point_ids)
-        elif conversations.has_through(unit, conversation_id, found.profile_id, point_ids, found.merge.event_seq):
+            _give_back(unit, found, conversation_id, point_ids, there)
+        elif any(conversations.has_through(unit, conversation_id, one, point_ids, since) for one in there):
             to = partners.get(conversation_id) or _beside(unit, conversation_id, source_id)
-            conversations.move_items(unit, conversation_id, point_ids, to, source_id, found.merge.event_seq)
+            conversations.move_items(unit, conversation_id, point_ids, to, source_id, since)
 
 
 def _part_conversations(unit: Unit, found: Undo, record: dict[str, Any]) -> dict[str, str]:
@@ -212,21 +213,34 @@ def _part_conversations(unit: Unit, found: Undo, record: dict[str, Any]) -> dict
     return {into.id: gone.id}
 
 
-def _give_back(unit: Unit, found: Undo, conversation_id: str, point_ids: Collection[str]) -> None:
-    """A conversation of the source; what was said since through the destination's contact points stays there."""
-    source_id, profile_id = found.plan.source.profile_id, found.profile_id
-    conversations.release_events(unit, conversation_id, profile_id)
-    others = conversations.points_in(unit, conversation_id, profile_id, found.merge.event_seq) - set(point_ids)
-    is_open = conversations.read_conversation(unit, conversation_id).state == "open"
-    conversations.change_conversation(unit, conversation_id, profile_id=source_id)
+def _give_back(unit: Unit, found: Undo, conversation_id: str, point_ids: Collection[str], there: Sequence[str]) -> None:
+    """A conversation of the source; what was said since through others' contact points stays with them (`there`)."""
+    source_id, since = found.plan.source.profile_id, found.merge.event_seq
+    others: set[str] = set()
+    for one in there:
+        conversations.release_events(unit, conversation_id, one)
+        others |= conversations.points_in(unit, conversation_id, one, since) - set(point_ids)
+    is_open = _take_out(unit, conversation_id, source_id)
     beside = _let_guests_out(unit, found, conversation_id)
     if others:
         if beside is None:
             beside = new_id()
-            conversations.copy_conversation(unit, conversation_id, beside, profile_id, may_be_open=is_open)
-        since = found.merge.event_seq
-        conversations.move_items(unit, conversation_id, sorted(others), beside, profile_id, since)
-    conversations.give_items(unit, conversation_id, profile_id, source_id)
+            free = is_open and conversations.open_conversation_of(unit, found.profile_id) is None
+            conversations.copy_conversation(unit, conversation_id, beside, found.profile_id, may_be_open=free)
+        conversations.move_items(unit, conversation_id, sorted(others), beside, found.profile_id, since)
+    for one in there:
+        conversations.give_items(unit, conversation_id, one, source_id)
+
+
+def _take_out(unit: Unit, conversation_id: str, source_id: str) -> bool:
+    """The conversation is the source's, and nobody else's that it became one with since; whether it is open."""
+    row = conversations.read_conversation(unit, conversation_id)
+    head = row if row.merged_into_id is None else conversations.read_conversation(unit, row.merged_into_id)
+    values: dict[str, Any] = {"profile_id": source_id, "merged_into_id": None}
+    if row.merged_into_id is not None and conversations.open_conversation_of(unit, source_id) is None:
+        values |= {"state": head.state, "closed_at": head.closed_at}
+    conversations.change_conversation(unit, conversation_id, **values)
+    return conversations.read_conversation(unit, conversation_id).state == "open"
 
 
 def _let_guests_out(unit: Unit, found: Undo, conversation_id: str) -> str | None:
@@ -263,6 +277,7 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
     of_destination = {_side_of(row, old_id): row for row in before if old_id in row.pair}
     values = {(p.kind, p.value) for p in source.points}
     pairs = {row.pair for row in rows}
+    spoke = _speaking(Side.from_record(record["destination"]))
     for row in rows:
         key = _side_of(row, destination.profile_id)
         known_other = key in of_destination
@@ -272,7 +287,8 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
             created_at = of_source[key].created_at if key in of_source else row.created_at
             matches.insert_evidence(unit, [back._replace(created_at=created_at)])
             pairs.add(back.pair)
-            if not known_other and key[1:3] not in _speaking(destination):
+            silent = key in of_source and key[1:3] in spoke  # the destination held it before, too common to suggest by
+            if not known_other and (silent or key[1:3] not in _speaking(destination)):
                 matches.remove_evidence(unit, [row])
     between = [
         row.moved(old_id, destination.profile_id) for row in before if {*row.pair} == {source.profile_id, old_id}
@@ -325,7 +341,7 @@ def _kind_of_point(kind: str) -> str:
 
 
 def _write_events(unit: Unit, found: Undo, actor: Actor, now: datetime) -> None:
-    merger = merging.merger_of(unit, actor, None)
+    merger = merger_of(unit, actor, None)
     source, destination = found.plan.source, found.plan.destination
     names = (display_name(source.name, source.points), display_name(destination.name, destination.points))
     for profile_id, text in (

@@ -96,9 +96,14 @@ def count_of(unit: Unit, profile_ids: Sequence[str]) -> int:
 
 
 def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
-    """When anything was last recorded on a profile or those merged into it."""
-    found = timeline(unit, profile_ids, None, 1)
-    return found[0].recorded_at if found else None
+    """When the customer of a profile, or of one merged into it, last wrote or called."""
+    i = items.c
+    found = []
+    for profile_id in profile_ids:
+        mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
+        newest = sa.select(i.recorded_at).where(*mine).order_by(i.seq.desc()).limit(1)
+        found += unit.execute(newest).scalars()
+    return max(found, default=None)
 
 
 def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
@@ -338,9 +343,9 @@ def move_items(
 
 
 def ids_of(unit: Unit, profile_id: str) -> list[str]:
-    """The conversations opened for a profile itself, those that became one with another aside."""
+    """The conversations opened for a profile itself, those that became one with another among them."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, c.merged_into_id.is_(None))
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
     return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
 
 

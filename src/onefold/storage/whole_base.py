@@ -169,7 +169,7 @@ def common_values(unit: Unit, limit: int, most: int) -> list[Candidate]:
     number = sa.func.count(sa.distinct(_c.profile_id)).label("number")
     grouped = (
         sa.select(_c.kind, _c.value, number)
-        .where(_mine(unit), sa.not_(_c.identifying), _c.kind != "visitor")
+        .where(_mine(unit), _c.kind != "visitor")
         .group_by(_c.kind, _c.value)
         .having(sa.func.count() > limit)
         .order_by(number.desc(), _c.kind, _c.value)
