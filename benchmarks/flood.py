@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -34,10 +35,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
         lines: list[Line] = []
         for mode in ("listed", "contacted"):
             transact(
-                database,
-                pair.organization_id,
-                lambda u, m=mode: settings.change(u, {"matching_mode": m}),
-                alone=True,  # type: ignore[misc]
+                database, pair.organization_id, partial(settings.change, changes={"matching_mode": mode}), alone=True
             )
             lines += _flood(database, receiver, pair.organization_id, mode, effort.flood // 2)
         return lines

@@ -64,7 +64,7 @@ def _both(
 ) -> tuple[float, float]:
     """Contacts a second with and without; who comes first changes from round to round."""
     count = sum(map(len, batches))
-    rates = {}
+    rates: dict[bool, float] = {}
     for suggests in (False, True) if swapped else (True, False):
         if suggests:
             rates[suggests] = rate(lambda: receive(sides[0], pair.organization_id, batches), count)

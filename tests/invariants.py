@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -166,7 +167,7 @@ def check_base(database: Database, organization_id: int) -> None:
     assert not broken, "\n".join(f"{rule}: {found[:5]}" for rule, found in broken.items())
 
 
-def _found(unit: Unit, sql: str) -> list[tuple[object, ...]]:
+def _found(unit: Unit, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in unit.execute(_text(sql), {"org": unit.organization_id})]
 
 
@@ -257,12 +258,14 @@ def _wrong_handles(unit: Unit) -> list[tuple[object, ...]]:
 
 def _wrong_match_keys(unit: Unit) -> list[tuple[object, ...]]:
     """(holder, missing keys, keys too many) of what is not found by the keys of what it holds."""
-    wanted, stored, blocked = defaultdict(set), defaultdict(set), set()
+    wanted: dict[str, set[str]] = defaultdict(set)
+    stored: dict[str, set[str]] = defaultdict(set)
+    blocked = set()
     policy = load_policy(unit)
     held = "SELECT id, kind, value, handle FROM contact_points WHERE organization_id = :org"
     for point_id, kind, value, handle in _found(unit, held):
-        wanted[point_id] |= set(keys_of_point(str(kind), str(value), handle))  # type: ignore[arg-type]
-        if policy.blocklist.holds(kind, value):  # type: ignore[arg-type]
+        wanted[point_id] |= set(keys_of_point(kind, value, handle))
+        if policy.blocklist.holds(kind, value):
             blocked.add(point_id)
     named = "SELECT id, username FROM profiles WHERE organization_id = :org AND survivor_id IS NULL AND username <> ''"
     for profile_id, username in _found(unit, named):

@@ -451,10 +451,11 @@ def test_the_queue_has_them_all_by_rating_page_by_page__SUG_7(base: Base) -> Non
 
 
 def test_ties_are_paged_without_gap_or_double__SUG_7(base: Base) -> None:
-    for _ in range(4):
-        profile(base, username="ada")
+    for n in range(10, 15):
+        for _ in range(2):
+            caller(base, f"+4420794600{n}")
     whole = queued(base)
-    assert (len(whole), len({row.rating for row in whole})) == (6, 1)
+    assert (len(whole), len({row.rating for row in whole})) == (5, 1)
     paged: list[Any] = []
     while page := queued(base, (paged[-1].rating, *paged[-1].pair) if paged else None, 2):
         paged += page

@@ -71,7 +71,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "survivor_id": {"type": "string", "description": "The profile that one merged away leads to (EVT-2)."},
         "obstacles": {
             "type": "array",
-            "description": "What refuses a merge; each of an obstacle's steps, sent with the merge, clears it (MRG-17).",
+            "description": "What refuses a merge; any of its steps, sent with the merge, clears it (MRG-17).",
             "items": {
                 "type": "object",
                 "required": ["code", "field", "steps"],

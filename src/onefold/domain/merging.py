@@ -71,9 +71,12 @@ def plan_merge(
 
     `choices` are by field of an `Outcome`; those that no mismatch asks for are ignored.
     """
-    detached = _detached(source, destination, steps)
+    detached, left = _detached(source, destination, steps)
     source, destination = _without(source, detached), _without(destination, detached)
     outcomes = Outcomes(policies, choices, _cleared_by(steps))
+    if left:
+        detail = "The only contact point of a profile cannot be detached."
+        outcomes.obstacles.append(Obstacle("only_contact_point", "detach", detail))
     _plan_fields(source, destination, outcomes)
     points, absorbed = _plan_points(source, destination, outcomes)
     details = _plan_details(source, destination, outcomes)
@@ -99,18 +102,19 @@ def plan_merge(
     )  # fmt: skip
 
 
-def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[str, ...]:
-    """What the steps detach; the last contact point of a side stays (DET-3)."""
+def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the steps detach, and what they cannot: the last contact point of a side (DET-3)."""
     wanted = {step.contact_point_id for step in steps if step.step == "detach"}
     detached: list[str] = []
+    left: list[str] = []
     for side in (source, destination):
-        left = list(side.points)
+        rest = list(side.points)
         for point in side.points:
-            own_kind = point.kind != "customer_id"
-            if point.contact_point_id in wanted and own_kind and can_detach(left, point.contact_point_id):
-                left.remove(point)
-                detached.append(point.contact_point_id)
-    return tuple(sorted(detached))
+            if point.contact_point_id in wanted and point.kind != "customer_id":
+                can = can_detach(rest, point.contact_point_id)
+                (detached if can else left).append(point.contact_point_id)
+                rest = [p for p in rest if not can or p is not point]
+    return tuple(sorted(detached)), tuple(sorted(left))
 
 
 def _without(side: Side, detached: Sequence[str]) -> Side:

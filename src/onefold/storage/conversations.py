@@ -98,7 +98,7 @@ def count_of(unit: Unit, profile_ids: Sequence[str]) -> int:
 def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
     """When the customer of a profile, or of one merged into it, last wrote or called."""
     i = items.c
-    found = []
+    found: list[datetime] = []
     for profile_id in profile_ids:
         mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
         newest = sa.select(i.recorded_at).where(*mine).order_by(i.seq.desc()).limit(1)
