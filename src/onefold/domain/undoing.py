@@ -111,20 +111,19 @@ def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
         record.source.points, record.destination.points, after, now.points,
         lambda point: cast(str, point.contact_point_id),
     )  # fmt: skip
-    there = {p.contact_point_id for p in now.points}
+    held = {p.contact_point_id: p.value for p in now.points}
     opening = {(p.kind, p.value) for p in found.destination if p.identifying}
     source = []
     for point in found.source:
         twin = record.absorbed.get(point.contact_point_id)
-        if twin is not None and twin not in there:
-            found.gone.append(point.contact_point_id)  # its value has been taken away, or detached, since
+        opens = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
+        taken = (point.kind, point.value) in opening
+        alone = opens and policy.matching_mode == "listed" and point.kind != "customer_id"
+        if (twin is not None and held.get(twin) != point.value) or (taken and alone):
+            # Its value has been taken away, detached or changed since, or opens the destination alone by now (PRO-3).
+            found.gone.append(point.contact_point_id)
             continue
-        opens = (
-            point.identifying
-            and (point.kind, point.value) not in opening
-            and policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
-        )
-        source.append(point._replace(identifying=opens))
+        source.append(point._replace(identifying=point.identifying and opens and not taken))
     return found._replace(source=_once_tagged(source), destination=_once_tagged(found.destination))
 
 
