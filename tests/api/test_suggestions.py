@@ -256,8 +256,10 @@ def test_no_match_holds_for_the_survivor_of_either__SUG_4_EVT_2(api: Api) -> Non
 
 def test_a_call_is_filed_with_one_of_those_who_share_the_number__RES_16(api: Api, mara: Person) -> None:
     at_home = api.profile(name="Home", contact_points=[{"kind": "phone", "value": SWITCHBOARD, "type": "home"}])
-    first, second = callers(api, 2)
-    api.post(f"/v1/profiles/{first}/items", json={"body": "Rang again"})
+    first, second, noted = (*callers(api, 2), at_home["id"])
+    at_first = api.read(f"/v1/profiles/{first}/conversations")["data"][0]["id"]
+    api.contact("chat", {}, conversation_id=at_first, body="Me again")
+    api.post(f"/v1/profiles/{noted}/items", json={"body": "What we note is no contact"})
     call = callers(api, 1)[0]
     point = api.read(f"/v1/profiles/{call}")["contact_points"][0]
     lines = mara.at.read(f"/v1/profiles/{call}/shared-lines")["data"]

@@ -169,12 +169,13 @@ _POSTGRES_CATALOG = """
 _SQLITE_CATALOG = """
     SELECT 'index', tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL
     UNION ALL SELECT 'column', m.name, c.name || ' ' || c.type || ' ' || c."notnull" || ' ' || c.pk || ' '
-        || coalesce(c.dflt_value, '') FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'
+        || coalesce(c.dflt_value, '') FROM sqlite_master AS m, pragma_table_info(m.name) AS c
+        WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'
     UNION ALL SELECT 'constraint', m.name, f."from" || ' -> ' || f."table" || '.' || f."to"
         FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table'
     UNION ALL SELECT 'unique', m.name, group_concat(i.name) FROM sqlite_master AS m, pragma_index_list(m.name) AS l,
         pragma_index_info(l.name) AS i WHERE m.type = 'table' AND l.origin IN ('u', 'pk') GROUP BY m.name, l.name
-    UNION ALL SELECT 'rowid', name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE type = 'table'
+    UNION ALL SELECT 'rowid', name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
 """
 
 

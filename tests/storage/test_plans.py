@@ -103,7 +103,6 @@ def asked(base: Base, work: Work) -> list[str]:
     return [sql for sql in found if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", sql)]
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite has no statistics: it takes (organization_id) of the primary key")
 @pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("case", CASES)
 def test_every_statement_finds_its_rows_by_an_index(base: Base, case: Callable[[Base], Work]) -> None:

@@ -40,8 +40,20 @@ def run_jobs(database: Database, line_types: LineTypes = line_type) -> bool:
     more = False
     for organization_id in organizations_with_runs(database):
         for run in transact(database, organization_id, runs.under_way, alone=True):
-            more = _advance(database, organization_id, run, line_types).state == "running" or more
+            more = _advance_or_fail(database, organization_id, run, line_types) == "running" or more
     return more
+
+
+def _advance_or_fail(database: Database, organization_id: int, run: RunRow, line_types: LineTypes) -> str:
+    """The state of the run after its next part. One that cannot go on ends as failed, and holds up no other."""
+    try:
+        return _advance(database, organization_id, run, line_types).state
+    except Unavailable:
+        raise
+    except Exception as error:  # whatever it was will be again
+        _log.error("run failed", run=run.id, kind=run.kind, error=type(error).__name__)
+        transact(database, organization_id, partial(runs.fail, run_id=run.id))
+        return "failed"
 
 
 def _advance(database: Database, organization_id: int, run: RunRow, line_types: LineTypes) -> RunRow:

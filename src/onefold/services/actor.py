@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from onefold.domain.errors import Conflict
 from onefold.domain.merging import Merger
 from onefold.storage import accounts
 from onefold.storage.database import Unit
@@ -22,6 +23,9 @@ def merger_of(unit: Unit, actor: Actor, agent_id: str | None) -> Merger:
     """Who merges, by the name that events show."""
     agent_id = actor.agent_id or agent_id
     if agent_id is not None:
-        return Merger(agent_id, accounts.read_agent(unit, agent_id).name)
+        agent = accounts.read_agent(unit, agent_id)
+        if not agent.active:
+            raise Conflict("This agent is no longer active.", code="agent_inactive")
+        return Merger(agent_id, agent.name)
     names = {key.id: key.name for key in accounts.list_keys(unit)} if actor.key_id else {}
     return Merger(None, names.get(actor.key_id or "", "Onefold"))

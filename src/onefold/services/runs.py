@@ -58,6 +58,11 @@ def resume(unit: Unit, run_id: str) -> RunRow:
     return _turn(unit, run_id, "stopped", "running")
 
 
+def fail(unit: Unit, run_id: str) -> None:
+    """Ends a run that cannot go on."""
+    store.change_run(unit, run_id, utc_now(), state="failed")
+
+
 def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
     run = store.read_run(unit, run_id, lock=True)
     if run.state != before:

@@ -204,8 +204,9 @@ def _part_conversations(unit: Unit, found: Undo, record: dict[str, Any]) -> dict
         profile_id=found.plan.source.profile_id,
     )  # fmt: skip
     led_on = set(record.get("led_on_conversations", ())) & set(conversations.merged_into(unit, into.id))
-    for earlier in sorted(led_on):  # what an earlier merge brought may have been taken out again
-        conversations.change_conversation(unit, earlier, merged_into_id=gone.id)
+    for earlier in sorted(led_on):  # what an earlier merge brought may have been taken out, and merged in by itself
+        if conversations.read_conversation(unit, earlier).profile_id in found.returning:
+            conversations.change_conversation(unit, earlier, merged_into_id=gone.id)
     if (into.assignee_id, into.inbox_id) == (after["assignee_id"], after["inbox_id"]):
         conversations.change_conversation(
             unit, into.id, assignee_id=destination["assignee_id"], inbox_id=destination["inbox_id"]
@@ -237,8 +238,11 @@ def _take_out(unit: Unit, conversation_id: str, source_id: str) -> bool:
     row = conversations.read_conversation(unit, conversation_id)
     head = row if row.merged_into_id is None else conversations.read_conversation(unit, row.merged_into_id)
     values: dict[str, Any] = {"profile_id": source_id, "merged_into_id": None}
-    if row.merged_into_id is not None and conversations.open_conversation_of(unit, source_id) is None:
+    beside = conversations.open_conversation_of(unit, source_id)
+    if row.merged_into_id is not None and beside is None:
         values |= {"state": head.state, "closed_at": head.closed_at}
+    if row.state == "open" and beside is not None and beside.id != row.id:
+        values |= {"state": "closed", "closed_at": utc_now()}  # the source has its own open one again
     conversations.change_conversation(unit, conversation_id, **values)
     return conversations.read_conversation(unit, conversation_id).state == "open"
 

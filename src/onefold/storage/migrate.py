@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from onefold.domain.errors import Unavailable
 from onefold.storage.database import Database
+from onefold.storage.sqlite_statistics import assume_statistics
 
 _ATTEMPTS = 20
 _LOCK = 7_061_110_064  # any number of our own: two processes that start together must not both migrate
@@ -43,6 +44,8 @@ def _upgrade(database: Database) -> str:
         try:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if database.is_sqlite:
+                assume_statistics(connection)
             connection.commit()
         finally:
             if not database.is_sqlite:

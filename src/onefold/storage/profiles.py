@@ -17,6 +17,7 @@ from onefold.storage.contacts import TERMS
 from onefold.storage.database import Contended, Unit
 from onefold.storage.dialects import Row
 from onefold.storage.tables import (
+    IDENTIFYING,
     addresses,
     contact_points,
     details,
@@ -177,7 +178,7 @@ def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
     c = contact_points.c
     row = unit.execute(
         sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
-            c.organization_id == unit.organization_id, c.kind == kind, c.value == value, c.identifying
+            c.organization_id == unit.organization_id, c.kind == kind, c.value == value, IDENTIFYING
         )
     ).one_or_none()
     return None if row is None else Holder._make(row)

@@ -250,6 +250,9 @@ contact_points = Table(
     **_CLUSTERED,
 )  # fmt: skip
 
+# As the partial indexes say it: SQLite meets no index by `identifying = 1`.
+IDENTIFYING, LISTED = text("contact_points.identifying"), text("NOT contact_points.identifying")
+
 details = Table(
     "details",
     metadata,

@@ -10,7 +10,7 @@ from onefold.domain.blocklist import BLOCKED_KINDS, Blocklist, Entry
 from onefold.domain.book import Holder
 from onefold.domain.contact import PhoneType
 from onefold.storage.database import Unit
-from onefold.storage.tables import contact_points
+from onefold.storage.tables import IDENTIFYING, LISTED, contact_points
 
 _c = contact_points.c
 
@@ -145,7 +145,7 @@ def telling_holders(unit: Unit, number: str) -> list[Holder]:
     held = (_mine(unit), _c.kind == "phone", _c.value == number)
     found = []
     for phone_type, limit in (("mobile", 1), ("other", 2)):
-        for half in (_c.identifying, sa.not_(_c.identifying)):
+        for half in (IDENTIFYING, LISTED):
             rows = unit.execute(
                 sa.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.proven)
                 .where(*held, half, _c.phone_type == phone_type)
