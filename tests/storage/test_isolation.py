@@ -175,7 +175,8 @@ _SQLITE_CATALOG = """
         FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table'
     UNION ALL SELECT 'unique', m.name, group_concat(i.name) FROM sqlite_master AS m, pragma_index_list(m.name) AS l,
         pragma_index_info(l.name) AS i WHERE m.type = 'table' AND l.origin IN ('u', 'pk') GROUP BY m.name, l.name
-    UNION ALL SELECT 'rowid', name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+    UNION ALL SELECT 'rowid', name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_master
+        WHERE type = 'table' AND name NOT LIKE 'sqlite%'
 """
 
 

@@ -127,6 +127,7 @@ class Detail(BaseModel):
     id: str
     key: str
     value: str
+    from_profile_id: str | None = Field(description="Which profile brought it, where a merge kept two values (MRG-3).")
 
 
 class DetailChange(Input):

@@ -56,7 +56,8 @@ def plan_undo(record: Record, now: Side, policy: Policy, living: Collection[str]
         points=tuple(points.source), details=tuple(details.source), addresses=tuple(addresses.source),
         relations=tuple(relations.source),
     )  # fmt: skip
-    destination = _own_fields(record, now)._replace(
+    merged_on = now.profile_id != record.destination.profile_id
+    destination = (now if merged_on else own_fields(record, now))._replace(
         points=tuple(points.destination), details=tuple(details.destination), addresses=tuple(addresses.destination),
         relations=tuple(relations.destination),
     )  # fmt: skip
@@ -112,6 +113,9 @@ def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
         lambda point: cast(str, point.contact_point_id),
     )  # fmt: skip
     held = {p.contact_point_id: p.value for p in now.points}
+    # A later merge may have taken the Main tag; nobody did so by hand.
+    merged_on = now.profile_id != record.destination.profile_id
+    was_main = {p.contact_point_id: p.main for p in record.source.points}
     opening = {(p.kind, p.value) for p in found.destination if p.identifying}
     source = []
     for point in found.source:
@@ -123,7 +127,8 @@ def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
             # Its value has been taken away, detached or changed since, or opens the destination alone by now (PRO-3).
             found.gone.append(point.contact_point_id)
             continue
-        source.append(point._replace(identifying=point.identifying and opens and not taken))
+        main = point.main or (merged_on and was_main.get(point.contact_point_id, False))
+        source.append(point._replace(identifying=point.identifying and opens and not taken, main=main))
     return found._replace(source=_once_tagged(source), destination=_once_tagged(found.destination))
 
 
@@ -162,7 +167,9 @@ def _split_relations(record: Record, now: Side, living: Collection[str]) -> _Spl
     )
 
 
-def _own_fields(record: Record, now: Side) -> Side:
+def own_fields(record: Record, now: Side) -> Side:
+    """The destination with its own fields as they were, where nobody has touched them since. Of a profile that it was
+    merged into later they stay: what came from where cannot be told apart."""
     fields = ("name", "name_confirmed", "username", "image")
     restored = {
         field: getattr(record.destination if getattr(now, field) == getattr(record.after, field) else now, field)

@@ -11,7 +11,7 @@ from onefold.domain.matching import evidence_of_point, handle_key
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import Side
-from onefold.domain.undoing import Record, UndoPlan, plan_undo
+from onefold.domain.undoing import Record, UndoPlan, own_fields, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
@@ -166,7 +166,19 @@ def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
         [pair for pair in record["led_on_points"] if pair[1] in there],
     )
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
+    _restore_between(unit, found, record)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
+
+
+def _restore_between(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
+    """A destination that was itself merged away since keeps its own fields for the day it returns."""
+    kept = _read(unit, record)
+    row = profiles.read_profile(unit, kept.destination.profile_id)
+    if row.id != found.profile_id:
+        now = Side(row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes)
+        changes = own_fields(kept, now).own_changes(now)
+        if changes:
+            profiles.change_profile(unit, row.id, **changes)
 
 
 # Conversations -------------------------------------------------------------------------------------------------------

@@ -235,14 +235,15 @@ def reindex(unit: Unit, profile_id: str) -> None:
 
 
 class Part(NamedTuple):
-    """A table whose rows belong to a profile and are kept in the order they came."""
+    """A table whose rows belong to a profile and are kept in the order they came. `marks` are set by merges only."""
 
     table: sa.Table
     fields: tuple[str, ...]
     missing: str
+    marks: tuple[str, ...] = ()
 
 
-DETAILS = Part(details, ("key", "value"), "There is no such detail on this profile.")
+DETAILS = Part(details, ("key", "value"), "There is no such detail on this profile.", ("from_profile_id",))
 ADDRESSES = Part(
     addresses,
     ("label", "street", "city", "region", "postal_code", "country"),
@@ -255,7 +256,7 @@ def parts_of(unit: Unit, part: Part, profile_id: str) -> list[dict[str, Any]]:
     table = part.table
     order = [table.c.position, table.c.id] if table is addresses else [table.c.id]
     rows = unit.execute(
-        sa.select(table.c.id, *(table.c[f] for f in part.fields))
+        sa.select(table.c.id, *(table.c[f] for f in (*part.fields, *part.marks)))
         .where(table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
         .order_by(*order)
     )
