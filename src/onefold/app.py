@@ -34,30 +34,15 @@ from onefold.api.routes import (
     system,
     webhooks,
 )
-from onefold.channels.line_lookup import twilio_lookup
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import Job, Worker, checkpoint, forget_old, run_jobs
-from onefold.services.receive import Receiver
 from onefold.services.webhook_addresses import Addresses
 from onefold.settings import Settings
-from onefold.storage.database import Database
+from onefold.wiring import database_of, receiver_of
 
 _DURATIONS = Histogram("onefold_request_seconds", "Time to answer, by route.", ["method", "route", "status"])
 _log = structlog.get_logger("onefold.http")
-
-
-def database_of(settings: Settings) -> Database:
-    """The database the settings name."""
-    return Database(settings.database_url, synchronous=settings.sqlite_synchronous)
-
-
-def receiver_of(settings: Settings, database: Database) -> Receiver:
-    """The receiver, with a line-type lookup if one is configured."""
-    lookup = None
-    if settings.twilio_lookup_account:
-        lookup = twilio_lookup(settings.twilio_lookup_url, settings.twilio_lookup_account, settings.twilio_lookup_token)
-    return Receiver(database, lookup=lookup)
 
 
 def create_app(settings: Settings | None = None) -> Any:

@@ -13,8 +13,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from onefold import demo as sample
-from onefold.app import database_of, receiver_of
 from onefold.audit_cli import audit_app
 from onefold.channels import files
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
@@ -32,6 +30,7 @@ from onefold.storage import accounts as account_store
 from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization
+from onefold.wiring import database_of, receiver_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one customer, one profile.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
@@ -76,6 +75,8 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Serve afterwards.")] = True,
 ) -> None:
     """Serve a sample base of several hundred customers on an embedded SQLite file."""
+    from onefold import demo as sample  # here, because no other command needs its names
+
     folder.mkdir(parents=True, exist_ok=True)
     path = (folder / "demo.db").resolve()
     made = sample.prepare(path, customers, out)

@@ -7,12 +7,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from onefold.app import database_of
 from onefold.domain.errors import Refused
 from onefold.settings import Settings
 from onefold.storage.database import Database
 from onefold.storage.migrate import current, newest
 from onefold.storage.organizations import organization_ids
+from onefold.wiring import database_of
 
 out, err = Console(), Console(stderr=True)
 Organization = Annotated[

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.prompt import Confirm
 from rich.table import Table
 
-from onefold.api import views
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.domain.errors import NotFound, Refused
 from onefold.services import erasing, exporting, profiles
@@ -47,6 +46,8 @@ def profile_show(
                 found = profiles.read(unit, hits[0].row.id)
     except Refused as refusal:
         fail(refusal.detail)
+    from onefold.api import views  # here: its schemas take longer to import than most commands to run
+
     sys.stdout.write(views.profile(found).model_dump_json(indent=2) + "\n")
 
 
