@@ -73,7 +73,10 @@ class Model:
 
     def suggest(self, profile: Profile, kind: str, value: str) -> None:
         others = [other for other in self.holders(kind, value) if other is not profile]
-        if len(others) + 1 > self.shared_limit:  # SUG-6
+        # SUG-6: who brought the value without getting it (RES-11) shares it as well.
+        sharing = {self.profiles.index(one) for one in (profile, *others)}
+        sharing.update(*(pair for pair, *shared in self.suggested if shared == [kind, value]))
+        if len(sharing) > self.shared_limit or not others:
             return
         for other in others:
             pair = frozenset((self.profiles.index(profile), self.profiles.index(other)))

@@ -43,6 +43,11 @@ class Facts(NamedTuple):
         points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
         return self._replace(points=tuple(points))
 
+    def spoken(self) -> set[tuple[str, str]]:
+        """(kind of evidence, value) of all that the profile may be matched by."""
+        names = {("handle", handle_key(self.username))} if self.username else set()
+        return names | {(piece.kind, piece.value) for point in self.points for piece in evidence_of_point(point)}
+
 
 class Shared(NamedTuple):
     """A piece of evidence: a value of the one profile and the value of the other that it equals or is like."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple
 
 from onefold.domain.book import Key
@@ -57,14 +58,17 @@ def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, no
 
 
 def _not_common(unit: Unit, pieces: Sequence[_Piece], policy: Policy) -> list[_Piece]:
-    """SUG-6 for a value that only one profile may hold (RES-11): how many others brought it, its evidence tells."""
-    counts = store.evidence_counts(unit, sorted({piece.other for piece in pieces})) if pieces else {}
-    kept = []
-    for piece in pieces:
-        key = (piece.other, piece.shared.kind, piece.shared.value)
-        if counts.get(key, 0) + 1 < policy.shared_limit:
-            counts[key] = counts.get(key, 0) + 1
-            kept.append(piece)
+    """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
+    if not pieces:
+        return []
+    sharing = store.sharing(unit, sorted({piece.other for piece in pieces}))
+    kept: list[_Piece] = []
+    for (one, kind, value), group in groupby(pieces, lambda p: (p.one, p.shared.kind, p.shared.value)):
+        of_value = list(group)
+        everybody = sharing.get((kind, value), set()) | {one} | {piece.other for piece in of_value}
+        if len(everybody) <= policy.shared_limit:
+            sharing[kind, value] = everybody
+            kept += of_value
     return kept
 
 
@@ -77,7 +81,8 @@ def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, go
         arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username), profile_id))
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
-    _record(unit, [*shared, *_found_by_keys(unit, arisen, policy)], policy, now, also=_pairs_of(unit, profile_id))
+    pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
+    _record(unit, pieces, policy, now, also=_pairs_of(unit, profile_id))
 
 
 def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
@@ -103,6 +108,24 @@ def move_evidence(unit: Unit, source_id: str, destination_id: str) -> set[Pair]:
     moved = [row.moved(source_id, destination_id) for row in rows if destination_id not in row.pair]
     store.insert_evidence(unit, moved)
     return pairs | {row.pair for row in moved}
+
+
+def drop_unfounded(unit: Unit, profile_id: str, policy: Policy) -> set[Pair]:
+    """Takes evidence of a profile away that rests on nothing held any more; returns the pairs to be rated again.
+
+    Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
+    """
+    rows = store.evidence_of(unit, profile_id)
+    ids = sorted({one for row in rows for one in row.pair})
+    spoken = {one: found.evident(policy.blocklist).spoken() for one, found in store.facts_of(unit, ids).items()}
+    gone = [
+        row
+        for row in rows
+        if sum(piece in spoken[one] for one, piece in zip(row.pair, row.pieces, strict=True))
+        < (2 if row.kind in ("handle", "similar_email") else 1)
+    ]
+    store.remove_evidence(unit, gone)
+    return {row.pair for row in gone}
 
 
 def keep_living(unit: Unit, ids: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.services import matching, runs
 from onefold.services.clock import utc_now
 from onefold.storage import profiles, whole_base
+from onefold.storage.contacts import who_holds
 from onefold.storage.database import Unit
 from onefold.storage.organizations import (
     add_entries,
@@ -30,6 +31,7 @@ from onefold.storage.whole_base import Candidate, Shared
 
 _OBSTACLES_SHOWN = 100
 _VALUES_AT_ONCE = 50
+_CANDIDATES = 500
 
 
 class ModePreview(NamedTuple):
@@ -121,7 +123,12 @@ def _weights(given: Mapping[str, Sequence[float]]) -> dict[str, Weight]:
 def candidates(unit: Unit) -> list[Candidate]:
     """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
     limit, blocklist_ = read(unit).shared_limit, load_policy(unit).blocklist
-    return [c for c in whole_base.common_values(unit, limit, 500) if not blocklist_.holds(c.kind, c.value)]
+    held = whole_base.common_values(unit, limit, _CANDIDATES)
+    known = {(c.kind, c.value) for c in held}
+    brought = [c for c in whole_base.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
+    holders = who_holds(unit, [(c.kind, c.value) for c in brought], limit + 1)
+    brought = [c for c in brought if len(holders[c.kind, c.value]) < c.profiles]
+    return [c for c in (*held, *brought) if not blocklist_.holds(c.kind, c.value)][:_CANDIDATES]
 
 
 def preview_mode(unit: Unit, mode: MatchingMode) -> ModePreview:

@@ -313,6 +313,8 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
     sides = list(zip(then, (source, destination), strict=True))
     matches.insert_evidence(unit, [row for row in between if _still_rests(row, sides)])
     pairs.add(pair_of(source.profile_id, destination.profile_id))
+    for side in (source, destination):
+        pairs |= matching.drop_unfounded(unit, side.profile_id, policy)
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
     matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
 

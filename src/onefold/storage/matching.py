@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -61,6 +60,11 @@ class EvidenceRow(NamedTuple):
         if one < other:
             return self._replace(profile_id=one, other_id=other)
         return self._replace(profile_id=other, other_id=one, value=self.other_value, other_value=self.value)
+
+    @property
+    def pieces(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """(kind, value) as the lower profile has it, and as the other has."""
+        return (self.kind, self.value), (self.kind, self.other_value)
 
     @property
     def shared(self) -> Shared:
@@ -268,14 +272,16 @@ def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
     return [EvidenceRow._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
 
 
-def evidence_counts(unit: Unit, ids: Sequence[str]) -> Counter[tuple[str, str, str]]:
-    """How many pieces of evidence rest on each value of some profiles, by profile, kind and value."""
-    d, counts = unit.dialect, Counter[tuple[str, str, str]]()
+def sharing(unit: Unit, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
+    """Who shares each value with one of some profiles, and those themselves, as far as evidence tells."""
+    d = unit.dialect
+    found: dict[tuple[str, str], set[str]] = {}
     for side, value in (("profile_id", "value"), ("other_id", "other_value")):
         mine = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
-        found = unit.lookup(f"SELECT k.value, e.kind, e.{value} FROM {d.id_keys} {mine}", (unit.organization_id,), ids)
-        counts.update((profile_id, kind, text) for profile_id, kind, text in found)
-    return counts
+        sql = f"SELECT e.kind, e.{value}, e.profile_id, e.other_id FROM {d.id_keys} {mine}"
+        for kind, text, one, other in unit.lookup(sql, (unit.organization_id,), ids):
+            found.setdefault((kind, text), set()).update((one, other))
+    return found
 
 
 def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:

@@ -10,7 +10,7 @@ from onefold.domain.blocklist import BLOCKED_KINDS, Blocklist, Entry
 from onefold.domain.book import Holder
 from onefold.domain.contact import PhoneType
 from onefold.storage.database import Unit
-from onefold.storage.tables import IDENTIFYING, LISTED, contact_points
+from onefold.storage.tables import IDENTIFYING, LISTED, contact_points, evidence
 
 _c = contact_points.c
 
@@ -161,6 +161,24 @@ class Candidate(NamedTuple):
     kind: Any
     value: str
     profiles: int
+
+
+def common_evidence(unit: Unit, limit: int, most: int) -> list[Candidate]:
+    """Values of which evidence names at least `limit` profiles: then no more was recorded (SUG-6), however many bring
+    a value that one profile holds."""
+    unit.allow_whole_base()
+    e = evidence.c
+    mine = (e.organization_id == unit.organization_id, e.kind.in_(("email", "phone", "social", "customer_id")))
+    named = sa.union_all(
+        sa.select(e.kind, e.value, e.profile_id).where(*mine),
+        sa.select(e.kind, e.other_value, e.other_id).where(*mine),
+    ).subquery()
+    number = sa.func.count(sa.distinct(named.c.profile_id))
+    grouped = sa.select(named.c.kind, named.c.value, number).group_by(named.c.kind, named.c.value)
+    found = unit.execute(
+        grouped.having(number >= limit).order_by(number.desc(), named.c.kind, named.c.value).limit(most)
+    )
+    return [Candidate._make(row) for row in found]
 
 
 def common_values(unit: Unit, limit: int, most: int) -> list[Candidate]:
