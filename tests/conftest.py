@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,16 @@ def _postgres_template(postgres_server: str) -> str:
     return "template_onefold"
 
 
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema, to be copied: faster than migrating each test's own."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.dispose()
+    return path
+
+
 MakeUrl = Callable[[], str]
 
 
@@ -50,13 +61,12 @@ MakeUrl = Callable[[], str]
 def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> MakeUrl:
     """Makes databases with the schema and nothing in them; returns their URLs. Its tests run on both kinds."""
     if request.param == "sqlite":
+        template_file = request.getfixturevalue("_sqlite_template")
 
         def sqlite() -> str:
-            url = f"sqlite:///{tmp_path}/{next(_numbers)}.db"
-            database = Database(url)
-            upgrade(database)
-            database.dispose()
-            return url
+            path = tmp_path / f"{next(_numbers)}.db"
+            shutil.copyfile(template_file, path)
+            return f"sqlite:///{path}"
 
         return sqlite
     server = request.getfixturevalue("postgres_server")

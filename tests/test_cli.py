@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.services.clock import new_id, utc_now
 from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
+from onefold.storage.organizations import add_organization
 from tests import corpus
 
 ADA = {"channel": "email", "message_id": "m-1", "sender": {"email": "Ada@Example.com", "name": "Ada Lovelace"}}
@@ -39,8 +42,10 @@ class Shell:
 def shell(tmp_path: Path) -> Shell:
     """A database with one organization."""
     shell = Shell(tmp_path)
-    shell.run("db", "upgrade")
-    shell.run("organization", "add", "Kite & Co.", "--region", "GB")
+    database = Database(shell.url)
+    upgrade(database)
+    add_organization(database, "Kite & Co.", "GB", new_id(), "General", DEFAULT_ENTRIES, utc_now())
+    database.dispose()
     return shell
 
 
