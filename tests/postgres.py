@@ -15,7 +15,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -114,13 +116,20 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     raise NoPostgreSQL("PostgreSQL does not answer.")
 
 
+@cache
+def _superuser(url: str) -> psycopg.Connection[Any]:
+    """A session that makes databases, kept: beginning one takes as long as copying a database."""
+    connection = psycopg.connect(url, autocommit=True)
+    roles = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,)).fetchall()
+    if not roles:
+        connection.execute(f"CREATE ROLE {APP_ROLE} LOGIN PASSWORD 'onefold'")
+    return connection
+
+
 def fresh_database(superuser_url: str, name: str, template: str = "template1") -> str:
     """A database owned by the application's role, copied from a template; returns that role's URL."""
-    with psycopg.connect(superuser_url, autocommit=True) as connection:
-        roles = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,)).fetchall()
-        if not roles:
-            connection.execute(f"CREATE ROLE {APP_ROLE} LOGIN PASSWORD 'onefold'")
-        connection.execute(f'CREATE DATABASE "{name}" OWNER {APP_ROLE} TEMPLATE "{template}"')
+    connection = _superuser(superuser_url)
+    connection.execute(f'CREATE DATABASE "{name}" OWNER {APP_ROLE} TEMPLATE "{template}"')
     head, _, _ = superuser_url.rpartition("/")
     scheme, _, place = head.partition("://")
     return f"{scheme}://{APP_ROLE}:onefold@{place.rpartition('@')[2]}/{name}"

@@ -110,24 +110,6 @@ def move_evidence(unit: Unit, source_id: str, destination_id: str) -> set[Pair]:
     return pairs | {row.pair for row in moved}
 
 
-def drop_unfounded(unit: Unit, profile_id: str, policy: Policy) -> set[Pair]:
-    """Takes evidence of a profile away that rests on nothing held any more; returns the pairs to be rated again.
-
-    Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
-    """
-    rows = store.evidence_of(unit, profile_id)
-    ids = sorted({one for row in rows for one in row.pair})
-    spoken = {one: found.evident(policy.blocklist).spoken() for one, found in store.facts_of(unit, ids).items()}
-    gone = [
-        row
-        for row in rows
-        if sum(piece in spoken[one] for one, piece in zip(row.pair, row.pieces, strict=True))
-        < (2 if row.kind in ("handle", "similar_email") else 1)
-    ]
-    store.remove_evidence(unit, gone)
-    return {row.pair for row in gone}
-
-
 def keep_living(unit: Unit, ids: Iterable[str]) -> None:
     """Nobody of these may be merged away before the unit ends; raises Contended where one is."""
     wanted = sorted(set(ids))
@@ -235,8 +217,9 @@ def _record(unit: Unit, pieces: Sequence[_Piece], policy: Policy, now: datetime,
         return
     # Nobody may be merged away between being found and being suggested.
     keep_living(unit, (profile_id for pair in pairs for profile_id in pair))
+    unit.lock_suggesting()
     store.add_evidence(unit, pieces, now)
-    rate(unit, pairs, policy, now)
+    _rate(unit, sorted(pairs), policy, now, {})
 
 
 def rate(
@@ -247,10 +230,18 @@ def rate(
     `created` are the times of suggestions that are there again.
     """
     wanted = sorted(set(pairs))
-    recorded = store.evidence_between(unit, wanted)
-    found = [pair for pair in wanted if recorded[pair]]
+    found = [pair for pair, rows in store.evidence_between(unit, wanted).items() if rows]
     keep_living(unit, (profile_id for pair in found for profile_id in pair))
-    compared = explain(unit, found, policy, recorded)
+    unit.lock_suggesting()
+    _rate(unit, wanted, policy, now, created or {})
+
+
+def _rate(unit: Unit, wanted: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]) -> None:
+    recorded = store.evidence_between(unit, wanted)
+    facts = _facts(unit, [pair for pair in wanted if recorded[pair]], policy)
+    recorded = _founded(unit, recorded, facts)
+    found = [pair for pair in wanted if recorded[pair]]
+    compared = _compared(unit, found, facts, recorded, policy)
     before = store.suggestions_between(unit, wanted)
     verdicts = store.verdicts_between(unit, found)
     after = {}
@@ -260,25 +251,54 @@ def rate(
         kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
         dismissed = {kind for verdict in verdicts[pair] for kind in verdict.kinds}
         state = "open" if opens(kinds, dismissed) else "dismissed"
-        created_at = before[pair].created_at if pair in before else (created or {}).get(pair, now)
+        created_at = before[pair].created_at if pair in before else created.get(pair, now)
         after[pair] = SuggestionRow(*pair, state, compared[pair].rating, kinds, created_at)
     changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
     gone = [pair for pair in changed if pair in before]
     store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
 
 
-def explain(
-    unit: Unit, pairs: Sequence[Pair], policy: Policy, recorded: Mapping[Pair, Sequence[EvidenceRow]] | None = None
-) -> dict[Pair, Comparison]:
+def _founded(
+    unit: Unit, recorded: Mapping[Pair, list[EvidenceRow]], facts: Mapping[str, Facts]
+) -> dict[Pair, list[EvidenceRow]]:
+    """The evidence that rests on what is held; the rest, which a change of this moment has left behind, is taken away.
+
+    Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
+    """
+    spoken = {one: found.spoken() for one, found in facts.items()}
+
+    def rests(row: EvidenceRow) -> bool:
+        holding = sum(piece in spoken[one] for one, piece in zip(row.pair, row.pieces, strict=True))
+        return holding >= (2 if row.kind in ("handle", "similar_email") else 1)
+
+    founded = {pair: [row for row in rows if rests(row)] for pair, rows in recorded.items()}
+    store.remove_evidence(unit, [row for pair, rows in recorded.items() for row in rows if row not in founded[pair]])
+    return founded
+
+
+def explain(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
-    recorded = store.evidence_between(unit, pairs) if recorded is None else recorded
+    return _compared(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
+
+
+def _facts(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[str, Facts]:
+    """What is evident of the profiles of some pairs; raises Contended where one is not living any more."""
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
     facts = {one: found.evident(policy.blocklist) for one, found in store.facts_of(unit, ids).items()}
+    if len(facts) != len(ids):
+        raise Contended
+    return facts
+
+
+def _compared(
+    unit: Unit,
+    pairs: Sequence[Pair],
+    facts: Mapping[str, Facts],
+    recorded: Mapping[Pair, Sequence[EvidenceRow]],
+    policy: Policy,
+) -> dict[Pair, Comparison]:
     evidence = {
-        (low, high): {
-            *(row.shared for row in recorded[low, high]),
-            *shared_values(facts[low], facts[high]),
-        }
+        (low, high): {*(row.shared for row in recorded[low, high]), *shared_values(facts[low], facts[high])}
         for low, high in pairs
     }
     holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)

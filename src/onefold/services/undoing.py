@@ -20,7 +20,7 @@ from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
 from onefold.storage.drafts import absorbing
-from onefold.storage.matching import EvidenceRow, pair_of
+from onefold.storage.matching import EvidenceRow, Pair, pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
@@ -313,10 +313,19 @@ def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Pol
     sides = list(zip(then, (source, destination), strict=True))
     matches.insert_evidence(unit, [row for row in between if _still_rests(row, sides)])
     pairs.add(pair_of(source.profile_id, destination.profile_id))
-    for side in (source, destination):
-        pairs |= matching.drop_unfounded(unit, side.profile_id, policy)
+    pairs |= _put_back(unit, [row.moved(old_id, destination.profile_id) for row in before])
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
     matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
+
+
+def _put_back(unit: Unit, rows: Sequence[EvidenceRow]) -> set[Pair]:
+    """Evidence of handles and similar emails that the merge has ended, by the value that gave way; what does not rest
+    on both any more goes again when it is rated."""
+    ids = {one for row in rows for one in row.pair}
+    living = set(profiles.read_heads(unit, sorted(ids)))
+    back = [row for row in rows if row.kind in ("handle", "similar_email") and {*row.pair} <= living]
+    matches.insert_evidence(unit, back)
+    return {row.pair for row in back}
 
 
 def _index(unit: Unit, source: Side, destination: Side, policy: Policy) -> None:

@@ -122,6 +122,13 @@ class Unit:
         """
         self._dialect.lock_merging(self._cursor, self.organization_id)
 
+    def lock_suggesting(self) -> None:
+        """Whoever else rates suggestions waits until this unit ends: what two find at once must not be written over.
+
+        To be taken after the locks of profiles, and before that of the audit log.
+        """
+        self._dialect.lock_suggesting(self._cursor, self.organization_id)
+
     def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
         """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
         return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)

@@ -17,6 +17,7 @@ from onefold.storage.tables import Instant
 Row = Sequence[Any]
 _json = msgspec.json.encode
 _AUDIT_LOCKS, _MERGE_LOCKS = 1, 2
+_SUGGESTION_LOCKS = 3
 
 
 class Insert(NamedTuple):
@@ -136,6 +137,9 @@ class Dialect:
 
     def lock_merging(self, cursor: Any, organization_id: int) -> None:
         """Until the transaction ends, whoever else merges, undoes or detaches in the organization waits."""
+
+    def lock_suggesting(self, cursor: Any, organization_id: int) -> None:
+        """Until the transaction ends, whoever else rates suggestions of the organization waits."""
 
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
@@ -356,6 +360,9 @@ class PostgreSQL(Dialect):
 
     def lock_merging(self, cursor: Any, organization_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_MERGE_LOCKS, organization_id % 2**31))
+
+    def lock_suggesting(self, cursor: Any, organization_id: int) -> None:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", (_SUGGESTION_LOCKS, organization_id % 2**31))
 
     def lock_profiles(
         self, cursor: Any, organization_id: int, ids: Sequence[str], *, against_edits: bool
