@@ -574,3 +574,19 @@ def test_the_audit_log_and_the_history_keep_both__MRG_14(base: Base) -> None:
             (row,) = undoing.history(unit, one, None, 9)
             assert (row.id, row.undone_at is not None) == (merged.id, True)
     assert actions == ["profile.unmerged", "profile.merged"]
+
+
+def test_what_left_the_source_and_came_another_way_stays__MRG_13_MRG_5(base: Base) -> None:
+    """A goes into S, S into D; A is taken out again and goes into D by itself; then S is taken out."""
+    emails = [f"person{n}@kite.example" for n in "asd"]
+    a, s, d = (receive(base, "email", email=email).profile_id for email in emails)
+    author = agent(base, "Mara")
+    add_draft(base, a, author, Composed("note", "of A"))
+    first, second = merge(base, a, s), merge(base, s, d)
+    undo(base, first.id)
+    merge(base, a, d)
+    undo(base, second.id)
+    check_base(base.database, base.organization_id)
+    assert {p.value for p in show(base, d).points} == {emails[0], emails[2]}
+    assert {p.value for p in show(base, s).points} == {emails[1]}
+    assert {str(row.profile_id) for row in rows(base, "SELECT profile_id FROM drafts")} == {d}

@@ -79,12 +79,14 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> tuple[Undo, dict[str, Any
     record = audit.read(unit, merge.audit_seq).before
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
+    returning = _returning(unit, merge, row.id)
+    record = _without(record, _brought_since(unit, merge, row.id, returning))
     now = store.read_side(unit, row)
     others = {r.seen_from(side)[0] for side, r in _relations(record)}
     living = set(profiles.read_heads(unit, sorted(others)))
     plan = plan_undo(_read(unit, record), now, policy, living)
     drafts = store.drafts_on(unit, row.id, record["drafts"])
-    returning, point_ids = _returning(unit, merge, row.id), _point_ids(unit, plan, record)
+    point_ids = _point_ids(unit, plan, record)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
     arrived = sum(conversations.count_through(unit, one, point_ids, merge.event_seq) for one in there)
     return Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived), record, policy
@@ -149,6 +151,37 @@ def _returning(unit: Unit, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
         if at == merge.source_id:
             found.append(one)
     return tuple(sorted(found))
+
+
+def _brought_since(unit: Unit, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
+    """The ids of what later merges that stand have brought: it may have been the source's at the time of this merge,
+    left it by an undo, and come to the living profile in another way."""
+    standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
+    way, at = set(), merge.destination_id  # on which everything of this merge itself has come
+    while at in standing:
+        way.add(at)
+        at = standing[at].destination_id
+    later = [m for one, m in standing.items() if m.id > merge.id and one not in way and one not in returning]
+    return {row_id for m in later for row_id in _row_ids(audit.read(unit, m.audit_seq).before)}
+
+
+def _row_ids(record: dict[str, Any] | None) -> set[str]:
+    if record is None:
+        return set()
+    rows = [row for part in ("details", "addresses", "relations") for row in record["source"][part]]
+    points = [point["contact_point_id"] for point in record["source"]["points"]]
+    return {*points, *(row["id"] for row in rows), *record["drafts"]}
+
+
+def _without(record: dict[str, Any], ids: Collection[str]) -> dict[str, Any]:
+    """The record of a merge but for some rows of its source."""
+    parts = ("points", "details", "addresses", "relations")
+    source = {
+        part: [row for row in record["source"][part] if row.get("id", row.get("contact_point_id")) not in ids]
+        for part in parts
+    }
+    drafts = [one for one in record["drafts"] if one not in ids]
+    return {**record, "source": {**record["source"], **source}, "drafts": drafts}
 
 
 def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
