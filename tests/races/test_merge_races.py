@@ -31,7 +31,7 @@ from tests.races.workers import (
     rounds_at_once,
 )
 
-ROUNDS = 8
+ROUNDS = 5
 
 
 def rows(base: Base, sql: str) -> list[tuple[object, ...]]:
