@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import flood, merging, over_http, resolve, search, suggestions, timeline
+from benchmarks import events, flood, merging, over_http, resolve, search, suggestions, timeline
 from benchmarks.bases import NAMES, pair
 from benchmarks.report import FULL, QUICK, machine, show
 from benchmarks.workload import Workload
@@ -16,6 +16,7 @@ _PARTS = {
     "merge": merging.measure,
     "timeline": timeline.measure,
     "suggestions": suggestions.measure,
+    "events": events.measure,
     "flood": flood.measure,
 }
 _USUAL = [part for part in _PARTS if part != "flood"]  # which takes as long as all others together

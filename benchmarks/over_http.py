@@ -27,7 +27,9 @@ from onefold.services.transact import transact
 _SINGLE, _BATCH = "/v1/contacts", "/v1/contacts/batch"
 
 
-class _Server(NamedTuple):
+class Server(NamedTuple):
+    """One serving process."""
+
     port: int
     process: subprocess.Popen[bytes]
 
@@ -48,7 +50,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Batches and single contacts over HTTP, then the server's memory."""
     floors = _recorded_floors(pair, workload, effort)
     token = _token(pair)
-    with _serving(pair.ours) as server:
+    with serving(pair.ours) as server:
         _send(server, 4, _singles(workload, token, 500))
         lines = [_batches(server, pair, workload, effort, token, clients, floors) for clients in (1, 4)]
         for clients in (1, 32):
@@ -85,18 +87,20 @@ def _token(pair: Pair) -> str:
 
 
 @contextmanager
-def _serving(base: Base) -> Iterator[_Server]:
+def serving(base: Base) -> Iterator[Server]:
+    """`onefold serve` on a copy of the base, ended afterwards."""
     port = free_port(8_600)
     environment = {
         **os.environ,
         "ONEFOLD_DATABASE_URL": base.url,
+        "ONEFOLD_LOG_LEVEL": "warning",
         "ONEFOLD_SQLITE_SYNCHRONOUS": base.synchronous or "FULL",
     }
     command = [sys.executable, "-m", "onefold", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment)
     try:
         _wait(port, process)
-        yield _Server(port, process)
+        yield Server(port, process)
     finally:
         process.terminate()
         process.wait(30)
@@ -113,7 +117,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("The server does not answer.")
 
 
-def _send(server: _Server, clients: int, requests: list[bytes]) -> Found:
+def _send(server: Server, clients: int, requests: list[bytes]) -> Found:
     found = load(server.port, clients, requests)
     if found.failures or len(found.latencies) != len(requests):
         raise RuntimeError(f"{found.failures} of {len(requests)} failed: {found.first_failure}")
@@ -125,7 +129,7 @@ def _singles(workload: Workload, token: str, count: int) -> list[bytes]:
 
 
 def _batches(
-    server: _Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
+    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
 ) -> Line:
     ours, floor = [], []
     count = effort.batches * BATCH
@@ -142,7 +146,7 @@ def _batches(
 
 
 def _compared_singles(
-    server: _Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
+    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
 ) -> list[Line]:
     ours: list[float] = []
     floor: list[float] = []

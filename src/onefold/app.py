@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import Histogram
-from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold import __version__
 from onefold.api import problems
@@ -34,11 +37,16 @@ from onefold.api.routes import (
     system,
     webhooks,
 )
+from onefold.channels.oidc import Provider
+from onefold.console.app import create_console
+from onefold.jobs.feed import Feed
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
-from onefold.jobs.worker import Job, Worker, checkpoint, forget_old, run_jobs
+from onefold.jobs.worker import Counting, Job, Worker, checkpoint, forget_old, run_jobs
+from onefold.services.throttle import Throttle
 from onefold.services.webhook_addresses import Addresses
 from onefold.settings import Settings
+from onefold.storage.database import Database
 from onefold.wiring import database_of, receiver_of
 
 _DURATIONS = Histogram("onefold_request_seconds", "Time to answer, by route.", ["method", "route", "status"])
@@ -50,55 +58,123 @@ def create_app(settings: Settings | None = None) -> Any:
     settings = settings or Settings()  # type: ignore[call-arg]
     set_up_logging(settings.log_level)
     database = database_of(settings)
-    gate = Gate(database)
+    gate, feed = Gate(database), Feed(database)
     # SQLite has one writer at a time; a second thread would only wait for the first.
     workers = 1 if database.is_sqlite else 2
     group = GroupCommit(receiver_of(settings, database), workers=workers, largest=settings.group_largest)
-    worker = Worker(
-        [
-            Job("runs", 1.0, lambda: run_jobs(database)),
-            Job("key uses", 30.0, gate.note_uses),
-            Job("checkpoint", 1.0, lambda: checkpoint(database)),
-            Job("forget", 60.0, lambda: forget_old(database)),
-        ]
-    )
-
     addresses = Addresses(allow_private=settings.webhooks_allow_private)
-    sender = Sender(database, Poster(addresses))
-    # Of its own: receivers that are slow must not hold up the other jobs.
-    telling = Worker([Job("webhooks", 0.5, sender.work)])
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        worker.start()
-        telling.start()
-        yield
-        sender.stop()
-        telling.stop()
-        worker.stop()
-        group.close()
-        database.dispose()
+    background = _Background(database, gate, Sender(database, Poster(addresses)), feed, group)
 
     # The framework's own pages for the document come from a CDN; /openapi.json is read by any tool.
     app = FastAPI(
         title="Onefold",
         version=__version__,
         description=_DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=background.lifespan,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
-    app.state.addresses = addresses
+    app.state.addresses, app.state.feed = addresses, feed
     problems.install(app)
-    app.middleware("http")(_observed)
+    app.add_middleware(_Observed)
     for routes in (
         profiles, privacy, conversations, drafts, suggestions, merging, organization, audit, webhooks, channels, system,
     ):  # fmt: skip
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return BodyLimit(contacts.ContactRoutes(app, gate, group, database), settings.largest_body)
+    console = create_console(
+        database, settings=settings, feed=feed, addresses=addresses, throttle=Throttle(), provider=_provider(settings)
+    )
+    console.add_middleware(_Observed)
+    api = contacts.ContactRoutes(app, gate, group, database)
+    return BodyLimit(_Edges(api, console), settings.largest_body)
+
+
+_API = ("/v1", "/openapi.json", "/health", "/ready", "/metrics")
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """The single sign-on provider, where one is set up."""
+    if not settings.oidc_issuer:
+        return None
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret)
+
+
+class _Edges:
+    """The API at its addresses, the console at every other: each with answers, and errors, of its own kind. Whoever
+    sends a key is a program, and is told by the API that an address is none."""
+
+    def __init__(self, api: ASGIApp, console: ASGIApp) -> None:
+        self._api, self._console = api, console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        console = scope["type"] == "http" and not _of_api(scope["path"], scope["headers"])
+        await (self._console if console else self._api)(scope, receive, send)
+
+
+def _of_api(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    named = any(path == one or path.startswith(f"{one}/") for one in _API)
+    return named or any(name == b"authorization" for name, _ in headers)
+
+
+class _Background:
+    """What works beside the requests of a process, from its first to its last."""
+
+    def __init__(self, database: Database, gate: Gate, sender: Sender, feed: Feed, group: GroupCommit) -> None:
+        self._database, self._sender, self._feed, self._group = database, sender, feed, group
+        self._worker = Worker(
+            [
+                Job("runs", 1.0, lambda: run_jobs(database)),
+                Job("key uses", 30.0, gate.note_uses),
+                Job("checkpoint", 1.0, lambda: checkpoint(database)),
+                Job("forget", 60.0, lambda: forget_old(database)),
+                Job("insights", 30.0, Counting(database).work),
+            ]
+        )
+        # Of its own: receivers that are slow must not hold up the other jobs.
+        self._telling = Worker([Job("webhooks", 0.5, sender.work)])
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Starts it all, and stops it all."""
+        self._worker.start()
+        self._telling.start()
+        self._feed.start()
+        with _before_the_server(self._feed.close):
+            yield
+        self._feed.stop()
+        self._sender.stop()
+        self._telling.stop()
+        self._worker.stop()
+        self._group.close()
+        self._database.dispose()
+
+
+@contextmanager
+def _before_the_server(act: Callable[[], None]) -> Iterator[None]:
+    """Acts when the process is told to end (SIGTERM, SIGINT), before the server does.
+
+    The server waits for answers under way before it ends the lifespan, and an event stream is an answer without end.
+    Only a process's main thread can hear signals; a server in another one cuts streams off when its patience ends.
+    """
+    servers: dict[int, Any] = {}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        act()
+        servers[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        servers = {n: handler for n in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(n))}
+    for number in servers:
+        signal.signal(number, told)
+    try:
+        yield
+    finally:
+        for number, handler in servers.items():
+            if signal.getsignal(number) is told:
+                signal.signal(number, handler)
 
 
 _DESCRIPTION = (
@@ -121,15 +197,46 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-async def _observed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Logs and counts a request by its route: paths and queries may hold customer data, routes do not."""
-    begun = time.perf_counter()
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "none")
-    seconds = time.perf_counter() - begun
-    _DURATIONS.labels(request.method, route, str(response.status_code)).observe(seconds)
-    _log.info("request", method=request.method, route=route, status=response.status_code, seconds=round(seconds, 4))
-    return response
+class _Observed:
+    """Logs and counts requests by their routes: paths and queries may hold customer data, routes do not.
+
+    An answer is complete or `cut_off`. Event streams last as long as somebody looks: they are logged, not counted.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status, complete, stream = 500, False, False
+
+        async def noted(message: Message) -> None:
+            nonlocal status, complete, stream
+            if message["type"] == "http.response.start":
+                status, stream = message["status"], _is_event_stream(message)
+            await send(message)
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            seconds = time.perf_counter() - begun
+            _note(scope, status, seconds, complete=complete, stream=stream)
+
+
+def _is_event_stream(message: Message) -> bool:
+    return any(name == b"content-type" and b"event-stream" in value for name, value in message["headers"])
+
+
+def _note(scope: Scope, status: int, seconds: float, *, complete: bool, stream: bool) -> None:
+    method, route = scope["method"], getattr(scope.get("route"), "path", "none")
+    if not stream:
+        _DURATIONS.labels(method, route, str(status)).observe(seconds)
+    more = {} if complete else {"cut_off": True}
+    _log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4), **more)
 
 
 def set_up_logging(level: str) -> None:

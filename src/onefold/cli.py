@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from onefold.agent_cli import agent_app
 from onefold.audit_cli import audit_app
 from onefold.channels import files
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
@@ -35,7 +36,6 @@ from onefold.wiring import database_of, receiver_of
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one customer, one profile.")
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 organization_app = typer.Typer(no_args_is_help=True, help="Organizations, the tenants of this service.")
-agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
 for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
                     ("profile", profile_app), ("audit", audit_app)):  # fmt: skip
@@ -208,31 +208,6 @@ def organization_add(
     database = open_database()
     number = add_organization(database, name, region.upper(), new_id(), inbox, DEFAULT_ENTRIES, utc_now())
     out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
-
-
-@agent_app.command("add")
-def agent_add(
-    email: str,
-    name: str,
-    role: Annotated[str, typer.Option(help="agent, lead or admin.")] = "agent",
-    password: Annotated[bool, typer.Option(help="Ask for a password, so that the agent can sign in.")] = False,
-    organization: Organization = None,
-) -> None:
-    """Add an agent."""
-    database = open_database()
-    organization_id = chosen_organization(database, organization)
-    if role not in accounts.ROLE_SCOPES:
-        fail("The role is agent, lead or admin.")
-    secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if password else None
-    try:
-        agent = transact(
-            database,
-            organization_id,
-            lambda unit: accounts.add_agent(unit, email, name, role, secret),  # type: ignore[arg-type]
-        )
-    except Refused as refusal:
-        fail(refusal.detail)
-    out.print(f"Agent {agent.id} is here.")
 
 
 @key_app.command("create")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Channel, Contact, Further, ListedPhone, Sender
-from onefold.services import accounts, conversations, merging, profiles, suggestions, undoing
+from onefold.services import accounts, conversations, merging, profiles, signing_in, suggestions, undoing
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
@@ -72,12 +72,13 @@ _INBOXES = ("Orders", "Returns", "VIP")
 
 
 class Made(NamedTuple):
-    """What the sample base was filled with, and a key to it."""
+    """What the sample base was filled with, a key to it, and a link that signs a lead in once."""
 
     profiles: int
     items: int
     suggestions: int
     token: str
+    link: str
     pair: tuple[str, str]
 
 
@@ -102,13 +103,19 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
         organization_id,
         lambda unit: accounts.create_key(unit, "demo", accounts.SCOPES, utc_now() + timedelta(days=30)),
     )
+    link = transact(database, organization_id, _link)
     with database.read(organization_id) as unit:
         wanted = ("profiles WHERE survivor_id IS NULL", "items", "suggestions WHERE state = 'open'")
         counted = [unit.one(f"SELECT count(*) FROM {some}", ()) for some in wanted]
         first = queue(unit, QueueFilter(), None, 1)
     database.dispose()
     numbers = [int(row[0]) for row in counted if row is not None]
-    return Made(numbers[0], numbers[1], numbers[2], token, first[0].row.pair if first else ("", ""))
+    return Made(numbers[0], numbers[1], numbers[2], token, link, first[0].row.pair if first else ("", ""))
+
+
+def _link(unit: Unit) -> str:
+    lead = next(agent for agent in account_store.list_agents(unit) if agent.role == "lead")
+    return signing_in.make_link(unit, lead.id, "link", timedelta(hours=12), Actor(None, None, "demo"))
 
 
 def _fill(database: Database, customers: int, console: Console) -> int:
@@ -118,13 +125,27 @@ def _fill(database: Database, customers: int, console: Console) -> int:
     inboxes = [first, *transact(database, organization_id, _set_up)]
     choose = random.Random(1815)
     people = [_person(choose, number) for number in range(customers)]
-    receiver = Receiver(database)
-    contacts = list(_contacts(choose, people, inboxes))
-    for start in range(0, len(contacts), 500):
-        receiver.receive(organization_id, contacts[start : start + 500])
+    contacts = sorted(_contacts(choose, people, inboxes), key=lambda contact: contact.occurred_at or utc_now())
+    # A few at a time by a clock of their own time: so that timelines tell of the last month, not of this minute.
+    for start in range(0, len(contacts), 25):
+        some = contacts[start : start + 25]
+        last = some[-1].occurred_at or utc_now()
+        Receiver(database, clock=lambda last=last: last).receive(organization_id, some)  # type: ignore[misc]
     transact(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
+    transact(database, organization_id, lambda unit: _assign_some(unit, random.Random(11)))
     transact(database, organization_id, _decide_some)
     return organization_id
+
+
+def _assign_some(unit: Unit, choose: random.Random) -> None:
+    """What agents have taken out of the inboxes."""
+    agents = [agent.id for agent in account_store.list_agents(unit)]
+    for inbox_id, _ in account_store.list_inboxes(unit):
+        for row in conversations.in_inbox(unit, inbox_id, None, 18):
+            if choose.random() < 0.7:
+                conversations.change(
+                    unit, row.id, inbox_id=None, assignee_id=choose.choice(agents), unassign=False, state=None
+                )
 
 
 def _decide_some(unit: Unit) -> None:
@@ -254,6 +275,8 @@ def welcome(made: Made, port: int) -> str:
     return f"""
 Onefold is ready: {made.profiles:,} profiles, {made.items:,} items, {made.suggestions:,} suggestions of duplicates.
 
+  open           {at}/sign-in/link?token={made.link}
+                 (signs you in once, as Mara Lindt, a lead; the same command prints a new one)
   address        {at}
   API document   {at}/openapi.json
   API key        {made.token}

@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     twilio_lookup_account: str = Field("", description="Account SID for line-type lookups (RES-6); empty: none.")
     twilio_lookup_token: str = Field("", description="Auth token for line-type lookups.")
     twilio_lookup_url: str = "https://lookups.twilio.com"
+    oidc_issuer: str = Field("", description="Agents may sign in by this OpenID Connect provider; empty: none.")
+    oidc_client_id: str = Field("", description="As the provider knows this service.")
+    oidc_client_secret: str = Field("", description="What proves it; empty for a client the provider calls public.")
+    oidc_label: str = Field("Single sign-on", description="What the button says.")
     webhooks_allow_private: bool = Field(
         False, description="Webhooks may go to private networks, and over plain http; for a machine of one's own."
     )

@@ -21,7 +21,7 @@ import uvicorn
 
 from onefold.app import create_app
 from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.services import accounts
+from onefold.services import accounts, signing_in
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transact import transact
 from onefold.settings import Settings
@@ -212,7 +212,8 @@ def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
     email, password = f"{fresh(role)}@kite.example", "correct horse battery"
 
     def sign_in(unit: Any) -> tuple[str, str]:
-        return accounts.add_agent(unit, email, name, role, password).id, accounts.sign_in(unit, email, password)
+        agent_id = accounts.add_agent(unit, email, name, role, password).id
+        return agent_id, signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
 
     agent_id, token = transact(api.database, api.organization_id, sign_in)
     return Person(Api(api.served, api.organization_id, token), agent_id)

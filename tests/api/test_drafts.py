@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onefold.services import accounts
+from onefold.services import accounts, signing_in
 from onefold.services.transact import transact
 from tests.api.conftest import Api, fresh, problem
 
@@ -20,7 +20,7 @@ def signed_in(api: Api, role: accounts.Role = "agent") -> Api:
 
     def sign_in(unit: Any) -> str:
         accounts.add_agent(unit, email, role, role, password)
-        return accounts.sign_in(unit, email, password)
+        return signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
 
     return Api(api.served, api.organization_id, transact(api.database, api.organization_id, sign_in))
 

@@ -118,7 +118,7 @@ class Cast(Base):
 
 
 def whole_base(api: Api, organization_id: int) -> dict[str, list[str]]:
-    """Every column of every row of every table, of an organization or of none, as text."""
+    """Every column of every row of every table, of an organization or of none, as text, sorted."""
     found = {}
     with api.database.read(organization_id) as unit:
         unit.allow_whole_base()
@@ -127,7 +127,7 @@ def whole_base(api: Api, organization_id: int) -> dict[str, list[str]]:
             owned = any(column["name"] == "organization_id" for column in inspected.get_columns(table))
             which = f" WHERE organization_id = {organization_id}" if owned else ""
             rows = unit.execute(sa.text(f'SELECT * FROM "{table}"{which}'))
-            found[table] = [" ".join(map(_readable, row)) for row in rows]
+            found[table] = sorted(" ".join(map(_readable, row)) for row in rows)
     return found
 
 

@@ -168,7 +168,7 @@ def process(tmp_path: Path) -> Iterator[tuple[Api, subprocess.Popen[str]]]:
             yield client, service
     finally:
         service.kill()
-        service.wait()
+        service.wait(30)
         database.dispose()
 
 

@@ -450,7 +450,7 @@ def test_the_certificate_must_be_of_the_name_and_the_connection_of_the_address__
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
          "-subj", "/CN=hooks.example", "-addext", "subjectAltName=DNS:hooks.example", *files],
-        check=True, capture_output=True,
+        check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.load_cert_chain(f"{tmp_path}/cert.pem", f"{tmp_path}/key.pem")

@@ -120,6 +120,7 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
+            assert not thread.is_alive(), "a client still waits for an answer"
 
     def _send(self, thread: int) -> None:
         with self._server.client() as client:

@@ -7,18 +7,14 @@ what it was before, to the last byte of every row, until the commit has been mad
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from onefold.domain.contact import Answer, Contact, Further, ListedPhone, Sender
 from onefold.domain.errors import Conflict, NotFound, Refused, Unavailable
@@ -30,104 +26,14 @@ from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
 from onefold.services.transact import transact
 from onefold.storage import profiles as store
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Unit
 from onefold.storage.tables import metadata
 from tests.conftest import Base
 from tests.invariants import check_base
+from tests.races.killing import AFTER_COMMIT, Counting, Rehearsed, counted, killing, moments_of
 from tests.races.workers import ACTOR
 
 _AT_ONCE = 8
-
-# At the driver --------------------------------------------------------------------------------------------------------
-
-
-_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH \w+ AS \(INSERT)")
-
-
-class Counting:
-    """Counts the statements of this process from now on, and does something before one of them, or after the commit."""
-
-    now: Counting | None = None
-
-    def __init__(self, at: int, act: Callable[[Any], None]) -> None:
-        self.number, self.at, self.act, self.committed = 0, at, act, False
-        self.writes: list[int] = []
-        Counting.now = self
-
-    @classmethod
-    def before(cls, connection: Any, sql: str) -> None:
-        counting = cls.now
-        if counting is not None and not counting.committed:
-            counting.number += 1
-            counting.committed = sql == "COMMIT"
-            if _WRITES.match(sql):
-                counting.writes.append(counting.number)
-            if counting.number == counting.at:
-                counting.act(connection)
-
-    @classmethod
-    def after_commit(cls, connection: Any) -> None:
-        if cls.now is not None and cls.now.at == 0:
-            cls.now.act(connection)
-
-
-class _SQLiteCursor(sqlite3.Cursor):
-    def execute(self, *given: Any) -> Any:
-        Counting.before(self.connection, str(given[0]))
-        return super().execute(*given)
-
-    def executemany(self, *given: Any) -> Any:
-        Counting.before(self.connection, str(given[0]))
-        return super().executemany(*given)
-
-
-class _SQLiteConnection(sqlite3.Connection):
-    def cursor(self, factory: Any = _SQLiteCursor) -> Any:
-        return super().cursor(factory)
-
-    def commit(self) -> None:
-        Counting.before(self, "COMMIT")
-        super().commit()
-        Counting.after_commit(self)
-
-
-class _PostgresCursor(psycopg.Cursor[Any]):
-    def execute(self, *given: Any, **more: Any) -> Any:
-        Counting.before(self.connection, str(given[0]))
-        return super().execute(*given, **more)
-
-    def executemany(self, *given: Any, **more: Any) -> Any:
-        Counting.before(self.connection, str(given[0]))
-        return super().executemany(*given, **more)
-
-
-class _PostgresConnection(psycopg.Connection[Any]):
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
-        self.cursor_factory = _PostgresCursor
-
-    def commit(self) -> None:
-        Counting.before(self, "COMMIT")
-        super().commit()
-        Counting.after_commit(self)
-
-
-def counted(url: str) -> Database:
-    """A database whose every statement is seen by `Counting`."""
-    database = Database(url, pool_size=1)
-
-    def connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
-        if database.is_sqlite:
-            return sqlite3.connect(*given, factory=_SQLiteConnection, **named)
-        return _PostgresConnection.connect(*given, **named)
-
-    event.listen(database._engine, "do_connect", connect)
-    database.ping()
-    return database
-
-
-def _die(_connection: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Work(NamedTuple):
@@ -181,10 +87,6 @@ def alike(rows: Rows, known: set[str]) -> Rows:
     return {table: sorted(plain(row) for row in of_table) for table, of_table in rows.items()}
 
 
-class _Rehearsed(Exception):
-    """Ends a rehearsal without a commit."""
-
-
 def rehearse(base: Base, work: Work) -> Rows:
     """What the base would be after the work, which is done and taken back."""
     found: list[Rows] = []
@@ -192,9 +94,9 @@ def rehearse(base: Base, work: Work) -> Rows:
     def rehearsal(unit: Unit) -> None:
         work.do(unit)
         found.append(dump(unit))
-        raise _Rehearsed
+        raise Rehearsed
 
-    with pytest.raises(_Rehearsed):
+    with pytest.raises(Rehearsed):
         transact(base.database, base.organization_id, rehearsal)
     return found[0]
 
@@ -284,44 +186,7 @@ each_moment = pytest.mark.parametrize(
 )
 Prepare = Callable[[Scene], tuple[Work, type[Refused]]]
 
-# The killing ----------------------------------------------------------------------------------------------------------
-
-
-def moments_of(database: Database, organization_id: int, work: Work, every: bool) -> list[int]:
-    """The statements of the work, by number, that it is stopped before: all, its begin and commit among them, or those
-    between which the base is not the same: the first write, what follows each write, and the commit.
-    """
-    counting = Counting(-1, lambda _: None)
-    try:
-        with pytest.raises(_Rehearsed), database.write(organization_id) as unit:
-            work.do(unit)
-            raise _Rehearsed
-    finally:
-        Counting.now = None
-    commit = counting.number + 1
-    assert len(counting.writes) > 15, "the statements are not seen"
-    if every:
-        return list(range(1, commit + 1))
-    return sorted({counting.writes[0], commit} | {n + 1 for n in counting.writes})
-
-
-def killed(database: Database, organization_id: int, work: Work, *moments: int) -> None:
-    """Does the work in children, each of which kills itself before a statement of its own, or (0) after the commit.
-
-    They are forked from this process, which has compiled all statements already: some hundred of them are over soon.
-    """
-    children = {at: os.fork() or _do_and_die(database, organization_id, work, at) for at in moments}
-    ended = {at: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for at, pid in children.items()}
-    assert ended == dict.fromkeys(moments, -signal.SIGKILL)
-
-
-def _do_and_die(database: Database, organization_id: int, work: Work, at: int) -> NoReturn:
-    try:
-        database._engine.dispose(close=False)  # the connections are the parent's
-        Counting(at, _die)
-        transact(database, organization_id, work.do)
-    finally:
-        os._exit(1)
+# The killing ---------------------------------------------------------------------------------------------------------
 
 
 @each_work
@@ -330,19 +195,18 @@ def test_a_process_killed_at_any_statement_leaves_the_base_as_before_or_as_after
     scene: Scene, prepared: Prepare, every: bool
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
-    database = counted(base.url)
-    before, moments = dump_of(base), moments_of(database, base.organization_id, work, every)
+    before = dump_of(base)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
 
-    for n in range(0, len(moments), _AT_ONCE):
-        some = moments[n : n + _AT_ONCE]
-        killed(database, base.organization_id, work, *some)
-        # Nothing mends a base in between, so what one of them has spoilt is seen after all of them.
-        assert dump_of(base) == before, f"killed before the statements {some}"
-    assert alike(rehearse(base, work), known) == after, "what was killed so often can be done as if for the first time"
-    killed(database, base.organization_id, work, 0)
-    database.dispose()
+    with killing(base.url, base.organization_id, work.do, every) as killer:
+        for n in range(0, len(killer.moments), _AT_ONCE):
+            some = killer.moments[n : n + _AT_ONCE]
+            killer.kill(*some)
+            # Nothing mends a base in between, so what one of them has spoilt is seen after all of them.
+            assert dump_of(base) == before, f"killed before the statements {some}"
+        assert alike(rehearse(base, work), known) == after, "killed so often, it can be done as if for the first time"
+        killer.kill(AFTER_COMMIT)
 
     _check_done(base, work, refusal, after, known)
 
@@ -364,7 +228,7 @@ def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed
 ) -> None:
     base, (work, refusal) = scene.base, prepared(scene)
     database = counted(base.url)
-    before, moments = dump_of(base), moments_of(database, base.organization_id, work, every)
+    before, moments = dump_of(base), moments_of(database, base.organization_id, work.do, every)
     known = set(_ID.findall(str(before)))
     after = alike(rehearse(base, work), known)
 

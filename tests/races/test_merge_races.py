@@ -19,17 +19,8 @@ from onefold.services.profiles import PointInput
 from onefold.services.transact import transact
 from tests.conftest import Base
 from tests.invariants import check_base
-from tests.races.workers import (
-    Did,
-    Job,
-    Mix,
-    Step,
-    at_once,
-    contact,
-    mix,
-    mobile,
-    rounds_at_once,
-)
+from tests.races.processes import Job, at_once
+from tests.races.workers import Did, Mix, Step, contact, mix, mobile, rounds_at_once
 
 ROUNDS = 5
 

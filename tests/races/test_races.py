@@ -23,7 +23,8 @@ from onefold.storage.database import Database
 from onefold.storage.profiles import lock_profile
 from tests.conftest import Base
 from tests.invariants import check_base
-from tests.races.workers import Job, at_once, bring, close_and_reopen, contact, edit_at_random, mobile
+from tests.races.processes import Job, at_once
+from tests.races.workers import bring, close_and_reopen, contact, edit_at_random, mobile
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "social", "whatsapp", "chat")
 

@@ -1,15 +1,9 @@
-"""What runs in other processes: workers that bring contacts in, edit and merge profiles, with connections of their own.
-
-Workers are real processes. They are forked from a clean process (Python's `forkserver`) that has imported the code and
-opened nothing, so that sixty-four of them stand at the starting line within a second or two.
-"""
+"""What runs in other processes: workers that bring contacts in, edit and merge profiles, by their own connections."""
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,59 +22,10 @@ from onefold.services.profiles import PointInput
 from onefold.services.receive import Receiver
 from onefold.services.transact import transact
 from onefold.storage.database import Database, Unit
+from tests.races.processes import Job, at_once, clean
 
 T = TypeVar("T")
 _PATIENCE_SECONDS = 100.0
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["pytest", "tests.conftest", "tests.races.workers"])
-
-
-class Job(NamedTuple):
-    """A function of this module and its arguments, for one worker process."""
-
-    work: Callable[..., Any]
-    arguments: tuple[Any, ...]
-
-
-def at_once(jobs: Sequence[Job]) -> list[Any]:
-    """Runs each job in a process of its own, all let go at the same instant; returns what they return, in order."""
-    line = _context.Barrier(len(jobs))
-    workers = []
-    for job in jobs:
-        ours, theirs = _context.Pipe(duplex=False)
-        process = _context.Process(target=_run, args=(job, line, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        workers.append((process, ours))
-    try:
-        outcomes = [_received(ours) for _, ours in workers]
-    finally:
-        for process, ours in workers:
-            ours.close()
-            process.join(10)
-            process.kill()
-    failures = Counter(text for done, text in outcomes if not done)
-    assert not failures, "\n".join(f"{number} workers:\n{text}" for text, number in failures.items())
-    return [value for _, value in outcomes]
-
-
-def _received(pipe: Any) -> tuple[bool, Any]:
-    try:
-        found: tuple[bool, Any] = pipe.recv()
-    except EOFError:
-        return False, "The worker died without a word."
-    return found
-
-
-def _run(job: Job, line: Any, pipe: Any) -> None:
-    try:
-        line.wait(60)
-        outcome = (True, job.work(*job.arguments))
-    except BaseException:
-        outcome = (False, traceback.format_exc())
-    pipe.send(outcome)
-    pipe.close()
 
 
 @contextmanager
@@ -284,7 +229,7 @@ def in_rounds(url: str, organization_id: int, steps: Sequence[Step | None], line
 
 def rounds_at_once(url: str, organization_id: int, columns: Sequence[Sequence[Step | None]]) -> list[list[Did | None]]:
     """A worker for each column of steps, all in step with each other; returns how each column's steps ended."""
-    line = _context.Barrier(len(columns))
+    line = clean.Barrier(len(columns))
     return at_once([Job(in_rounds, (url, organization_id, steps, line)) for steps in columns])
 
 

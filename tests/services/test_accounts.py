@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 
 from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
-from onefold.services import accounts, conversations, profiles
+from onefold.services import accounts, conversations, profiles, signing_in
 from onefold.services.clock import utc_now
 from onefold.services.conversations import Written
 from onefold.services.profiles import PointInput
+from onefold.services.signing_in import SignedIn
 from onefold.storage import accounts as store
 from tests.conftest import Base
 from tests.services.words import do, rows
@@ -18,6 +20,13 @@ from tests.services.words import do, rows
 
 def agent(base: Base, password: str | None = "correct horse battery"):  # type: ignore[no-untyped-def]
     return do(base, lambda unit: accounts.add_agent(unit, "Mara@Kite.example", "Mara", "lead", password))
+
+
+def session(base: Base) -> str:
+    """Mara signs in; the session's token."""
+    entered = do(base, lambda unit: signing_in.sign_in(unit, "mara@kite.example", "correct horse battery"))
+    assert isinstance(entered, SignedIn)
+    return entered.token
 
 
 def test_a_key_is_stored_hashed_and_opens_its_organization(base: Base) -> None:
@@ -49,47 +58,62 @@ def test_revoked_and_expired_keys_open_nothing(base: Base) -> None:
             accounts.authenticate(base.database, refused)
 
 
-def test_a_password_signs_in_and_signing_out_ends_it(base: Base) -> None:
-    made = agent(base)
-    token = do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery"))
-    principal = accounts.authenticate(base.database, token)
-    assert (principal.agent_id, "profiles:write" in principal.scopes, "settings:write" in principal.scopes) == (
-        made.id, True, False,
-    )  # fmt: skip
-    do(base, lambda unit: accounts.sign_out(unit, token))
-    with pytest.raises(NotSignedIn):
-        accounts.authenticate(base.database, token)
-
-
-@pytest.mark.parametrize(("email", "password"), [
-    ("mara@kite.example", "wrong password"), ("nobody@kite.example", "correct horse battery"),
-])  # fmt: skip
-def test_a_wrong_sign_in_does_not_say_what_was_wrong(base: Base, email: str, password: str) -> None:
-    agent(base)
-    with pytest.raises(NotSignedIn, match="The email or the password is wrong"):
-        do(base, lambda unit: accounts.sign_in(unit, email, password))
-
-
-def test_an_agent_without_a_password_cannot_sign_in(base: Base) -> None:
-    agent(base, password=None)
-    with pytest.raises(NotSignedIn):
-        do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", ""))
-
-
 def test_an_inactive_agent_is_signed_out_everywhere(base: Base) -> None:
     made = agent(base)
-    tokens = [
-        do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery")) for _ in range(2)
-    ]
+    tokens = [session(base) for _ in range(2)]
     do(base, lambda unit: accounts.change_agent(unit, made.id, {"active": False}))
     for token in tokens:
         with pytest.raises(NotSignedIn):
             accounts.authenticate(base.database, token)
 
 
+def test_the_last_active_admin_is_neither_demoted_nor_deactivated(base: Base) -> None:
+    """Else nobody could change the settings any more, nor make an admin of anybody."""
+
+    def admin(name: str) -> str:
+        return do(base, lambda unit: accounts.add_agent(unit, f"{name}@kite.example", name, "admin").id)
+
+    def change(agent_id: str, **changes: object) -> None:
+        do(base, lambda unit: accounts.change_agent(unit, agent_id, changes))
+
+    last, away = admin("iris"), admin("away")
+    change(away, active=False)
+    for changes in ({"role": "lead"}, {"active": False}, {"role": "agent", "name": "Iris N."}):
+        with pytest.raises(Conflict) as refusal:
+            change(last, **changes)
+        assert refusal.value.code == "last_admin"
+    change(last, name="Iris N.", role="admin", active=True)
+    change(agent(base).id, role="agent", active=False)
+    change(away, active=True)
+    change(last, role="agent")
+    with base.database.read(base.organization_id) as unit:
+        assert store.active_admins(unit) == [away]
+
+
+def test_two_admins_who_demote_each_other_at_once_leave_one(base: Base) -> None:
+    made = [do(base, lambda unit, n=n: accounts.add_agent(unit, f"{n}@kite.example", n, "admin").id) for n in "ab"]  # type: ignore[misc]
+    start, refused = threading.Barrier(2), []
+
+    def demote(agent_id: str) -> None:
+        start.wait(10)
+        try:
+            do(base, lambda unit: accounts.change_agent(unit, agent_id, {"role": "agent"}))
+        except Conflict as refusal:
+            refused.append(refusal.code)
+
+    threads = [threading.Thread(target=demote, args=(agent_id,)) for agent_id in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    with base.database.read(base.organization_id) as unit:
+        assert len(store.active_admins(unit)) == 1
+    assert refused == ["last_admin"]
+
+
 def test_a_new_password_ends_every_session(base: Base) -> None:
     made = agent(base)
-    token = do(base, lambda unit: accounts.sign_in(unit, "mara@kite.example", "correct horse battery"))
+    token = session(base)
     do(base, lambda unit: accounts.set_password(unit, made.id, "another long password"))
     with pytest.raises(NotSignedIn):
         accounts.authenticate(base.database, token)

@@ -449,6 +449,36 @@ def test_what_was_merged_into_the_source_before_comes_back_under_it__MRG_13(base
     check_base(base.database, base.organization_id)
 
 
+def test_two_that_were_alike_become_one_and_a_third_is_taken_out_of_them__MRG_13_SUG_1(base: Base) -> None:
+    """A goes into B; B, which is like C, into C; then A is taken out: nothing is left to be alike."""
+    a, b, c = (
+        profile(base, PointInput("email", email))
+        for email in ("zoe@elsewhere.example", "ada.lovelace@kite.example", "adalovelace@kite.example")
+    )
+    assert suggested(base, b) == {c: ("similar_email",)}
+    first = merge(base, a, b)
+    merge(base, b, c)
+    undo(base, first.id)
+    assert [suggested(base, one) for one in (a, c)] == [{}, {}]
+    check_base(base.database, base.organization_id)
+
+
+def test_what_became_one_with_a_conversation_goes_back_with_it__MRG_5_MRG_13(base: Base) -> None:
+    """A's conversation becomes one with S's. S goes into B, which has none, and B into D, with whose it all becomes
+    one. Then S is taken out: its conversation returns, and A's leads to that one, not to D's any more."""
+    a, s = (receive(base, "email", email=f"{n}{n}@kite.example", body=n) for n in "as")
+    b, d = profile(base, name="B"), receive(base, "email", email="dd@kite.example", body="d")
+    merge(base, a.profile_id, s.profile_id)
+    second = merge(base, s.profile_id, b)
+    merge(base, b, d.profile_id)
+    assert {conversation(base, one.conversation_id).id for one in (a, s, d)} == {d.conversation_id}
+    undo(base, second.id)
+    check_base(base.database, base.organization_id)
+    assert conversation(base, a.conversation_id).id == s.conversation_id
+    assert said_in(base, s.conversation_id) == ["a", "s"]
+    assert said_in(base, d.conversation_id) == ["d"]
+
+
 def test_merged_again_and_undone_again__MRG_13(base: Base) -> None:
     ada, bob = everything_twice(base)
     before = kept(base)

@@ -30,6 +30,7 @@ from onefold.services.clock import new_id
 from onefold.services.receive import Receiver
 from onefold.storage import database as storage
 from onefold.storage.database import Database
+from tests.children import child
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.server import PROBLEM, Server, api_key, message, serving
@@ -83,13 +84,10 @@ sys.stdin.readline()
 @contextlib.contextmanager
 def held_by_another_process(path: Path) -> Iterator[None]:
     """Another process has the file to itself (a backup, a migration, somebody's shell)."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with child([sys.executable, "-c", _HOLD, str(path)]) as holder:
+        assert holder.says() == "held"
         yield
-        holder.communicate("done\n")
+        holder.end()
 
 
 @pytest.fixture
@@ -125,10 +123,11 @@ def test_a_writer_of_the_same_process_that_does_not_end_is_busy(base: Base, impa
 
     holder = threading.Thread(target=hold)
     holder.start()
-    entered.wait(30)
+    assert entered.wait(30)
     check_refuses("database_busy", lambda: receive(impatient, base.organization_id))
     leave.set()
-    holder.join()
+    holder.join(30)
+    assert not holder.is_alive()
     receive(impatient, base.organization_id)
 
 
@@ -195,20 +194,14 @@ def test_a_file_that_became_read_only_says_so_and_is_written_again_when_it_may_b
         path = folder / "base.db"
         shutil.copy(sqlite_path(base), path)
         _let(folder, writable=True)
-        with subprocess.Popen(
-            [sys.executable, "-c", _AS_NOBODY, f"sqlite:///{path}", str(base.organization_id)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
+        command = [sys.executable, "-c", _AS_NOBODY, f"sqlite:///{path}", str(base.organization_id)]
+        with child(command) as writer:
             told = []
-            assert process.stdout.readline() == "begun\n"
+            assert writer.says() == "begun"
             for writable in (False, True):
                 _let(folder, writable=writable)
-                process.stdin.write("\n")
-                process.stdin.flush()
-                told.append(process.stdout.readline().strip())
-            process.stdin.close()
+                writer.tell("again")
+                told.append(writer.says())
         assert told == ["database_read_only", "received"]
     finally:
         shutil.rmtree(folder)
@@ -283,14 +276,15 @@ class Proxy:
         """Listens and forwards."""
         listener = socket.create_server(("127.0.0.1", self._port), reuse_port=True)
         self._stop.clear()
-        self._thread = threading.Thread(target=self._forward, args=(listener,))
+        self._thread = threading.Thread(target=self._forward, args=(listener,), daemon=True)
         self._thread.start()
 
     def down(self) -> None:
         """Cuts every connection and stops listening."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(30)
+            assert not self._thread.is_alive(), "the proxy still forwards"
 
     def _forward(self, listener: socket.socket) -> None:
         others: dict[socket.socket, socket.socket] = {}

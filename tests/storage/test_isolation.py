@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from onefold.storage.database import Database, Unit
 from onefold.storage.migrate import current, newest, upgrade
 from onefold.storage.organizations import add_organization
 from tests import postgres
+from tests.children import child
 from tests.conftest import Base, MakeUrl
 
 only_postgresql = pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
@@ -205,21 +206,15 @@ def test_processes_that_upgrade_at_once_do_not_disturb_each_other(empty_url: str
     """Several replicas are started together, and each upgrades first."""
     environment = {**os.environ, "ONEFOLD_DATABASE_URL": empty_url}
     command = [sys.executable, "-c", _UPGRADE_AT, str(tmp_path / "go")]
-    processes = [
-        subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, stdin=subprocess.PIPE,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    ends = [process.communicate(timeout=60) for process in processes]
+    with ExitStack() as stack:
+        replicas = [stack.enter_context(child(command, cwd=tmp_path, environment=environment)) for _ in range(3)]
+        for replica in replicas:
+            assert replica.says() == "ready"
+        for replica in replicas:
+            replica.tell("go")
+        ends = [replica.end() for replica in replicas]
 
-    assert [process.returncode for process in processes] == [0, 0, 0], [error[-600:] for _, error in ends]
+    assert [code for code, _ in ends] == [0, 0, 0], [errors[-600:] for _, errors in ends]
     database = Database(empty_url)
     assert current(database) == newest()
     database.dispose()

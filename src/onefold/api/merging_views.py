@@ -7,7 +7,7 @@ from onefold.api.views import summary
 from onefold.domain.matching import Comparison
 from onefold.services.merging import Preview
 from onefold.services.suggestions import SuggestionView
-from onefold.services.undone_conversations import Undo
+from onefold.services.undoing import Undo
 from onefold.storage.merges import MergeRow
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -121,7 +122,7 @@ def problem_response(refusal: Refused) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="onefold"'
     if status in (429, 503):
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(refusal.facts.get("retry_after", 1))
     return Response(msgspec.json.encode(problem_of(refusal)), status, headers, MEDIA_TYPE)
 
 
@@ -141,11 +142,11 @@ def unexpected(error: Exception) -> Response:
     return _plain(500, "Something went wrong here; it was noted.", "internal_error")
 
 
-class _LastResort:
+class LastResort:
     """Answers what the handlers let through, before the server would write its text and values to the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, answer: Callable[[Scope, Exception], Response]) -> None:
+        self._app, self._answer = app, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -158,14 +159,14 @@ class _LastResort:
         try:
             await self._app(scope, receive, noted)
         except Exception as error:
-            response = unexpected(error)
+            response = self._answer(scope, error)
             if not begun:
                 await response(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
     """Registers the handlers."""
-    app.add_middleware(_LastResort)
+    app.add_middleware(LastResort, answer=lambda _scope, error: unexpected(error))
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, refusal: Refused) -> Response:

@@ -21,6 +21,8 @@ from onefold.domain.weights import Weight
 EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email"]
 EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("customer_id", "email", "social", "phone", "handle", "similar_email")
 """What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
+ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
+"""Evidence of values that are only alike: it rests on what both profiles hold."""
 
 HIGH_RATING = 0.9
 _MOST_WORDS = 5
@@ -42,11 +44,6 @@ class Facts(NamedTuple):
         """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens."""
         points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
         return self._replace(points=tuple(points))
-
-    def spoken(self) -> set[tuple[str, str]]:
-        """(kind of evidence, value) of all that the profile may be matched by."""
-        names = {("handle", handle_key(self.username))} if self.username else set()
-        return names | {(piece.kind, piece.value) for point in self.points for piece in evidence_of_point(point)}
 
 
 class Shared(NamedTuple):
@@ -122,6 +119,12 @@ def evidence_of_point(point: HeldPoint) -> list[Shared]:
     if point.handle:
         lost.append(Shared("handle", handle_key(point.handle), handle_key(point.handle)))
     return lost
+
+
+def speaking_for(username: str | None, points: Iterable[HeldPoint]) -> set[tuple[str, str]]:
+    """(kind of evidence, value) of all that a profile with this username and these contact points may be matched by."""
+    names = {("handle", handle_key(username))} if username else set()
+    return names | {(piece.kind, piece.value) for point in points for piece in evidence_of_point(point)}
 
 
 def compare(

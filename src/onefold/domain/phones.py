@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import phonenumbers
@@ -162,6 +163,16 @@ def dialled(value: str, written: str | None, region: str) -> str:
         except InvalidValue:
             return value
     return value
+
+
+@lru_cache(4_096)
+def readable(value: str) -> str:
+    """A stored normal form as people read numbers, in groups: `+44 20 7946 0000`; what is no number stays as it is."""
+    try:
+        number = phonenumbers.parse(value, None)
+    except phonenumbers.NumberParseException:
+        return value
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 LineTypes = Callable[[str], LineType]

@@ -55,7 +55,8 @@ class Sender:
         """Does what is due now, for a few seconds at the most; True while there is more."""
         until = time.monotonic() + _TURN_SECONDS
         while not self._stopping and time.monotonic() < until:
-            if not self._round() and self._busy.total() == 0:
+            busy = self._busy.total()  # before looking: what ends meanwhile may have made the next one due
+            if not self._round() and busy == 0:
                 return False
             with self._ended:
                 if self._busy.total():

@@ -1,4 +1,4 @@
-"""The background thread of a serving process: runs, checkpoints, and forgetting what has had its day."""
+"""The background thread of a serving process: runs, checkpoints, counting, and forgetting what has had its day."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import structlog
 
 from onefold.domain.errors import Unavailable
 from onefold.domain.phones import LineTypes, line_type
-from onefold.services import many_merges, runs
+from onefold.services import insights, many_merges, runs
 from onefold.services.clock import utc_now
 from onefold.services.transact import transact
 from onefold.storage.database import Database
+from onefold.storage.insights import Mark, is_complete, mark
 from onefold.storage.organizations import organization_ids, organizations_with_runs
 from onefold.storage.outbox import forget
 from onefold.storage.runs import RunRow
@@ -78,6 +79,43 @@ def forget_old(database: Database) -> bool:
         )
         more = more or gone >= limit
     return more
+
+
+class Counting:
+    """Counts for Insights what was written down since it last did; as many processes as like to may do so at once.
+
+    Up to a mark, once everything below it can be seen: then no transaction that was under way at the mark is any more.
+    `work` is a job; it counts at most `chunk` things of each source of each organization, and returns whether there are
+    more.
+    """
+
+    def __init__(self, database: Database, *, chunk: int = 5_000) -> None:
+        self._database, self._chunk = database, chunk
+        self._marks: dict[int, Mark] = {}
+
+    def work(self) -> bool:
+        """Counts the next ones of every organization; True while there are more that can be counted."""
+        more = False
+        for organization_id, _ in organization_ids(self._database):
+            more = self._count(organization_id) or more
+        return more
+
+    def _count(self, organization_id: int) -> bool:
+        """The same for one organization. One that cannot be counted holds up no other."""
+        try:
+            with self._database.read(organization_id) as unit:
+                until = self._marks.get(organization_id) or mark(unit)
+                self._marks[organization_id] = until
+                if not is_complete(unit, until):
+                    return False
+            if insights.count(self._database, organization_id, until, self._chunk):
+                return True
+        except Unavailable:
+            raise
+        except Exception as error:  # the next try counts it, if what is wrong can be mended
+            _log.error("not counted", organization=organization_id, error=type(error).__name__)
+        self._marks.pop(organization_id, None)
+        return False
 
 
 def checkpoint(database: Database) -> bool:

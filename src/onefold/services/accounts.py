@@ -1,10 +1,11 @@
-"""Agents, their inboxes and sign-in sessions; API keys for machines."""
+"""Agents, their inboxes and passwords; API keys for machines; who a token belongs to. See also `signing_in.py`."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,10 +14,11 @@ from typing import Literal, NamedTuple, get_args
 from pwdlib import PasswordHash
 
 from onefold.domain.emails import parse_email
-from onefold.domain.errors import InvalidValue, NotSignedIn
+from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
 from onefold.domain.text import clean_name
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts as store
+from onefold.storage import sign_ins
 from onefold.storage.accounts import AgentRow, KeyRow
 from onefold.storage.database import Database, Unit
 from onefold.storage.organizations import change_settings
@@ -32,10 +34,14 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "lead": frozenset(("profiles:read", "profiles:write", "merges:undo", "audit:read", "settings:read")),
     "admin": frozenset(SCOPES),
 }
-SESSION_LENGTH = timedelta(hours=12)
+TokenKind = Literal["ofk", "ofs", "oft"]
+"""An API key, a sign-in session, a one-time token (a link, an invitation, a ticket for the second factor)."""
 
+SESSION_LENGTH = timedelta(hours=12)
+_LONGEST_PASSWORD = 500
 _passwords = PasswordHash.recommended()
-_TOKEN = re.compile(r"(ofk|ofs)_([0-9]{1,18})_([A-Za-z0-9_-]{43})\Z", re.ASCII)
+_hashing = threading.BoundedSemaphore(4)  # each takes 64 MiB and a core for a while: a flood of sign-ins waits in line
+_TOKEN = re.compile(r"(ofk|ofs|oft)_([0-9]{1,18})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
 
 
 class Principal(NamedTuple):
@@ -48,9 +54,23 @@ class Principal(NamedTuple):
     expires_at: datetime | None
 
 
-def _hashed(token: str) -> str:
+def new_token(kind: TokenKind, organization_id: int) -> str:
+    """A token of 256 random bits that says whose it is; only its `hashed` is to be stored."""
+    return f"{kind}_{organization_id}_{secrets.token_urlsafe(32)}"
+
+
+def token_parts(token: str) -> tuple[str, int]:
+    """(kind, organization) of a token, whether or not it is good for anything; raises NotSignedIn."""
+    match = _TOKEN.match(token)
+    if match is None:
+        raise NotSignedIn("The credential is not one of Onefold's.")
+    return match[1], int(match[2])
+
+
+def hashed(token: str) -> str:
+    """What is stored of a token."""
     # The secret is 256 random bits: a plain hash cannot be turned round, and is quick enough for every request.
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 def create_key(unit: Unit, name: str, scopes: Iterable[str], expires_at: datetime | None = None) -> tuple[KeyRow, str]:
@@ -58,9 +78,9 @@ def create_key(unit: Unit, name: str, scopes: Iterable[str], expires_at: datetim
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
-    token = f"ofk_{unit.organization_id}_{secrets.token_urlsafe(32)}"
+    token = new_token("ofk", unit.organization_id)
     key = KeyRow(new_id(), _required(name), wanted, utc_now(), expires_at, None, None)
-    store.add_key(unit, key, _hashed(token))
+    store.add_key(unit, key, hashed(token))
     return key, token
 
 
@@ -71,26 +91,25 @@ def revoke_key(unit: Unit, key_id: str) -> None:
 
 def authenticate(database: Database, token: str) -> Principal:
     """Who a bearer token belongs to; raises NotSignedIn."""
-    match = _TOKEN.match(token)
-    if match is None:
-        raise NotSignedIn("The credential is not one of Onefold's.")
-    organization_id = int(match[2])
-    with database.read(organization_id) as unit:
-        found = _key_principal(unit, token) if match[1] == "ofk" else _session_principal(unit, token)
-    if found is None:
-        raise NotSignedIn("The credential is unknown, expired or revoked.")
-    return found
+    kind, organization_id = token_parts(token)
+    principal_of = {"ofk": _key_principal, "ofs": _session_principal}.get(kind)
+    if principal_of is not None:
+        with database.read(organization_id) as unit:
+            found = principal_of(unit, token)
+        if found is not None:
+            return found
+    raise NotSignedIn("The credential is unknown, expired or revoked.")
 
 
 def _key_principal(unit: Unit, token: str) -> Principal | None:
-    key = store.key_by_secret(unit, _hashed(token))
+    key = store.key_by_secret(unit, hashed(token))
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= utc_now()):
         return None
     return Principal(unit.organization_id, frozenset(key.scopes), key.id, None, key.expires_at)
 
 
 def _session_principal(unit: Unit, token: str) -> Principal | None:
-    agent = store.session_agent(unit, _hashed(token), utc_now())
+    agent = store.session_agent(unit, hashed(token), utc_now())
     if agent is None:
         return None
     return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent.id, None)
@@ -102,24 +121,41 @@ def note_use(unit: Unit, key_id: str, when: datetime) -> None:
 
 
 def add_agent(unit: Unit, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
-    """A new agent; without a password, one who cannot sign in yet."""
-    agent = AgentRow(
-        new_id(), parse_email(email), _required(name), role, True, None, None if password is None else _hash(password)
-    )
+    """A new agent; without a password, one who cannot sign in by one yet."""
+    kept = None if password is None else _hash(password)
+    agent = AgentRow(new_id(), parse_email(email), _required(name), role, True, None, kept)
     store.add_agent(unit, agent, utc_now())
     return agent
 
 
 def set_password(unit: Unit, agent_id: str, password: str) -> None:
-    """Sets a password and ends the agent's sessions."""
+    """Sets a password; ends the agent's sessions and one-time tokens."""
     store.change_agent(unit, agent_id, password_hash=_hash(password))
     store.end_sessions(unit, agent_id=agent_id)
+    sign_ins.end_tokens(unit, agent_id)
 
 
 def _hash(password: str) -> str:
-    if not 10 <= len(password) <= 500:
-        raise InvalidValue("A password has 10 to 500 characters.", code="password_length", field="password")
-    return _passwords.hash(password)
+    if not 10 <= len(password) <= _LONGEST_PASSWORD:
+        raise InvalidValue(
+            f"A password has 10 to {_LONGEST_PASSWORD} characters.", code="password_length", field="password"
+        )
+    with _hashing:
+        return _passwords.hash(_bytes(password))
+
+
+def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether this is the password. Where there is none, the answer is no, and takes as long.
+
+    It takes long on purpose (about a tenth of a second of a core): do not call it in a unit that others wait for.
+    """
+    with _hashing:
+        right = _passwords.verify(_bytes(password[: _LONGEST_PASSWORD + 1]), password_hash or _nobodys_hash())
+    return right and password_hash is not None
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")  # whatever somebody types is a password, right or wrong
 
 
 @cache
@@ -128,32 +164,27 @@ def _nobodys_hash() -> str:
     return _passwords.hash(secrets.token_urlsafe())
 
 
-def sign_in(unit: Unit, email: str, password: str) -> str:
-    """A session's token; raises NotSignedIn without saying which of the two was wrong."""
-    agent = store.agent_by_email(unit, parse_email(email))
-    known = agent is not None and agent.active and agent.password_hash is not None
-    right = _passwords.verify(password, (agent and agent.password_hash) or _nobodys_hash())
-    if agent is None or not (known and right):
-        raise NotSignedIn("The email or the password is wrong.", code="wrong_password")
-    token, now = f"ofs_{unit.organization_id}_{secrets.token_urlsafe(32)}", utc_now()
-    store.add_session(unit, _hashed(token), agent.id, now, now + SESSION_LENGTH)
-    return token
-
-
-def sign_out(unit: Unit, token: str) -> None:
-    """Ends one session."""
-    store.end_sessions(unit, token_hash=_hashed(token))
-
-
 def change_agent(unit: Unit, agent_id: str, changes: Mapping[str, object]) -> None:
-    """Changes an agent's name, role or activity; whoever becomes inactive is signed out everywhere, at once."""
+    """Changes an agent's name, role or activity; whoever becomes inactive is signed out everywhere, at once.
+
+    Raises Conflict `last_admin` where nobody would be left to change the settings.
+    """
     values = dict(changes)
+    if values.get("role", "admin") != "admin" or values.get("active") is False:
+        _keep_an_admin(unit, agent_id)
     if "name" in values:
         values["name"] = _required(str(values["name"]))
     if values:
         store.change_agent(unit, agent_id, **values)
     if values.get("active") is False:
         store.end_sessions(unit, agent_id=agent_id)
+        sign_ins.end_tokens(unit, agent_id)
+
+
+def _keep_an_admin(unit: Unit, agent_id: str) -> None:
+    if store.active_admins(unit, lock=True) == [agent_id]:
+        detail = "This is the last active admin; make somebody else an admin first."
+        raise Conflict(detail, code="last_admin", field="role")
 
 
 def add_inbox(unit: Unit, name: str) -> tuple[str, str]:

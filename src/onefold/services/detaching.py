@@ -12,7 +12,8 @@ from onefold.domain.profile import display_name
 from onefold.services import audit, matching, suggestions
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
-from onefold.storage import conversations, profiles
+from onefold.services.timeline_events import write_events
+from onefold.storage import conversation_moves, profiles
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
 from onefold.storage.organizations import load_policy
@@ -66,14 +67,14 @@ def _share_conversations(
 ) -> tuple[list[str], dict[str, str]]:
     """A conversation that came through the contact point alone goes whole; of another its messages go (DET-2)."""
     moved, split = [], {}
-    for share in conversations.shares_of(unit, profiles.merged_into(unit, profile_id), point_ids):
+    for share in conversation_moves.shares_of(unit, profiles.merged_into(unit, profile_id), point_ids):
         if share.others == 0:
-            conversations.move_conversation(unit, share.conversation_id, new_profile_id)
+            conversation_moves.move_conversation(unit, share.conversation_id, new_profile_id)
             moved.append(share.conversation_id)
         else:
             copy_id = split[share.conversation_id] = new_id()
-            conversations.copy_conversation(unit, share.conversation_id, copy_id, new_profile_id, may_be_open=True)
-            conversations.move_items(unit, share.conversation_id, point_ids, copy_id, new_profile_id)
+            conversation_moves.copy_conversation(unit, share.conversation_id, copy_id, new_profile_id, may_be_open=True)
+            conversation_moves.move_items(unit, share.conversation_id, point_ids, copy_id, new_profile_id)
     return moved, split
 
 
@@ -85,11 +86,7 @@ def _write_events(unit: Unit, plan: DetachPlan, who: Merger, now: datetime) -> N
         plan.new.profile_id: f"{who.name} detached {what} from {customer}",
     }
     for profile_id, text in texts.items():
-        conversation = conversations.open_conversation_of(unit, profile_id)
-        conversations.add_item(
-            unit, now, profile_id=profile_id, conversation_id=conversation and conversation.id, kind="event",
-            agent_id=who.agent_id, body=text,
-        )  # fmt: skip
+        write_events(unit, profile_id, [text], who.agent_id, now)
 
 
 def _find_by(unit: Unit, plan: DetachPlan, actor: Actor, now: datetime) -> None:

@@ -14,11 +14,13 @@ from onefold.domain.text import BODY_LENGTH, storable
 from onefold.services import conversations
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
+from onefold.services.profiles import living
 from onefold.storage import accounts, profiles
 from onefold.storage import drafts as store
 from onefold.storage.conversations import ItemRow
 from onefold.storage.database import Contended, Unit
 from onefold.storage.drafts import DraftRow
+from onefold.storage.merges import absorbing
 
 DraftKind = Literal["email", "sms", "whatsapp", "note", "task"]
 
@@ -36,7 +38,7 @@ def create(unit: Unit, profile_id: str, author_id: str | None, composed: Compose
     """A new draft, on the profile or on the one it was merged into (EVT-2)."""
     living_id = _living(unit, profile_id)
     author_id = _author(unit, author_id)
-    _check(composed)
+    _check_composed(composed)
     _check_point(unit, living_id, composed.contact_point_id)
     now = utc_now()
     draft = DraftRow(
@@ -49,8 +51,7 @@ def create(unit: Unit, profile_id: str, author_id: str | None, composed: Compose
 
 def _living(unit: Unit, profile_id: str) -> str:
     """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
-    row = profiles.read_profile(unit, profile_id)
-    living_id = row.living_id
+    living_id = living(unit, profile_id)
     if unit.lock_profiles([living_id], against_edits=False) == []:
         raise Contended
     return living_id
@@ -62,7 +63,7 @@ def _author(unit: Unit, author_id: str | None) -> str:
     return accounts.read_agent(unit, author_id).id
 
 
-def _check(composed: Composed) -> None:
+def _check_composed(composed: Composed) -> None:
     storable(composed.body, "body", BODY_LENGTH)
     storable(composed.subject or "", "subject", 1_000)
     if composed.contact_point_id is not None and not is_id(composed.contact_point_id):
@@ -81,7 +82,7 @@ def _check_point(unit: Unit, profile_id: str, point_id: str | None) -> None:
 def _point_now(unit: Unit, profile_id: str, point_id: str) -> str | None:
     """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
     held = {point.contact_point_id for point in profiles.points_of(unit, [profile_id])[profile_id]}
-    found = point_id if point_id in held else store.absorbing(unit, point_id)
+    found = point_id if point_id in held else absorbing(unit, point_id)
     return found if found in held else None
 
 
@@ -95,8 +96,8 @@ def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
 
 def of_profile(unit: Unit, profile_id: str, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
-    row = profiles.read_profile(unit, profile_id)
-    return store.page(unit, _author(unit, author_id), row.living_id, before, limit)
+    living_id = living(unit, profile_id)
+    return store.page(unit, _author(unit, author_id), living_id, before, limit)
 
 
 def of_author(unit: Unit, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
@@ -111,7 +112,7 @@ def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -
     newly chosen contact point must be one of the profile's.
     """
     before = read(unit, draft_id, author_id)
-    _check(composed)
+    _check_composed(composed)
     # The profile is asked for its contact points after this, because from here on the draft stays where it is.
     draft = store.change(unit, draft_id, updated_at=utc_now(), **composed._asdict())
     if composed.contact_point_id != before.contact_point_id:

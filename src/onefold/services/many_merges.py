@@ -11,8 +11,8 @@ from onefold.services import audit, merging, runs
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.merging import MergeRequest
+from onefold.services.profiles import living
 from onefold.services.transact import transact
-from onefold.storage import profiles
 from onefold.storage import runs as store
 from onefold.storage.database import Database, Unit
 from onefold.storage.organizations import mark_runs
@@ -80,7 +80,7 @@ def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
     """The pair with its outcome. Pairs of one customer follow each other: an id merged away stands for its survivor."""
     actor = Actor(run.agent_id, None, f"run {run.id}")
     try:
-        source, destination = (_living(unit, one) for one in (pair.source_id, pair.destination_id))
+        source, destination = (living(unit, one.strip()) for one in (pair.source_id, pair.destination_id))
         if source == destination:
             return pair._replace(outcome="one_already")
         merging.merge(unit, MergeRequest(source, destination), actor)
@@ -89,11 +89,6 @@ def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
         codes = dict.fromkeys(obstacle["code"] for obstacle in obstacles)  # type: ignore[attr-defined]
         return pair._replace(outcome="refused", code=" ".join(codes) or refusal.code, detail=refusal.detail)
     return pair._replace(outcome="merged")
-
-
-def _living(unit: Unit, profile_id: str) -> str:
-    row = profiles.read_profile(unit, profile_id.strip())
-    return row.living_id
 
 
 def resume(unit: Unit, run: RunRow) -> RunRow:

@@ -8,16 +8,29 @@ from itertools import groupby
 from typing import NamedTuple
 
 from onefold.domain.book import Key
-from onefold.domain.matching import Comparison, Facts, Shared, compare, handle_key, keys_of_point, opens, shared_values
+from onefold.domain.matching import (
+    ALIKE_KINDS,
+    Comparison,
+    Facts,
+    Shared,
+    compare,
+    handle_key,
+    keys_of_point,
+    opens,
+    shared_values,
+    speaking_for,
+)
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
-from onefold.services.clock import utc_now
+from onefold.services.clock import new_id, utc_now
 from onefold.storage import matching as store
 from onefold.storage.contacts import who_holds
 from onefold.storage.database import Contended, Unit
+from onefold.storage.facts import facts_of
 from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of
 from onefold.storage.organizations import load_policy
+from onefold.storage.outbox import Event, emit_all
 
 _COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
 
@@ -31,6 +44,18 @@ class Arisen(NamedTuple):
     handle: str | None
     holder_id: str
     """The contact point; for a username, the profile."""
+
+
+class Likenesses(NamedTuple):
+    """What speaks for some profiles being one with each other or with others, and what is suggested by it."""
+
+    evidence: tuple[EvidenceRow, ...]
+    suggestions: tuple[SuggestionRow, ...]
+
+    @property
+    def pairs(self) -> set[Pair]:
+        """All pairs that either is about."""
+        return {row.pair for row in self.evidence} | {row.pair for row in self.suggestions}
 
 
 class _Piece(NamedTuple):
@@ -82,12 +107,12 @@ def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, go
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
     pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
-    _record(unit, pieces, policy, now, also=_pairs_of(unit, profile_id))
+    _record(unit, pieces, policy, now, also=likenesses(unit, [profile_id]).pairs)
 
 
 def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
     """Sees to it that a profile is found by all its match keys; returns what is evident of it."""
-    facts = store.facts_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
+    facts = facts_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
     keys = [(key, p.contact_point_id) for p in facts.points for key in keys_of_point(p.kind, p.value, p.handle)]
     if facts.username and handle_key(facts.username):
         keys.append(("h:" + handle_key(facts.username), profile_id))
@@ -95,19 +120,25 @@ def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
     return facts
 
 
-def move_evidence(unit: Unit, source_id: str, destination_id: str) -> set[Pair]:
+def likenesses(unit: Unit, ids: Sequence[str]) -> Likenesses:
+    """What speaks for these profiles, each with whomever; what two of them share is told once."""
+    evidence = dict.fromkeys(row for one in ids for row in store.evidence_of(unit, one))
+    suggested = dict.fromkeys(row for one in ids for row in store.suggestions_of(unit, one))
+    return Likenesses(tuple(evidence), tuple(suggested))
+
+
+def move_evidence(unit: Unit, source_id: str, destination_id: str, before: Likenesses) -> set[Pair]:
     """MRG-2: what spoke for the source speaks for the destination; returns the pairs to be rated again.
 
+    `before` are the likenesses of the two, read since both were locked: whoever else would change them waits for that.
     Raises Contended where one of the others is merged away at this instant.
     """
-    rows = store.evidence_of(unit, source_id)
-    others = {row.profile_id if row.other_id == source_id else row.other_id for row in rows} - {destination_id}
-    keep_living(unit, others)
-    pairs = {row.pair for row in rows} | _pairs_of(unit, destination_id) | _pairs_of(unit, source_id)
+    rows = [row for row in before.evidence if source_id in row.pair]
+    keep_living(unit, {profile_id for row in rows for profile_id in row.pair} - {source_id, destination_id})
     store.remove_evidence(unit, rows)
     moved = [row.moved(source_id, destination_id) for row in rows if destination_id not in row.pair]
     store.insert_evidence(unit, moved)
-    return pairs | {row.pair for row in moved}
+    return before.pairs | {row.pair for row in moved}
 
 
 def keep_living(unit: Unit, ids: Iterable[str]) -> None:
@@ -146,13 +177,7 @@ def rebuild(unit: Unit, after: str, limit: int) -> list[str]:
 
 def rate_again(unit: Unit, profile_id: str, policy: Policy, now: datetime) -> None:
     """Rates a profile's suggestions anew, after a change that only supports or weakens them (SUG-5)."""
-    rate(unit, _pairs_of(unit, profile_id), policy, now)
-
-
-def _pairs_of(unit: Unit, profile_id: str) -> set[Pair]:
-    return {row.pair for row in store.evidence_of(unit, profile_id)} | {
-        row.pair for row in store.suggestions_of(unit, profile_id)
-    }
+    rate(unit, likenesses(unit, [profile_id]).pairs, policy, now)
 
 
 def _forget(unit: Unit, profile_id: str, gone: Collection[Shared]) -> None:
@@ -256,6 +281,19 @@ def _rate(unit: Unit, wanted: Sequence[Pair], policy: Policy, now: datetime, cre
     changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
     gone = [pair for pair in changed if pair in before]
     store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
+    raised = [pair for pair in changed if pair not in created and _raised(before.get(pair), after.get(pair))]
+    events = [
+        Event(new_id(), "suggestion.raised", low, {"other_id": high, "kinds": after[low, high].kinds})
+        for low, high in raised
+    ]
+    emit_all(unit, events, now)
+
+
+def _raised(before: SuggestionRow | None, after: SuggestionRow | None) -> bool:
+    """Whether a suggestion is new, or has new evidence since "No Match" (SUG-4)."""
+    if after is None or after.state != "open":
+        return False
+    return before is None or (before.state != "open" and before.kinds != after.kinds)
 
 
 def _founded(
@@ -265,11 +303,11 @@ def _founded(
 
     Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
     """
-    spoken = {one: found.spoken() for one, found in facts.items()}
+    speaking = {one: speaking_for(found.username, found.points) for one, found in facts.items()}
 
     def rests(row: EvidenceRow) -> bool:
-        holding = sum(piece in spoken[one] for one, piece in zip(row.pair, row.pieces, strict=True))
-        return holding >= (2 if row.kind in ("handle", "similar_email") else 1)
+        holding = sum(piece in speaking[one] for one, piece in zip(row.pair, row.pieces, strict=True))
+        return holding >= (2 if row.kind in ALIKE_KINDS else 1)
 
     founded = {pair: [row for row in rows if rests(row)] for pair, rows in recorded.items()}
     store.remove_evidence(unit, [row for pair, rows in recorded.items() for row in rows if row not in founded[pair]])
@@ -284,7 +322,7 @@ def explain(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Com
 def _facts(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[str, Facts]:
     """What is evident of the profiles of some pairs; raises Contended where one is not living any more."""
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    facts = {one: found.evident(policy.blocklist) for one, found in store.facts_of(unit, ids).items()}
+    facts = {one: found.evident(policy.blocklist) for one, found in facts_of(unit, ids).items()}
     if len(facts) != len(ids):
         raise Contended
     return facts

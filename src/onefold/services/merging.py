@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,12 +10,15 @@ from onefold.domain.errors import Conflict, NotFound, Stale
 from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.merge_outcomes import Step, Which
 from onefold.domain.merging import MergePlan, Merger, plan_merge
+from onefold.domain.policy import Policy
 from onefold.domain.sides import Side
 from onefold.services import audit, detaching, matching
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
+from onefold.services.matching import Likenesses
 from onefold.services.profiles import ProfileSummary, summaries
-from onefold.storage import conversations, profiles
+from onefold.services.timeline_events import write_events
+from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Contended, Unit
@@ -61,8 +64,8 @@ def look(unit: Unit, request: MergeRequest, actor: Actor) -> Preview:
 
 def preview(unit: Unit, request: MergeRequest, actor: Actor) -> MergePlan:
     """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
-    source, destination = _two(unit, request, lock=False)
-    return _plan(unit, source, destination, request, merger_of(unit, actor, request.agent_id))
+    source, destination = _two(unit, request, _living)
+    return _plan(source, destination, request, merger_of(unit, actor, request.agent_id), load_policy(unit))
 
 
 def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
@@ -72,60 +75,60 @@ def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, Me
     (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
-    source, destination = _two(unit, request, lock=True)
-    merger = merger_of(unit, actor, request.agent_id)
-    plan = _plan(unit, source, destination, request, merger)
-    _check(plan, request)
+    source, destination = _two(unit, request, _locked)
+    merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
+    plan = _plan(source, destination, request, merger, policy)
+    _refuse_changed(plan, request)
+    _refuse_obstructed(plan)
     if plan.detached:
+        owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
         for point_id in plan.detached:
-            of_source = any(p.contact_point_id == point_id for p in source.points)
-            owner = source.profile_id if of_source else destination.profile_id
-            detaching.detach(unit, owner, point_id, None, actor, request.agent_id)
-        source, destination = _two(unit, request, lock=True)
-        plan = _plan(unit, source, destination, request, merger)
-        refuse_obstacles(plan)
-    return _apply(unit, source, destination, plan, request, actor, merger), plan
+            detaching.detach(unit, owners[point_id], point_id, None, actor, request.agent_id)
+        source, destination = _two(unit, request, _locked)
+        plan = _plan(source, destination, request, merger, policy)
+        _refuse_obstructed(plan)
+    return _apply(unit, source, destination, plan, request, actor._replace(agent_id=merger.agent_id), policy), plan
 
 
-def _two(unit: Unit, request: MergeRequest, *, lock: bool) -> tuple[Side, Side]:
-    """Both profiles; locked in the order of their ids, then looked at again."""
+def _two(unit: Unit, request: MergeRequest, row_of: Callable[[Unit, str], ProfileRow]) -> tuple[Side, Side]:
+    """Both profiles as `row_of` finds them: one after the other in the order of their ids, and only then read whole."""
     if request.source_id == request.destination_id:
         raise Conflict("A profile cannot be merged with itself.", code="same_profile")
-    rows = {
-        profile_id: _row(unit, profile_id, lock) for profile_id in sorted((request.source_id, request.destination_id))
-    }
-    source, destination = rows[request.source_id], rows[request.destination_id]
-    return store.read_side(unit, source), store.read_side(unit, destination)
+    rows = {profile_id: row_of(unit, profile_id) for profile_id in sorted((request.source_id, request.destination_id))}
+    return store.read_side(unit, rows[request.source_id]), store.read_side(unit, rows[request.destination_id])
 
 
-def _row(unit: Unit, profile_id: str, lock: bool) -> ProfileRow:
-    row = profiles.lock_living(unit, profile_id, against_contacts=True) if lock else None
-    locked, row = row is not None, row or profiles.read_profile(unit, profile_id)
+def _living(unit: Unit, profile_id: str) -> ProfileRow:
+    row = profiles.read_profile(unit, profile_id)
     if row.survivor_id is not None:
         raise Conflict(
             "One of the two profiles was merged into another; merge with that one.", code="merged_away",
             profile_id=profile_id, survivor_id=row.survivor_id,
         )  # fmt: skip
-    if lock and not locked:
-        raise Contended  # somebody undid its merge just now
     return row
 
 
-def _plan(unit: Unit, source: Side, destination: Side, request: MergeRequest, merger: Merger) -> MergePlan:
-    policies = load_policy(unit).merge_policies
-    return plan_merge(source, destination, policies, request.choices, request.steps, merger)
+def _locked(unit: Unit, profile_id: str) -> ProfileRow:
+    row = profiles.lock_living(unit, profile_id, against_contacts=True)
+    if row is None:
+        _living(unit, profile_id)  # says why there was nothing to lock
+        raise Contended  # or it lives by now: somebody undid its merge just then
+    return row
 
 
-def _check(plan: MergePlan, request: MergeRequest) -> None:
+def _plan(source: Side, destination: Side, request: MergeRequest, merger: Merger, policy: Policy) -> MergePlan:
+    return plan_merge(source, destination, policy.merge_policies, request.choices, request.steps, merger)
+
+
+def _refuse_changed(plan: MergePlan, request: MergeRequest) -> None:
     """MRG-12: what was confirmed is what happens."""
     seen_anew = any(seen not in (None, now) for seen, now in zip(request.versions, plan.versions, strict=True))
     if seen_anew or request.digest not in (None, plan.digest):
         raise Stale("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
-    refuse_obstacles(plan)
 
 
-def refuse_obstacles(plan: MergePlan) -> None:
-    """Raises Conflict with everything that stands in the way, and the steps that would clear it (MRG-17)."""
+def _refuse_obstructed(plan: MergePlan) -> None:
+    """MRG-17: says everything that stands in the way, and the steps that would clear it."""
     if plan.obstacles:
         named = ", ".join(sorted({obstacle.code for obstacle in plan.obstacles}))
         raise Conflict(
@@ -139,12 +142,14 @@ def refuse_obstacles(plan: MergePlan) -> None:
 
 
 def _apply(
-    unit: Unit, source: Side, destination: Side, plan: MergePlan, request: MergeRequest, actor: Actor, merger: Merger
+    unit: Unit, source: Side, destination: Side, plan: MergePlan, request: MergeRequest, actor: Actor, policy: Policy
 ) -> MergeRow:
     now, merge_id = utc_now(), new_id()
-    record = _record(unit, source, destination, plan)
+    likenesses = matching.likenesses(unit, [source.profile_id, destination.profile_id])
+    record = _record(unit, source, destination, plan, likenesses)
     _move(unit, source, destination, plan, record, now)
-    event_seq = _write_events(unit, plan, merger, now)
+    _find_by(unit, source, destination, plan, likenesses, policy, now)
+    event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
     details = {
         "merge_id": merge_id, "steps": [s._asdict() for s in request.steps],
         "choices": {field: kept for field, kept in record["choices"].items() if "." not in field},
@@ -153,19 +158,17 @@ def _apply(
     }  # fmt: skip
     _emit(unit, merge_id, plan, record, now)
     seq = audit.record(
-        unit, actor._replace(agent_id=merger.agent_id), "profile.merged", profile_id=plan.destination_id,
-        other_id=plan.source_id, details=details, before=record,
+        unit, actor, "profile.merged", profile_id=plan.destination_id, other_id=plan.source_id, details=details,
+        before=record,
     )  # fmt: skip
-    row = MergeRow(merge_id, plan.source_id, plan.destination_id, merger.agent_id, event_seq, seq, now, None)
+    row = MergeRow(merge_id, plan.source_id, plan.destination_id, actor.agent_id, event_seq, seq, now, None)
     store.add_merge(unit, row)
     return row
 
 
-def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan) -> dict[str, Any]:
+def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan, likenesses: Likenesses) -> dict[str, Any]:
     """Both sides before, and what undoing needs besides (MRG-13, MRG-14)."""
     ids = [source.profile_id, destination.profile_id]
-    evidence = {row: None for profile_id in ids for row in matches.evidence_of(unit, profile_id)}
-    suggested = {row.pair: row for profile_id in ids for row in matches.suggestions_of(unit, profile_id)}
     return {
         "source": source.as_record(),
         "destination": destination.as_record(),
@@ -173,9 +176,9 @@ def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan) -> dic
         "absorbed": dict(plan.absorbed),
         "choices": {o.field: o.kept for o in plan.outcomes if o.why == "chosen"},
         "created": store.created_times(unit, ids),
-        "evidence": [row._asdict() for row in evidence],
-        "evidence_between": [row._asdict() for row in evidence if row.pair == pair_of(*ids)],
-        "suggested": [[*row.pair, row.created_at] for row in suggested.values()],
+        "evidence": [row._asdict() for row in likenesses.evidence],
+        "evidence_between": [row._asdict() for row in likenesses.evidence if {*row.pair} == {*ids}],
+        "suggested": [[*row.pair, row.created_at] for row in likenesses.suggestions],
         "former_ids": profiles.merged_into(unit, source.profile_id)[1:],
     }
 
@@ -190,14 +193,13 @@ def _move(unit: Unit, source: Side, destination: Side, plan: MergePlan, record: 
     record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
     store.lead_to(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
     profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))
-    _find_by(unit, source, destination, plan, now)
 
 
 def _move_conversation(unit: Unit, source: Side, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
     """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
     joined = plan.joined
     if joined is not None:
-        record["led_on_conversations"] = conversations.join_conversations(
+        record["led_on_conversations"] = conversation_moves.join_conversations(
             unit, joined.gone_id, joined.conversation_id, now
         )
         conversations.change_conversation(
@@ -207,7 +209,9 @@ def _move_conversation(unit: Unit, source: Side, plan: MergePlan, record: dict[s
         conversations.change_conversation(unit, source.conversation.conversation_id, profile_id=plan.destination_id)
 
 
-def _find_by(unit: Unit, source: Side, destination: Side, plan: MergePlan, now: datetime) -> None:
+def _find_by(
+    unit: Unit, source: Side, destination: Side, plan: MergePlan, before: Likenesses, policy: Policy, now: datetime
+) -> None:
     """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
     profiles.forget_terms(unit, plan.source_id)
     profiles.reindex(unit, plan.destination_id)
@@ -217,31 +221,13 @@ def _find_by(unit: Unit, source: Side, destination: Side, plan: MergePlan, now: 
     for side in (source, destination):
         if side.username:
             matches.remove_keys(unit, ["h:" + handle_key(side.username)], side.profile_id)
-    policy = load_policy(unit)
     matching.index_keys(unit, plan.destination_id, policy)
-    matching.rate(unit, matching.move_evidence(unit, plan.source_id, plan.destination_id), policy, now)
-
-
-def _write_events(unit: Unit, plan: MergePlan, merger: Merger, now: datetime) -> int:
-    conversation = plan.after.conversation
-    return write_events(
-        unit, plan.destination_id, None if conversation is None else conversation.conversation_id, plan.events,
-        merger.agent_id, now,
-    )  # fmt: skip
-
-
-def write_events(
-    unit: Unit, profile_id: str, conversation_id: str | None, texts: Sequence[str], agent_id: str | None, now: datetime
-) -> int:
-    """Events on a timeline, in order; returns the number of the first."""
-    numbers = [
-        conversations.add_item(
-            unit, now, profile_id=profile_id, conversation_id=conversation_id, kind="event", agent_id=agent_id,
-            body=text,
-        )
-        for text in texts
-    ]  # fmt: skip
-    return numbers[0]
+    pairs = matching.move_evidence(unit, plan.source_id, plan.destination_id, before)
+    # Who was suggested to the source is suggested to the destination, since then and not anew.
+    gone = {plan.source_id, plan.destination_id}
+    others = {(set(row.pair) - gone).pop(): row.created_at for row in before.suggestions if set(row.pair) != gone}
+    since = {pair_of(plan.destination_id, one): at for one, at in others.items()}
+    matching.rate(unit, pairs, policy, now, created=since)
 
 
 def _emit(unit: Unit, merge_id: str, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:

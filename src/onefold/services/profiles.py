@@ -193,12 +193,12 @@ def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int |
         storable(values["image"], "image", 2_000)
     if "attributes" in values:
         values["attributes"] = checked_attributes(values["attributes"])
-    gone = []
+    gone, policy = [], load_policy(unit)
     if "customer_id" in changes:
-        gone += _set_customer_id(unit, row.id, changes["customer_id"])
+        gone += _set_customer_id(unit, row.id, changes["customer_id"], policy)
     if "username" in values and row.username:
         gone.append(_lost_username(unit, row))
-    return _changed(unit, row.id, found_by=True, gone=gone, **values)
+    return _changed(unit, row.id, policy, found_by=True, gone=gone, **values)
 
 
 def _lost_username(unit: Unit, row: ProfileRow) -> Shared:
@@ -219,7 +219,7 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     return found
 
 
-def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> list[Shared]:
+def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
     """Returns what the profile no longer holds; former customer IDs stay."""
     gone = []
     for point in store.points_of(unit, [profile_id])[profile_id]:
@@ -227,17 +227,23 @@ def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None) -> li
             store.remove_point(unit, point.contact_point_id)
             gone.append(Shared("customer_id", point.value, point.value))
     if customer_id is not None:
-        _place(unit, profile_id, PointInput("customer_id", customer_id), load_policy(unit), utc_now())
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, utc_now())
     return gone
 
 
 def _changed(
-    unit: Unit, profile_id: str, *, found_by: bool = False, gone: Sequence[Shared] = (), **values: object
+    unit: Unit,
+    profile_id: str,
+    policy: Policy,
+    *,
+    found_by: bool = False,
+    gone: Sequence[Shared] = (),
+    **values: object,
 ) -> ProfileRow:
     """Ends every edit: fields, version, event, suggestions, and the search where the edit touched what the profile is
     found by. `gone` are values it no longer holds."""
     store.change_profile(unit, profile_id, **values)
-    policy, now = load_policy(unit), utc_now()
+    now = utc_now()
     if found_by:
         store.reindex(unit, profile_id)
         matching.after_edit(unit, profile_id, policy, now, gone=gone)
@@ -250,8 +256,9 @@ def _changed(
 def add_point(unit: Unit, profile_id: str, point: PointInput, version: int | None) -> tuple[ProfileRow, str]:
     """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
     row = store.lock_profile(unit, profile_id, version)
-    point_id = _place(unit, row.id, point, load_policy(unit), utc_now())
-    return _changed(unit, row.id, found_by=True), point_id
+    policy = load_policy(unit)
+    point_id = _place(unit, row.id, point, policy, utc_now())
+    return _changed(unit, row.id, policy, found_by=True), point_id
 
 
 def edit_point(
@@ -271,7 +278,7 @@ def edit_point(
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
     same = (held.value, held.handle) == (after.value, after.handle)
-    return _changed(unit, row.id, found_by=True, gone=() if same else _lost(unit, held))
+    return _changed(unit, row.id, policy, found_by=True, gone=() if same else _lost(unit, held))
 
 
 def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
@@ -279,7 +286,7 @@ def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None
     row = store.lock_profile(unit, profile_id, version)
     held = _held(unit, row.id, point_id)
     store.remove_point(unit, held.contact_point_id)
-    return _changed(unit, row.id, found_by=True, gone=_lost(unit, held))
+    return _changed(unit, row.id, load_policy(unit), found_by=True, gone=_lost(unit, held))
 
 
 def _lost(unit: Unit, held: HeldPoint) -> list[Shared]:
@@ -332,7 +339,7 @@ def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str |
     row = store.lock_profile(unit, profile_id, version)
     part_id = new_id()
     store.add_part(unit, part, part_id, row.id, _checked(part, values), utc_now())
-    _changed(unit, row.id)
+    _changed(unit, row.id, load_policy(unit))
     return part_id
 
 
@@ -342,14 +349,14 @@ def edit_part(
     """Changes a detail or an address."""
     row = store.lock_profile(unit, profile_id, version)
     store.change_part(unit, part, part_id, row.id, _checked(part, values))
-    _changed(unit, row.id)
+    _changed(unit, row.id, load_policy(unit))
 
 
 def remove_part(unit: Unit, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
     """Takes a detail or an address away."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_part(unit, part, part_id, row.id)
-    _changed(unit, row.id)
+    _changed(unit, row.id, load_policy(unit))
 
 
 def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -363,8 +370,7 @@ def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | No
 def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
     """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
     one = store.lock_profile(unit, profile_id, version)
-    other = store.read_profile(unit, other_id)
-    other_id = other.living_id
+    other_id = living(unit, other_id)
     matching.keep_living(unit, [other_id])
     if other_id == one.id:
         raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")
@@ -379,8 +385,9 @@ def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int |
             raise Conflict("The two profiles have this relationship already.", code="relationship_present")
     relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
     store.add_relationship(unit, relationship, utc_now())
+    policy = load_policy(unit)
     for touched in (one.id, other_id):
-        _changed(unit, touched)
+        _changed(unit, touched, policy)
     return relationship.id
 
 
@@ -388,4 +395,4 @@ def unrelate(unit: Unit, profile_id: str, relationship_id: str, version: int | N
     """Takes a relationship away, from whichever side."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_relationship(unit, relationship_id, row.id)
-    _changed(unit, row.id)
+    _changed(unit, row.id, load_policy(unit))

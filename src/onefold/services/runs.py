@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from onefold.domain.errors import Conflict
 from onefold.domain.identification import becomes_mobile
 from onefold.domain.phones import LineTypes, dialled
+from onefold.domain.policy import Policy
 from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles, whole_base
@@ -87,18 +89,13 @@ def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:
         return run
     numbers = whole_base.other_phones(unit, run.position, _CHUNK)
     counts = Counter(run.counts)
-    region = load_policy(unit).default_region
+    policy = load_policy(unit)
     for number, written in numbers:
         counts["checked"] += 1
-        if line_types(dialled(number, written, region)) == "mobile":
+        if line_types(dialled(number, written, policy.default_region)) == "mobile":
             counts["mobile"] += 1
-            counts["changed"] += _identify(unit, number, apply=run.kind == IDENTIFY_MOBILES)
-    finished = len(numbers) < _CHUNK
-    store.change_run(
-        unit, run_id, utc_now(), done=run.done + len(numbers), counts=dict(counts),
-        position=numbers[-1][0] if numbers else run.position, state="finished" if finished else "running",
-    )  # fmt: skip
-    return store.read_run(unit, run_id)
+            counts["changed"] += _identify(unit, number, policy, apply=run.kind == IDENTIFY_MOBILES)
+    return _behind_chunk(unit, run, [number for number, _ in numbers], _CHUNK, counts)
 
 
 def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
@@ -109,15 +106,19 @@ def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
     found = matching.rebuild(unit, run.position, _REBUILT)
     counts = Counter(run.counts)
     counts["checked"] += len(found)
+    return _behind_chunk(unit, run, found, _REBUILT, counts)
+
+
+def _behind_chunk(unit: Unit, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
+    """Notes how far the run is; it is finished where the chunk found less than its size."""
     store.change_run(
-        unit, run_id, utc_now(), done=run.done + len(found), counts=dict(counts),
-        position=found[-1] if found else run.position, state="running" if len(found) == _REBUILT else "finished",
+        unit, run.id, utc_now(), done=run.done + len(passed), counts=dict(counts),
+        position=passed[-1] if passed else run.position, state="finished" if len(passed) < size else "running",
     )  # fmt: skip
-    return store.read_run(unit, run_id)
+    return store.read_run(unit, run.id)
 
 
-def _identify(unit: Unit, number: str, *, apply: bool) -> int:
-    policy = load_policy(unit)
+def _identify(unit: Unit, number: str, policy: Policy, *, apply: bool) -> int:
     if policy.blocklist.holds("phone", number):
         return 0
     holder = becomes_mobile(whole_base.telling_holders(unit, number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -13,7 +15,7 @@ from onefold.domain.policy import Policy
 from onefold.services import audit, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import ProfileSummary, summaries
+from onefold.services.profiles import ProfileSummary, living, summaries
 from onefold.storage import conversations, profiles
 from onefold.storage import matching as store
 from onefold.storage.contacts import who_holds
@@ -38,14 +40,44 @@ class SuggestionView(NamedTuple):
 
 def of_profile(unit: Unit, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
     """A profile's suggestions, the likeliest first (SUG-7); those dismissed by "No Match" only if asked for."""
-    row = profiles.read_profile(unit, profile_id)
-    rows = store.suggestions_of(unit, row.living_id)
+    rows = store.suggestions_of(unit, living(unit, profile_id))
     return _views(unit, [row for row in rows if dismissed or row.state == "open"])
 
 
 def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionView]:
     """The organization's suggestions, the likeliest first (SUG-7)."""
     return _views(unit, store.queue(unit, wanted, after, limit))
+
+
+class Tally(NamedTuple):
+    """How many suggestions a queue holds: in all, of each kind of evidence, of each band of ratings.
+
+    Where `more` is set the queue is longer than was counted, and every number is of its likeliest part.
+    """
+
+    total: int
+    kinds: dict[str, int]
+    bands: dict[str, int]
+    more: bool
+
+
+BANDS = {"very-likely": (0.9, 1.0), "likely": (0.6, math.nextafter(0.9, 0)), "possible": (0.0, math.nextafter(0.6, 0))}
+"""The ratings that a queue is read by, lowest and highest, the likeliest first (SUG-7)."""
+MOST_COUNTED = 2_000
+
+
+def tally(unit: Unit, wanted: QueueFilter) -> Tally:
+    """SUG-7: how much there is to work through: kinds within the wanted ratings, bands within the wanted kind."""
+    rows = store.queue_tally(unit, wanted.state, MOST_COUNTED + 1)
+    counted = rows[:MOST_COUNTED]
+    rated = [kinds for rating, kinds in counted if wanted.lowest <= rating <= wanted.highest]
+    of_kind = [rating for rating, kinds in counted if wanted.kind is None or wanted.kind in kinds]
+    return Tally(
+        sum(wanted.kind is None or wanted.kind in kinds for kinds in rated),
+        Counter(kind for kinds in rated for kind in kinds),
+        {band: sum(low <= rating <= high for rating in of_kind) for band, (low, high) in BANDS.items()},
+        len(rows) > MOST_COUNTED,
+    )
 
 
 def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
@@ -66,7 +98,7 @@ def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
 def why(unit: Unit, one_id: str, other_id: str) -> Comparison:
     """SUG-5: what speaks for and against two profiles being one customer, also where nothing is suggested; the values
     in the order in which the two are asked for."""
-    one, other = _living(unit, one_id, other_id)
+    one, other = _two(unit, one_id, other_id)
     pair = pair_of(one, other)
     found = matching.explain(unit, [pair], load_policy(unit))[pair]
     return found if pair[0] == one else found.turned
@@ -134,18 +166,16 @@ class SharedLineView(NamedTuple):
 def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
     """RES-16: who else holds the profile's shared numbers, the most recent contact first; of each number the first
     50."""
-    row = profiles.read_profile(unit, profile_id)
-    living = row.living_id
-    policy = load_policy(unit)
+    living_id, policy = living(unit, profile_id), load_policy(unit)
     lines = {
         ("phone", p.value): p
-        for p in profiles.points_of(unit, [living])[living]
+        for p in profiles.points_of(unit, [living_id])[living_id]
         if p.kind == "phone" and not p.identifying and not policy.blocklist.holds(p.kind, p.value)
     }
     held = who_holds(unit, list(lines), _LINE_HOLDERS)  # type: ignore[arg-type]
     found = []
     for key, ids in held.items():
-        for other in summaries(unit, _most_recent(unit, ids - {living})):
+        for other in summaries(unit, _most_recent(unit, ids - {living_id})):
             last = conversations.last_contact(unit, profiles.merged_into(unit, other.row.id))
             line = lines[key]
             number = dialled(line.value, line.written, policy.default_region)
@@ -164,13 +194,12 @@ def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
 
 def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:
     """The two living profiles behind the ids, in the order in which pairs are kept."""
-    return pair_of(*_living(unit, one_id, other_id))
+    return pair_of(*_two(unit, one_id, other_id))
 
 
-def _living(unit: Unit, one_id: str, other_id: str) -> tuple[str, str]:
+def _two(unit: Unit, one_id: str, other_id: str) -> tuple[str, str]:
     """The two living profiles behind the ids (EVT-2)."""
-    rows = [profiles.read_profile(unit, profile_id) for profile_id in (one_id, other_id)]
-    one, other = (row.living_id for row in rows)
+    one, other = (living(unit, profile_id) for profile_id in (one_id, other_id))
     if one == other:
         raise Conflict("Both ids lead to the same profile.", code="same_profile")
     return one, other

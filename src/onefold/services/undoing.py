@@ -4,46 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, Stale
-from onefold.domain.matching import evidence_of_point, handle_key
+from onefold.domain.matching import ALIKE_KINDS, handle_key, speaking_for
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import Side
-from onefold.domain.undoing import Record, own_fields, plan_undo
+from onefold.domain.undoing import Record, UndoPlan, own_fields, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
-from onefold.services.undone_conversations import Undo, point_ids_of, share_conversations
-from onefold.storage import conversations, profiles
+from onefold.services.profiles import living
+from onefold.services.timeline_events import write_events
+from onefold.services.undone_conversations import Parting, point_ids_of, share_conversations
+from onefold.storage import conversation_moves, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
-from onefold.storage.drafts import absorbing
-from onefold.storage.matching import EvidenceRow, Pair, pair_of
+from onefold.storage.matching import EvidenceRow, pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 from onefold.storage.tables import instant
 
 
+class Undo(NamedTuple):
+    """What undoing a merge does, or would do. `profile_id` is where the source has led to; `version` is that one's.
+
+    `returning` are the ids that come back to life under the source. `arrived` counts the items that came since on the
+    source's contact points and go with them.
+    """
+
+    merge: MergeRow
+    profile_id: str
+    version: int
+    plan: UndoPlan
+    returning: tuple[str, ...]
+    drafts: tuple[str, ...]
+    arrived: int
+
+
+class _Look(NamedTuple):
+    """What undoing would do, and what it is decided by: what the merge kept, whole and as it is planned with."""
+
+    found: Undo
+    record: dict[str, Any]
+    kept: Record
+    policy: Policy
+
+
 def preview(unit: Unit, merge_id: str) -> Undo:
     """What undoing would do; nothing is changed. Raises what `undo` raises."""
-    return _look(unit, merge_id, lock=False)[0]
+    return _look(unit, merge_id, lock=False).found
 
 
 def undo(unit: Unit, merge_id: str, version: int | None, actor: Actor) -> Undo:
     """Undoes a merge. Raises NotFound; Stale where the profile is not what the preview showed; Conflict `undone`,
     `undo_window_over`, `record_erased`."""
-    found, record, policy = _look(unit, merge_id, lock=True)
+    look = _look(unit, merge_id, lock=True)
+    found, record = look.found, look.record
     if version not in (None, found.version):
         raise Stale("The profile has changed since it was read; look at the new preview.", profile_id=found.profile_id)
     now = utc_now()
     before = {"profile": store.read_side(unit, profiles.read_profile(unit, found.profile_id)).as_record()}
-    _share_rows(unit, found, record)
-    share_conversations(unit, found, record, now)
-    _share_evidence(unit, found, record, policy, now)
+    _share_rows(unit, look)
+    parting = Parting(
+        found.plan.source.profile_id, found.profile_id, found.returning, point_ids_of(unit, found.plan, record),
+        found.merge.event_seq,
+    )  # fmt: skip
+    share_conversations(unit, parting, record)
+    _share_evidence(unit, look, now)
     _write_events(unit, found, actor, now)
     store.mark_undone(unit, merge_id, now)
     source_id = found.plan.source.profile_id
@@ -56,30 +87,33 @@ def undo(unit: Unit, merge_id: str, version: int | None, actor: Actor) -> Undo:
     return found
 
 
-def _look(unit: Unit, merge_id: str, *, lock: bool) -> tuple[Undo, dict[str, Any], Policy]:
+def _look(unit: Unit, merge_id: str, *, lock: bool) -> _Look:
     merge = merging.read_merge(unit, merge_id)
     policy = load_policy(unit)
-    _check(merge, policy)
+    _refuse_undone(merge)
+    _refuse_late(merge, policy)
     row = _locked(unit, merge) if lock else _living(unit, merge)
     record = audit.read(unit, merge.audit_seq).before
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
     returning = _returning(unit, merge, row.id)
     record = _without(record, _brought_since(unit, merge, row.id, returning))
-    now = store.read_side(unit, row)
-    others = {r.seen_from(side)[0] for side, r in _relations(record)}
-    living = set(profiles.read_heads(unit, sorted(others)))
-    plan = plan_undo(_read(unit, record), now, policy, living)
+    kept = _kept(unit, record)
+    others = {r.seen_from(side.profile_id)[0] for side in (kept.source, kept.destination) for r in side.relations}
+    plan = plan_undo(kept, store.read_side(unit, row), policy, set(profiles.read_heads(unit, sorted(others))))
     drafts = store.drafts_on(unit, row.id, record["drafts"])
     point_ids = point_ids_of(unit, plan, record)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
-    arrived = sum(conversations.count_through(unit, one, point_ids, merge.event_seq) for one in there)
-    return Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived), record, policy
+    arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
+    return _Look(Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived), record, kept, policy)
 
 
-def _check(merge: MergeRow, policy: Policy) -> None:
-    if merge.undone_at is not None:
+def _refuse_undone(merge: MergeRow | None) -> None:
+    if merge is None or merge.undone_at is not None:
         raise Conflict("The merge has been undone.", code="undone")
+
+
+def _refuse_late(merge: MergeRow, policy: Policy) -> None:
     if utc_now() - merge.created_at > timedelta(days=policy.undo_days):
         raise Conflict("The time in which this merge could be undone is over.", code="undo_window_over")
 
@@ -95,25 +129,15 @@ def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
     """The living profile, and the source that is to return, kept from everybody else."""
     unit.lock_merging()
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
-    _check_standing(store.read_merge(unit, merge.id, lock=True))
+    _refuse_undone(store.read_merge(unit, merge.id, lock=True))
     return row
 
 
-def _check_standing(merge: MergeRow | None) -> None:
-    if merge is None or merge.undone_at is not None:
-        raise Conflict("The merge has been undone.", code="undone")
-
-
-def _read(unit: Unit, record: dict[str, Any]) -> Record:
+def _kept(unit: Unit, record: dict[str, Any]) -> Record:
     source, destination, after = (Side.from_record(record[name]) for name in ("source", "destination", "after"))
     # A later merge may have made the source's contact points, or their likes, one with others again.
-    absorbed = {p.contact_point_id: absorbing(unit, p.contact_point_id) for p in source.points}
+    absorbed = {p.contact_point_id: store.absorbing(unit, p.contact_point_id) for p in source.points}
     return Record(source, destination, after, {gone: by for gone, by in absorbed.items() if by is not None})
-
-
-def _relations(record: dict[str, Any]) -> list[tuple[str, Any]]:
-    sides = (Side.from_record(record[name]) for name in ("source", "destination"))
-    return [(side.profile_id, relation) for side in sides for relation in side.relations]
 
 
 def _returning(unit: Unit, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
@@ -161,8 +185,8 @@ def _without(record: dict[str, Any], ids: Collection[str]) -> dict[str, Any]:
     return {**record, "source": {**record["source"], **source}, "drafts": drafts}
 
 
-def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
-    plan = found.plan
+def _share_rows(unit: Unit, look: _Look) -> None:
+    found, record, plan = look.found, look.record, look.found.plan
     now = store.read_side(unit, profiles.read_profile(unit, found.profile_id))
     store.lead_to(unit, found.returning, None)
     store.lead_to(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
@@ -170,19 +194,14 @@ def _share_rows(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
     destination = plan.destination._replace(profile_id=found.profile_id)
     store.write_side(unit, [now], [plan.source, destination], created)
     there = {p.contact_point_id for p in plan.source.points}
-    store.release_points(
-        unit,
-        sorted(there),
-        [pair for pair in record["led_on_points"] if pair[1] in there],
-    )
+    store.release_points(unit, sorted(there), [pair for pair in record["led_on_points"] if pair[1] in there])
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
-    _restore_between(unit, found, record)
+    _restore_between(unit, found, look.kept)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
 
 
-def _restore_between(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
+def _restore_between(unit: Unit, found: Undo, kept: Record) -> None:
     """A destination that was itself merged away since keeps its own fields for the day it returns."""
-    kept = _read(unit, record)
     row = profiles.read_profile(unit, kept.destination.profile_id)
     if row.id != found.profile_id:
         now = Side(row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes)
@@ -194,50 +213,53 @@ def _restore_between(unit: Unit, found: Undo, record: dict[str, Any]) -> None:
 # Suggestions, search, events -----------------------------------------------------------------------------------------
 
 
-def _share_evidence(unit: Unit, found: Undo, record: dict[str, Any], policy: Policy, now: datetime) -> None:
+def _share_evidence(unit: Unit, look: _Look, now: datetime) -> None:
     """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
+    found, record, kept, policy = look
     source, destination = found.plan.source, found.plan.destination._replace(profile_id=found.profile_id)
     _index(unit, source, destination, policy)
     rows = matches.evidence_of(unit, destination.profile_id)
     before = [_evidence(row) for row in record["evidence"]]
-    old_id = record["destination"]["profile_id"]
+    old_id = kept.destination.profile_id
     of_source = {_side_of(row, source.profile_id): row for row in before if source.profile_id in row.pair}
     of_destination = {_side_of(row, old_id): row for row in before if old_id in row.pair}
     values = {(p.kind, p.value) for p in source.points}
     pairs = {row.pair for row in rows}
-    spoke = _speaking(Side.from_record(record["destination"]))
+    spoke, speaks = _speaking(kept.destination), _speaking(destination)
     for row in rows:
         key = _side_of(row, destination.profile_id)
         known_other = key in of_destination
         since = not known_other and key not in of_source and (_kind_of_point(row.kind), key[2]) in values
         if key in of_source or since:
-            back = row.moved(destination.profile_id, source.profile_id)
+            returned = row.moved(destination.profile_id, source.profile_id)
             created_at = of_source[key].created_at if key in of_source else row.created_at
-            matches.insert_evidence(unit, [back._replace(created_at=created_at)])
-            pairs.add(back.pair)
+            matches.insert_evidence(unit, [returned._replace(created_at=created_at)])
+            pairs.add(returned.pair)
             silent = key in of_source and key[1:3] in spoke  # the destination held it before, too common to suggest by
-            if not known_other and (silent or key[1:3] not in _speaking(destination)):
+            if not known_other and (silent or key[1:3] not in speaks):
                 matches.remove_evidence(unit, [row])
-    between = [
-        row.moved(old_id, destination.profile_id) for row in before if {*row.pair} == {source.profile_id, old_id}
-    ]
-    then = (Side.from_record(record["source"]), Side.from_record(record["destination"]))
-    sides = list(zip(then, (source, destination), strict=True))
-    matches.insert_evidence(unit, [row for row in between if _still_rests(row, sides)])
-    pairs.add(pair_of(source.profile_id, destination.profile_id))
-    pairs |= _put_back(unit, [row.moved(old_id, destination.profile_id) for row in before])
+    between = [row for row in before if {*row.pair} == {source.profile_id, old_id}]
+    # A value that gave way ended what was alike; where that does not rest on both any more, rating takes it away again.
+    alike = [row for row in before if row.kind in ALIKE_KINDS]
+    shared = [row for row in between if row.kind not in ALIKE_KINDS and _still_shared(row, kept, found.plan)]
+    back = _of_living(unit, [row.moved(old_id, destination.profile_id) for row in (*alike, *shared)])
+    matches.insert_evidence(unit, back)
+    pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
     matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
 
 
-def _put_back(unit: Unit, rows: Sequence[EvidenceRow]) -> set[Pair]:
-    """Evidence of handles and similar emails that the merge has ended, by the value that gave way; what does not rest
-    on both any more goes again when it is rated."""
-    ids = {one for row in rows for one in row.pair}
-    living = set(profiles.read_heads(unit, sorted(ids)))
-    back = [row for row in rows if row.kind in ("handle", "similar_email") and {*row.pair} <= living]
-    matches.insert_evidence(unit, back)
-    return {row.pair for row in back}
+def _still_shared(row: EvidenceRow, kept: Record, plan: UndoPlan) -> bool:
+    """Whether whoever of the two held a shared value then holds it now; what a contact brought is one side's only, from
+    the beginning (RES-11)."""
+    piece = row.pieces[0]
+    sides = ((kept.source, plan.source), (kept.destination, plan.destination))
+    return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
+
+
+def _of_living(unit: Unit, rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
+    there = set(profiles.read_heads(unit, sorted({one for row in rows for one in row.pair})))
+    return [row for row in rows if {*row.pair} <= there and row.profile_id != row.other_id]
 
 
 def _index(unit: Unit, source: Side, destination: Side, policy: Policy) -> None:
@@ -259,20 +281,8 @@ def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
     return row.profile_id, row.kind, row.other_value, row.value
 
 
-def _still_rests(row: EvidenceRow, sides: Sequence[tuple[Side, Side]]) -> bool:
-    """Whether whoever held then what spoke for the two holds it now; what a contact brought is one side's only, from
-    the beginning (RES-11). `sides` are both profiles then and now."""
-    for then, now in sides:
-        spoken = _side_of(row, now.profile_id)[1:3]
-        if spoken in _speaking(then) and spoken not in _speaking(now):
-            return False
-    return True
-
-
 def _speaking(side: Side) -> set[tuple[str, str]]:
-    """(kind of evidence, value) that a profile may be matched by."""
-    names = {("handle", handle_key(side.username))} if side.username else set()
-    return names | {(piece.kind, piece.value) for point in side.points for piece in evidence_of_point(point)}
+    return speaking_for(side.username, side.points)
 
 
 def _kind_of_point(kind: str) -> str:
@@ -287,14 +297,10 @@ def _write_events(unit: Unit, found: Undo, actor: Actor, now: datetime) -> None:
         (found.profile_id, f"{merger.name} undid the merge of {names[0]} into this customer"),
         (source.profile_id, f"{merger.name} undid the merge of this customer into {names[1]}"),
     ):
-        conversation = conversations.open_conversation_of(unit, profile_id)
-        merging.write_events(unit, profile_id, conversation and conversation.id, [text], merger.agent_id, now)
+        write_events(unit, profile_id, [text], merger.agent_id, now)
 
 
 def history(unit: Unit, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first: of a profile and those merged into it, or of the organization."""
-    ids = None
-    if profile_id is not None:
-        row = profiles.read_profile(unit, profile_id)
-        ids = profiles.merged_into(unit, row.living_id)
+    ids = None if profile_id is None else profiles.merged_into(unit, living(unit, profile_id))
     return store.list_merges(unit, ids, before, limit)

@@ -60,6 +60,15 @@ def read_agent(unit: Unit, agent_id: str) -> AgentRow:
     return AgentRow._make(row)
 
 
+def active_admins(unit: Unit, *, lock: bool = False) -> list[str]:
+    """The ids of all admins who can sign in. With `lock` none of them changes before this unit ends, so that two who
+    demote each other at once do not leave nobody."""
+    a = agents.c
+    mine = (a.organization_id == unit.organization_id, a.role == "admin", a.active)
+    select = sa.select(a.id).where(*mine).order_by(a.id)
+    return list(unit.execute(select.with_for_update() if lock else select).scalars())
+
+
 def agent_by_email(unit: Unit, email: str) -> AgentRow | None:
     """The agent who signs in with this address."""
     mine = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
@@ -176,8 +185,11 @@ def session_agent(unit: Unit, token_hash: str, now: datetime) -> AgentRow | None
     return None if row is None else AgentRow._make(row)
 
 
-def end_sessions(unit: Unit, *, token_hash: str | None = None, agent_id: str | None = None) -> int:
-    """Ends one session, or every session of an agent; returns how many."""
+def end_sessions(
+    unit: Unit, *, token_hash: str | None = None, agent_id: str | None = None, except_hash: str | None = None
+) -> int:
+    """Ends one session, or every session of an agent but one; returns how many."""
     s = sessions.c
     which = s.token_hash == token_hash if agent_id is None else s.agent_id == agent_id
-    return int(unit.execute(sessions.delete().where(s.organization_id == unit.organization_id, which)).rowcount)
+    kept = sa.true() if except_hash is None else s.token_hash != except_hash
+    return int(unit.execute(sessions.delete().where(s.organization_id == unit.organization_id, which, kept)).rowcount)

@@ -62,7 +62,7 @@ class ItemRow(NamedTuple):
 _CONVERSATION = [conversations.c[name] for name in ConversationRow._fields]
 _ITEM = [items.c[name] for name in ItemRow._fields]
 # Written out, because a parameter does not let the index of the open ones be used.
-_IS_OPEN = conversations.c.state == sa.literal_column("'open'")
+IS_OPEN = conversations.c.state == sa.literal_column("'open'")
 
 
 def read_conversation(unit: Unit, conversation_id: str) -> ConversationRow:
@@ -109,7 +109,7 @@ def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
 def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, _IS_OPEN)
+    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
     select = sa.select(*_CONVERSATION).where(*mine)
     if before is not None:
         select = select.where(c.id < before)
@@ -119,7 +119,7 @@ def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int
 def open_conversation_of(unit: Unit, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, _IS_OPEN)
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
     row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
     return None if row is None else ConversationRow._make(row)
 
@@ -156,6 +156,21 @@ def merged_into(unit: Unit, conversation_id: str) -> list[str]:
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.merged_into_id == conversation_id)
     return list(unit.execute(sa.select(c.id).where(*mine)).scalars())
+
+
+def ids_of(unit: Unit, profile_id: str) -> list[str]:
+    """The conversations opened for a profile itself, those that became one with another among them."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
+    return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
+
+
+def first_item(unit: Unit, conversation_id: str) -> ItemRow | None:
+    """What a conversation began with."""
+    i = items.c
+    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
+    row = unit.execute(sa.select(*_ITEM).where(*mine).order_by(i.seq).limit(1)).one_or_none()
+    return None if row is None else ItemRow._make(row)
 
 
 def _newest(unit: Unit, column: str, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
@@ -248,156 +263,3 @@ def read_attachment(unit: Unit, conversation_id: str, seq: int, position: int) -
     if content is None:
         raise NotFound("There is no such attachment.", code="attachment_not_found")
     return bytes(content)
-
-
-# What merging, detaching and undoing do with conversations ----------------------------------------------------------
-
-
-class Share(NamedTuple):
-    """How much of a conversation came through some contact points: messages and calls, both ways."""
-
-    conversation_id: str
-    state: str
-    through: int
-    others: int
-
-
-def join_conversations(unit: Unit, gone_id: str, into_id: str, now: datetime) -> list[str]:
-    """One conversation becomes one with another; returns those that led to it before and now lead on."""
-    led_on = merged_into(unit, gone_id)
-    for conversation_id in led_on:
-        change_conversation(unit, conversation_id, merged_into_id=into_id)
-    change_conversation(unit, gone_id, state="closed", closed_at=now, merged_into_id=into_id)
-    return led_on
-
-
-def shares_of(unit: Unit, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
-    """The conversations that carry anything of some contact points, and how much of each."""
-    i, c = items.c, conversations.c
-    head = sa.func.coalesce(c.merged_into_id, c.id)
-    spoken = i.kind.in_(("message", "call"))
-    through = sa.func.sum(sa.case((sa.and_(spoken, i.contact_point_id.in_(point_ids)), 1), else_=0))
-    others = sa.func.sum(
-        sa.case(
-            (sa.and_(spoken, sa.or_(i.contact_point_id.is_(None), i.contact_point_id.not_in(point_ids))), 1), else_=0
-        )
-    )
-    found: dict[str, list[int]] = {}
-    for profile_id in profile_ids:
-        rows = unit.execute(
-            sa.select(head.label("head"), through.label("through"), others.label("others"))
-            .select_from(
-                items.join(conversations, sa.and_(c.organization_id == i.organization_id, c.id == i.conversation_id))
-            )
-            .where(i.organization_id == unit.organization_id, i.profile_id == profile_id)
-            .group_by(head)
-        )
-        for row in rows:
-            counted = found.setdefault(row.head, [0, 0])
-            counted[0] += int(row.through)
-            counted[1] += int(row.others)
-    return [
-        Share(head_id, read_conversation(unit, head_id).state, through, others)
-        for head_id, (through, others) in sorted(found.items())
-        if through
-    ]
-
-
-def move_conversation(unit: Unit, conversation_id: str, to: str) -> None:
-    """A conversation goes to another profile with everything in it."""
-    i = items.c
-    group = [conversation_id, *merged_into(unit, conversation_id)]
-    for one in group:
-        change_conversation(unit, one, profile_id=to)
-        mine = (i.organization_id == unit.organization_id, i.conversation_id == one)
-        unit.execute(items.update().where(*mine).values(profile_id=to))
-
-
-def copy_conversation(unit: Unit, conversation_id: str, copy_id: str, profile_id: str, *, may_be_open: bool) -> None:
-    """A conversation beside another, for the part of it that goes to another profile."""
-    row = read_conversation(unit, conversation_id)
-    is_open = row.state == "open" and may_be_open
-    closed_at = None if is_open else row.closed_at or row.opened_at
-    values = row._replace(
-        id=copy_id, profile_id=profile_id, state="open" if is_open else "closed", closed_at=closed_at,
-        merged_into_id=None,
-    )  # fmt: skip
-    unit.execute(conversations.insert().values(organization_id=unit.organization_id, **values._asdict()))
-
-
-def move_items(
-    unit: Unit, conversation_id: str, point_ids: Sequence[str], to_conversation: str, to_profile: str, since: int = 0
-) -> int:
-    """What came through some contact points, and what answers it, goes to another conversation; returns how many."""
-    i = items.c
-    moved = 0
-    for one in [conversation_id, *merged_into(unit, conversation_id)]:
-        mine = (i.organization_id == unit.organization_id, i.conversation_id == one, i.seq >= since)
-        unit_moved = unit.execute(
-            items.update()
-            .where(*mine, i.contact_point_id.in_(point_ids))
-            .values(profile_id=to_profile, conversation_id=to_conversation)
-        )
-        moved += int(unit_moved.rowcount)
-    return moved
-
-
-def ids_of(unit: Unit, profile_id: str) -> list[str]:
-    """The conversations opened for a profile itself, those that became one with another among them."""
-    c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
-    return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
-
-
-def first_item(unit: Unit, conversation_id: str) -> ItemRow | None:
-    """What a conversation began with."""
-    i = items.c
-    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    row = unit.execute(sa.select(*_ITEM).where(*mine).order_by(i.seq).limit(1)).one_or_none()
-    return None if row is None else ItemRow._make(row)
-
-
-def _since(unit: Unit, profile_id: str, since: int) -> list[sa.ColumnElement[bool]]:
-    i = items.c
-    return [i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since]
-
-
-def count_through(unit: Unit, profile_id: str, point_ids: Sequence[str], since: int) -> int:
-    """How many items came to a profile through some contact points, from an item's number on."""
-    mine = (*_since(unit, profile_id, since), items.c.contact_point_id.in_(point_ids))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*mine)).scalar_one())
-
-
-def has_through(unit: Unit, conversation_id: str, profile_id: str, point_ids: Sequence[str], since: int) -> bool:
-    """Whether a conversation carries anything of the contact points since."""
-    i = items.c
-    mine = (
-        i.organization_id == unit.organization_id, i.conversation_id == conversation_id, i.profile_id == profile_id,
-        i.seq >= since, i.contact_point_id.in_(point_ids),
-    )  # fmt: skip
-    return unit.execute(sa.select(i.seq).where(*mine).limit(1)).first() is not None
-
-
-def points_in(unit: Unit, conversation_id: str, profile_id: str, since: int) -> set[str]:
-    """The contact points that a profile's items in a conversation came through since."""
-    i = items.c
-    mine = (
-        i.organization_id == unit.organization_id, i.conversation_id == conversation_id, i.profile_id == profile_id,
-        i.seq >= since, i.contact_point_id.is_not(None),
-    )  # fmt: skip
-    return set(unit.execute(sa.select(i.contact_point_id).where(*mine).distinct()).scalars())
-
-
-def give_items(unit: Unit, conversation_id: str, profile_id: str, to: str) -> None:
-    """What a profile has in a conversation goes to another profile."""
-    i = items.c
-    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    unit.execute(items.update().where(*mine, i.profile_id == profile_id).values(profile_id=to))
-
-
-def release_events(unit: Unit, conversation_id: str, profile_id: str) -> None:
-    """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
-    i = items.c
-    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    own = (i.profile_id == profile_id, i.kind == "event")
-    unit.execute(items.update().where(*mine, *own).values(conversation_id=None))

@@ -17,7 +17,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.domain.errors import Unavailable
-from onefold.storage.dialects import Dialect, Insert, Row, Update, dialect_of
+from onefold.storage.dialects import Dialect, Insert, Row, Update
+from onefold.storage.postgresql import PostgreSQL
+from onefold.storage.sqlite import SQLite
 
 _BUSY_SECONDS = 5.0
 _POSTGRES_LIMITS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
@@ -140,7 +142,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 12, synchronous: str = "FULL") -> None:
         self.url = _with_driver(url)
         self._engine = _engine(self.url, pool_size, synchronous)
-        self._dialect = dialect_of(self._engine.dialect.name)
+        self._dialect = SQLite() if self.is_sqlite else PostgreSQL()
         self._one_writer = threading.RLock() if self.is_sqlite else None
 
     @property

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
 from onefold.storage.database import Unit
-from onefold.storage.tables import absorbed_points, drafts
+from onefold.storage.tables import drafts
 
 
 class DraftRow(NamedTuple):
@@ -76,11 +76,3 @@ def page(unit: Unit, author_id: str, profile_id: str | None, before: str | None,
     if before is not None:
         select = select.where(d.id < before)
     return [DraftRow._make(row) for row in unit.execute(select.order_by(d.id.desc()).limit(limit))]
-
-
-def absorbing(unit: Unit, contact_point_id: str) -> str | None:
-    """The contact point that this one became one with in a merge."""
-    a = absorbed_points.c
-    mine = (a.organization_id == unit.organization_id, a.id == contact_point_id)
-    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*mine)).scalar_one_or_none()
-    return found

@@ -22,6 +22,7 @@ from onefold.storage.tables import (
     audit,
     audit_records,
     contact_points,
+    conversation_reads,
     conversations,
     details,
     drafts,
@@ -234,9 +235,18 @@ def delete_rows(unit: Unit, ids: Sequence[str], point_ids: Sequence[str]) -> dic
     }
     for table, sides in _BETWEEN_TWO.items():
         counts[table.name] = sum(_delete(unit, table.c[side], ids) for side in sides)
+    _delete_reads(unit, ids)
     for table in _ON_ONE_PROFILE:
         counts[table.name] = _delete(unit, table.c.profile_id, ids)
     return counts
+
+
+def _delete_reads(unit: Unit, ids: Sequence[str]) -> None:
+    """What agents have read of the customer's conversations refers to them, so it goes first."""
+    r, c, org = conversation_reads.c, conversations.c, unit.organization_id
+    for part in _parts(ids):
+        own = sa.select(c.id).where(c.organization_id == org, c.profile_id.in_(part))
+        unit.execute(conversation_reads.delete().where(r.organization_id == org, r.conversation_id.in_(own)))
 
 
 def _delete(unit: Unit, key: sa.Column[Any], keys: Sequence[str]) -> int:

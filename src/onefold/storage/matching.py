@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
 from onefold.domain.ids import is_id
-from onefold.domain.matching import Facts, Shared
-from onefold.domain.text import fold
+from onefold.domain.matching import Shared
 from onefold.storage import tables
 from onefold.storage.contacts import MATCH_KEYS
 from onefold.storage.database import Unit
 from onefold.storage.dialects import Dialect, Insert
-from onefold.storage.profiles import points_of
 from onefold.storage.tables import evidence, instant, instant_text, match_keys, suggestions, verdicts
 
 Pair = tuple[str, str]
@@ -161,56 +158,6 @@ def remove_keys(unit: Unit, keys: Iterable[str], holder_id: str) -> None:
     unit.execute(match_keys.delete().where(*mine, k.key.in_(list(keys))))
 
 
-# Facts ---------------------------------------------------------------------------------------------------------------
-
-_BIRTH_DATE_KEYS = frozenset(("birth date", "birthdate", "birthday", "date of birth", "dob", "born"))
-
-
-def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
-    """What matching looks at, of living profiles."""
-    if not ids:
-        return {}
-    d, org = unit.dialect, (unit.organization_id,)
-    living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
-    heads = unit.lookup(f"SELECT p.id, p.name, p.username, p.attributes FROM {d.id_keys} {living}", org, ids)
-    points, addresses, dates = points_of(unit, ids), _addresses(unit, ids), _birth_dates(unit, ids)
-    return {
-        profile_id: Facts(
-            profile_id, name, username, tuple(points[profile_id]), frozenset(addresses.get(profile_id, ())),
-            dates.get(profile_id) or _birth_date(attributes),
-        )
-        for profile_id, name, username, attributes in heads
-    }  # fmt: skip
-
-
-def _addresses(unit: Unit, ids: Sequence[str]) -> dict[str, list[str]]:
-    d = unit.dialect
-    held = d.join("addresses", "a", "a.organization_id = ? AND a.profile_id = k.value", one=False)
-    lines = "a.street, a.city, a.postal_code, a.country"
-    found: dict[str, list[str]] = {}
-    for profile_id, *parts in unit.lookup(
-        f"SELECT a.profile_id, {lines} FROM {d.id_keys} {held}", (unit.organization_id,), ids
-    ):
-        if parts[0]:  # a city alone says little
-            found.setdefault(profile_id, []).append(fold(" ".join(part for part in parts if part)))
-    return found
-
-
-def _birth_dates(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
-    d = unit.dialect
-    held = d.join("details", "t", "t.organization_id = ? AND t.profile_id = k.value", one=False)
-    rows = unit.lookup(f"SELECT t.profile_id, t.key, t.value FROM {d.id_keys} {held}", (unit.organization_id,), ids)
-    return {profile_id: fold(value) for profile_id, key, value in rows if fold(key) in _BIRTH_DATE_KEYS}
-
-
-def _birth_date(attributes: Any) -> str | None:
-    known = msgspec.json.decode(attributes) if isinstance(attributes, str | bytes) else attributes
-    for key, value in (known or {}).items():
-        if fold(key.replace("_", " ")) in _BIRTH_DATE_KEYS:
-            return fold(str(value))
-    return None
-
-
 # Evidence and suggestions --------------------------------------------------------------------------------------------
 
 _EVIDENCE = ", ".join(f"e.{field}" for field in EvidenceRow._fields)
@@ -254,13 +201,14 @@ def _evidence(row: Sequence[Any]) -> EvidenceRow:
 
 def evidence_of(unit: Unit, profile_id: str) -> list[EvidenceRow]:
     """Every piece of evidence that a profile is on either side of."""
-    e = evidence.c
-    columns = [e[field] for field in EvidenceRow._fields]
-    found: list[EvidenceRow] = []
-    for side in (e.profile_id, e.other_id):
-        mine = sa.select(*columns).where(e.organization_id == unit.organization_id, side == profile_id)
-        found += [EvidenceRow._make(row) for row in unit.execute(mine)]
-    return sorted(found)
+    return sorted(EvidenceRow._make(row) for row in _on_either_side(unit, evidence, EvidenceRow._fields, profile_id))
+
+
+def _on_either_side(unit: Unit, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
+    columns = [table.c[field] for field in fields]
+    for side in (table.c.profile_id, table.c.other_id):
+        mine = (table.c.organization_id == unit.organization_id, side == profile_id)
+        yield from unit.execute(sa.select(*columns).where(*mine))
 
 
 def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
@@ -316,12 +264,7 @@ def _suggestion(row: Sequence[Any]) -> SuggestionRow:
 
 def suggestions_of(unit: Unit, profile_id: str) -> list[SuggestionRow]:
     """Every suggestion of a profile, the likeliest first (SUG-7)."""
-    s = suggestions.c
-    columns = [s[field] for field in SuggestionRow._fields]
-    found: list[SuggestionRow] = []
-    for side in (s.profile_id, s.other_id):
-        mine = sa.select(*columns).where(s.organization_id == unit.organization_id, side == profile_id)
-        found += [_suggestion(row) for row in unit.execute(mine)]
+    found = [_suggestion(row) for row in _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)]
     return sorted(found, key=lambda row: (-row.rating, row.pair))
 
 
@@ -367,6 +310,23 @@ def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None,
         select = select.where(sa.or_(s.rating < rating, behind))
     order = (s.rating.desc(), s.profile_id.desc(), s.other_id.desc())
     return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]
+
+
+def queue_tally(unit: Unit, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:
+    """The rating and kinds of evidence of a queue's suggestions, the likeliest first, and no more than `most`."""
+    s = suggestions.c
+    wanted = s.state == sa.literal_column(f"'{'open' if state == 'open' else 'dismissed'}'")
+    select = sa.select(s.rating, s.kinds).where(s.organization_id == unit.organization_id, wanted)
+    rows = unit.execute(select.order_by(s.rating.desc()).limit(most))
+    return [(row.rating, tuple(row.kinds.split())) for row in rows]
+
+
+def versions_of(unit: Unit, ids: Collection[str]) -> dict[str, int]:
+    """The versions of living profiles: what is decided on a pair is decided on these (MRG-12)."""
+    d = unit.dialect
+    living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
+    rows = unit.lookup(f"SELECT p.id, p.version FROM {d.id_keys} {living}", (unit.organization_id,), sorted(ids))
+    return {row[0]: row[1] for row in rows}
 
 
 # Verdicts ------------------------------------------------------------------------------------------------------------

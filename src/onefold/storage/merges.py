@@ -201,6 +201,14 @@ def absorbed_by(unit: Unit, point_ids: Sequence[str]) -> list[str]:
     return list(unit.execute(sa.select(a.id).where(*mine)).scalars())
 
 
+def absorbing(unit: Unit, contact_point_id: str) -> str | None:
+    """The contact point that this one became one with in a merge."""
+    a = absorbed_points.c
+    mine = (a.organization_id == unit.organization_id, a.id == contact_point_id)
+    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*mine)).scalar_one_or_none()
+    return found
+
+
 def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
     """Drafts go with the profile they were written on (MRG-9); returns their ids."""
     d = drafts.c

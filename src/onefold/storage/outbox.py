@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -12,28 +12,48 @@ import sqlalchemy as sa
 from onefold.storage import webhooks
 from onefold.storage.contacts import OUTBOX
 from onefold.storage.database import Unit
-from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessions
+from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessions, sign_in_tokens
+
+
+class Event(NamedTuple):
+    """Something that other systems are told: ids only, never customer data."""
+
+    id: str
+    kind: str
+    profile_id: str
+    data: Mapping[str, Any]
 
 
 def emit(unit: Unit, event_id: str, kind: str, profile_id: str, data: Mapping[str, Any], now: datetime) -> None:
-    """One event of one profile; ids only, never customer data."""
-    text, org = msgspec.json.encode(data).decode(), unit.organization_id
+    """One event of one profile."""
+    emit_all(unit, [Event(event_id, kind, profile_id, data)], now)
+
+
+def emit_all(unit: Unit, events: Sequence[Event], now: datetime) -> None:
+    """Several events at once, in order."""
+    if not events:
+        return
+    org, moment = unit.organization_id, instant_text(now)
     found = unit.one("SELECT has_webhooks FROM organizations WHERE id = ?", (org,))
     pending = found is not None and bool(found[0])  # exact: the switch is made in a unit that is alone
-    unit.append(OUTBOX, [(org, event_id, profile_id, kind, text, pending, instant_text(now))])
+    texts = [msgspec.json.encode(event.data).decode() for event in events]
+    rows = [(org, e.id, e.profile_id, e.kind, text, pending, moment) for e, text in zip(events, texts, strict=True)]
+    unit.append(OUTBOX, rows)
 
 
 def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int) -> int:
-    """Deletes, at most `limit` of each, old events, old idempotency keys and expired sessions; returns how many.
+    """Deletes old events and idempotency keys, at most `limit` of each, and expired sessions and one-time tokens of
+    signing in; returns how many.
 
     An event stays for as long as it waits for webhooks or is being delivered to one that is enabled.
     """
-    k, s = idempotency_keys.c, sessions.c
+    k, s, t = idempotency_keys.c, sessions.c, sign_in_tokens.c
     org = unit.organization_id
     old_keys = sa.select(k.key).where(k.organization_id == org, k.created_at < keys_before)
     deletions = (
         idempotency_keys.delete().where(k.organization_id == org, k.key.in_(old_keys.limit(limit).scalar_subquery())),
         sessions.delete().where(s.organization_id == org, s.expires_at < now),
+        sign_in_tokens.delete().where(t.organization_id == org, t.expires_at < now),
     )
     webhooks.forget_removed(unit, limit)
     return _forget_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -18,6 +19,7 @@ from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Listing, Page, cursor_of, invalid_cursor, position_of
 from onefold.domain.ids import is_id
 from onefold.services import merging, suggestions
+from onefold.services.actor import Actor
 from onefold.services.suggestions import SuggestionView
 from onefold.storage.database import Unit
 from onefold.storage.matching import QueueFilter
@@ -103,12 +105,7 @@ def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
 )  # fmt: skip
 def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """ "No Match": the pair is not suggested again on the same evidence (SUG-4)."""
-
-    def work(unit: Unit) -> Shown:
-        suggestions.no_match(unit, profile_id, body.profile_id, call.actor)
-        return Shown(None)
-
-    return call.write(WRITE, work, status=204)
+    return _decided(call, suggestions.no_match, profile_id, body.profile_id)
 
 
 @router.post(
@@ -117,9 +114,16 @@ def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Respons
 )  # fmt: skip
 def withdraw_no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """Takes a "No Match" back; the pair is suggested again if evidence speaks for it."""
+    return _decided(call, suggestions.withdraw, profile_id, body.profile_id)
+
+
+def _decided(
+    call: AnyCall, decide: Callable[[Unit, str, str, Actor], object], profile_id: str, other_id: str
+) -> Response:
+    """Decides on the pair; the answer has no body."""
 
     def work(unit: Unit) -> Shown:
-        suggestions.withdraw(unit, profile_id, body.profile_id, call.actor)
+        decide(unit, profile_id, other_id, call.actor)
         return Shown(None)
 
     return call.write(WRITE, work, status=204)

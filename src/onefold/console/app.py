@@ -1,0 +1,144 @@
+"""The console as an application of its own, beside the API: pages, their headers, their errors."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from onefold.api.problems import LastResort, status_of
+from onefold.console import events
+from onefold.console.forms import same_origin
+from onefold.console.pages import HEADERS, STATIC, render
+from onefold.console.routes import (
+    account,
+    audit,
+    customer,
+    customers,
+    history,
+    insights,
+    matches,
+    merging,
+    provider,
+    queue,
+    runs,
+    settings_agents,
+    settings_blocklist,
+    settings_channels,
+    settings_inboxes,
+    settings_keys,
+    settings_matching,
+    settings_merging,
+    settings_organization,
+    settings_webhooks,
+    sign_in,
+    talk,
+)
+from onefold.console.visitor import SignInNeeded
+from onefold.domain.errors import InvalidValue, MergedAway, NotFound, Refused
+from onefold.services.profiles import summaries
+from onefold.storage.database import Database
+
+_ROUTES = (
+    customers, customer, talk, matches, merging, sign_in, provider, account, insights, settings_agents,
+    settings_blocklist, settings_channels, settings_inboxes, settings_keys, settings_matching, settings_merging,
+    settings_organization, settings_webhooks, queue, history, audit, runs,
+)  # fmt: skip
+_FOREVER = "public, max-age=31536000, immutable"
+_log = structlog.get_logger("onefold.http")
+
+
+def create_console(database: Database, **state: Any) -> FastAPI:
+    """The console over a database; `state` is what its routes ask the application for (settings, feed, addresses)."""
+    app = FastAPI(openapi_url=None, redirect_slashes=False, dependencies=[Depends(same_origin)])
+    app.state.database = database
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    for routes in _ROUTES:
+        app.include_router(routes.router)
+    app.include_router(events.router)
+    app.mount("/static", _Static(directory=STATIC))
+    app.add_middleware(GZipMiddleware, minimum_size=600)
+    app.add_middleware(LastResort, answer=_unexpected)
+    _answer_errors(app)
+    return app
+
+
+class _Static(StaticFiles):
+    """Files of ours, which browsers keep for ever: their addresses change when they do."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def kept(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (200, 304):
+                fixed = b"v=" in scope.get("query_string", b"")
+                value = _FOREVER if fixed else "no-cache"
+                message["headers"] += [(b"cache-control", value.encode()), (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        await super().__call__(scope, receive, kept)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(SignInNeeded)
+    async def sign_in(request: Request, needed: SignInNeeded) -> Response:
+        to = f"/sign-in?then={needed.then}" if needed.then != "/" else "/sign-in"
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=204, headers={"HX-Redirect": to, **HEADERS})
+        return RedirectResponse(to, 303, HEADERS)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, refusal: Refused) -> Response:
+        return await run_in_threadpool(_refusal, request, refusal)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, _error: RequestValidationError) -> Response:
+        wrong = InvalidValue("Something in this address cannot be read.", code="invalid_address")
+        return await run_in_threadpool(_refusal, request, wrong)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            return render(request, "refusal.html", 405, refusal=NotFound("There is no page to read here."), holder=None)
+        refusal = NotFound("There is no page at this address.", code="no_such_page")
+        return render(request, "refusal.html", error.status_code, refusal=refusal, holder=None)
+
+
+def _unexpected(scope: Scope, error: Exception) -> Response:
+    """The error's text may quote a customer's values; its type is enough to find it by."""
+    _log.error("page failed", error=type(error).__name__)
+    wrong = Refused("Something went wrong here; it was noted. Try again.", code="internal_error")
+    return render(Request(scope), "refusal.html", 500, refusal=wrong, holder=None)
+
+
+def _refusal(request: Request, refusal: Refused) -> Response:
+    """A refusal as a page; to a script of ours, as a notice beside what was typed, which stays."""
+    if isinstance(refusal, MergedAway) and request.method == "GET":
+        survivor_id = str(refusal.facts["survivor_id"])
+        old = str(request.path_params.get("profile_id", ""))
+        path = request.url.path.replace(old, quote(survivor_id)) if old else "/customers"
+        return RedirectResponse(f"{path}?said=moved-on", 303, HEADERS)
+    values: dict[str, Any] = {"refusal": refusal, "holder": _holder(request, refusal)}
+    status = status_of(refusal)
+    if request.headers.get("hx-request") == "true":
+        there = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
+        return render(request, "refusal_notice.html", status, there, **values)
+    return render(request, "refusal.html", status, **values)
+
+
+def _holder(request: Request, refusal: Refused) -> Any:
+    """Who holds what was refused because it is taken (PRO-4)."""
+    visitor = getattr(request.state, "visitor", None)
+    holder_id = refusal.facts.get("profile_id")
+    if visitor is None or refusal.code not in ("contact_point_taken", "contact_point_listed") or holder_id is None:
+        return None
+    found = visitor.read(lambda unit: summaries(unit, [str(holder_id)]))
+    return found[0] if found else None

@@ -1,0 +1,91 @@
+"""Two profiles side by side: what each holds of every kind, and what of it matches (SUG-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from onefold.console import words
+from onefold.domain.matching import Comparison
+from onefold.domain.profile import HeldPoint
+from onefold.domain.sides import Address
+from onefold.domain.text import alike, fold
+from onefold.services.profiles import ProfileView
+
+
+class Value(NamedTuple):
+    """A value as people read it, and whether the other profile has its match."""
+
+    text: str
+    matches: bool
+
+
+class Line(NamedTuple):
+    """One kind of information, on both profiles."""
+
+    label: str
+    one: list[Value]
+    other: list[Value]
+
+    @property
+    def matches(self) -> bool:
+        """Whether anything of this kind matches."""
+        return any(value.matches for value in (*self.one, *self.other))
+
+
+def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[Line]:
+    """Every kind of information that either profile has, a check mark's worth on each value that matches.
+
+    `comparison` has its values in the order of the two profiles.
+    """
+    mine = {(r.feature, r.value) for r in comparison.reasons}
+    theirs = {(r.feature, r.other_value) for r in comparison.reasons}
+    features = {feature for feature, _ in mine}
+    found = [
+        _named("Name", one.row.name, other.row.name, features & {"name", "name_similar"}),
+        _named("Username", one.row.username, other.row.username, features & {"handle"}),
+        _named("Customer ID", one.customer_id, other.customer_id, features & {"customer_id"}),
+    ]
+    for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
+        sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
+        found.append(Line(label, _points(sides[0], sides[1], mine), _points(sides[1], sides[0], theirs)))
+    places = [[_place(a) for a in view.addresses] for view in (one, other)]
+    found.append(Line("Addresses", _shared(places[0], places[1]), _shared(places[1], places[0])))
+    details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
+    found.append(Line("Details", _shared(details[0], details[1]), _shared(details[1], details[0])))
+    kin = [[f"{r.kind}: {r.name}" for r in view.relationships] for view in (one, other)]
+    found.append(Line("Relationships", _shared(kin[0], kin[1]), _shared(kin[1], kin[0])))
+    return [line for line in found if line.one or line.other]
+
+
+def _named(label: str, one: str | None, other: str | None, evidence: Iterable[str]) -> Line:
+    same = bool(one and other and (set(evidence) or fold(one) == fold(other)))
+    return Line(label, [Value(one, same)] if one else [], [Value(other, same)] if other else [])
+
+
+def _points(mine: list[HeldPoint], theirs: list[HeldPoint], evident: set[tuple[str, str]]) -> list[Value]:
+    held, named = {p.value for p in theirs}, {value for _, value in evident}
+    handles = {fold((p.handle or "").removeprefix("@")) for p in theirs} - {""}
+    found = []
+    for point in mine:
+        same = point.value in held or point.value in named or fold((point.handle or "").removeprefix("@")) in handles
+        found.append(Value(_text(point), same))
+    return found
+
+
+def _text(point: HeldPoint) -> str:
+    if point.kind == "social":
+        return f"{point.handle or words.point(point.value, 'social')} on {words.network(point.value)}"
+    shown = words.point(point.value, point.kind)
+    return f"{shown} ({words.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
+
+
+def _place(address: dict[str, object]) -> str:
+    row = Address(**{field: address.get(field) for field in Address._fields} | {"position": 0})  # type: ignore[arg-type]
+    parts = (row.street, row.postal_code, row.city, row.region, row.country)
+    return ", ".join(part for part in parts if part)
+
+
+def _shared(mine: list[str], theirs: list[str]) -> list[Value]:
+    known = {alike(text) for text in theirs}
+    return [Value(text, alike(text) in known) for text in mine]

@@ -1,0 +1,109 @@
+"""What the customer page shows, read in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from onefold.console.visitor import Visitor
+from onefold.domain.errors import NotFound
+from onefold.domain.profile import HeldPoint
+from onefold.services import conversations, drafts, profiles, suggestions, worklists
+from onefold.services.profiles import ProfileView
+from onefold.storage import accounts
+from onefold.storage import conversations as conversation_store
+from onefold.storage.conversations import ItemRow
+from onefold.storage.database import Unit
+from onefold.storage.drafts import DraftRow
+
+ITEMS_AT_ONCE = 40
+_LINES_SHOWN = 5
+_DRAFTS_SHOWN = 10
+_ORIGINAL = "body.html"  # how the email channel keeps a message as its sender formatted it
+
+
+def customer_page(
+    unit: Unit, visitor: Visitor, profile_id: str, *, before: int | None, draft_id: str | None
+) -> dict[str, Any]:
+    """Everything of one customer; raises MergedAway for an id that leads to another."""
+    view = profiles.read(unit, profile_id)
+    agents = accounts.list_agents(unit)
+    found = older_items(unit, profile_id, before)
+    own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
+    conversation = _newest_conversation(unit, profile_id)
+    return {
+        **found,
+        "profile": view,
+        "profile_id": view.row.id,
+        "agents": [agent for agent in agents if agent.active],
+        "inboxes": accounts.list_inboxes(unit),
+        "conversation": conversation,
+        "drafts": own_drafts,
+        "draft": _shown_draft(own_drafts, draft_id),
+        "reach": _reach(view.points),
+        "others": _others(unit, view),
+        "lines": _lines(unit, view, found["items"]),
+        "before": before,
+        "shown_day": "",
+        "unread": worklists.newest_unread(unit, visitor.agent_id, view.row.id),
+    }
+
+
+def older_items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
+    """A stretch of the timeline, newest first, and what its entries speak of."""
+    rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
+    shown = rows[:ITEMS_AT_ONCE]
+    files = conversation_store.attachments_of(unit, [row.seq for row in shown]) if shown else {}
+    return {
+        "items": shown,
+        "more": shown[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
+        "files": {seq: [f for f in some if f[1] != _ORIGINAL] for seq, some in files.items()},
+        "originals": {seq: f for seq, some in files.items() for f in some if f[1] == _ORIGINAL},
+        "points": _points_by_id(unit, profile_id),
+        "names": {agent.id: agent.name for agent in accounts.list_agents(unit)},
+    }
+
+
+def _points_by_id(unit: Unit, profile_id: str) -> dict[str, HeldPoint]:
+    view = profiles.summaries(unit, [profiles.living(unit, profile_id)])
+    return {point.contact_point_id: point for summary in view for point in summary.points}
+
+
+def _newest_conversation(unit: Unit, profile_id: str) -> Any:
+    """The open conversation; without one the newest, which can be reopened."""
+    living_id = profiles.living(unit, profile_id)
+    found = conversation_store.open_conversation_of(unit, living_id)
+    return found or next(iter(conversations.of_profile(unit, living_id, None, 1)), None)
+
+
+def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | None:
+    """The draft that the composer holds: the one asked for, else the newest; `new` asks for an empty one."""
+    if draft_id == "new":
+        return None
+    if draft_id is None:
+        return own[0] if own else None
+    found = next((draft for draft in own if draft.id == draft_id), None)
+    if found is None:
+        raise NotFound("You have no draft with this id.", code="draft_not_found")
+    return found
+
+
+def _reach(points: Sequence[HeldPoint]) -> dict[str, list[HeldPoint]]:
+    """Where each kind of message can go, the Main one first."""
+    emails = [p for p in points if p.kind == "email"]
+    phones = [p for p in points if p.kind == "phone"]
+    reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
+    return {kind: sorted(some, key=lambda p: (not p.main, not p.contacted)) for kind, some in reach.items()}
+
+
+def _others(unit: Unit, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:
+    """Who else this may be, the likeliest first (SUG-3)."""
+    rated = {s.other_id if s.profile_id == view.row.id else s.profile_id: s.rating for s in view.suggestions}
+    return [(summary, rated[summary.row.id]) for summary in profiles.summaries(unit, list(rated))]
+
+
+def _lines(unit: Unit, view: ProfileView, items: Sequence[ItemRow]) -> list[suggestions.SharedLineView]:
+    """RES-16: who else holds the number of a call that has come to a profile of its own."""
+    called = any(item.kind == "call" and item.direction == "in" for item in items)
+    shared = any(p.kind == "phone" and not p.identifying for p in view.points)
+    return suggestions.shared_lines(unit, view.row.id)[:_LINES_SHOWN] if called and shared else []

@@ -1,0 +1,144 @@
+"""What the page of a merge shows before it is confirmed: every field's outcome, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from onefold.console import words
+from onefold.domain.errors import InvalidValue
+from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
+from onefold.domain.profile import HeldPoint
+from onefold.services.merging import Preview
+from onefold.services.profiles import ProfileView
+
+
+class Way(NamedTuple):
+    """A step in words, and as the form sends it back."""
+
+    value: str
+    text: str
+
+
+class Hindrance(NamedTuple):
+    """What refuses the merge, and the steps of which each clears it (MRG-17)."""
+
+    obstacle: Obstacle
+    label: str
+    ways: list[Way]
+
+
+class Row(NamedTuple):
+    """A field of both sides and what becomes of it."""
+
+    label: str
+    outcome: Outcome
+    source: str
+    destination: str
+    result: str
+
+
+def parse_steps(given: Sequence[str]) -> list[Step]:
+    """The steps as a form has sent them; raises InvalidValue."""
+    steps = []
+    for text in given:
+        word, _, rest = text.partition("|")
+        side, _, point_id = rest.partition("|")
+        if word not in ("make_ordinary", "keep_former", "keep_type", "detach") or side not in ("", *BOTH_SIDES):
+            raise InvalidValue("This is no step that clears anything.", code="invalid_step", field="step")
+        steps.append(Step(word, side or None, point_id or None))  # type: ignore[arg-type]
+    return steps
+
+
+def step_value(step: Step) -> str:
+    """A step as the form sends it back."""
+    return f"{step.step}|{step.side or ''}|{step.contact_point_id or ''}"
+
+
+def choices_of(given: dict[str, str]) -> dict[str, Which]:
+    """The choices that a form has made, by field."""
+    return {field: which for field, which in given.items() if which in (*BOTH_SIDES, "both")}
+
+
+class MergePage:
+    """A preview in words. `source` goes into `destination`."""
+
+    def __init__(self, preview: Preview, source: ProfileView, destination: ProfileView, steps: Sequence[Step]) -> None:
+        self.preview, self.plan = preview, preview.plan
+        self.source, self.destination = source, destination
+        self._sides = {"source": source, "destination": destination}
+        self._points = {p.contact_point_id: p for view in (source, destination) for p in view.points}
+        self.taken = [Way(step_value(step), self._said(step)) for step in steps]
+
+    @property
+    def hindrances(self) -> list[Hindrance]:
+        """What still stands in the way."""
+        return [
+            Hindrance(o, self._label(o.field), [Way(step_value(step), self._said(step)) for step in o.steps])
+            for o in self.plan.obstacles
+        ]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every field that either side fills, mismatches first."""
+        found = [self._row(outcome) for outcome in self.plan.outcomes if outcome.source or outcome.destination]
+        return sorted(found, key=lambda row: not (row.outcome.options or row.outcome.kept is None))
+
+    def _row(self, outcome: Outcome) -> Row:
+        texts = {
+            "source": _text(outcome.field, outcome.source),
+            "destination": _text(outcome.field, outcome.destination),
+        }
+        kept = outcome.kept
+        result = texts.get(kept, "both") if kept else "not decided yet"
+        return Row(self._label(outcome.field), outcome, texts["source"], texts["destination"], result)
+
+    def _label(self, field: str) -> str:
+        head, _, rest = field.partition(".")
+        point = self._points.get(rest)
+        return (
+            f"Type of {words.point(point.value, point.kind)}" if head == "phone_type" and point else words.field(field)
+        )
+
+    def _said(self, step: Step) -> str:
+        view = self._sides.get(step.side or "")
+        name = view.display_name if view else ""
+        point = self._points.get(step.contact_point_id or "")
+        number = words.point(point.value, point.kind) if point else "the contact point"
+        if step.step == "make_ordinary":
+            return f"Make the Main phone of {name} ({self._main(step)}) an ordinary phone"
+        if step.step == "keep_former":
+            return f"Keep {name}'s customer ID {view.customer_id if view else ''} as a former one, still searchable"
+        if step.step == "keep_type":
+            return f"Keep the type that {number} has with {name}: {self._type(view, point)}"
+        return f"Detach {number} from {self._holder(step)} into a customer of its own first"
+
+    def _main(self, step: Step) -> str:
+        view = self._sides[step.side or "source"]
+        return next((words.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
+
+    def _type(self, view: ProfileView | None, point: HeldPoint | None) -> str:
+        held = view.points if view else []
+        kind = next((p.phone_type for p in held if point and (p.kind, p.value) == (point.kind, point.value)), None)
+        return words.PHONE_TYPES[kind].lower() if kind else ""
+
+    def _holder(self, step: Step) -> str:
+        for view in (self.source, self.destination):
+            if any(p.contact_point_id == step.contact_point_id for p in view.points):
+                return view.display_name
+        return "its customer"
+
+
+def _text(field: str, value: Any) -> str:
+    if value in (None, "", []):
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    head = field.partition(".")[0]
+    if head == "main_phone":
+        return words.point(str(value), "phone")
+    if head == "phone_type":
+        return words.PHONE_TYPES.get(str(value), str(value))
+    if head == "social":
+        return ", ".join(words.point(part, "social") for part in str(value).split(", "))
+    return str(value)

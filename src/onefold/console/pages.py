@@ -1,0 +1,105 @@
+"""How pages are made: templates, and the headers that keep a browser from running anything that is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from onefold.console import words
+from onefold.console.visitor import Visitor
+from onefold.services import worklists
+from onefold.services.clock import utc_now
+from onefold.storage import accounts
+from onefold.storage.database import Unit
+
+STATIC = Path(__file__).parent / "static"
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
+    "font-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""Content-Security-Policy of every page: nothing inline, nothing from elsewhere but a customer's picture."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """A short text that changes when the file does, so that browsers may keep it for ever."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def static(name: str) -> str:
+    """The address of a file of ours."""
+    return f"/static/{name}?v={fingerprint(name)}"
+
+
+@cache
+def environment() -> Environment:
+    """The templates; everything that is put into them is escaped."""
+    made = Environment(
+        loader=PackageLoader("onefold.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
+    )
+    made.globals |= {"static": static, "words": words}
+    made.filters |= words.FILTERS
+    return made
+
+
+def render(
+    request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> Response:
+    """A page or a part of one, by its template."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    context = {"request": request, "visitor": visitor, "now": utc_now(), "zone": visitor.zone if visitor else None}
+    text = environment().get_template(template).render(context | values)
+    return HTMLResponse(text, status, HEADERS | (headers or {}))
+
+
+def page(request: Request, visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> Response:
+    """A whole page: the work lists beside it, and what the address says was just done."""
+    side = visitor.read(lambda unit: side_of(unit, visitor))
+    said = words.SAID.get(request.query_params.get("said", ""))
+    return render(request, template, status, side=side, said=said, **values)
+
+
+def side_of(unit: Unit, visitor: Visitor) -> dict[str, Any]:
+    """What the left column shows: My Customers, and the inboxes there are."""
+    return {
+        "entries": worklists.my_customers(unit, visitor.agent_id),
+        "inboxes": accounts.list_inboxes(unit),
+    }
+
+
+def go(path: str, said: str | None = None) -> Response:
+    """On to another page after something was done (303), which says what."""
+    joined = f"{path}{'&' if '?' in path else '?'}said={said}" if said else path
+    return RedirectResponse(joined, 303, {"Cache-Control": "no-store"})
+
+
+def is_part(request: Request) -> bool:
+    """Whether a script of ours asks for a part of a page rather than a browser for a whole one."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+
+
+def at(moment: datetime) -> str:
+    """A moment as a machine reads it."""
+    return moment.isoformat(timespec="seconds")

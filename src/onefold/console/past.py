@@ -1,0 +1,155 @@
+"""What the audit log has kept of a profile, in words and side by side (MRG-13, MRG-14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from onefold.console import words
+from onefold.domain.profile import HeldPoint, display_name
+from onefold.domain.sides import Address, Side
+from onefold.services.undoing import Undo
+
+COLUMNS = {"source": "The one that went away", "destination": "The one that stayed", "profile": "The customer before"}
+"""The sides that a record holds, in the order they are shown in."""
+
+
+class Was(NamedTuple):
+    """One kind of information, as each side had it."""
+
+    label: str
+    values: list[list[str]]
+
+
+def sides(record: Mapping[str, Any] | None) -> dict[str, Side]:
+    """The sides of a record, by the names of COLUMNS."""
+    return {name: Side.from_record(record[name]) for name in COLUMNS if record and name in record}
+
+
+def name_of(side: Side) -> str:
+    """What the customer was called then (MRG-8)."""
+    return display_name(side.name, side.points)
+
+
+def table(shown: Sequence[Side], kin: Mapping[str, str]) -> list[Was]:
+    """Everything of some sides, line by line; `kin` are the names of those they were related to."""
+    found = [
+        Was("Name", [[side.name] if side.name else [] for side in shown]),
+        Was("Username", [[side.username] if side.username else [] for side in shown]),
+        Was("Image", [[side.image] if side.image else [] for side in shown]),
+        *(Was(label, [points(side, kind) for side in shown]) for kind, label in _POINTS),
+        Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in shown]),
+        Was("Addresses", [[place(a) for a in side.addresses] for side in shown]),
+        Was("Relationships", [_kin(side, kin) for side in shown]),
+        Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in shown]),
+        Was("Open conversation", [_conversation(side) for side in shown]),
+    ]
+    return [line for line in found if any(line.values)]
+
+
+_POINTS = (("customer_id", "Customer ID"), ("email", "Emails"), ("phone", "Phones"), ("social", "Social accounts"))
+
+
+def points(side: Side, kind: str) -> list[str]:
+    """The contact points of a kind, with their tags."""
+    return [point(p) for p in side.points if p.kind == kind]
+
+
+def point(p: HeldPoint) -> str:
+    """A contact point with its type and tags."""
+    value = p.value if p.kind == "customer_id" else p.handle or words.point(p.value, p.kind)
+    tags = [words.PHONE_TYPES[p.phone_type].lower()] if p.phone_type else []
+    tags += [tag for tag, told in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if told]
+    where = f" on {words.network(p.value)}" if p.kind == "social" else ""
+    return f"{value}{where} ({', '.join(tags)})" if tags else f"{value}{where}"
+
+
+def place(address: Address) -> str:
+    """An address on one line."""
+    parts = (address.street, address.postal_code, address.city, address.region, address.country)
+    return ", ".join(part for part in parts if part)
+
+
+def _kin(side: Side, kin: Mapping[str, str]) -> list[str]:
+    seen = [relation.seen_from(side.profile_id) for relation in side.relations]
+    return [f"{kind}: {kin.get(other_id, 'a customer')}" for other_id, kind in seen]
+
+
+def relatives(shown: Sequence[Side]) -> set[str]:
+    """Whom the sides were related to."""
+    return {relation.seen_from(side.profile_id)[0] for side in shown for relation in side.relations}
+
+
+def _conversation(side: Side) -> list[str]:
+    return [f"assigned to {side.conversation.assignee}"] if side.conversation else []
+
+
+_WHOSE = {"source": "as the one that went away had it", "destination": "as the one that stayed had it", "both": "both"}
+
+
+def outcomes(details: Mapping[str, Any], record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """(field, what became of it) of a merge: choices by hand first, then what the two had differently (MRG-4)."""
+    chosen = {**details.get("choices", {}), **((record or {}).get("choices") or {})}
+    kept = {
+        field: which for field, which in details.get("outcomes", {}).items()
+        if which and field not in chosen and _differed(field, record)
+    }  # fmt: skip
+    found = [(_field(field, record), f"{_WHOSE.get(which, which)}, by choice") for field, which in chosen.items()]
+    return found + [(_field(field, record), _WHOSE.get(which, which)) for field, which in kept.items()]
+
+
+def _differed(field: str, record: Mapping[str, Any] | None) -> bool:
+    """Whether both sides had a value of the field, and not the same one."""
+    kept = [_single(side, field) for name, side in sides(record).items() if name in _WHOSE]
+    return len(kept) == 2 and all(kept) and kept[0] != kept[1]
+
+
+def _single(side: Side, field: str) -> str | None:
+    if field.startswith("main_"):
+        held = side.main(field.removeprefix("main_"))
+        return held.value if held else None
+    if field == "customer_id":
+        return side.customer_id.value if side.customer_id else None
+    return getattr(side, field, None) if field in ("name", "username", "image") else None
+
+
+def _field(field: str, record: Mapping[str, Any] | None) -> str:
+    head, _, rest = field.partition(".")
+    if head != "phone_type":
+        return words.field(field)
+    held = [p for side in sides(record).values() for p in side.points if p.contact_point_id == rest]
+    return f"Type of {words.point(held[0].value, 'phone')}" if held else "Type of a phone"
+
+
+def steps(details: Mapping[str, Any]) -> list[str]:
+    """What was done together with a merge to clear what stood in its way (MRG-17)."""
+    said = {
+        "make_ordinary": "A Main phone was made an ordinary phone",
+        "keep_former": "A customer ID was kept as a former one",
+        "keep_type": "The type of a phone was chosen",
+        "detach": "A contact point was detached into a customer of its own first",
+    }
+    return [said.get(step["step"], step["step"]) for step in details.get("steps", [])]
+
+
+class Staying(NamedTuple):
+    """A row that an undo leaves as it is, or that is not there any more: its kind, and what it says where known."""
+
+    kind: str
+    text: str
+
+
+def staying(rows: Sequence[tuple[str, str]], among: Sequence[Side]) -> list[Staying]:
+    """What the rows of an undo's plan are, as the given sides have them."""
+    known: dict[str, str] = {}
+    for side in among:
+        known |= {p.contact_point_id: point(p) for p in side.points}
+        known |= {d.id: f"{d.key}: {d.value}" for d in side.details}
+        known |= {a.id: place(a) for a in side.addresses}
+        known |= {r.id: r.seen_from(side.profile_id)[1] for r in side.relations}
+    return [Staying(kind, known.get(row_id, "")) for kind, row_id in rows]
+
+
+def changes_of(found: Undo, kin: Mapping[str, str]) -> list[Was]:
+    """Both customers as they will be once the merge is undone."""
+    return table([found.plan.source, found.plan.destination], kin)

@@ -1,0 +1,33 @@
+"""How a profile came to be, as an SVG for a page (PRO, MRG-13): the layout is the domain's, the look `origins.css`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from onefold.domain.origin_picture import lay_out
+from onefold.domain.origins import History, plain, story
+
+WIDTH = 960
+"""In pixels: what a page beside nothing else has room for. `svg` takes 360 to 1,200."""
+_TOLD = 30
+
+_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+
+
+def svg(history: History, width: int = WIDTH) -> Markup:
+    """The picture as an `<svg>` without scripts and style attributes. It scales with its place on the page; the page
+    shows `story(history)` beside it, and the description holds its beginning."""
+    name = next(plain(o.name or "") for o in history.origins if o.id == history.profile_id) or "this customer"
+    told = story(history)
+    more = " The list beside the picture tells the rest." if len(told) > _TOLD else ""
+    return Markup(
+        _TEMPLATES.get_template("origins.svg").render(
+            picture=lay_out(history, width),
+            key=history.profile_id,
+            title=f"How the profile of {name} came to be",
+            told=" ".join(told[:_TOLD]) + more,
+        )
+    )

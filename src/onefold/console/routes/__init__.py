@@ -1,0 +1,1 @@
+"""The pages by subject; each file has the addresses of one."""

@@ -1,0 +1,131 @@
+"""My account: password, second factor, single sign-on, sessions, and the agent's own drafts."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import segno
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm
+from onefold.console.pages import go, page
+from onefold.console.visitor import AnyVisitor, Visitor, set_session
+from onefold.domain.errors import InvalidValue, NotSignedIn
+from onefold.services import accounts, drafts, profiles, signing_in
+from onefold.services.throttle import Throttle
+from onefold.storage import sign_ins
+from onefold.storage.database import Unit
+from onefold.storage.sign_ins import Credentials
+
+router = APIRouter(prefix="/account")
+_DRAFTS = 50
+
+
+def _credentials(unit: Unit, visitor: Visitor) -> Credentials:
+    found = sign_ins.of_agent(unit, visitor.agent_id)
+    assert found is not None
+    return found
+
+
+def _values(unit: Unit, visitor: Visitor) -> dict[str, Any]:
+    own = drafts.of_author(unit, visitor.agent_id, None, _DRAFTS)
+    customers = {s.row.id: s for s in profiles.summaries(unit, sorted({draft.profile_id for draft in own}))}
+    return {"credentials": _credentials(unit, visitor), "drafts": own, "customers": customers}
+
+
+@router.get("")
+def account(request: Request, visitor: AnyVisitor) -> Response:
+    """The agent's own account."""
+    found = visitor.read(lambda unit: _values(unit, visitor))
+    return page(request, visitor, "account.html", provider=request.app.state.provider, **found)
+
+
+def _prove(request: Request, visitor: Visitor, password: str) -> None:
+    """Raises InvalidValue unless this is the agent's password; one who has none has nothing to type."""
+    throttle: Throttle = request.app.state.throttle
+    found = visitor.read(lambda unit: _credentials(unit, visitor))
+    client = request.client.host if request.client else ""
+    if found.password_hash is None:
+        return
+    try:
+        with throttle.password(visitor.agent.email, client):
+            if not accounts.is_password(password, found.password_hash):
+                raise NotSignedIn("wrong")
+    except NotSignedIn:
+        raise InvalidValue("Your current password is another one.", code="wrong_password", field="current") from None
+
+
+@router.post("/password")
+def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
+    """A new password; every other session ends."""
+    new = form.text("password")
+    if new != form.text("again"):
+        raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
+    _prove(request, visitor, form.text("current"))
+
+    def work(unit: Unit) -> str:
+        accounts.set_password(unit, visitor.agent_id, new)
+        return signing_in.begin_again(unit, visitor.agent_id).token
+
+    response = go("/account", "password")
+    set_session(request, response, visitor.write(work, "profiles:read"))
+    return response
+
+
+@router.post("/sign-out-everywhere")
+def sign_out_everywhere(visitor: AnyVisitor) -> Response:
+    """Ends every session of the agent but this one."""
+    visitor.write(
+        lambda unit: signing_in.sign_out_everywhere(unit, visitor.agent_id, visitor.token, visitor.actor),
+        "profiles:read",
+    )
+    return go("/account", "signed-out-everywhere")
+
+
+@router.get("/second-factor")
+def second_factor(request: Request, visitor: AnyVisitor) -> Response:
+    """A fresh secret to be taken into an authenticator; nothing is kept before a code proves that it was."""
+    return _offer(request, visitor, *signing_in.new_second_factor(visitor.agent))
+
+
+def _offer(
+    request: Request, visitor: Visitor, secret: str, address: str, *, status: int = 200, notice: str | None = None
+) -> Response:
+    picture = io.BytesIO()
+    segno.make(address, error="m").save(picture, kind="svg", xmldecl=False, svgns=True, omitsize=True, nl=False)
+    # Made here of an address that we have made, black on white: nothing of a customer's is in it.
+    values = {"secret": secret, "picture": Markup(picture.getvalue().decode())}
+    return page(request, visitor, "second_factor.html", status=status, notice=notice, **values)
+
+
+@router.post("/second-factor")
+def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
+    """Turns the second factor on, by a code that proves that the secret was taken."""
+    secret, code = form.text("secret"), form.text("code")
+    try:
+        visitor.write(
+            lambda unit: signing_in.turn_on_second_factor(
+                unit, visitor.agent_id, secret, code, visitor.actor, visitor.token
+            ),
+            "profiles:read",
+        )
+    except InvalidValue as refusal:
+        if refusal.code != "wrong_code":
+            raise
+        address = signing_in.address_of_second_factor(visitor.agent, secret)
+        return _offer(request, visitor, secret, address, status=422, notice=refusal.detail)
+    return go("/account", "second-factor-on")
+
+
+@router.post("/second-factor/off")
+def turn_off(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
+    """Turns the second factor off, by the current password."""
+    _prove(request, visitor, form.text("current"))
+    visitor.write(
+        lambda unit: signing_in.turn_off_second_factor(unit, visitor.agent_id, visitor.actor, visitor.token),
+        "profiles:read",
+    )
+    return go("/account", "second-factor-off")

@@ -1,0 +1,181 @@
+"""The customer page, and editing what is on its cards (PRO)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.customer_page import customer_page, older_items
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import go, page, render
+from onefold.console.routes.customers import point_input
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.domain.errors import InvalidValue
+from onefold.services import detaching, profiles, worklists
+from onefold.storage.database import Unit
+from onefold.storage.profiles import ADDRESSES, DETAILS, Part
+
+router = APIRouter(prefix="/customers/{profile_id}")
+
+
+@router.get("")
+def show(
+    request: Request, visitor: AnyVisitor, profile_id: str, before: int | None = None, draft: str | None = None
+) -> Response:
+    """A customer: who it is, what was said, who else it may be."""
+    found = visitor.read(lambda unit: customer_page(unit, visitor, profile_id, before=before, draft_id=draft))
+    if found["unread"]:
+        visitor.write(lambda unit: worklists.note_read(unit, visitor.agent_id, profile_id))
+    return page(request, visitor, "customer.html", **found)
+
+
+@router.get("/items")
+def items(request: Request, visitor: AnyVisitor, profile_id: str, before: int, day: str = "") -> Response:
+    """Older entries of the timeline, as one scrolls; `day` is the one whose heading is there already."""
+    found = visitor.read(lambda unit: older_items(unit, profile_id, before))
+    return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **found)
+
+
+def _edited(visitor: Visitor, profile_id: str, work: Callable[[Unit], object], said: str = "saved") -> Response:
+    def done(unit: Unit) -> str:
+        work(unit)
+        return profiles.living(unit, profile_id)
+
+    return go(f"/customers/{visitor.write(done)}", said)
+
+
+@router.post("/fields")
+def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """The profile's own fields; an empty one is taken away."""
+    changes = {name: form.line(name) for name in ("name", "username", "customer_id", "image")}
+    if changes["image"] is not None and not changes["image"].startswith("https://"):
+        raise InvalidValue("An image is an address that begins with https://.", code="invalid_image", field="image")
+    version = form.number("version")
+
+    def work(unit: Unit) -> object:
+        view = profiles.read(unit, profiles.living(unit, profile_id))
+        before = {"customer_id": view.customer_id, **view.row._asdict()}
+        return profiles.edit(unit, profile_id, {k: v for k, v in changes.items() if v != before[k]}, version)
+
+    return _edited(visitor, profile_id, work)
+
+
+@router.post("/attributes")
+def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """One free attribute; without a value it is taken away."""
+    key, value = form.line("key") or "", form.line("value")
+
+    def work(unit: Unit) -> object:
+        view = profiles.read(unit, profiles.living(unit, profile_id))
+        attributes = {k: v for k, v in view.row.attributes.items() if k != key}
+        if value is not None:
+            attributes[key] = value
+        return profiles.edit(unit, profile_id, {"attributes": attributes}, None)
+
+    return _edited(visitor, profile_id, work)
+
+
+@router.post("/points")
+def add_point(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """Add email, Add phone, Add social account. A taken value is refused and names its holder (PRO-4)."""
+    point = point_input(form.text("kind"), form.line("value") or "", form)
+    return _edited(visitor, profile_id, lambda unit: profiles.add_point(unit, profile_id, point, None))
+
+
+@router.post("/points/{point_id}")
+def edit_point(visitor: AnyVisitor, profile_id: str, point_id: str, form: AnyForm) -> Response:
+    """A contact point's value, type and tags (PRO-4, PRO-5)."""
+    changes = _point_changes(form)
+    return _edited(visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes, None))
+
+
+def _point_changes(form: Form) -> dict[str, Any]:
+    changes: dict[str, Any] = {"main": form.flag("main")} if form.text("kind") in ("email", "phone") else {}
+    if form.text("kind") == "phone":
+        changes |= {"phone_type": form.line("type"), "sms": form.flag("sms")}
+    if form.line("value"):
+        changes["value"] = form.line("value")
+    return changes
+
+
+@router.post("/points/{point_id}/remove")
+def remove_point(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
+    """Takes a contact point off; its messages stay."""
+    return _edited(visitor, profile_id, lambda unit: profiles.remove_point(unit, profile_id, point_id, None), "removed")
+
+
+@router.post("/points/{point_id}/detach")
+def detach(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
+    """Detaches a contact point into a customer of its own, with its conversations (DET-1)."""
+    done = visitor.write(lambda unit: detaching.detach(unit, profile_id, point_id, None, visitor.actor, None))
+    return go(f"/customers/{done.new_profile_id}", "detached")
+
+
+_PARTS: dict[str, Part] = {"details": DETAILS, "addresses": ADDRESSES}
+
+
+def _values(part: Part, form: Form) -> dict[str, str | None]:
+    values = {field: form.line(field) for field in part.fields}
+    if part is DETAILS and None in values.values():
+        raise InvalidValue("A detail has a name and a value; write both.", code="empty_value", field="key")
+    if not any(values.values()):
+        raise InvalidValue("Write at least one line of the address.", code="empty_value", field="street")
+    return values
+
+
+@router.post("/details")
+@router.post("/addresses")
+def add_part(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """Adds a detail (PRO-7) or an address."""
+    part = _PARTS[request.url.path.rpartition("/")[2]]
+    return _edited(
+        visitor, profile_id, lambda unit: profiles.add_part(unit, part, profile_id, _values(part, form), None)
+    )
+
+
+@router.post("/{kind}/{part_id}/change")
+def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, form: AnyForm) -> Response:
+    """Changes a detail or an address; `remove` takes it away."""
+    part = _part(kind)
+    if form.flag("remove"):
+        return _edited(
+            visitor, profile_id, lambda unit: profiles.remove_part(unit, part, profile_id, part_id, None), "removed"
+        )
+    values = _values(part, form)
+    return _edited(visitor, profile_id, lambda unit: profiles.edit_part(unit, part, profile_id, part_id, values, None))
+
+
+def _part(kind: str) -> Part:
+    if kind not in _PARTS:
+        raise InvalidValue("There are details and addresses.", code="invalid_kind", field="kind")
+    return _PARTS[kind]
+
+
+@router.post("/relationships")
+def relate(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """Links two profiles; the link is seen from both (PRO-8)."""
+    other_id, kind = _named_customer(visitor, form), form.line("kind") or ""
+    return _edited(visitor, profile_id, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
+
+
+def _named_customer(visitor: Visitor, form: Form) -> str:
+    """The customer that was picked, or, without a script, the only one that what was typed finds."""
+    if picked := form.line("other_id"):
+        return picked
+    asked = form.line("other") or ""
+    found = visitor.read(lambda unit: profiles.search(unit, asked, 2)) if asked else []
+    if len(found) != 1:
+        number = "No customer is" if not found else "More than one customer is"
+        raise InvalidValue(f"{number} found by this; type more of the name or an email.", field="other")
+    return found[0].row.id
+
+
+@router.post("/relationships/{relationship_id}/remove")
+def unrelate(visitor: AnyVisitor, profile_id: str, relationship_id: str) -> Response:
+    """Takes a relationship away, from whichever side."""
+    return _edited(
+        visitor, profile_id, lambda unit: profiles.unrelate(unit, profile_id, relationship_id, None), "removed"
+    )

@@ -1,0 +1,139 @@
+"""My Customers, inboxes, finding a customer, and adding one (UI-1, PRO-6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import go, page, render
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.domain.errors import NotFound
+from onefold.services import profiles, worklists
+from onefold.services.profiles import PointInput
+from onefold.storage import accounts
+from onefold.storage.database import Unit
+from onefold.storage.profiles import DETAILS
+
+router = APIRouter()
+_FOUND = 8
+_RECENT = 30
+
+
+@router.get("/")
+def home() -> Response:
+    """The console begins at My Customers."""
+    return RedirectResponse("/customers", 303)
+
+
+@router.get("/customers")
+def my_customers(request: Request, visitor: AnyVisitor) -> Response:
+    """My Customers, and the newest profiles of the organization."""
+    recent = visitor.read(lambda unit: profiles.page(unit, None, _RECENT))
+    return page(request, visitor, "customers.html", recent=recent)
+
+
+@router.get("/inboxes/{inbox_id}")
+def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
+    """The open conversations of an inbox, whoever's."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        names = dict(accounts.list_inboxes(unit))
+        if inbox_id not in names:
+            raise NotFound("There is no inbox with this id.", code="inbox_not_found")
+        entries = worklists.inbox(unit, inbox_id, visitor.agent_id)
+        agents = {agent.id: agent.name for agent in accounts.list_agents(unit)}
+        return {"inbox_name": names[inbox_id], "entries": entries, "agents": agents}
+
+    return page(request, visitor, "inbox.html", **visitor.read(work))
+
+
+@router.get("/search")
+def search(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
+    """Finding a customer by the beginning of a name, email, phone, handle or customer ID (MRG-1)."""
+    found = _found(visitor, q, 50)
+    return page(request, visitor, "search.html", q=q, found=found)
+
+
+@router.get("/palette")
+def palette(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
+    """What the palette shows for what is typed: customers first, then what can be done."""
+    return render(request, "palette.html", q=q, found=_found(visitor, q, _FOUND), actions=_actions(visitor, q))
+
+
+def _found(visitor: Visitor, q: str, limit: int) -> list[profiles.ProfileSummary]:
+    asked = q.strip()[:200]
+    return visitor.read(lambda unit: profiles.search(unit, asked, limit)) if asked else []
+
+
+def _actions(visitor: Visitor, q: str) -> list[tuple[str, str]]:
+    every = [
+        ("/customers/new", "Add New Customer", True),
+        ("/customers", "My Customers", True),
+        ("/queue", "Work through duplicates", visitor.leads),
+        ("/merges", "Merge history", True),
+        ("/insights", "Insights", visitor.leads),
+        ("/audit", "Audit log", visitor.leads),
+        ("/settings", "Settings", visitor.administers),
+        ("/account", "My account", True),
+        ("/keys", "Keys", True),
+    ]
+    words = q.casefold().split()
+    return [(href, label) for href, label, may in every if may and all(word in label.casefold() for word in words)]
+
+
+@router.get("/keys")
+def keys(request: Request, visitor: AnyVisitor) -> Response:
+    """The keys, as a page."""
+    return page(request, visitor, "keys.html")
+
+
+@router.get("/customers/new")
+def new_customer(request: Request, visitor: AnyVisitor) -> Response:
+    """The form of "Add New Customer"."""
+    return page(request, visitor, "customer_new.html")
+
+
+@router.post("/customers/new")
+def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
+    """Adds a profile by hand; the same rules hold as for contacts (PRO-6)."""
+
+    def work(unit: Unit) -> str:
+        row = profiles.create(
+            unit,
+            name=form.line("name"),
+            username=form.line("username"),
+            customer_id=form.line("customer_id"),
+            points=_points(form),
+            agent_id=visitor.agent_id,
+        )
+        if (key := form.line("detail_key")) and (value := form.line("detail_value")):
+            profiles.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
+        return row.id
+
+    return go(f"/customers/{visitor.write(work)}", "added")
+
+
+def _points(form: Form) -> list[PointInput]:
+    found = []
+    if email := form.line("email"):
+        found.append(PointInput("email", email, main=form.flag("email_main")))
+    if phone := form.line("phone"):
+        found.append(point_input("phone", phone, form, prefix="phone_"))
+    return found
+
+
+def point_input(kind: str, value: str, form: Form, prefix: str = "") -> PointInput:
+    """A contact point as a form gives it: its type and tags beside it."""
+    phone_type = form.line(f"{prefix}type") if kind == "phone" else None
+    return PointInput(
+        kind,  # type: ignore[arg-type]
+        value,
+        network=form.text(f"{prefix}network"),
+        phone_type=phone_type,  # type: ignore[arg-type]
+        main=form.flag(f"{prefix}main"),
+        sms=form.flag(f"{prefix}sms"),
+        handle=form.line(f"{prefix}handle"),
+    )

@@ -1,0 +1,108 @@
+"""View matches: two profiles side by side, why they may be one customer, Match and No Match (SUG-3, SUG-5, RES-16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console import compare
+from onefold.console.forms import AnyForm
+from onefold.console.pages import go, page
+from onefold.console.visitor import AnyVisitor
+from onefold.domain.errors import Conflict, NotFound
+from onefold.services import merging, profiles, suggestions
+from onefold.services.merging import MergeRequest
+from onefold.services.suggestions import SuggestionView
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/customers/{profile_id}")
+
+
+@router.get("/matches")
+def view_matches(request: Request, visitor: AnyVisitor, profile_id: str, at: int = 0) -> Response:
+    """The candidates one after another, the likeliest first, each beside the customer."""
+    return page(request, visitor, "matches.html", **visitor.read(lambda unit: _matches(unit, profile_id, at)))
+
+
+def _matches(unit: Unit, profile_id: str, at: int) -> dict[str, Any]:
+    view = profiles.read(unit, profile_id)
+    found = suggestions.of_profile(unit, profile_id)
+    number = min(max(at, 0), len(found) - 1)
+    values = {"profile": view, "profile_id": view.row.id, "count": len(found), "at": number}
+    return {**values, **side_by_side(unit, view, found[number])} if found else {**values, "suggestion": None}
+
+
+def side_by_side(unit: Unit, view: profiles.ProfileView, found: SuggestionView) -> dict[str, Any]:
+    """A suggestion with both profiles whole, in the order in which they are looked at."""
+    turned = found.one.row.id != view.row.id
+    other = profiles.read(unit, (found.one if turned else found.other).row.id)
+    comparison = found.comparison.turned if turned else found.comparison
+    older = min(view.row.id, other.row.id)  # ids sort by the time they were made
+    return {
+        "suggestion": found,
+        "other": other,
+        "comparison": comparison,
+        "lines": compare.lines(view, other, comparison),
+        "stays": older,
+    }
+
+
+@router.post("/match")
+def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """ "Match": merges into the older of the two, or the other way round; where something stands in the way or must be
+    chosen, the merge is shown first (SUG-3, MRG-4)."""
+    other_id = form.line("other_id") or ""
+
+    def work(unit: Unit) -> tuple[bool, str, str]:
+        source, destination = suggestions.sides_of_match(unit, profile_id, other_id, turned=form.flag("turned"))
+        seen = (form.number("version"), form.number("other_version"))
+        versions = seen if source == profiles.living(unit, profile_id) else seen[::-1]
+        request = MergeRequest(source, destination, versions=versions)
+        if merging.preview(unit, request, visitor.actor).obstacles:
+            return False, destination, source
+        row, _ = merging.merge(unit, request, visitor.actor)
+        return True, row.destination_id, row.source_id
+
+    done, destination, source = visitor.write(work)
+    if not done:
+        return go(f"/customers/{destination}/merge/{source}")
+    then = form.line("then")
+    return go(then if then == "/queue" else f"/customers/{destination}", "merged")
+
+
+@router.post("/no-match")
+def no_match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """ "No Match": the suggestion is closed, and remembered (SUG-4)."""
+    other_id = form.line("other_id") or ""
+    visitor.write(lambda unit: suggestions.no_match(unit, profile_id, other_id, visitor.actor))
+    if form.line("then") == "/queue":
+        return go("/queue", "dismissed")
+    left = visitor.read(lambda unit: len(suggestions.of_profile(unit, profile_id)))
+    return go(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed")
+
+
+@router.post("/file-call")
+def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """RES-16: a call that came to a profile of its own goes to the one it belongs to, in one step: a merge."""
+    other_id = form.line("other_id") or ""
+
+    def work(unit: Unit) -> tuple[str, bool]:
+        _check_shares_line(unit, profile_id, other_id)
+        request = MergeRequest(profiles.living(unit, profile_id), profiles.living(unit, other_id))
+        if merging.preview(unit, request, visitor.actor).obstacles:
+            return f"/customers/{request.destination_id}/merge/{request.source_id}", False
+        merging.merge(unit, request, visitor.actor)
+        return f"/customers/{request.destination_id}", True
+
+    path, done = visitor.write(work)
+    return go(path, "filed" if done else None)
+
+
+def _check_shares_line(unit: Unit, profile_id: str, other_id: str) -> None:
+    lines = suggestions.shared_lines(unit, profile_id)
+    if not lines:
+        raise Conflict("This customer's number is not shared any more; open the page again.", code="no_shared_line")
+    if profiles.living(unit, other_id) not in {line.profile.row.id for line in lines}:
+        raise NotFound("This customer does not hold the number any more.", code="no_shared_line")

@@ -1,0 +1,93 @@
+"""Merge Customers: find the other one, see what will happen, choose, confirm (MRG-1, MRG-4, MRG-12, MRG-17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm
+from onefold.console.merge_page import MergePage, choices_of, parse_steps
+from onefold.console.pages import go, is_part, page, render
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.domain.errors import Conflict, Stale
+from onefold.domain.merge_outcomes import Step, Which
+from onefold.services import merging, profiles
+from onefold.services import settings as organization_settings
+from onefold.services.merging import MergeRequest
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/customers/{profile_id}/merge")
+_FOUND = 12
+
+
+@router.get("")
+def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") -> Response:
+    """Finding the customer that goes into this one, as one types; its likeliest duplicates before anything is typed."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        view = profiles.read(unit, profile_id)
+        asked = q.strip()[:200]
+        found = profiles.search(unit, asked, _FOUND) if asked else _suggested(unit, view)
+        return {"profile": view, "q": q, "found": [one for one in found if one.row.id != view.row.id]}
+
+    values = visitor.read(work)
+    if is_part(request):
+        return render(request, "merge_found.html", **values)
+    return page(request, visitor, "merge_choose.html", **values)
+
+
+def _suggested(unit: Unit, view: profiles.ProfileView) -> list[profiles.ProfileSummary]:
+    others = [s.other_id if s.profile_id == view.row.id else s.profile_id for s in view.suggestions]
+    return profiles.summaries(unit, others[:_FOUND])
+
+
+@router.get("/{source_id}")
+def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str) -> Response:
+    """What the merge will do, with the choices and steps of the address; nothing is changed."""
+    given = request.query_params
+    chosen = {key.removeprefix("choice."): value for key, value in given.items() if key.startswith("choice.")}
+    return _shown(request, visitor, profile_id, source_id, choices_of(chosen), parse_steps(given.getlist("step")))
+
+
+def _shown(
+    request: Request, visitor: Visitor, profile_id: str, source_id: str, choices: dict[str, Which], steps: list[Step],
+    *, status: int = 200, notice: str | None = None,
+) -> Response:  # fmt: skip
+    def work(unit: Unit) -> dict[str, Any]:
+        destination_id, other_id = profiles.living(unit, profile_id), profiles.living(unit, source_id)
+        found = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
+        source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
+        return {
+            "merge": MergePage(found, source, destination, steps),
+            "undo_days": organization_settings.read(unit).undo_days,
+            "after_points": [p for p in found.plan.after.points if p.kind != "customer_id"],
+        }
+
+    return page(request, visitor, "merge_preview.html", status=status, notice=notice, **visitor.read(work))
+
+
+@router.post("/{source_id}")
+def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str, form: AnyForm) -> Response:
+    """Merges as was shown; where it is not what was shown any more, shows the new preview (MRG-12)."""
+    choices, steps = choices_of(form.beginning("choice.")), parse_steps(form.every("step"))
+    versions = (form.number("source_version"), form.number("destination_version"))
+
+    def work(unit: Unit) -> str:
+        asked = MergeRequest(
+            profiles.living(unit, source_id), profiles.living(unit, profile_id), choices, steps, versions,
+            form.line("digest"),
+        )  # fmt: skip
+        return merging.merge(unit, asked, visitor.actor)[0].destination_id
+
+    try:
+        return go(f"/customers/{visitor.write(work)}", "merged")
+    except Stale:
+        notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
+        return _shown(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
+    except Conflict as refusal:
+        if refusal.code != "merge_refused":
+            raise
+        notice = "Something stands in the way; choose how to clear it."
+        return _shown(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)

@@ -1,0 +1,112 @@
+"""Signing in by an OpenID Connect provider, and linking one's account with it; by the provider's subject only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from onefold.channels.oidc import Provider, Secrets
+from onefold.console.forms import AnyForm
+from onefold.console.pages import HEADERS, go
+from onefold.console.visitor import AnyVisitor, Visitor, is_secure, local_path, maybe_signed_in, set_session
+from onefold.domain.errors import NotFound, NotSignedIn
+from onefold.services import signing_in
+from onefold.services.transact import transact
+from onefold.settings import Settings
+from onefold.storage.organizations import organization_ids
+
+router = APIRouter()
+_MINUTES = 10
+
+
+def _provider(request: Request) -> Provider:
+    found: Provider | None = request.app.state.provider
+    if found is None:
+        raise NotFound("Single sign-on is not set up here.", code="no_provider")
+    return found
+
+
+def _back(request: Request) -> str:
+    settings: Settings = request.app.state.settings
+    base = settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return f"{base}/sign-in/provider/back"
+
+
+def _cookie(request: Request) -> str:
+    # Bound to this host where https lets it be: nobody else can put a sign-in of their own into a browser.
+    return "__Host-onefold-provider" if is_secure(request) else "onefold-provider"
+
+
+@router.get("/sign-in/provider")
+def begin(request: Request, then: str = "/", organization: int | None = None, link: bool = False) -> Response:
+    """On to the provider. `link` comes back to link the account of whoever is signed in here."""
+    known = [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
+    chosen = organization if organization in known else next(iter(known), None)
+    address, kept = _provider(request).begin(_back(request))
+    value = {"secrets": list(kept), "then": local_path(then), "organization": chosen, "link": link}
+    response = RedirectResponse(address, 303, HEADERS)
+    response.set_cookie(
+        _cookie(request), base64.urlsafe_b64encode(json.dumps(value).encode()).decode(), max_age=60 * _MINUTES,
+        path="/", httponly=True, secure=is_secure(request), samesite="lax",
+    )  # fmt: skip
+    return response
+
+
+@router.get("/sign-in/provider/back")
+async def back(request: Request, code: str = "", state: str = "", error: str = "") -> Response:
+    """Back from the provider, signed in there."""
+    if error:
+        raise NotSignedIn(
+            "The provider did not sign you in. Begin again, or sign in another way.", code="not_signed_in"
+        )
+    visitor = await maybe_signed_in(request)
+    response = await run_in_threadpool(_finish, request, visitor, code, state)
+    response.delete_cookie(_cookie(request), path="/", httponly=True, secure=is_secure(request), samesite="lax")
+    return response
+
+
+def _finish(request: Request, visitor: Visitor | None, code: str, state: str) -> Response:
+    kept = _kept(request)
+    known = Secrets(*kept["secrets"])
+    if not code or not secrets.compare_digest(known.state.encode(), state.encode()):
+        raise _lost()
+    identity = _provider(request).finish(code, known, _back(request))
+    if kept["link"]:
+        if visitor is None:
+            raise NotSignedIn("Sign in first, then link your account.")
+        visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
+        return go("/account", "linked")
+    found = transact(
+        request.app.state.database, int(kept["organization"]),
+        lambda unit: signing_in.sign_in_by_provider(unit, identity),
+    )  # fmt: skip
+    response = go(local_path(kept["then"]))
+    set_session(request, response, found.token)
+    return response
+
+
+def _kept(request: Request) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
+        if len(found["secrets"]) != len(Secrets._fields) or found["organization"] is None:
+            raise _lost()
+    except (ValueError, KeyError, TypeError):
+        raise _lost() from None
+    return found
+
+
+def _lost() -> NotSignedIn:
+    return NotSignedIn("This sign-in was begun elsewhere, or took too long. Begin again.", code="provider_lost")
+
+
+@router.post("/account/provider/unlink")
+def unlink(visitor: AnyVisitor, form: AnyForm) -> Response:
+    """The provider signs the agent in no more."""
+    visitor.write(lambda unit: signing_in.unlink_provider(unit, visitor.agent_id, visitor.actor))
+    return go("/account", "unlinked")

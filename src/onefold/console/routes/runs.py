@@ -1,0 +1,72 @@
+"""A run: how far it is, what became of each pair, stopping and resuming it (MRG-16, RES-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from onefold.console import names
+from onefold.console.pages import go, is_part, page, render
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.services import runs
+from onefold.storage import runs as store
+from onefold.storage.database import Unit
+from onefold.storage.runs import RunRow
+
+router = APIRouter(prefix="/runs/{run_id}")
+_SHOWN = 50
+After = Annotated[int, Query(ge=0, lt=2**31)]
+
+
+def _scope_of(run: RunRow) -> str:
+    """Who may see and turn a run: leads those of merges, admins the others."""
+    return "merges:undo" if run.kind == runs.MERGE_PAIRS else "settings:write"
+
+
+@router.get("")
+def show(request: Request, visitor: AnyVisitor, run_id: str, after: After = 0) -> Response:
+    """A run as it stands, and each of its pairs with its outcome."""
+    values = visitor.read(lambda unit: _run(unit, visitor, run_id, after))
+    if is_part(request):
+        return render(request, "run_progress.html", **values)
+    return page(request, visitor, "run.html", **values)
+
+
+def _run(unit: Unit, visitor: Visitor, run_id: str, after: int) -> dict[str, Any]:
+    run = store.read_run(unit, run_id)
+    visitor.require(_scope_of(run))
+    found = store.pairs_of(unit, run.id, after, _SHOWN + 1)
+    pairs = found[:_SHOWN]
+    return {
+        "run": run,
+        "after": after,
+        "pairs": pairs,
+        "more": pairs[-1].position if len(found) > _SHOWN else None,
+        "named": names.customers(unit, [one for pair in pairs for one in (pair.source_id, pair.destination_id)]),
+        "by": names.actors(unit).agent(run.agent_id),
+        "turnable": run.kind in runs.KINDS,
+    }
+
+
+@router.post("/stop")
+def stop(visitor: AnyVisitor, run_id: str) -> Response:
+    """Stops the run behind the pair it is at; what is done stays done."""
+    return _turned(visitor, run_id, runs.stop, "stopped")
+
+
+@router.post("/resume")
+def resume(visitor: AnyVisitor, run_id: str) -> Response:
+    """Takes the run up again where it was stopped."""
+    return _turned(visitor, run_id, runs.resume, "started")
+
+
+def _turned(visitor: Visitor, run_id: str, turn: Callable[[Unit, str], RunRow], said: str) -> Response:
+    def work(unit: Unit) -> None:
+        visitor.require(_scope_of(store.read_run(unit, run_id)))
+        turn(unit, run_id)
+
+    visitor.write(work)
+    return go(f"/runs/{run_id}", said)

@@ -1,0 +1,61 @@
+"""Settings: values that identify nobody, and those that so many share that they may be such (PRO-12, SUG-6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import go
+from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
+from onefold.domain.blocklist import BLOCKED_KINDS, BlockedKind
+from onefold.domain.errors import InvalidValue
+from onefold.services import settings
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/settings/blocklist")
+_PATH = "/settings/blocklist"
+_BACK = {"preview": "/settings/matching?preview=listed"}
+
+
+@router.get("")
+def blocklist(request: Request, admin: AnyAdmin) -> Response:
+    """The entries by kind, and above them the candidates."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        entries = settings.blocklist(unit)
+        return {
+            "entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS},
+            "candidates": settings.candidates(unit),
+            "limit": settings.read(unit).shared_limit,
+        }
+
+    return settings_page(request, admin, "settings_blocklist.html", **admin.read(work, SCOPE))
+
+
+def _entry(form: Form) -> tuple[BlockedKind, str]:
+    kind, value = form.text("kind"), form.line("value")
+    for known in BLOCKED_KINDS:
+        if known == kind:
+            if value is None:
+                raise InvalidValue("Write the value to block.", code="empty_value", field="value")
+            return known, value
+    raise InvalidValue("An email, a phone, a social account or a customer ID can be blocked.", field="kind")
+
+
+@router.post("")
+def block(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Blocks a value; profiles that it opened keep it as text."""
+    kind, value = _entry(form)
+    admin.write(lambda unit: settings.block(unit, kind, value), SCOPE, alone=True)
+    return go(_BACK.get(form.text("then"), _PATH), "blocked")
+
+
+@router.post("/remove")
+def unblock(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Takes an entry out; where one customer alone holds the value, it opens that customer again."""
+    kind, value = _entry(form)
+    admin.write(lambda unit: settings.unblock(unit, kind, value), SCOPE, alone=True)
+    return go(_PATH, "unblocked")

@@ -1,0 +1,26 @@
+"""Settings: how each channel is connected. Nothing is changed here: channels are told where to send by their makers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
+from onefold.services import settings
+from onefold.settings import Settings
+from onefold.storage import accounts
+
+router = APIRouter()
+
+
+@router.get("/settings/channels")
+def channels(request: Request, admin: AnyAdmin) -> Response:
+    """The address of each channel, what is checked of what comes in, and where it is routed to."""
+
+    inboxes, found = admin.read(lambda unit: (accounts.list_inboxes(unit), settings.read(unit)), SCOPE)
+    process: Settings = request.app.state.settings
+    return settings_page(
+        request, admin, "settings_channels.html", inboxes=inboxes, default_inbox_id=found.default_inbox_id,
+        base=base_address(request), public=bool(process.public_url), checks_twilio=bool(process.twilio_auth_token),
+        checks_meta=bool(process.meta_app_secret), looks_up=bool(process.twilio_lookup_account),
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Settings: inboxes, and which agents are assigned to each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm
+from onefold.console.pages import go
+from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
+from onefold.console.visitor import Visitor
+from onefold.domain.errors import NotFound
+from onefold.services import accounts, settings
+from onefold.storage import accounts as store
+from onefold.storage.database import Unit
+
+router = APIRouter(prefix="/settings/inboxes")
+_PATH = "/settings/inboxes"
+
+
+@router.get("")
+def inboxes(request: Request, admin: AnyAdmin) -> Response:
+    """Every inbox and its agents."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        agents = {agent.id: agent for agent in store.list_agents(unit)}
+        return {
+            "inboxes": [
+                (inbox_id, name, [agents[one] for one in store.inbox_members(unit, inbox_id)])
+                for inbox_id, name in store.list_inboxes(unit)
+            ],
+            "agents": [agent for agent in agents.values() if agent.active],
+            "default_inbox_id": settings.read(unit).default_inbox_id,
+        }
+
+    return settings_page(request, admin, "settings_inboxes.html", **admin.read(work, SCOPE))
+
+
+@router.post("")
+def add_inbox(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Adds an inbox."""
+    admin.write(lambda unit: accounts.add_inbox(unit, form.text("name")), SCOPE, alone=True)
+    return go(_PATH, "inbox-added")
+
+
+def _changed(admin: Visitor, inbox_id: str, work: Callable[[Unit], object], said: str) -> Response:
+    def known(unit: Unit) -> None:
+        if inbox_id not in dict(store.list_inboxes(unit)):
+            raise NotFound("There is no inbox with this id.", code="inbox_not_found")
+        work(unit)
+
+    admin.write(known, SCOPE)
+    return go(_PATH, said)
+
+
+@router.post("/{inbox_id}")
+def rename_inbox(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
+    """Renames an inbox."""
+    return _changed(admin, inbox_id, lambda unit: accounts.rename_inbox(unit, inbox_id, form.text("name")), "saved")
+
+
+@router.post("/{inbox_id}/agents")
+def assign(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
+    """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
+    agent_id = form.text("agent_id")
+
+    def work(unit: Unit) -> None:
+        store.assign_to_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
+
+    return _changed(admin, inbox_id, work, "saved")
+
+
+@router.post("/{inbox_id}/agents/{agent_id}/remove")
+def take_off(admin: AnyAdmin, inbox_id: str, agent_id: str) -> Response:
+    """Takes an agent off an inbox."""
+
+    def work(unit: Unit) -> None:
+        store.remove_from_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
+
+    return _changed(admin, inbox_id, work, "removed")

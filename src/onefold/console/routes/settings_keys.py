@@ -1,0 +1,49 @@
+"""Settings: API keys, by which machines ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm
+from onefold.console.pages import go
+from onefold.console.settings_page import SCOPE, AnyAdmin, day_end, settings_page
+from onefold.console.visitor import Visitor
+from onefold.services import accounts
+from onefold.services.clock import utc_now
+from onefold.storage import accounts as store
+
+router = APIRouter(prefix="/settings/keys")
+_PATH = "/settings/keys"
+
+
+@router.get("")
+def keys(request: Request, admin: AnyAdmin) -> Response:
+    """Every key, without its secret."""
+    return _shown(request, admin)
+
+
+def _shown(request: Request, admin: Visitor, **made: Any) -> Response:
+    now, found = utc_now(), admin.read(store.list_keys, SCOPE)
+    ended = [k for k in found if k.revoked_at is not None or (k.expires_at is not None and k.expires_at <= now)]
+    good = [key for key in found if key not in ended]
+    values = {"made": None, "token": None, **made}
+    return settings_page(request, admin, "settings_keys.html", good=good[::-1], ended=ended[::-1], **values)
+
+
+@router.post("")
+def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
+    """Makes a key; its token is in this answer and nowhere else."""
+    name, scopes = form.line("name") or "", form.every("scope")
+    expires_at = day_end(form, "expires_on", "The last day", admin, utc_now())
+    made, token = admin.write(lambda unit: accounts.create_key(unit, name, scopes, expires_at), SCOPE)
+    return _shown(request, admin, made=made, token=token)
+
+
+@router.post("/{key_id}/revoke")
+def revoke_key(admin: AnyAdmin, key_id: str) -> Response:
+    """Ends a key; it stays listed."""
+    admin.write(lambda unit: accounts.revoke_key(unit, key_id), SCOPE)
+    return go(_PATH, "revoked")

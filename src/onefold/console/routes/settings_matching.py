@@ -1,0 +1,173 @@
+"""Settings: what opens a profile (RES-9), Mobile Phone Number Identification (RES-7), match weights (SUG-5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console import settings_words
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import go, is_part, render
+from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
+from onefold.console.visitor import Visitor
+from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.policy import MatchingMode
+from onefold.domain.weights import DEFAULT_WEIGHTS
+from onefold.services import profiles, runs, settings
+from onefold.services.profiles import ProfileSummary
+from onefold.storage import runs as run_store
+from onefold.storage.database import Unit
+from onefold.storage.runs import RunRow
+
+router = APIRouter(prefix="/settings/matching")
+_PATH = "/settings/matching"
+_MODES: tuple[MatchingMode, ...] = ("listed", "contacted")
+_HOLDERS_SHOWN = 6
+_PARTS = {"mobiles": (runs.PREVIEW_MOBILES, runs.IDENTIFY_MOBILES), "ratings": (runs.REBUILD_MATCHES,)}
+_TURNS: dict[str, tuple[Callable[[Unit, str], RunRow], str]] = {
+    "stop": (runs.stop, "stopped"),
+    "resume": (runs.resume, "started"),
+}
+
+
+class Obstacle(NamedTuple):
+    """A value that would open several profiles, and who they are; `more` are not shown."""
+
+    kind: str
+    value: str
+    holders: list[ProfileSummary]
+    more: int
+
+
+@router.get("")
+def matching(request: Request, admin: AnyAdmin, preview: str = "", part: str = "") -> Response:
+    """How contacts find their customer. With `preview`, what switching to that mode would do; with `part`, to a script
+    of ours, only how far the runs of that part are."""
+    if is_part(request) and part in _PARTS:
+        found = admin.read(lambda unit: _runs(unit, part), SCOPE)
+        return render(request, "settings_runs.html", part=part, runs=found, says=settings_words)
+    return _shown(request, admin, preview)
+
+
+def _shown(
+    request: Request, admin: Visitor, preview: str = "", *, status: int = 200, notice: str | None = None
+) -> Response:
+    mode = _mode(preview) if preview else None
+
+    def work(unit: Unit) -> dict[str, Any]:
+        return {
+            "settings": settings.read(unit),
+            "mobile_runs": _runs(unit, "mobiles"),
+            "rating_runs": _runs(unit, "ratings"),
+            "preview": settings.preview_mode(unit, mode) if mode else None,
+        }
+
+    values = admin.read(work, SCOPE)
+    found = values["preview"]
+    obstacles = admin.read(lambda unit: _obstacles(unit, found.obstacles), SCOPE) if found else []
+    return settings_page(
+        request, admin, "settings_matching.html", status=status, at=_PATH if notice else None, notice=notice,
+        obstacles=obstacles, defaults=DEFAULT_WEIGHTS, **values,
+    )  # fmt: skip
+
+
+def _mode(text: str) -> MatchingMode:
+    for mode in _MODES:
+        if mode == text:
+            return mode
+    raise InvalidValue("The matching mode is listed or contacted.", code="invalid_mode", field="mode")
+
+
+def _runs(unit: Unit, part: str) -> list[RunRow]:
+    """The newest run of each kind, those under way first."""
+    newest = [found[0] for kind in _PARTS[part] if (found := run_store.list_runs(unit, kind=kind))]
+    return sorted(newest, key=lambda run: (run.state != "running", -run.updated_at.timestamp()))
+
+
+def _obstacles(unit: Unit, found: list[Any]) -> list[Obstacle]:
+    wanted = sorted({one for shared in found for one in shared.profile_ids[:_HOLDERS_SHOWN]})
+    known = {summary.row.id: summary for summary in profiles.summaries(unit, wanted)}
+    return [
+        Obstacle(
+            shared.kind, shared.value,
+            [known[one] for one in sorted(shared.profile_ids[:_HOLDERS_SHOWN]) if one in known],
+            max(0, len(shared.profile_ids) - _HOLDERS_SHOWN),
+        )
+        for shared in found
+    ]  # fmt: skip
+
+
+@router.post("/mode")
+def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
+    """Switches what opens a profile; where something stands in the way, shows what (RES-9)."""
+    mode = _mode(form.text("mode"))
+    try:
+        admin.write(lambda unit: settings.change(unit, {"matching_mode": mode}), SCOPE, alone=True)
+    except Conflict as refusal:
+        if refusal.code != "matching_mode_obstacles":
+            raise
+        notice = "Something has come to stand in the way since; nothing was switched."
+        return _shown(request, admin, mode, status=409, notice=notice)
+    return go(_PATH, "switched")
+
+
+@router.post("/mobiles")
+def identify_mobiles(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Mobile Phone Number Identification on or off; on starts its run over the phones that are there (RES-7)."""
+    on = form.flag("on")
+    before = admin.read(lambda unit: settings.read(unit).mobile_identification, SCOPE)
+    admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}), SCOPE, alone=True)
+    return go(_PATH, "started" if on and not before else "saved")
+
+
+@router.post("/mobiles/preview")
+def preview_mobiles(admin: AnyAdmin) -> Response:
+    """Counts what switching it on would change, and changes nothing."""
+    admin.write(runs.start_preview, SCOPE)
+    return go(_PATH, "started")
+
+
+@router.post("/runs/{run_id}/{turn}")
+def turn_run(admin: AnyAdmin, run_id: str, turn: str) -> Response:
+    """Stops a run, or takes a stopped one up again."""
+    if turn not in _TURNS:
+        raise NotFound("A run is stopped or resumed.", code="no_such_page")
+    act, said = _TURNS[turn]
+    admin.write(lambda unit: act(unit, run_id), SCOPE)
+    return go(_PATH, said)
+
+
+@router.post("/weights")
+def change_weight(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Changes how much one feature says; suggestions are rated anew in the background."""
+    pair = [_share(form, "m"), _share(form, "u")]
+    return _reweighed(admin, {form.text("feature"): pair})
+
+
+@router.post("/weights/defaults")
+def default_weights(admin: AnyAdmin) -> Response:
+    """Every weight as it ships."""
+    return _reweighed(admin, DEFAULT_WEIGHTS)
+
+
+def _reweighed(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response:
+    def work(unit: Unit) -> bool:
+        before = settings.read(unit).match_weights
+        return settings.change(unit, {"match_weights": weights}).match_weights != before
+
+    return go(_PATH, "rated-anew" if admin.write(work, SCOPE, alone=True) else "saved")
+
+
+def _share(form: Form, name: str) -> float:
+    """A percentage above 0 and up to 100, as a share; a comma may stand for the point."""
+    try:
+        given = Decimal((form.line(name) or "").replace(",", ".").removesuffix("%").strip())
+    except InvalidOperation:
+        given = Decimal(0)
+    if not (given.is_finite() and Decimal("0.000001") <= given <= 100):
+        raise InvalidValue("How often is a percentage above 0 and up to 100.", code="invalid_weight", field=name)
+    return float(given / 100)

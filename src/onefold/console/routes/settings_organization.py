@@ -1,0 +1,41 @@
+"""Settings: the organization's name, region, default inbox, and how long a merge can be undone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm
+from onefold.console.pages import go
+from onefold.console.regions import regions
+from onefold.console.settings_page import SCOPE, AnyAdmin, number_between, settings_page
+from onefold.domain.errors import InvalidValue
+from onefold.services import settings
+from onefold.storage import accounts
+
+router = APIRouter()
+
+
+@router.get("/settings")
+def organization(request: Request, admin: AnyAdmin) -> Response:
+    """What the organization is called, and what holds everywhere in it."""
+    found, inboxes = admin.read(lambda unit: (settings.read(unit), accounts.list_inboxes(unit)), SCOPE)
+    return settings_page(
+        request, admin, "settings_organization.html", settings=found, inboxes=inboxes, regions=regions()
+    )
+
+
+@router.post("/settings")
+def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
+    """Changes them, all or none."""
+    if form.line("name") is None:
+        raise InvalidValue("The organization needs a name.", code="empty_value", field="name")
+    changes = {
+        "name": form.line("name"),
+        "default_region": form.text("default_region"),
+        "default_inbox_id": form.text("default_inbox_id"),
+        "undo_days": number_between(form, "undo_days", "Days to undo a merge", 0, 3_650),
+        "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", 1, 1_000),
+    }
+    admin.write(lambda unit: settings.change(unit, changes), SCOPE, alone=True)
+    return go("/settings", "saved")

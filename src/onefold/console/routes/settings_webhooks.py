@@ -1,0 +1,151 @@
+"""Settings: webhooks (EVT-1), what became of each delivery, and sending it again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import go
+from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
+from onefold.console.visitor import Visitor
+from onefold.domain.errors import InvalidValue
+from onefold.services import webhooks
+from onefold.services.clock import utc_now
+from onefold.services.webhook_addresses import Addresses
+from onefold.storage import webhook_endpoints as store
+from onefold.storage.database import Unit
+from onefold.storage.webhook_endpoints import EndpointRow
+
+router = APIRouter(prefix="/settings/webhooks")
+_PATH = "/settings/webhooks"
+_STATES = ("pending", "delivered", "failed")
+_DELIVERIES = 25
+_SINCE = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "three-days": timedelta(days=3),
+    "week": timedelta(days=7),
+}
+Before = Annotated[int | None, Query(ge=0, lt=2**62)]
+Seq = Annotated[str, Path(max_length=20)]
+
+
+@router.get("")
+def list_webhooks(request: Request, admin: AnyAdmin) -> Response:
+    """Who is told of events."""
+    return _list(request, admin)
+
+
+def _list(request: Request, admin: Visitor, **made: Any) -> Response:
+    found = admin.read(store.list_endpoints, SCOPE)
+    values = {"made": None, "secret": None, **made}
+    return settings_page(
+        request, admin, "settings_webhooks.html", endpoints=found, most=webhooks.MOST_ENDPOINTS, **values
+    )
+
+
+def _checked(request: Request, form: Form) -> str:
+    """Looked up before a transaction begins: names may take their time."""
+    addresses: Addresses = request.app.state.addresses
+    return addresses.check(form.line("url") or "")
+
+
+def _types(form: Form) -> list[str] | None:
+    return None if form.text("which") != "some" else form.every("event_type")
+
+
+@router.post("")
+def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
+    """Adds a webhook, which is told of every event from now on; its secret is in this answer and nowhere else."""
+    url, description, types = _checked(request, form), form.line("description") or "", _types(form)
+    made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, alone=True)
+    return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
+
+
+@router.get("/{webhook_id}")
+def webhook(request: Request, admin: AnyAdmin, webhook_id: str, state: str = "", before: Before = None) -> Response:
+    """One webhook, and what was, is and could not be delivered, newest first."""
+    return _one(request, admin, webhook_id, state, before)
+
+
+def _one(
+    request: Request, admin: Visitor, webhook_id: str, state: str = "", before: int | None = None, **made: Any
+) -> Response:
+    wanted = state if state in _STATES else None  # anything else is all of them
+
+    def work(unit: Unit) -> dict[str, Any]:
+        found = webhooks.deliveries(unit, webhook_id, wanted, before, _DELIVERIES + 1)
+        shown = found[:_DELIVERIES]
+        return {
+            "endpoint": store.read_endpoint(unit, webhook_id)._replace(secret="", previous_secret=None),
+            "deliveries": shown,
+            "more": shown[-1].event_seq if len(found) > _DELIVERIES else None,
+        }
+
+    values = {**admin.read(work, SCOPE), "secret": None, "state": wanted or "", "before": before, **made}
+    at = f"{_PATH}/{webhook_id}" if made else None
+    return settings_page(request, admin, "settings_webhook.html", at=at, since=list(_SINCE), **values)
+
+
+@router.post("/{webhook_id}")
+def change_webhook(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
+    """Where it is told, and of what."""
+    changes = {
+        "url": _checked(request, form),
+        "description": form.line("description") or "",
+        "event_types": _types(form),
+    }
+    return _changed(admin, webhook_id, changes, "saved")
+
+
+def _changed(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str) -> Response:
+    def work(unit: Unit) -> EndpointRow:
+        return webhooks.change(unit, webhook_id, changes)
+
+    admin.write(work, SCOPE)
+    return go(f"{_PATH}/{webhook_id}", said)
+
+
+@router.post("/{webhook_id}/state")
+def enable(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
+    """Disables a webhook, whose deliveries then wait; or enables it, and it goes on where it was."""
+    on = form.flag("enabled")
+    return _changed(admin, webhook_id, {"state": "enabled" if on else "disabled"}, "enabled" if on else "disabled")
+
+
+@router.post("/{webhook_id}/rotate")
+def rotate(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
+    """A new secret, which is in this answer and nowhere else; the one so far signs as well for a day, or not at all."""
+    hours = 0 if form.flag("at_once") else 24
+    made = admin.write(lambda unit: webhooks.rotate(unit, webhook_id, hours), SCOPE)
+    return _one(request, admin, webhook_id, secret=made.secret)
+
+
+@router.post("/{webhook_id}/remove")
+def remove(admin: AnyAdmin, webhook_id: str) -> Response:
+    """Removes a webhook; what waited for it is not sent any more."""
+    admin.write(lambda unit: webhooks.remove(unit, webhook_id), SCOPE, alone=True)
+    return go(_PATH, "removed")
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/replay")
+def replay(admin: AnyAdmin, webhook_id: str, delivery_id: Seq, form: AnyForm) -> Response:
+    """Sends one delivery again."""
+    admin.write(lambda unit: webhooks.repeat(unit, webhook_id, delivery_id), SCOPE)
+    state = form.text("state")
+    return go(f"{_PATH}/{webhook_id}" + (f"?state={state}" if state in _STATES else ""), "repeated")
+
+
+@router.post("/{webhook_id}/replay")
+def replay_failed(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
+    """Sends again, in order, whatever has failed for so long."""
+    back = _SINCE.get(form.text("since"))
+    if back is None:
+        raise InvalidValue("Choose since when.", code="invalid_since", field="since")
+    done = admin.write(lambda unit: webhooks.repeat_failed(unit, webhook_id, utc_now() - back), SCOPE)
+    said = "repeated-some" if done.more else "repeated-all" if done.repeated else "repeated-none"
+    return go(f"{_PATH}/{webhook_id}", said)

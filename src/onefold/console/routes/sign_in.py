@@ -1,0 +1,160 @@
+"""Signing in: by password and second factor, by a one-time link or an invitation; and signing out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import HEADERS, go, render
+from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, set_session
+from onefold.domain.errors import InvalidValue, NotSignedIn, Refused, TooMany
+from onefold.services import signing_in
+from onefold.services.signing_in import SecondFactorNeeded, SignedIn
+from onefold.services.throttle import Throttle
+from onefold.services.transact import transact
+from onefold.settings import Settings
+from onefold.storage.database import Database
+from onefold.storage.organizations import organization_ids
+
+router = APIRouter()
+# Checking a password takes long on purpose: a flood of tries must not hold the threads that answer everybody else.
+_CHECKS = anyio.CapacityLimiter(4)
+
+
+def _page(request: Request, *, status: int = 200, refusal: Refused | None = None, **values: Any) -> Response:
+    """The sign-in page. An organization is asked for only where there are several; nobody is told their names."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    shown: dict[str, Any] = {
+        "then": local_path(request.query_params.get("then")),
+        "organization": request.query_params.get("organization", ""),
+        "several": len(organization_ids(database)) > 1,
+        "provider": settings.oidc_label if request.app.state.provider is not None else None,
+        "email": "",
+        "said": request.query_params.get("said"),
+    }
+    return render(request, "sign_in.html", status, refusal=refusal, **{**shown, **values})
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request) -> Response:
+    """The form; whoever is signed in already goes on."""
+    visitor = await maybe_signed_in(request)
+    then = local_path(request.query_params.get("then"))
+    return RedirectResponse(then, 303, HEADERS) if visitor is not None else _page(request)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, form: AnyForm) -> Response:
+    """By email and password; tries are limited."""
+    return await anyio.to_thread.run_sync(_sign_in, request, form, limiter=_CHECKS)
+
+
+def _sign_in(request: Request, form: Form) -> Response:
+    throttle: Throttle = request.app.state.throttle
+    email, then = form.text("email").strip(), local_path(form.line("then"))
+    client = request.client.host if request.client else ""
+    try:
+        organization_id = _organization(request, form)
+        with throttle.password(email, client):
+            found = signing_in.sign_in_apart(request.app.state.database, organization_id, email, form.text("password"))
+    except (NotSignedIn, InvalidValue, TooMany) as refusal:
+        status = 429 if isinstance(refusal, TooMany) else 401
+        wrong = refusal if isinstance(refusal, TooMany) else _WRONG
+        return _page(
+            request, status=status, refusal=wrong, email=email, then=then, organization=form.text("organization")
+        )
+    return _entered(request, found, then)
+
+
+_WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password")
+
+
+def _organization(request: Request, form: Form) -> int:
+    known = [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
+    wanted = form.number("organization") if len(known) > 1 else next(iter(known), None)
+    if wanted not in known or wanted is None:
+        raise _WRONG
+    return wanted
+
+
+def _entered(request: Request, found: SignedIn | SecondFactorNeeded, then: str) -> Response:
+    if isinstance(found, SecondFactorNeeded):
+        return render(request, "sign_in_code.html", ticket=found.ticket, then=then, refusal=None)
+    response = go(then)
+    set_session(request, response, found.token)
+    return response
+
+
+@router.post("/sign-in/code")
+def code(request: Request, form: AnyForm) -> Response:
+    """The second factor: a code of the agent's authenticator."""
+    ticket, then = form.text("ticket"), local_path(form.line("then"))
+    database: Database = request.app.state.database
+    try:
+        organization_id = signing_in.organization_of_token(ticket)
+        found = transact(
+            database, organization_id, lambda unit: signing_in.second_factor(unit, ticket, form.text("code"))
+        )
+    except (NotSignedIn, TooMany) as refusal:
+        if refusal.code == "wrong_code":
+            return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)
+        return _page(request, status=429 if isinstance(refusal, TooMany) else 401, refusal=refusal, then=then)
+    return _entered(request, found, then)
+
+
+@router.get("/sign-in/link")
+def link_page(request: Request, token: str = "") -> Response:
+    """A one-time link: it signs in by a form, so that nothing that only looks at addresses uses it up."""
+    return render(request, "sign_in_link.html", token=token)
+
+
+@router.post("/sign-in/link")
+def link(request: Request, form: AnyForm) -> Response:
+    """Uses a one-time link up."""
+    token = form.text("token")
+    try:
+        organization_id = signing_in.organization_of_token(token)
+        found = transact(request.app.state.database, organization_id, lambda unit: signing_in.use_link(unit, token))
+    except NotSignedIn as refusal:
+        return _page(request, status=401, refusal=refusal)
+    return _entered(request, found, "/customers")
+
+
+@router.get("/invitation")
+def invitation_page(request: Request, token: str = "") -> Response:
+    """An invitation: choose a password."""
+    return render(request, "invitation.html", token=token, refusal=None)
+
+
+@router.post("/invitation")
+def accept(request: Request, form: AnyForm) -> Response:
+    """Sets the password of somebody who was invited, and signs in."""
+    token, password = form.text("token"), form.text("password")
+    try:
+        if password != form.text("again"):
+            raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
+        organization_id = signing_in.organization_of_token(token)
+        found = transact(
+            request.app.state.database, organization_id,
+            lambda unit: signing_in.accept_invitation(unit, token, password),
+        )  # fmt: skip
+    except InvalidValue as refusal:
+        return render(request, "invitation.html", 422, token=token, refusal=refusal)
+    except NotSignedIn as refusal:
+        return _page(request, status=401, refusal=refusal)
+    return _entered(request, found, "/customers")
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, visitor: AnyVisitor) -> Response:
+    """Ends this session."""
+    visitor.write(lambda unit: signing_in.sign_out(unit, visitor.token))
+    response = go("/sign-in", "signed-out")
+    end_session(request, response)
+    return response

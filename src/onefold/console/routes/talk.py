@@ -1,0 +1,142 @@
+"""Writing to a customer, drafts, conversations, and files that came with messages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path
+from starlette.responses import JSONResponse, Response
+
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import HEADERS, go
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.domain.errors import InvalidValue, NotFound
+from onefold.services import conversations, drafts, profiles, worklists
+from onefold.services.conversations import Written
+from onefold.services.drafts import Composed
+from onefold.storage import conversations as store
+from onefold.storage.database import Unit
+from onefold.storage.drafts import DraftRow
+
+router = APIRouter()
+_KINDS = ("email", "sms", "whatsapp", "note", "task")
+Number = Annotated[int, Path(ge=0, lt=2**62)]
+
+
+def _composed(form: Form) -> Composed:
+    kind = form.text("kind")
+    if kind not in _KINDS:
+        raise InvalidValue(
+            "Choose what to write: an email, an SMS, a WhatsApp message, a note or a task.", field="kind"
+        )
+    spoken = kind in ("email", "sms", "whatsapp")
+    subject = form.line("subject") if kind in ("email", "task") else None
+    return Composed(kind, form.text("body"), subject, form.line("to") if spoken else None)  # type: ignore[arg-type]
+
+
+@router.post("/customers/{profile_id}/write")
+def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """Sends what was composed, or keeps it as a draft; what is kept while typing answers with the draft's id."""
+    composed, draft_id = _composed(form), form.line("draft_id")
+    if form.text("do") in ("draft", "autosave"):
+        draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id, composed))
+        if form.text("do") == "autosave":
+            return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
+        return go(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
+
+    def work(unit: Unit) -> str:
+        _send(unit, visitor, profile_id, draft_id, composed)
+        living_id = profiles.living(unit, profile_id)
+        worklists.note_read(unit, visitor.agent_id, living_id)
+        return living_id
+
+    return go(f"/customers/{visitor.write(work)}", "sent")
+
+
+def _keep(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
+    if draft_id is None:
+        return drafts.create(unit, profile_id, visitor.agent_id, composed)
+    return drafts.save(unit, draft_id, visitor.agent_id, composed)
+
+
+def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> None:
+    if not composed.body.strip():
+        raise InvalidValue("There is nothing to send yet; write something.", code="empty_value", field="body")
+    if draft_id is not None:
+        drafts.save(unit, draft_id, visitor.agent_id, composed)
+        drafts.send(unit, draft_id, visitor.agent_id)
+        return
+    if composed.kind in ("note", "task"):
+        written = Written(composed.body, subject=composed.subject, kind=composed.kind)
+    elif composed.contact_point_id is None:
+        raise InvalidValue("Choose where this goes: the customer has no such contact point yet.", field="to")
+    else:
+        written = Written(composed.body, composed.kind, composed.contact_point_id, composed.subject)  # type: ignore[arg-type]
+    conversations.write(unit, profile_id, written, visitor.agent_id)
+
+
+@router.post("/drafts/{draft_id}/delete")
+def delete_draft(visitor: AnyVisitor, draft_id: str) -> Response:
+    """Throws one of the agent's own drafts away."""
+
+    def work(unit: Unit) -> str:
+        draft = drafts.read(unit, draft_id, visitor.agent_id)
+        drafts.delete(unit, draft_id, visitor.agent_id)
+        return draft.profile_id
+
+    return go(f"/customers/{visitor.write(work)}?draft=new", "draft-deleted")
+
+
+@router.post("/conversations/{conversation_id}/change")
+def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm) -> Response:
+    """Assigns, routes, closes or reopens a conversation: whichever field the form has."""
+    assignee = form.line("assignee_id")
+    state = form.line("state")
+    if state not in (None, "open", "closed"):
+        raise InvalidValue("A conversation is open or closed.", field="state")
+
+    def work(unit: Unit) -> str:
+        row = conversations.change(
+            unit,
+            conversation_id,
+            inbox_id=form.line("inbox_id"),
+            assignee_id=None if assignee == "nobody" else assignee,
+            unassign=assignee == "nobody",
+            state=state,
+        )
+        return conversations.owner(unit, row)
+
+    said = {"closed": "closed", "open": "opened"}.get(state or "", "assigned" if assignee else "routed")
+    return go(f"/customers/{visitor.write(work)}", said)
+
+
+@router.get("/files/{conversation_id}/{item_id}/{position}")
+def file(visitor: AnyVisitor, conversation_id: str, item_id: Number, position: Number) -> Response:
+    """A file that came with a message: always saved, never shown by a browser on its own."""
+    name, _, content = visitor.read(lambda unit: _file(unit, conversation_id, item_id, position))
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    headers = HEADERS | {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return Response(content, 200, headers, "application/octet-stream")
+
+
+def _file(unit: Unit, conversation_id: str, item_id: int, position: int) -> tuple[str, str, bytes]:
+    content = store.read_attachment(unit, conversation_id, item_id, position)
+    files = store.attachments_of(unit, [item_id])[item_id]
+    return next((name, kind, content) for at, name, kind, _ in files if at == position)
+
+
+_MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:{images}; frame-ancestors 'self'"
+
+
+@router.get("/mail/{conversation_id}/{item_id}/{position}")
+def mail(
+    visitor: AnyVisitor, conversation_id: str, item_id: Number, position: Number, images: bool = False
+) -> Response:
+    """An email as its sender formatted it, in a frame that runs nothing; pictures from elsewhere only if asked for."""
+    _, kind, content = visitor.read(lambda unit: _file(unit, conversation_id, item_id, position))
+    if kind != "text/html":
+        raise NotFound("This file is no email.", code="attachment_not_found")
+    policy = _MAIL_POLICY.format(images=" https:" if images else "")
+    headers = HEADERS | {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    return Response(content, 200, headers, "text/html; charset=utf-8")

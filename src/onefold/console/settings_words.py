@@ -1,0 +1,163 @@
+"""What the settings say: modes, fields, features, scopes and events in plain words."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from onefold.domain.weights import Weight
+
+MODES = {
+    "listed": (
+        "Every value on a profile",
+        "Any email, mobile or social account on a profile opens it, also one that an agent has typed in.",
+    ),
+    "contacted": (
+        "Only what the customer has contacted from",
+        "A value opens a profile once the customer has written or called from it. One that is merely listed may be on "
+        "several profiles, and gives a suggestion instead.",
+    ),
+}
+"""RES-9: name and meaning of each matching mode."""
+
+
+class Feature(NamedTuple):
+    """What a feature of two profiles means, and what seeing it does."""
+
+    meaning: str
+    effect: str
+
+
+_RAISES, _SUPPORTS, _WEAKENS = "opens a suggestion", "supports", "weakens"
+FEATURES = {
+    "prior": Feature("How many of the pairs that are looked at are one customer", "where the sum begins"),
+    "customer_id": Feature("Both have the same customer ID, current or former", _RAISES),
+    "customer_id_differs": Feature("Both have customer IDs, and none in common", _WEAKENS),
+    "email": Feature("Both list the same email", _RAISES),
+    "same_mailbox": Feature(
+        "Two spellings that reach one mailbox: a +tag, dots, another domain of a provider", _RAISES
+    ),
+    "mistyped_domain": Feature("Equal but for a well-known provider mistyped: gmial.com", _RAISES),
+    "typing_slip": Feature("One letter more, less, other or swapped before the @", _RAISES),
+    "social": Feature("The same account of a network", _RAISES),
+    "handle": Feature("The same username or handle", _RAISES),
+    "mobile": Feature("The same number, listed as a mobile by one of them", _RAISES),
+    "phone": Feature("The same home, office or other phone", _RAISES),
+    "name": Feature("The same words, in any order", _SUPPORTS),
+    "name_similar": Feature("One abbreviates, or leaves out words of the other", _SUPPORTS),
+    "name_differs": Feature("Both have names, and these are others", _WEAKENS),
+    "address": Feature("One of each is the same street, city, postal code and country", _SUPPORTS),
+    "address_differs": Feature("Both have addresses, and none in common", _WEAKENS),
+    "birth_date": Feature("The same birth date", _SUPPORTS),
+    "birth_date_differs": Feature("Two birth dates", _WEAKENS),
+}
+"""Every feature of a comparison (SUG-5)."""
+
+POLICY_FIELDS = {
+    "name": ("Name", "the longer one stays"),
+    "image": ("Image", "the current profile's stays"),
+    "username": ("Username", "the current profile's stays"),
+    "main_email": ("Main email", "the current profile's stays Main; both emails stay"),
+    "attributes": ("Free attributes", "the current profile's stay"),
+    "details": ("Details", "both stay, marked with where each came from"),
+    "customer_id": ("Customer ID", "the other one is kept as a former ID, still searchable"),
+    "main_phone": ("Main phone", "the other one stays as an ordinary phone"),
+    "phone_type": ("Type of a number", "home, office or mobile; “other” always gives way by itself"),
+}
+"""MRG-4: each field with a policy, and what the rules do with it."""
+
+PRESETS = {
+    "by-rule": ("As the rules have it", "The rule's choice is preselected, and what the rules refuse is refused."),
+    "ask": ("Ask every time", "Each mismatch is the agent's to choose; nothing is refused for one."),
+}
+
+BLOCKED_KINDS = {
+    "email": ("Email", "ann@example.com, noemail@* or *@example.com"),
+    "phone": ("Phone", "a number, or a provider's code such as “anonymous”"),
+    "social": ("Social account", "network:user id, such as instagram:1784"),
+    "customer_id": ("Customer ID", "such as 0 or “unknown”"),
+}
+"""PRO-12: what can be blocked, and how it is written."""
+
+ROLES = {
+    "agent": "Answers customers, adds and merges them.",
+    "lead": "And works through duplicates, undoes merges, reads the audit log.",
+    "admin": "And changes these settings, exports and erases customers.",
+}
+
+SCOPES = {
+    "contacts:write": "Send contacts: what channels and gateways need",
+    "profiles:read": "Read customers, conversations and merges",
+    "profiles:write": "Add, change and merge customers; write to them",
+    "profiles:export": "Export everything kept of a customer",
+    "profiles:erase": "Erase customers for good",
+    "merges:undo": "Undo merges",
+    "audit:read": "Read the audit log",
+    "settings:read": "Read these settings, agents and inboxes",
+    "settings:write": "Change these settings; make and revoke API keys",
+}
+"""What an API key may do, by scope."""
+
+EVENTS = {
+    "contact.received": "A contact came in",
+    "conversation.updated": "A conversation was assigned, routed, closed or reopened",
+    "message.written": "An agent wrote to a customer",
+    "note.written": "An agent wrote a note or a task",
+    "profile.created": "A customer was added",
+    "profile.detached": "A contact point was detached",
+    "profile.erased": "A customer was erased",
+    "profile.merged": "Two customers were merged",
+    "profile.unmerged": "A merge was undone",
+    "profile.updated": "A customer was changed",
+    "suggestion.dismissed": "“No Match” was said",
+    "suggestion.reopened": "A “No Match” was taken back",
+}
+"""Every type of event (EVT-1)."""
+
+DISABLED = {
+    "by_hand": "disabled by hand",
+    "gone_410": "disabled: the receiver said that it is gone for good (410)",
+    "failed_three_days": "disabled: nothing could be delivered for three days",
+}
+
+ERRORS = {
+    "address_refused": "its address is not public",
+    "name_unresolved": "its name has no address",
+    "connection_failed": "no connection",
+    "tls_failed": "its certificate was not accepted",
+    "timeout": "no answer in time",
+    "bad_answer": "its answer could not be read",
+    "redirected": "it led elsewhere, which is not followed",
+    "gone": "it said that it is gone",
+    "refused": "it refused",
+}
+"""Why a delivery failed."""
+
+DELIVERIES = {"pending": "on its way", "delivered": "delivered", "failed": "failed"}
+
+RUNS = {
+    "identify_mobiles": "Identifying mobiles",
+    "preview_identify_mobiles": "Preview",
+    "rebuild_matches": "Rating suggestions anew",
+}
+RUN_STATES = {"running": "running", "stopped": "stopped", "finished": "finished", "failed": "failed"}
+
+
+def frequency(share: float) -> str:
+    """How often something is seen, as a percentage with no digits too many: 90 %, 0.05 %."""
+    return f"{percent_digits(share)} %"
+
+
+def percent_digits(share: float) -> str:
+    """A share in percent, as a form takes it back."""
+    return f"{(Decimal(repr(share)) * 100).normalize():f}"
+
+
+def strength(weight: Weight) -> str:
+    """What seeing a feature says, in words."""
+    bits = weight.bits
+    side = "for" if bits > 0 else "against"
+    for least, word in ((8, "very strongly "), (5, "strongly "), (2, "")):
+        if abs(bits) >= least:
+            return f"speaks {word}{side}"
+    return f"speaks a little {side}"

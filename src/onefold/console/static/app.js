@@ -1,0 +1,360 @@
+// What pages gain from a script: the palette, keys, drafts that keep themselves, and changes made elsewhere.
+// Every page works without it; nothing here decides anything.
+"use strict";
+
+const root = document.documentElement;
+root.classList.add("js");
+
+const one = (selector, from = document) => from.querySelector(selector);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const typing = (element) => element?.matches("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
+
+// The server words times in the agent's zone; only the browser knows which that is.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`zone=${zone}`)) {
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// Menus: one open at a time; a click elsewhere or Escape closes it --------------------------------------------------
+
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (!menu.matches?.("details.menu") || !menu.open) return;
+  all("details.menu[open]").filter((other) => other !== menu && !other.contains(menu)).forEach((other) => { other.open = false; });
+  const pop = one(".pop", menu);
+  if (pop && pop.getBoundingClientRect().left < 4) { pop.classList.remove("right"); }
+}, true);
+document.addEventListener("click", (event) => {
+  all("details.menu[open]").filter((menu) => !menu.contains(event.target)).forEach((menu) => { menu.open = false; });
+});
+
+// Forms that need no button -----------------------------------------------------------------------------------------
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-autosubmit]")) event.target.form.requestSubmit();
+  if (event.target.matches("[data-preview]")) showWithChoices(event.target.form);
+  if (event.target.name === "kind" && event.target.closest("[data-composer]")) fitRecipients(event.target.form);
+});
+
+// The preview of a merge follows the choices that are made in it.
+function showWithChoices(form) {
+  const asked = new URLSearchParams([...new FormData(form)].filter(([name]) => name === "step" || name.startsWith("choice.")));
+  const path = `${new URL(form.action).pathname}?${asked}`;
+  const focus = document.activeElement;
+  const again = focus?.name ? `[name="${CSS.escape(focus.name)}"][value="${CSS.escape(focus.value)}"]` : null;
+  const scrolled = one("#main").scrollTop;
+  htmx.ajax("GET", path, { source: form, target: "#main", select: "#main", swap: "outerHTML show:none" }).then(() => {
+    history.replaceState(history.state, "", path);
+    one("#main").scrollTop = scrolled;
+    if (again) one(again)?.focus({ preventScroll: true });
+  });
+}
+
+// Notices go by themselves; refusals stay until something else is said.
+document.addEventListener("animationend", (event) => {
+  if (event.target.matches(".said") && event.animationName === "leave") event.target.remove();
+});
+
+// The composer: recipients of the chosen kind, drafts that keep themselves --------------------------------------------
+
+function fitRecipients(form) {
+  const kind = form.elements.kind.value;
+  const to = form.elements.to;
+  const groups = all("optgroup", to);
+  groups.forEach((group) => { group.hidden = group.disabled = group.dataset.kind !== kind; });
+  const none = one("[data-none]", to);
+  const mine = groups.find((group) => group.dataset.kind === kind);
+  none.hidden = Boolean(mine);
+  const chosen = to.selectedOptions[0];
+  if (mine && (!chosen || chosen.parentElement !== mine)) mine.firstElementChild.selected = true;
+  if (!mine) none.selected = true;
+}
+
+const keeping = new WeakMap();
+
+async function keepDraft(form) {
+  clearTimeout(keeping.get(form)?.timer);
+  if (!form.dataset.changed || (!form.elements.body.value.trim() && !form.elements.draft_id.value)) return;
+  delete form.dataset.changed;
+  const state = one(".draft-state", form);
+  const data = new FormData(form);
+  data.set("do", "autosave");
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(data), keepalive: true });
+    if (!answer.ok || answer.redirected) throw new Error("refused");
+    const kept = await answer.json();
+    form.elements.draft_id.value = kept.draft_id;
+    state.textContent = "Kept as a draft";
+  } catch {
+    form.dataset.changed = "1";
+    state.textContent = "Not kept yet; trying again";
+    keeping.set(form, { timer: setTimeout(() => { keeping.get(form).saving = keepDraft(form); }, 3000) });
+  }
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("[data-composer]");
+  if (!form) return;
+  form.dataset.changed = "1";
+  one(".draft-state", form).textContent = "";
+  clearTimeout(keeping.get(form)?.timer);
+  const before = keeping.get(form)?.saving;
+  const timer = setTimeout(() => {
+    const saving = Promise.resolve(before).then(() => keepDraft(form));
+    keeping.set(form, { saving });
+  }, 500);
+  keeping.set(form, { timer, saving: before });
+});
+
+async function flushDrafts() {
+  for (const form of all("[data-composer]")) {
+    await keeping.get(form)?.saving;
+    if (form.dataset.changed) await keepDraft(form);
+  }
+}
+window.addEventListener("pagehide", () => { flushDrafts(); });
+// A draft under way must have its id before it is sent, or it would be there twice.
+document.addEventListener("htmx:confirm", (event) => {
+  const form = event.target;
+  if (!form.matches?.("[data-composer]")) return;
+  event.preventDefault();
+  clearTimeout(keeping.get(form)?.timer);
+  Promise.resolve(keeping.get(form)?.saving).then(() => { delete form.dataset.changed; event.detail.issueRequest(true); });
+});
+
+// Finding as one types, for fields with a list ------------------------------------------------------------------------
+
+let suggesting = 0;
+document.addEventListener("input", (event) => {
+  const listId = event.target.dataset?.suggest;
+  if (!listId) return;
+  clearTimeout(suggesting);
+  suggesting = setTimeout(async () => {
+    const answer = await fetch(`/palette?q=${encodeURIComponent(event.target.value)}`, { headers: { "HX-Request": "true" } });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const list = document.getElementById(listId);
+    list.replaceChildren(...all("a[href^='/customers/'][id^=found]", found).map((link) => {
+      const option = document.createElement("option");
+      const more = one(".found-more", link)?.textContent.split(" · ")[0].trim();
+      option.value = more || one(".found-name", link).textContent;
+      option.label = `${one(".found-name", link).textContent} ${more}`;
+      return option;
+    }));
+  }, 150);
+});
+
+// The palette ---------------------------------------------------------------------------------------------------------
+
+const palette = one("#palette");
+const paletteInput = one("#palette-input");
+
+function openPalette(text = "") {
+  paletteInput.value = text;
+  palette.showModal();
+  paletteInput.select();
+  htmx.trigger(paletteInput, "open");
+}
+
+function choose(step) {
+  const found = all(".found", palette);
+  if (!found.length) return;
+  const now = found.findIndex((link) => link.getAttribute("aria-selected") === "true");
+  const next = found[(now + step + found.length) % found.length];
+  found.forEach((link) => link.setAttribute("aria-selected", String(link === next)));
+  paletteInput.setAttribute("aria-activedescendant", next.id);
+  next.scrollIntoView({ block: "nearest" });
+}
+
+palette?.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") { choose(1); event.preventDefault(); }
+  if (event.key === "ArrowUp") { choose(-1); event.preventDefault(); }
+  if (event.key === "Enter") { one(".found[aria-selected=true]", palette)?.click(); event.preventDefault(); }
+});
+palette?.addEventListener("click", (event) => {
+  if (event.target === palette || event.target.closest(".found")) palette.close();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "palette-results") return;
+  one(".found", palette)?.setAttribute("aria-selected", "true");
+});
+
+// Keys ----------------------------------------------------------------------------------------------------------------
+
+const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", s: "/settings" };
+let goingSince = 0;
+
+function follow(path) {
+  const link = document.createElement("a");
+  link.href = path;
+  document.body.append(link);
+  htmx.process(link);
+  link.click();
+  link.remove();
+}
+
+function moveThrough(step) {
+  const rows = all("#main [data-row]");
+  const links = rows.length ? rows : all("#side .entry");
+  if (!links.length) return;
+  const now = links.findIndex((link) => link.matches("[aria-current=true]") || link === document.activeElement || link.contains(document.activeElement));
+  const next = links[Math.min(Math.max(now + step, 0), links.length - 1)];
+  if (!rows.length) { next.focus(); next.click(); return; }
+  rows.forEach((row) => row.removeAttribute("aria-current"));
+  next.setAttribute("aria-current", "true");
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented) return;
+  const command = event.ctrlKey || event.metaKey;
+  if (command && event.key === "Enter" && event.target.form?.matches("[data-composer]")) { event.target.form.requestSubmit(one("[value=send]", event.target.form)); return; }
+  if (command && event.key.toLowerCase() === "k" && palette) { openPalette(); event.preventDefault(); return; }
+  if (event.key === "Escape") {
+    const open = all("details.menu[open]").pop();
+    if (open) { open.open = false; one("summary", open).focus(); } else if (typing(event.target)) event.target.blur();
+    return;
+  }
+  if (command || event.altKey || typing(event.target) || one("dialog[open]")) return;
+  if (performance.now() - goingSince < 1200 && goTo[event.key]) { goingSince = 0; follow(goTo[event.key]); event.preventDefault(); return; }
+  const act = {
+    "/": () => openPalette(),
+    "?": () => one("#keys").showModal(),
+    g: () => { goingSince = performance.now(); },
+    j: () => moveThrough(1),
+    k: () => moveThrough(-1),
+  }[event.key];
+  const row = one("#main [data-row][aria-current=true]") ?? document;
+  const keyed = one(`[data-key="${CSS.escape(event.key)}"]`, row);
+  if (act) act();
+  else if (keyed) { if (typing(keyed)) keyed.focus(); else keyed.click(); }
+  else if (event.key === "n" && !one("#main [data-row]")) follow("/customers/new");
+  else return;
+  event.preventDefault();
+});
+
+// Changes made elsewhere (MRG-11) ---------------------------------------------------------------------------------------
+
+let refreshing = 0;
+let lastRefresh = 0;
+
+function concerns(change) {
+  if (change.type === "resync") return true;
+  if (one("#main[data-live-all]")) return true;
+  if (["conversation.updated", "profile.merged", "profile.unmerged", "profile.detached"].includes(change.type)) return true;
+  const data = change.data ?? {};
+  const ids = new Set([change.profile_id, data.other_id, data.to, data.from]);
+  const shown = [...(one("#main")?.dataset.profiles ?? "").split(" "), ...all("#side [data-profile]").map((link) => link.dataset.profile)];
+  return shown.some((id) => id && ids.has(id));
+}
+
+function busyWith(part) {
+  return part.contains(document.activeElement) && typing(document.activeElement) || one("details.menu[open]", part);
+}
+
+async function refresh() {
+  lastRefresh = performance.now();
+  const before = location.href;
+  const answer = await fetch(before, { headers: { "X-Refresh": "1" } });
+  if (!answer.ok || location.href !== before) return;
+  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
+    // The customer was merged away meanwhile: what is being typed is kept first, then its draft is where the customer is.
+    await flushDrafts();
+    follow(answer.url.slice(location.origin.length));
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of [one("#side"), one("#nav"), ...all("[data-part]")]) {
+    const now = part && fresh.getElementById(part.id);
+    if (!now || busyWith(part) || part.outerHTML === now.outerHTML) continue;
+    const kept = document.activeElement?.id && part.contains(document.activeElement) ? document.activeElement.id : null;
+    const scrolled = part.scrollTop;
+    part.replaceWith(now);
+    now.scrollTop = scrolled;
+    htmx.process(now);
+    if (kept) document.getElementById(kept)?.focus({ preventScroll: true });
+  }
+  addNewItems(fresh);
+  document.title = fresh.title;
+  one("#main")?.setAttribute("data-profiles", one("#main", fresh)?.dataset.profiles ?? "");
+}
+
+function addNewItems(fresh) {
+  const timeline = one("#timeline");
+  const other = one("#timeline", fresh);
+  if (!timeline || !other) return;
+  const known = new Set(all("[data-seq]", timeline).map((item) => item.dataset.seq));
+  const days = new Set(all("[data-day]", timeline).map((day) => day.dataset.day));
+  if (!known.size) { timeline.replaceChildren(...other.childNodes); htmx.process(timeline); return; }
+  const added = all("[data-seq], [data-day]", other).filter((node) => node.dataset.day ? !days.has(node.dataset.day) : !known.has(node.dataset.seq));
+  const newest = Math.max(...[...known].map(Number));
+  const fitting = added.filter((node) => node.dataset.day || Number(node.dataset.seq) > newest);
+  // What a merge interleaves may be older than what is shown: then the whole stretch is read anew.
+  if (added.some((node) => node.dataset.seq && Number(node.dataset.seq) < newest)) { timeline.replaceChildren(...other.childNodes); htmx.process(timeline); return; }
+  const heading = one("[data-day]", timeline);
+  for (const node of fitting) {
+    if (node.dataset.day || !heading || heading.dataset.day !== dayBefore(node, other)) timeline.insertBefore(node, heading);
+    else heading.after(node);
+    htmx.process(node);
+  }
+}
+
+function dayBefore(node, within) {
+  let day = null;
+  for (const other of all("[data-seq], [data-day]", within)) {
+    if (other.dataset.day) day = other.dataset.day;
+    if (other === node) break;
+  }
+  return day;
+}
+
+function changed(change) {
+  if (!concerns(change)) return;
+  clearTimeout(refreshing);
+  refreshing = setTimeout(refresh, Math.max(120, 1500 - (performance.now() - lastRefresh)));
+}
+
+let stream = null;
+function listen() {
+  if (!one("#side") || stream || document.hidden) return;
+  stream = new EventSource("/events");
+  // What happened between the page and its stream was told to nobody here.
+  stream.addEventListener("open", () => changed({ type: "resync" }));
+  stream.addEventListener("change", (event) => changed(JSON.parse(event.data)));
+  stream.addEventListener("error", () => {
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    stream = null;
+    setTimeout(listen, 5000);
+  });
+}
+function stopListening() { stream?.close(); stream = null; }
+// A browser has six connections to a host: tabs that nobody sees must not hold them.
+document.addEventListener("visibilitychange", () => { if (document.hidden) stopListening(); else listen(); });
+window.addEventListener("pagehide", stopListening);
+window.addEventListener("pageshow", listen);
+
+// After every page ------------------------------------------------------------------------------------------------------
+
+function settle() {
+  all("[data-composer]").forEach(fitRecipients);
+  const customer = one("#main")?.dataset.customer;
+  if (customer) all("#side .entry").forEach((link) => {
+    if (link.dataset.profile === customer) link.setAttribute("aria-current", "true");
+  });
+}
+document.addEventListener("htmx:afterSettle", (event) => {
+  settle();
+  if (event.detail.target?.id !== "main" && event.detail.elt?.id !== "main") return;
+  const focus = one("#main [autofocus]") ?? one("#main");
+  if (!one("#main").contains(document.activeElement)) focus.focus({ preventScroll: true });
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-frame]");
+  if (!link) return;
+  one("iframe", link.closest("details")).src = link.href;
+  event.preventDefault();
+});
+settle();
+
+// A one-time link signs in by a form, which nothing that only looks at addresses sends.
+one("[data-submit-now]")?.requestSubmit();

@@ -1,0 +1,162 @@
+"""Who looks at a page: a signed-in agent, by a session cookie, and what the agent may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from onefold.domain.errors import NotAllowed, NotSignedIn
+from onefold.services.accounts import SESSION_LENGTH, Principal, authenticate
+from onefold.services.actor import Actor
+from onefold.services.transact import transact
+from onefold.settings import Settings
+from onefold.storage import accounts
+from onefold.storage.accounts import AgentRow
+from onefold.storage.database import Database, Unit
+
+T = TypeVar("T")
+_UTC = ZoneInfo("UTC")
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in: the visitor is led to the sign-in page, and from there back to `then`."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__()
+        self.then = then
+
+
+class Visitor:
+    """A signed-in agent at a page. `read` and `write` open a transaction of the agent's organization."""
+
+    def __init__(self, request: Request, token: str, principal: Principal, agent: AgentRow) -> None:
+        self.request, self.token, self.principal, self.agent = request, token, principal, agent
+        self.database: Database = request.app.state.database
+
+    @property
+    def agent_id(self) -> str:
+        """The agent's id."""
+        return self.agent.id
+
+    @property
+    def leads(self) -> bool:
+        """Whether the agent is a lead or an admin: works through the queue, undoes merges, reads the audit log."""
+        return "merges:undo" in self.principal.scopes
+
+    @property
+    def administers(self) -> bool:
+        """Whether the agent is an admin."""
+        return "settings:write" in self.principal.scopes
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, and from which address, as the audit log keeps it (MRG-14)."""
+        client = self.request.client
+        return Actor(self.agent.id, None, f"console {client.host if client else 'unknown'}")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the agent's browser, as a script of ours has told; else UTC."""
+        return _zone(self.request.cookies.get("zone", ""))
+
+    def require(self, scope: str) -> None:
+        """Raises NotAllowed unless the agent's role has the scope."""
+        if scope not in self.principal.scopes:
+            raise NotAllowed("Your role does not allow this; ask an admin of your organization.", code="role_missing")
+
+    def read(self, work: Callable[[Unit], T], scope: str = "profiles:read") -> T:
+        """What `work` returns from a reading transaction."""
+        self.require(scope)
+        with self.database.read(self.principal.organization_id) as unit:
+            return work(unit)
+
+    def write(self, work: Callable[[Unit], T], scope: str = "profiles:write", *, alone: bool = False) -> T:
+        """What `work` returns, once it is committed."""
+        self.require(scope)
+        return transact(self.database, self.principal.organization_id, work, alone=alone)
+
+    def still_signed_in(self) -> bool:
+        """Whether the session has not ended since."""
+        try:
+            return authenticate(self.database, self.token) == self.principal
+        except NotSignedIn:
+            return False
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name) if name else _UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # whatever a cookie may hold
+        return _UTC
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser reaches this service over https, as far as the request or the settings tell."""
+    settings: Settings = request.app.state.settings
+    return request.url.scheme == "https" or settings.public_url.startswith("https://")
+
+
+def cookie_name(request: Request) -> str:
+    """The session's cookie: bound to this host alone where https lets it be."""
+    return "__Host-onefold" if is_secure(request) else "onefold"
+
+
+def set_session(request: Request, response: Response, token: str) -> None:
+    """Signs the browser in; the cookie is read by no script and sent with no request that another site makes."""
+    response.set_cookie(
+        cookie_name(request), token, max_age=int(SESSION_LENGTH.total_seconds()), path="/", httponly=True,
+        secure=is_secure(request), samesite="lax",
+    )  # fmt: skip
+
+
+def end_session(request: Request, response: Response) -> None:
+    """Signs the browser out."""
+    response.delete_cookie(cookie_name(request), path="/", httponly=True, secure=is_secure(request), samesite="lax")
+
+
+def local_path(given: str | None) -> str:
+    """A path of this site to go on to, whatever was given: never another site's address."""
+    parts = urlsplit(given or "")
+    plain = given is not None and given.startswith("/") and not given.startswith(("//", "/\\"))
+    return given if given and plain and not (parts.scheme or parts.netloc) and given.isprintable() else "/"
+
+
+def _look(request: Request) -> Visitor | None:
+    token = request.cookies.get(cookie_name(request))
+    if not token:
+        return None
+    database: Database = request.app.state.database
+    try:
+        principal = authenticate(database, token)
+    except NotSignedIn:
+        return None
+    if principal.agent_id is None:  # an API key is no agent
+        return None
+    with database.read(principal.organization_id) as unit:
+        agent = accounts.read_agent(unit, principal.agent_id)
+    return Visitor(request, token, principal, agent)
+
+
+async def signed_in(request: Request) -> Visitor:
+    """The visitor; raises SignInNeeded."""
+    visitor = await run_in_threadpool(_look, request)
+    if visitor is None:
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        raise SignInNeeded(quote(path if request.method == "GET" else "/", safe="/"))
+    request.state.visitor = visitor
+    return visitor
+
+
+async def maybe_signed_in(request: Request) -> Visitor | None:
+    """The visitor, or nobody."""
+    return await run_in_threadpool(_look, request)
+
+
+AnyVisitor = Annotated[Visitor, Depends(signed_in)]
+"""The parameter of every route that needs somebody signed in."""

@@ -1,0 +1,285 @@
+"""What pages say: kinds, channels, rules and reasons in plain words, times in the agent's zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from onefold.domain.phones import readable
+from onefold.domain.profile import HeldPoint
+
+CHANNELS = {
+    "email": "Email", "voice": "Call", "sms": "SMS", "whatsapp": "WhatsApp", "social": "Social", "chat": "Chat",
+}  # fmt: skip
+KINDS = {
+    "email": "Email", "phone": "Phone", "social": "Social", "visitor": "Chat visitor", "customer_id": "Customer ID",
+    "handle": "Handle", "similar_email": "Similar email",
+}  # fmt: skip
+PHONE_TYPES = {"mobile": "Mobile", "home": "Home", "office": "Office", "other": "Other"}
+ROLES = {"agent": "Agent", "lead": "Lead", "admin": "Admin"}
+NETWORKS = {"facebook": "Facebook", "instagram": "Instagram", "x": "X", "twitter": "Twitter", "linkedin": "LinkedIn"}
+
+REASONS = {
+    "prior": "Before anything is known",
+    "customer_id": "Same customer ID",
+    "customer_id_differs": "Different customer IDs",
+    "email": "Same email",
+    "same_mailbox": "Two spellings of one mailbox",
+    "mistyped_domain": "Same email but for a mistyped provider",
+    "typing_slip": "Emails one typing slip apart",
+    "social": "Same social account",
+    "handle": "Same handle",
+    "mobile": "Same mobile phone",
+    "phone": "Same phone",
+    "name": "Same name",
+    "name_similar": "Similar name",
+    "name_differs": "Different names",
+    "address": "Same address",
+    "address_differs": "Different addresses",
+    "birth_date": "Same birth date",
+    "birth_date_differs": "Different birth dates",
+}
+"""Every feature of a comparison (SUG-5)."""
+
+FIELDS = {
+    "name": "Name", "image": "Image", "username": "Username", "customer_id": "Customer ID",
+    "main_phone": "Main phone", "main_email": "Main email", "phone_type": "Type of", "social": "Shown account on",
+    "attributes": "Attribute", "details": "Detail", "addresses": "Addresses",
+}  # fmt: skip
+
+WHY = {
+    "only_one": "only one side has it",
+    "equal": "both sides agree",
+    "longer_name": "the longer name stays",
+    "current_profile": "the current profile's stays",
+    "both_open_one_shown": "both go on opening the profile; this one is shown",
+    "specific_type": "“other” gives way to a specific type",
+    "both_kept": "both stay, marked with where they came from",
+    "chosen": "your choice",
+    "asked": "choose one",
+    "refused": "stands in the way",
+    "step": "cleared by the step you took",
+}
+
+SAID = {
+    "added": "Customer added.",
+    "saved": "Saved.",
+    "merged": "Merged. The timeline says so, and every list shows the customer's one name.",
+    "filed": "The call is filed with this customer.",
+    "dismissed": "No Match. The pair is not suggested again on the same evidence.",
+    "reopened": "The “No Match” was taken back.",
+    "already-one": "Somebody was faster: the two are one customer already.",
+    "changed-since": "One of the two has changed since you saw it; this is the pair as it is now.",
+    "not-suggested": "The pair is not suggested any more.",
+    "dismissed-many": "No Match for every pair that was ticked.",
+    "dismissed-some": "No Match for the pairs that were ticked, but for those that somebody else has decided on.",
+    "detached": "Detached into a customer of its own.",
+    "undone": "The merge is undone; the customer is back with its own id.",
+    "removed": "Removed.",
+    "sent": "Written on the timeline.",
+    "closed": "Conversation closed.",
+    "opened": "Conversation reopened.",
+    "routed": "Conversation routed.",
+    "assigned": "Conversation assigned.",
+    "draft-deleted": "Draft thrown away.",
+    "moved-on": "This customer was merged into another; this is where its id leads.",
+    "signed-out": "You are signed out.",
+    "signed-out-everywhere": "You are signed out on every other device.",
+    "started": "Started; it goes on in the background.",
+    "stopped": "Stopped; it can be resumed from here.",
+    "repeated": "It is sent again.",
+    "password": "Your password is changed.",
+    "second-factor-on": "The second factor is on.",
+    "second-factor-off": "The second factor is off.",
+    "linked": "Your account is linked; you can sign in by the provider now.",
+    "unlinked": "The link to the provider is removed.",
+    "revoked": "Revoked. Within seconds it opens nothing any more.",
+    "switched": "Switched.",
+    "rated-anew": "Saved. Suggestions are rated anew in the background.",
+    "blocked": "Blocked. It opens nobody's profile any more, and speaks for no suggestion.",
+    "unblocked": "Taken off. Where one customer alone holds it, it opens that profile again.",
+    "inbox-added": "Inbox added.",
+    "activated": "Active again.",
+    "deactivated": "Deactivated, and signed out everywhere.",
+    "signed-out-agent": "Signed out everywhere; one-time links made before are good no more.",
+    "enabled": "Enabled; it goes on where it was.",
+    "disabled": "Disabled; its deliveries wait for seven days.",
+    "repeated-all": "All that failed is sent again.",
+    "repeated-some": "The first 5,000 are sent again; ask once more for the rest.",
+    "repeated-none": "Nothing has failed since then.",
+}
+"""What was just done, by the word that the address carries after it."""
+
+
+RUN_KINDS = {
+    "merge_pairs": "Many merges",
+    "identify_mobiles": "Mobile Phone Number Identification",
+    "preview_identify_mobiles": "Preview of Mobile Phone Number Identification",
+    "rebuild_matches": "Looking for duplicates again",
+}
+RUN_STATES = {"running": "under way", "stopped": "stopped", "finished": "finished", "failed": "failed"}
+RUN_COUNTS = {"one_already": "one already"}
+
+ACTIONS = {
+    "profile.merged": "Merge",
+    "profile.unmerged": "Merge undone",
+    "profile.detached": "Contact point detached",
+    "suggestion.dismissed": "No Match",
+    "suggestion.reopened": "No Match taken back",
+    "merges.started": "Many merges begun",
+    "profile.erased": "Customer erased",
+    "agent.invited": "Agent invited",
+    "agent.link_made": "Sign-in link made",
+    "agent.second_factor_on": "Second factor on",
+    "agent.second_factor_off": "Second factor off",
+    "agent.provider_linked": "Account linked to the provider",
+    "agent.provider_unlinked": "Account's link to the provider removed",
+    "agent.signed_out_everywhere": "Signed out everywhere",
+}
+"""What the audit log keeps (MRG-14)."""
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The day a moment falls on, where the agent is."""
+    return moment.astimezone(zone).date()
+
+
+def day(when: date, today: date) -> str:
+    """A day as the ruler of a timeline names it."""
+    if when == today:
+        return "Today"
+    if when == today - timedelta(days=1):
+        return "Yesterday"
+    if today - timedelta(days=7) < when < today:
+        return f"{when:%A}"
+    return f"{when.day} {when:%B}" + ("" if when.year == today.year else f" {when.year}")
+
+
+def clock(moment: datetime, zone: ZoneInfo) -> str:
+    """The time of day."""
+    return f"{moment.astimezone(zone):%H:%M}"
+
+
+def when(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """A moment, as short as it can be said: the time today, the weekday this week, else the date."""
+    then, today = day_of(moment, zone), day_of(now, zone)
+    if then == today:
+        return clock(moment, zone)
+    if timedelta(0) < today - then < timedelta(days=7):
+        return f"{then:%a}"
+    return f"{then.day} {then:%b}" + ("" if then.year == today.year else f" {then.year}")
+
+
+def moment(value: datetime, zone: ZoneInfo) -> str:
+    """A moment in full, with its zone."""
+    local = value.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
+
+
+def initials(name: str) -> str:
+    """One or two letters for a customer without a picture; a number or an address gives its first sign."""
+    if name.startswith("+"):
+        return "#"
+    parts = [part for part in name.replace("@", " ").split() if part[0].isalnum()]
+    letters = [part[0] for part in (parts[:1] + parts[1:][-1:])]
+    return "".join(letters).upper() or "?"
+
+
+def hue(key: str) -> int:
+    """One of twelve colours that stays with a customer."""
+    return sum(key.encode()) % 12
+
+
+def point(value: str, kind: str) -> str:
+    """A contact point as people read it: phones grouped, social accounts without their network."""
+    if kind == "phone":
+        return readable(value)
+    if kind == "customer_id":
+        return f"ID {value}"
+    return value.partition(":")[2] if kind == "social" else value
+
+
+def evidence(value: str, feature: str) -> str:
+    """A value that speaks for two being one, as people read it."""
+    kinds = {"mobile": "phone", "phone": "phone", "social": "social", "customer_id": "customer_id"}
+    return point(value, kinds.get(feature, "email"))
+
+
+def called(name: str) -> str:
+    """A customer's display name; a number that stands for one is grouped (MRG-8)."""
+    return readable(name) if name.startswith("+") else name
+
+
+def reached(points: Sequence[HeldPoint]) -> str:
+    """The contact points of a customer on one line of a list."""
+    return " · ".join(p.handle or point(p.value, p.kind) for p in points if p.kind != "visitor" and p.current)
+
+
+def breakable(text: str) -> Markup:
+    """A text that may break after an @, where a line is too short for an email."""
+    return Markup("@<wbr>").join(escape(part) for part in text.split("@"))
+
+
+def network(value: str) -> str:
+    """The network of a social account."""
+    name = value.partition(":")[0]
+    return NETWORKS.get(name, name.capitalize())
+
+
+def field(name: str) -> str:
+    """A field of a merge in words: `social.instagram` is “Shown account on Instagram”."""
+    head, _, rest = name.partition(".")
+    label = FIELDS.get(head, head.replace("_", " ").capitalize())
+    return f"{label} {NETWORKS.get(rest, rest)}" if rest else label
+
+
+def percent(rating: float) -> str:
+    """A rating; never 100 %, for nobody is sure."""
+    return f"{min(99, round(100 * rating))} %"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def verdict(rating: float) -> str:
+    """A rating in words."""
+    if rating >= 0.9:
+        return "very likely"
+    if rating >= 0.6:
+        return "likely"
+    return "possible" if rating >= 0.25 else "unlikely"
+
+
+def snippet(text: str | None, limit: int = 90) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "breakable": breakable,
+    "called": called,
+    "clock": clock,
+    "count": count,
+    "day": day,
+    "day_of": day_of,
+    "evidence": evidence,
+    "field": field,
+    "hue": hue,
+    "initials": initials,
+    "moment": moment,
+    "network": network,
+    "percent": percent,
+    "point": point,
+    "reached": reached,
+    "snippet": snippet,
+    "verdict": verdict,
+    "when": when,
+}
+"""What templates may do to a value."""

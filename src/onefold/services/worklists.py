@@ -1,0 +1,67 @@
+"""What an agent works through: My Customers, inboxes, and what is unread in them (UI-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from onefold.services import conversations
+from onefold.services.profiles import ProfileSummary, summaries
+from onefold.storage import conversations as conversation_store
+from onefold.storage import profiles
+from onefold.storage import worklists as store
+from onefold.storage.conversations import ConversationRow
+from onefold.storage.database import Unit
+from onefold.storage.worklists import NewestRow
+
+MOST_SHOWN = 200
+
+
+class Entry(NamedTuple):
+    """An open conversation in a list: whose, its newest item, and whether that is news to the agent."""
+
+    conversation: ConversationRow
+    profile: ProfileSummary
+    newest: NewestRow | None
+    unread: bool
+
+
+def my_customers(unit: Unit, agent_id: str) -> list[Entry]:
+    """The agent's open conversations, what happened last first; at most 200."""
+    return _entries(unit, agent_id, store.open_of_assignee(unit, agent_id, MOST_SHOWN))
+
+
+def inbox(unit: Unit, inbox_id: str, agent_id: str) -> list[Entry]:
+    """The open conversations of an inbox, whoever's, what happened last first; of more than 200 the newest ones."""
+    return _entries(unit, agent_id, conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN))
+
+
+def _entries(unit: Unit, agent_id: str, rows: Sequence[ConversationRow]) -> list[Entry]:
+    ids = [row.id for row in rows]
+    newest, reads = store.newest_of_conversations(unit, ids), store.reads_of(unit, agent_id, ids)
+    owners = {summary.row.id: summary for summary in summaries(unit, sorted({row.profile_id for row in rows}))}
+    entries = []
+    for row in rows:
+        last = newest.get(row.id)
+        news = last is not None and last.agent_id != agent_id and last.seq > reads.get(row.id, 0)
+        if row.profile_id in owners:
+            entries.append(Entry(row, owners[row.profile_id], last, news))
+    return sorted(entries, key=lambda e: (e.newest.seq if e.newest else 0, e.conversation.id), reverse=True)
+
+
+def newest_unread(unit: Unit, agent_id: str, profile_id: str) -> tuple[str, int] | None:
+    """The open conversation of a living profile and its newest item, where the agent has not read that yet."""
+    row = conversation_store.open_conversation_of(unit, profile_id)
+    newest = store.newest_of_conversations(unit, [row.id]) if row else {}
+    if row is None or not newest:
+        return None
+    seq = newest[row.id].seq
+    return (row.id, seq) if seq > store.reads_of(unit, agent_id, [row.id]).get(row.id, 0) else None
+
+
+def note_read(unit: Unit, agent_id: str, profile_id: str) -> None:
+    """The agent has seen what there is of a profile's open conversation; of one merged away its survivor's."""
+    living_id = profiles.read_profile(unit, profile_id).living_id
+    found = newest_unread(unit, agent_id, living_id)
+    if found is not None:
+        store.note_read(unit, agent_id, *found)

@@ -1,0 +1,72 @@
+"""Who and what an address of the console may name: customers with everything on them, for tests of every route."""
+
+from __future__ import annotations
+
+from onefold.domain.contact import Attachment
+from onefold.services import accounts, drafts, profiles, runs, webhooks
+from onefold.services.drafts import Composed
+from onefold.services.profiles import PointInput
+from onefold.storage import accounts as store_accounts
+from onefold.storage import conversations as conversation_store
+from onefold.storage import profiles as store
+from onefold.storage.database import Unit
+from tests.api.conftest import fresh
+from tests.console.conftest import Console
+from tests.services import words
+
+Cast = dict[str, str]
+"""Ids by the names that the addresses of routes give them."""
+
+
+def cast(console: Console, author_id: str) -> Cast:
+    """Customers of their own with everything on them that an address may name; the draft is the author's."""
+    base, word = console.base, fresh("cast")
+    line = f"+12127{int(word.rpartition('-')[2]):06}"
+    files = (
+        Attachment("body.html", "text/html", b"<p>Hello</p>"),
+        Attachment("map.png", "image/png", b"png"),
+    )
+    caller_id = console.contact("voice", phone=line)
+    email = f"{word}@kite.example"
+    profile_id = console.contact("email", email=email, name="Ada Kite", subject="Hi", body="Hello", attachments=files)
+    other_id = console.customer("Ada Kite", PointInput("phone", line, phone_type="home"))
+
+    def more(unit: Unit) -> Cast:
+        detail_id = profiles.add_part(unit, store.DETAILS, profile_id, {"key": "Likes", "value": "kites"}, None)
+        address_id = profiles.add_part(unit, store.ADDRESSES, profile_id, {"street": "1 Main St"}, None)
+        relationship_id = profiles.relate(unit, profile_id, other_id, "sibling", None)
+        _, further_id = profiles.add_point(unit, profile_id, PointInput("email", f"b-{email}"), None)
+        conversation = conversation_store.open_conversation_of(unit, profile_id)
+        draft = drafts.create(unit, profile_id, author_id, Composed("note", "begun"))
+        assert conversation is not None
+        item = conversation_store.first_item(unit, conversation.id)
+        assert item is not None
+        return {
+            "detail_id": detail_id, "address_id": address_id, "relationship_id": relationship_id,
+            "point_id": further_id, "conversation_id": conversation.id, "draft_id": draft.id, "item_id": str(item.seq),
+        }  # fmt: skip
+
+    merged_id = console.customer("Ada Kite Sr")
+    merge = words.merge(base, merged_id, other_id)
+    return {
+        "profile_id": profile_id, "other_id": other_id, "source_id": other_id, "caller_id": caller_id,
+        "merge_id": merge.id, "inbox_id": console.inbox_id, "email": email, **words.do(base, more),
+    }  # fmt: skip
+
+
+def settings_cast(console: Console) -> Cast:
+    """What an admin's addresses name: an agent, a key, a webhook, a run that is under way."""
+
+    def more(unit: Unit) -> Cast:
+        key, _ = accounts.create_key(unit, "Shop", ["contacts:write"])
+        endpoint = webhooks.create(unit, "https://hooks.kite.example/", "Shop", None)
+        return {"key_id": key.id, "webhook_id": endpoint.id, "run_id": runs.start_preview(unit).id}
+
+    agent_id = words.agent(console.base, "Ivo")
+    found = words.do(console.base, more, alone=True)
+    member_id = words.agent(console.base, "Mia")
+    words.do(console.base, lambda unit: store_accounts.assign_to_inbox(unit, console.general_id, member_id))
+    return {
+        **found, "agent_id": agent_id, "member_id": member_id,
+        "general_id": console.general_id, "inbox_id": words.inbox(console.base, fresh("Inbox")), "serial": fresh(),
+    }  # fmt: skip
