@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import events, flood, merging, over_http, resolve, search, suggestions, timeline
+from benchmarks import console, events, flood, merging, over_http, resolve, search, suggestions, timeline
 from benchmarks.bases import NAMES, pair
 from benchmarks.report import FULL, QUICK, machine, show
 from benchmarks.workload import Workload
@@ -17,6 +17,7 @@ _PARTS = {
     "timeline": timeline.measure,
     "suggestions": suggestions.measure,
     "events": events.measure,
+    "console": console.measure,
     "flood": flood.measure,
 }
 _USUAL = [part for part in _PARTS if part != "flood"]  # which takes as long as all others together

@@ -33,7 +33,7 @@ _CHANGES_A_SECOND = 5
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Delays, then searches in turns with and without the streams, quiet ones and busy ones."""
     database = pair.ours.open()
-    key, cookie = transact(database, pair.organization_id, _credentials)
+    key, cookie = transact(database, pair.organization_id, credentials)
     try:
         with serving(pair.ours) as server:
             _searches(server, workload, key, 50)
@@ -45,7 +45,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     return lines
 
 
-def _credentials(unit: Unit) -> tuple[str, str]:
+def credentials(unit: Unit) -> tuple[str, str]:
     """A key that may search, and an agent's cookie."""
     _, key = accounts.create_key(unit, "bench", ["profiles:read"])
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent")

@@ -62,6 +62,7 @@ def test_the_palette_finds_and_opens_by_the_keyboard_alone__MRG_1(mara: Desk, co
     page.keyboard.press("Enter")
     page.wait_for_url("**/customers/new")
 
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.keyboard.press("Escape")  # out of the field, so that letters are keys again
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()

@@ -7,12 +7,18 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from onefold.services import profiles
 from onefold.services.profiles import PointInput
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
 from tests.services import words
 
 pytestmark = pytest.mark.xdist_group("browser")
+
+
+def living(console: Console, profile_id: str) -> str:
+    """Whom an id leads to today."""
+    return words.do(console.base, lambda unit: profiles.living(unit, profile_id))
 
 
 def three_of_one_name(console: Console) -> tuple[str, str, str]:
@@ -46,7 +52,7 @@ def test_step_through_the_matches_and_decide__SUG_3__SUG_4(mara: Desk, console: 
     mara.says("Merged.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
     expect(page).to_have_url(re.compile(ada_id))  # the older one stays
-    assert len({words.show(console.base, one).row.id for one in (ada_id, one_id, other_id)}) == 2
+    assert len({living(console, one) for one in (ada_id, one_id, other_id)}) == 2
 
 
 def test_match_may_keep_the_newer_one__SUG_3(mara: Desk, console: Console) -> None:
@@ -66,6 +72,7 @@ def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None
     twin_id = console.customer("Ada Lovelace-King", username="lovelace")
     page = mara.open(f"/customers/{ada_id}")
     page.keyboard.press("m")
+    expect(page.get_by_role("main").get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("lovel")
     page.locator("#merge-found").get_by_role("link", name="Ada Lovelace-King").click()
     expect(page.locator("main")).to_contain_text("Ada Lovelace-King goes into Ada King.")
@@ -105,7 +112,7 @@ def test_a_refusal_is_cleared_by_its_step__MRG_17(mara: Desk, console: Console) 
     expect(page.get_by_role("heading", name="Done together with the merge")).to_be_visible()
     mara.button("Merge into Ada").click()
     mara.says("Merged.")
-    expect(mara.card("Profile")).to_contain_text("Former customer IDs B-2")
+    expect(mara.card("Profile")).to_contain_text(re.compile(r"Former customer IDs\s*B-2"))
 
 
 def test_what_was_confirmed_is_what_happens__MRG_12(mara: Desk, console: Console) -> None:
@@ -117,10 +124,10 @@ def test_what_was_confirmed_is_what_happens__MRG_12(mara: Desk, console: Console
     mara.button("Merge into Ada").click()
     expect(page.get_by_role("alert")).to_contain_text("One of the two has changed since")
     expect(page.get_by_role("row", name=re.compile("^Details"))).to_contain_text("nickname: Bobby")
-    assert words.show(console.base, bo_id).row.id == bo_id
+    assert living(console, bo_id) == bo_id
     mara.button("Merge into Ada").click()
     mara.says("Merged.")
-    assert words.show(console.base, bo_id).row.id == ada_id
+    assert living(console, bo_id) == ada_id
 
 
 def test_a_call_on_a_shared_line_is_filed_in_one_step__RES_16(mara: Desk, console: Console) -> None:
@@ -136,4 +143,4 @@ def test_a_call_on_a_shared_line_is_filed_in_one_step__RES_16(mara: Desk, consol
     mara.says("The call is filed with this customer.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
     expect(page.get_by_role("region", name="Timeline")).to_contain_text("Call")
-    assert words.show(console.base, caller_id).row.id == ada_id
+    assert living(console, caller_id) == ada_id

@@ -55,9 +55,10 @@ def step_value(step: Step) -> str:
     return f"{step.step}|{step.side or ''}|{step.contact_point_id or ''}"
 
 
-def choices_of(given: dict[str, str]) -> dict[str, Which]:
-    """The choices that a form has made, by field."""
-    return {field: which for field, which in given.items() if which in (*BOTH_SIDES, "both")}
+def choices_of(given: dict[str, str], ruled: dict[str, str]) -> dict[str, Which]:
+    """The choices that a form has made, by field; what the rule had chosen already, by `ruled`, is no choice."""
+    known = (*BOTH_SIDES, "both")
+    return {field: which for field, which in given.items() if which in known and ruled.get(field) != which}
 
 
 class MergePage:

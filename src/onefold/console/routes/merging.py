@@ -47,8 +47,12 @@ def _suggested(unit: Unit, view: profiles.ProfileView) -> list[profiles.ProfileS
 def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str) -> Response:
     """What the merge will do, with the choices and steps of the address; nothing is changed."""
     given = request.query_params
-    chosen = {key.removeprefix("choice."): value for key, value in given.items() if key.startswith("choice.")}
-    return _shown(request, visitor, profile_id, source_id, choices_of(chosen), parse_steps(given.getlist("step")))
+    chosen, ruled = (
+        {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+        for prefix in ("choice.", "ruled.")
+    )
+    steps = parse_steps(given.getlist("step"))
+    return _shown(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
 
 
 def _shown(
@@ -71,7 +75,8 @@ def _shown(
 @router.post("/{source_id}")
 def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str, form: AnyForm) -> Response:
     """Merges as was shown; where it is not what was shown any more, shows the new preview (MRG-12)."""
-    choices, steps = choices_of(form.beginning("choice.")), parse_steps(form.every("step"))
+    choices = choices_of(form.beginning("choice."), form.beginning("ruled."))
+    steps = parse_steps(form.every("step"))
     versions = (form.number("source_version"), form.number("destination_version"))
 
     def work(unit: Unit) -> str:

@@ -25,6 +25,8 @@ from onefold.storage.matching import Pair, QueueFilter, pair_of
 router = APIRouter(prefix="/queue")
 SCOPE = "merges:undo"
 _SHOWN = 25
+_SUPPORTING = ("name", "name_similar", "address", "birth_date")
+"""Features whose values the row does not repeat: the name stands in it, the others raise nothing alone (SUG-5)."""
 
 
 class Place(NamedTuple):
@@ -133,7 +135,8 @@ def _queue(unit: Unit, place: Place, current: str | None) -> dict[str, Any]:
 
 def _shown(view: SuggestionView, versions: dict[str, int], current: bool) -> Shown:
     row, comparison = view.row, view.comparison
-    speaking = [r for r in comparison.reasons if r.bits > 0 and r.feature not in ("name", "name_similar", "address")]
+    found = [r for r in comparison.reasons if r.bits > 0 and r.feature not in _SUPPORTING]
+    speaking = sorted(found, key=lambda reason: -reason.bits)
     sides = ([(r.feature, r.value) for r in speaking], [(r.feature, r.other_value) for r in speaking])
     against = [r.feature for r in comparison.reasons if r.bits < 0]
     seen = (versions.get(row.profile_id, 0), versions.get(row.other_id, 0))

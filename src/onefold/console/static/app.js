@@ -38,7 +38,9 @@ document.addEventListener("change", (event) => {
 
 // The preview of a merge follows the choices that are made in it.
 function showWithChoices(form) {
-  const asked = new URLSearchParams([...new FormData(form)].filter(([name]) => name === "step" || name.startsWith("choice.")));
+  const given = new FormData(form);
+  const chosen = ([name, value]) => name.startsWith("choice.") && given.get(name.replace("choice.", "ruled.")) !== value;
+  const asked = new URLSearchParams([...given].filter((one) => one[0] === "step" || chosen(one)));
   const path = `${new URL(form.action).pathname}?${asked}`;
   const focus = document.activeElement;
   const again = focus?.name ? `[name="${CSS.escape(focus.name)}"][value="${CSS.escape(focus.value)}"]` : null;
@@ -226,8 +228,8 @@ document.addEventListener("keydown", (event) => {
   }[event.key];
   const row = one("#main [data-row][aria-current=true]") ?? document;
   const keyed = one(`[data-key="${CSS.escape(event.key)}"]`, row);
-  if (act) act();
-  else if (keyed) { if (typing(keyed)) keyed.focus(); else keyed.click(); }
+  if (keyed) { if (typing(keyed)) keyed.focus(); else keyed.click(); }
+  else if (act) act();
   else if (event.key === "n" && !one("#main [data-row]")) follow("/customers/new");
   else return;
   event.preventDefault();
