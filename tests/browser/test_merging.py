@@ -72,7 +72,7 @@ def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None
     twin_id = console.customer("Ada Lovelace-King", username="lovelace")
     page = mara.open(f"/customers/{ada_id}")
     page.keyboard.press("m")
-    expect(page.get_by_role("main").get_by_role("searchbox")).to_be_focused()
+    expect(page.locator("#main").get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("lovel")
     page.locator("#merge-found").get_by_role("link", name="Ada Lovelace-King").click()
     expect(page.locator("main")).to_contain_text("Ada Lovelace-King goes into Ada King.")

@@ -149,7 +149,9 @@ def test_match_is_refused_where_a_third_stands_in_the_place_of_one_of_the_two__M
     seen = shown(console.lead, (older, newer))
     third = console.customer("Eve")
     words.merge(console.base, newer, third)
-    path, said = console.lead.sent("/queue/match", **(seen | {"other_version": words.show(console.base, third).row.version}))
+    path, said = console.lead.sent(
+        "/queue/match", **(seen | {"other_version": words.show(console.base, third).row.version})
+    )
     assert (path, said) == (f"/queue/{older}/{newer}", "changed-since")
     assert words.show(console.base, third).former_ids == [newer]
 
@@ -180,7 +182,10 @@ def test_who_was_slower_is_told_so__MRG_15(console: Console) -> None:
 
 def test_no_match_can_be_taken_back__SUG_4(console: Console) -> None:
     pair = sharing(console)
-    assert console.lead.sent("/queue/no-match", **shown(console.lead, pair), here="kind=phone") == ("/queue", "dismissed")
+    assert console.lead.sent("/queue/no-match", **shown(console.lead, pair), here="kind=phone") == (
+        "/queue",
+        "dismissed",
+    )
     assert pairs(console.lead.page("/queue")) == []
     dismissed = console.lead.page("/queue", state="dismissed")
     assert pairs(dismissed) == [".".join(pair)]
@@ -248,7 +253,7 @@ def test_match_selected_is_a_run_that_reports_each_pairs_outcome__MRG_16(console
     assert path.startswith("/runs/")
     page = finished(console.lead, path)
     assert "2 of 2 done finished" in page.text
-    assert "1 merged 0 one already 1 refused" in page.text
+    assert "1 merged · 0 one already · 1 refused" in page.text
     assert f"/customers/{bad[0]}/merge/{bad[1]}" in page.links
     assert words.show(console.base, good[0]).former_ids == [good[1]]
     part = console.lead.get(path, headers={"HX-Request": "true"})

@@ -110,6 +110,7 @@ EVENTS = {
     "profile.unmerged": "A merge was undone",
     "profile.updated": "A customer was changed",
     "suggestion.dismissed": "“No Match” was said",
+    "suggestion.raised": "Two customers may be one",
     "suggestion.reopened": "A “No Match” was taken back",
 }
 """Every type of event (EVT-1)."""

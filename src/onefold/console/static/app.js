@@ -183,15 +183,17 @@ document.addEventListener("htmx:afterSwap", (event) => {
 // Keys ----------------------------------------------------------------------------------------------------------------
 
 const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", s: "/settings" };
-let goingSince = 0;
+let goingSince = -Infinity;
 
 function follow(path) {
   const link = document.createElement("a");
   link.href = path;
+  link.hidden = true;
   document.body.append(link);
   htmx.process(link);
+  // It stays until it is answered: htmx asks it then where the answer goes.
+  link.addEventListener("htmx:afterRequest", () => link.remove());
   link.click();
-  link.remove();
 }
 
 function moveThrough(step) {
@@ -218,7 +220,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (command || event.altKey || typing(event.target) || one("dialog[open]")) return;
-  if (performance.now() - goingSince < 1200 && goTo[event.key]) { goingSince = 0; follow(goTo[event.key]); event.preventDefault(); return; }
+  if (performance.now() - goingSince < 1200 && goTo[event.key]) { goingSince = -Infinity; follow(goTo[event.key]); event.preventDefault(); return; }
   const act = {
     "/": () => openPalette(),
     "?": () => one("#keys").showModal(),
@@ -236,6 +238,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Changes made elsewhere (MRG-11) ---------------------------------------------------------------------------------------
+
+// What asks for something stays until it is answered: htmx asks it then where the answer goes.
+let asking = 0;
+document.addEventListener("htmx:beforeSend", () => { asking += 1; });
+document.addEventListener("htmx:afterRequest", () => { asking -= 1; });
 
 let refreshing = 0;
 let lastRefresh = 0;
@@ -259,6 +266,7 @@ async function refresh() {
   const before = location.href;
   const answer = await fetch(before, { headers: { "X-Refresh": "1" } });
   if (!answer.ok || location.href !== before) return;
+  if (asking) { changed({ type: "resync" }); return; }
   if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
     // The customer was merged away meanwhile: what is being typed is kept first, then its draft is where the customer is.
     await flushDrafts();
