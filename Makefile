@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench lock postgres clean
+.PHONY: help setup demo test soak check format bench screenshots lock postgres clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make the virtual environment with everything pinned in constraints.txt
 
@@ -45,6 +45,9 @@ format: $(READY) ## Format the code
 
 bench: $(READY) postgres ## Measure, each figure beside its floor (see docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks
+
+screenshots: $(READY) ## Draw every page of the console into docs/screenshots
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: $(READY) ## Pin the newest versions in constraints.txt
 	@$(BIN)/python -m pip install -q uv

@@ -6,6 +6,7 @@ Each example is an organization of its own in one database.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -150,7 +151,7 @@ class Merging(RuleBasedStateMachine):
                 select = sa.select(*columns).where(table.c.organization_id == unit.organization_id)
                 if restored and name == "items":
                     select = select.where(table.c.kind != "event")
-                found[name] = sorted(str(tuple(row)) for row in unit.execute(select))
+                found[name] = sorted(str([_plain(value) for value in row]) for row in unit.execute(select))
         return found
 
     def survivors(self) -> dict[str, str]:
@@ -468,6 +469,11 @@ class Merging(RuleBasedStateMachine):
     def the_base_is_sound(self) -> None:
         if hasattr(self, "base"):
             check_base(self.database, self.base.organization_id)
+
+
+def _plain(value: object) -> object:
+    """A document with its keys in order: they have none of their own, and PostgreSQL keeps none."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
 
 def _check(make_url: MakeUrl, examples: int, steps: int) -> None:

@@ -86,6 +86,7 @@ def demo(
         import os
 
         os.environ["ONEFOLD_DATABASE_URL"] = f"sqlite:///{path}"
+        sample.open_when_ready(made, free)
         _serve("127.0.0.1", free)
 
 

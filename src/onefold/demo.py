@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import sys
+import threading
+import time
+import webbrowser
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -269,13 +274,35 @@ def free_port(wanted: int) -> int:
     return wanted
 
 
+def address_of(made: Made, port: int) -> str:
+    """Where the sample base opens signed in, once."""
+    return f"http://127.0.0.1:{port}/sign-in/link?token={made.link}"
+
+
+def open_when_ready(made: Made, port: int) -> None:
+    """Opens the console in a browser once it is served, where somebody sits at a screen."""
+    screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not (screen and sys.stdout.isatty()):
+        return
+
+    def wait() -> None:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    webbrowser.open(address_of(made, port))
+                    return
+            time.sleep(0.1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def welcome(made: Made, port: int) -> str:
     """What the person at the terminal reads: where it runs, and what to try first."""
     at = f"http://127.0.0.1:{port}"
     return f"""
 Onefold is ready: {made.profiles:,} profiles, {made.items:,} items, {made.suggestions:,} suggestions of duplicates.
 
-  open           {at}/sign-in/link?token={made.link}
+  open           {address_of(made, port)}
                  (signs you in once, as Mara Lindt, a lead; the same command prints a new one)
   address        {at}
   API document   {at}/openapi.json

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Error, Locator, Page, expect
 
+from onefold.services import conversations
 from tests.api.conftest import Served
 from tests.browser.chromium import NoBrowser, chromium
 from tests.console.conftest import Console, Seat, console, other_console, sqlite_served
+from tests.services import words
 
 __all__ = ["Desk", "console", "other_console", "sqlite_served"]
 
@@ -48,6 +50,7 @@ class Desk:
         self.context.set_default_timeout(PATIENCE_MS)
         if seat.token:
             self.context.add_cookies([{"name": "onefold", "value": seat.token, "url": console.served.address}])
+        self.console, self.seat = console, seat
         self.complaints: list[str] = []
         self.expected: list[str] = []
         self.context.on("console", self._said)
@@ -93,6 +96,12 @@ class Desk:
     def says(self, text: str) -> None:
         """What was just done is said at the foot of the page."""
         expect(self.page.locator("#said")).to_contain_text(text)
+
+    def seat_takes(self, profile_id: str) -> None:
+        """Assigns a customer's conversation to the agent, past the pages."""
+        with self.console.database.read(self.console.organization_id) as unit:
+            conversation = conversations.of_profile(unit, profile_id, None, 1)[0]
+        words.set_conversation(self.console.base, conversation.id, self.seat.agent_id)
 
     def unexpected(self) -> list[str]:
         """What the browser complained of that the test does not expect."""

@@ -55,12 +55,12 @@ def cast(console: Console, author_id: str) -> Cast:
 
 
 def settings_cast(console: Console) -> Cast:
-    """What an admin's addresses name: an agent, a key, a webhook, a run that is under way."""
+    """What an admin's addresses name: an agent, a key, a webhook, a run that was stopped."""
 
     def more(unit: Unit) -> Cast:
         key, _ = accounts.create_key(unit, "Shop", ["contacts:write"])
         endpoint = webhooks.create(unit, "https://hooks.kite.example/", "Shop", None)
-        return {"key_id": key.id, "webhook_id": endpoint.id, "run_id": runs.start_preview(unit).id}
+        return {"key_id": key.id, "webhook_id": endpoint.id, "run_id": runs.stop(unit, runs.start_preview(unit).id).id}
 
     agent_id = words.agent(console.base, "Ivo")
     found = words.do(console.base, more, alone=True)

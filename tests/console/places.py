@@ -130,7 +130,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/queue/match"): _decided(version="0", other_version="0"),
     ("POST", "/queue/no-match"): _decided(),
     ("POST", "/queue/withdraw"): _decided()._replace(answers=409),
-    ("POST", "/queue/bulk"): _decided(do="match"),
+    ("POST", "/queue/bulk"): _decided(do="no-match")._replace(foreign_fields=303),  # and does nothing
     ("GET", "/merges"): _LIST,
     ("GET", "/merges/{merge_id}"): _PAGE,
     ("POST", "/merges/{merge_id}/undo"): _DONE._replace(least=LEAD),
@@ -140,13 +140,13 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", "/audit/{seq}"): _LIST._replace(least=LEAD, values={"seq": "1"}),
     # Runs: this one is a run of the settings
     ("GET", "/runs/{run_id}"): _OF_SETTINGS,
-    ("POST", "/runs/{run_id}/stop"): _of(),
+    ("POST", "/runs/{run_id}/stop"): _of()._replace(answers=409),  # it is stopped already
     ("POST", "/runs/{run_id}/resume"): _of(),
     # Settings
     ("GET", "/settings"): _SETTINGS,
     ("POST", "/settings"): _set(
         name="Acme", default_region="US", default_inbox_id="{general_id}", undo_days="30", shared_limit="20"
-    )._replace(foreign_fields=404),
+    )._replace(foreign_fields=422),
     ("GET", "/settings/agents"): _SETTINGS,
     ("POST", "/settings/agents"): _set(email="{serial}@kite.example", name="Nia", role="agent")._replace(answers=200),
     ("GET", "/settings/agents/{agent_id}"): _OF_SETTINGS,
@@ -157,7 +157,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/settings/agents/{agent_id}/link"): _of(purpose="link")._replace(answers=200),
     ("GET", "/settings/blocklist"): _SETTINGS,
     ("POST", "/settings/blocklist"): _set(kind="email", value="{serial}@kite.example"),
-    ("POST", "/settings/blocklist/remove"): _set(kind="email", value="{serial}@kite.example"),
+    ("POST", "/settings/blocklist/remove"): _set(kind="email", value="{serial}@kite.example")._replace(answers=404),
     ("GET", "/settings/channels"): _SETTINGS,
     ("GET", "/settings/inboxes"): _SETTINGS,
     ("POST", "/settings/inboxes"): _set(name="New {serial}"),
@@ -173,11 +173,11 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/settings/matching/mode"): _set(mode="listed"),
     ("POST", "/settings/matching/mobiles"): _set(on=""),
     ("POST", "/settings/matching/mobiles/preview"): _set(),
-    ("POST", "/settings/matching/runs/{run_id}/{turn}"): _of()._replace(values={"turn": "stop"}),
+    ("POST", "/settings/matching/runs/{run_id}/{turn}"): _of()._replace(values={"turn": "resume"}),
     ("POST", "/settings/matching/weights"): _set(feature="email", m="90", u="1"),
     ("POST", "/settings/matching/weights/defaults"): _set(),
     ("GET", "/settings/merging"): _SETTINGS,
-    ("POST", "/settings/merging"): _set(preset="default"),
+    ("POST", "/settings/merging"): _set(preset="by-rule"),
     ("GET", "/settings/webhooks"): _SETTINGS,
     ("POST", "/settings/webhooks"): _set(url="https://127.0.0.1/{serial}")._replace(answers=200),
     ("GET", "/settings/webhooks/{webhook_id}"): _OF_SETTINGS,

@@ -1,19 +1,154 @@
-from tests.console.conftest import Console
+"""What the console's pages are made of: who sees which, how much they weigh, and how long browsers keep their files."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import httpx
+import pytest
+
 from onefold.services.profiles import PointInput
+from tests.console.cast import cast
+from tests.console.conftest import Console, Html, Seat
+
+LARGEST_COLD_PAGE = 150_000
+"""Bytes over the wire until a customer's page is there for the first time."""
 
 
-def test_a(console: Console) -> None:
-    c = console.customer("Ada", PointInput("email", "ada@example.com"))
-    p = console.agent.page(f"/customers/{c}")
-    assert p.one("h1").text == "Ada"
-    assert console.agent.sent(f"/customers/{c}/points", kind="email", value="b@c.example") == (
-        f"/customers/{c}",
-        "saved",
+def weighed(seat: Seat, path: str) -> tuple[int, str]:
+    """(bytes over the wire, text) of an answer, with its head."""
+    with seat.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:
+        raw = b"".join(answer.iter_raw())
+        assert answer.status_code == 200, path
+        head = sum(len(name) + len(value) + 4 for name, value in answer.headers.raw)
+        packed = answer.headers.get("content-encoding") == "gzip"
+        return len(raw) + head, (gzip.decompress(raw) if packed else raw).decode()
+
+
+def files_of(page: Html) -> list[str]:
+    """The addresses of a page's style sheets, scripts and icon."""
+    linked = [link["href"] for link in page.all("link") if link["rel"] in ("stylesheet", "icon")]
+    return linked + [script["src"] for script in page.all("script")]
+
+
+def test_the_first_page_of_a_customer_is_light(console: Console) -> None:
+    ids = cast(console, console.agent.agent_id)
+    for number in range(60):
+        console.contact("email", email=ids["email"], subject=f"Order {number}", body="Where is it? " * 20)
+    size, text = weighed(console.agent, f"/customers/{ids['profile_id']}")
+    weights = {"page": size, **{path: weighed(console.agent, path)[0] for path in files_of(Html(text))}}
+    print(f"A customer's page, cold: {sum(weights.values()):,} bytes: {weights}")
+    assert len(weights) >= 5
+    assert sum(weights.values()) <= LARGEST_COLD_PAGE, weights
+
+
+def test_files_are_kept_for_ever_and_travel_packed(console: Console) -> None:
+    """Their addresses change when they do, so a browser never asks for them twice."""
+    page = console.agent.page("/customers")
+    for path in files_of(page):
+        assert re.search(r"\?v=[0-9a-f]{12}\Z", path), path
+        answer = console.nobody.get(path, headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable", path
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers.get("content-encoding") == "gzip" or len(answer.content) < 600, path
+
+
+@pytest.mark.parametrize(
+    "path", ["../app.py", "..%2fapp.py", "vendor/", "vendor", "no-such.css", "%2e%2e/app.py", "a%00b"]
+)
+def test_nothing_but_files_of_ours_is_served(console: Console, path: str) -> None:
+    answer = console.nobody.get(f"/static/{path}")
+    assert answer.status_code == 404
+    assert "import" not in answer.text
+
+
+def test_each_role_sees_the_pages_it_may_open(console: Console) -> None:
+    everybody, leads, admins = {"/customers", "/merges"}, {"/queue", "/insights", "/audit"}, {"/settings"}
+    for seat, seen in (
+        (console.agent, everybody),
+        (console.lead, everybody | leads),
+        (console.admin, everybody | leads | admins),
+    ):
+        page = seat.page("/customers")
+        assert (everybody | leads | admins) & page.links == seen
+        offered = {link["href"] for link in Html(seat.get("/palette").text).all("a")}
+        assert (everybody | leads | admins) & offered == seen
+        for path in seen:
+            seat.page(path)
+
+
+def test_a_page_is_found_again_after_signing_in(console: Console) -> None:
+    """What was asked for comes along, and never leads to another site."""
+    answer = console.nobody.get("/customers?x=1")
+    assert answer.headers["location"] == "/sign-in?then=/customers%3Fx%3D1"
+    part = console.nobody.get("/customers", headers={"HX-Request": "true"})
+    assert (part.status_code, part.headers["hx-redirect"]) == (204, "/sign-in?then=/customers")
+
+
+def test_a_cookie_of_nobody_opens_nothing(console: Console) -> None:
+    for token in ("", "x", "ofs_1_" + "A" * 43, console.key(), console.agent.token[:-1]):
+        with Seat(console.served, token=token) as seat:
+            assert seat.get("/customers").headers["location"].startswith("/sign-in"), token[:4]
+
+
+def test_a_refusal_names_the_holder_and_offers_the_merge__PRO_4(console: Console) -> None:
+    bo_id = console.customer("Bo Byron", PointInput("email", "bo@kite.example"))
+    ada_id = console.customer("Ada")
+    page = console.agent.refused(f"/customers/{ada_id}/points", 409, kind="email", value="BO@kite.example")
+    assert "Bo Byron holds this contact point." in page.text
+    assert {f"/customers/{bo_id}", f"/customers/{ada_id}/merge/{bo_id}"} <= page.links
+
+
+def test_a_refusal_to_a_script_comes_as_a_notice_beside_what_was_typed(console: Console) -> None:
+    ada_id = console.customer("Ada")
+    answer = console.agent.post(
+        f"/customers/{ada_id}/points", data={"kind": "email", "value": "nonsense"}, headers={"HX-Request": "true"}
     )
-    assert (
-        "taken"
-        in console.agent.refused(
-            f"/customers/{console.customer('Bo')}/points", 409, kind="email", value="ada@example.com"
-        ).text
-        or 1
-    )
+    assert answer.status_code == 422
+    assert (answer.headers["hx-retarget"], answer.headers["hx-reswap"]) == ("#said", "innerHTML")
+    assert Html(answer.text).one("div", id="refusal").attributes["role"] == "alert"
+
+
+def test_an_id_that_was_merged_leads_to_the_survivor__MRG_11(console: Console) -> None:
+    ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
+    assert console.agent.sent(f"/customers/{ada_id}/merge/{bo_id}") == (f"/customers/{ada_id}", "merged")
+    answer = console.agent.get(f"/customers/{bo_id}/matches")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/customers/{ada_id}/matches?said=moved-on")
+
+
+def test_a_confirmed_merge_is_the_one_that_was_shown__MRG_4__MRG_12(console: Console) -> None:
+    """The rule's own choice, sent back as it was shown, is what was shown; a choice that was not shown is not."""
+    ada_id, bo_id = console.customer("Ada King"), console.customer("Ada Lovelace-King")
+    path = f"/customers/{ada_id}/merge/{bo_id}"
+    fields = _as_shown(console.agent.page(path))
+    assert fields["choice.name"] == "source"
+    page = console.agent.refused(path, 412, **{**fields, "choice.name": "destination"})
+    fields = _as_shown(page)
+    assert fields["choice.name"] == "destination"
+    assert console.agent.sent(path, **fields) == (f"/customers/{ada_id}", "merged")
+    assert console.agent.page(f"/customers/{ada_id}").one("h1").text == "Ada King"
+
+
+def test_the_rules_choice_is_confirmed_as_it_was_shown__MRG_4(console: Console) -> None:
+    ada_id, bo_id = console.customer("Ada King"), console.customer("Ada Lovelace-King")
+    path = f"/customers/{ada_id}/merge/{bo_id}"
+    assert console.agent.sent(path, **_as_shown(console.agent.page(path))) == (f"/customers/{ada_id}", "merged")
+    assert console.agent.page(f"/customers/{ada_id}").one("h1").text == "Ada Lovelace-King"
+
+
+def _as_shown(page: Html) -> dict[str, str]:
+    """What a browser sends of the form of a merge that nobody has touched."""
+    return {
+        field["name"]: field["value"]
+        for field in page.all("input")
+        if field.attributes.get("name", "q") != "q"
+        and (field.attributes.get("type") == "hidden" or "checked" in field.attributes)
+    }
+
+
+@pytest.mark.parametrize("path", ["/customers/%00", "/customers/x?before=x", "/customers/%F0%9F%90%8D", "/files/a/b/c"])
+def test_odd_addresses_are_refused_kindly(console: Console, path: str) -> None:
+    answer: httpx.Response = console.agent.get(path)
+    assert answer.status_code in (404, 422)
+    assert "wrong here" not in answer.text

@@ -101,14 +101,17 @@ def test_two_admins_who_demote_each_other_at_once_leave_one(base: Base) -> None:
         except Conflict as refusal:
             refused.append(refusal.code)
 
-    threads = [threading.Thread(target=demote, args=(agent_id,)) for agent_id in made]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    with base.database.read(base.organization_id) as unit:
-        assert len(store.active_admins(unit)) == 1
-    assert refused == ["last_admin"]
+    for tried in range(1, 9):
+        threads = [threading.Thread(target=demote, args=(agent_id,)) for agent_id in made]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        with base.database.read(base.organization_id) as unit:
+            assert len(store.active_admins(unit)) == 1
+        assert refused == ["last_admin"] * tried
+        for agent_id in made:
+            do(base, lambda unit, one=agent_id: accounts.change_agent(unit, one, {"role": "admin"}))  # type: ignore[misc]
 
 
 def test_a_new_password_ends_every_session(base: Base) -> None:

@@ -479,6 +479,25 @@ def test_what_became_one_with_a_conversation_goes_back_with_it__MRG_5_MRG_13(bas
     assert said_in(base, d.conversation_id) == ["d"]
 
 
+def test_what_became_one_with_a_conversation_that_left_goes_on_without_it__MRG_5_MRG_13(base: Base) -> None:
+    """X goes into S, which has no conversation of its own; A into S: theirs become one. S goes into D, with whose it
+    all becomes one. X is taken out, with its conversation; then S: A's returns, and goes on as one of S."""
+    x, a, d = (receive(base, "email", email=f"{n}{n}@kite.example", body=n) for n in "xad")
+    s = profile(base, name="S")
+    first = merge(base, x.profile_id, s)
+    merge(base, a.profile_id, s)
+    last = merge(base, s, d.profile_id)
+    receive(base, "email", email="aa@kite.example", body="a since")
+    undo(base, first.id)
+    assert said_in(base, x.conversation_id) == ["x"]
+    undo(base, last.id)
+    check_base(base.database, base.organization_id)
+    assert conversation(base, a.conversation_id).state == "open"
+    assert said_in(base, a.conversation_id) == ["a", "a since"]
+    assert said_in(base, d.conversation_id) == ["d"]
+    assert (said(base, s), said(base, x.profile_id)) == (["a", "a since"], ["x"])
+
+
 def test_merged_again_and_undone_again__MRG_13(base: Base) -> None:
     ada, bob = everything_twice(base)
     before = kept(base)

@@ -13,6 +13,9 @@ from onefold.services.merging import Preview
 from onefold.services.profiles import ProfileView
 
 
+_NAME = 60
+
+
 class Way(NamedTuple):
     """A step in words, and as the form sends it back."""
 
@@ -103,7 +106,7 @@ class MergePage:
 
     def _said(self, step: Step) -> str:
         view = self._sides.get(step.side or "")
-        name = view.display_name if view else ""
+        name = words.snippet(words.called(view.display_name), _NAME) if view else ""
         point = self._points.get(step.contact_point_id or "")
         number = words.point(point.value, point.kind) if point else "the contact point"
         if step.step == "make_ordinary":
@@ -126,7 +129,7 @@ class MergePage:
     def _holder(self, step: Step) -> str:
         for view in (self.source, self.destination):
             if any(p.contact_point_id == step.contact_point_id for p in view.points):
-                return view.display_name
+                return words.snippet(words.called(view.display_name), _NAME)
         return "its customer"
 
 

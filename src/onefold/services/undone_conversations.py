@@ -37,16 +37,26 @@ def share_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
     source_id, point_ids, since = parting.source_id, parting.point_ids, parting.since
     partners = _part_conversations(unit, parting, record)
     there = profiles.merged_into(unit, parting.profile_id)
-    for conversation_id in (one for profile_id in there for one in conversations.ids_of(unit, profile_id)):
+    of_others = []
+    for conversation_id in [one for profile_id in there for one in conversations.ids_of(unit, profile_id)]:
         first = conversations.first_item(unit, conversation_id)
         begun_by_source = first is not None and (
             first.profile_id in parting.returning or (first.seq >= since and first.contact_point_id in point_ids)
         )
         if begun_by_source:
+            led_to = conversations.read_conversation(unit, conversation_id).merged_into_id
+            if led_to is not None:
+                partners.setdefault(led_to, conversation_id)
             _give_back(unit, parting, conversation_id, there)
-        elif any(conversation_moves.has_through(unit, conversation_id, one, point_ids, since) for one in there):
-            to = partners.get(conversation_id) or _beside(unit, conversation_id, source_id)
+        else:
+            of_others.append(conversation_id)
+    for conversation_id in of_others:
+        if any(conversation_moves.has_through(unit, conversation_id, one, point_ids, since) for one in there):
+            if conversation_id not in partners:
+                partners[conversation_id] = _beside(unit, conversation_id, source_id)
+            to = partners[conversation_id]
             conversation_moves.move_items(unit, conversation_id, point_ids, to, source_id, since)
+    _lead_back(unit, parting, partners)
 
 
 def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) -> dict[str, str]:
@@ -63,10 +73,6 @@ def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
         unit, gone.id, merged_into_id=None, state=into.state, closed_at=into.closed_at,
         profile_id=parting.source_id,
     )  # fmt: skip
-    led_on = set(record.get("led_on_conversations", ())) & set(conversations.merged_into(unit, into.id))
-    for earlier in sorted(led_on):  # what an earlier merge brought may have been taken out, and merged in by itself
-        if conversations.read_conversation(unit, earlier).profile_id in parting.returning:
-            conversations.change_conversation(unit, earlier, merged_into_id=gone.id)
     if (into.assignee_id, into.inbox_id) == (after["assignee_id"], after["inbox_id"]):
         conversations.change_conversation(
             unit, into.id, assignee_id=destination["assignee_id"], inbox_id=destination["inbox_id"]
@@ -81,7 +87,7 @@ def _give_back(unit: Unit, parting: Parting, conversation_id: str, there: Sequen
     for one in there:
         conversation_moves.release_events(unit, conversation_id, one)
         others |= conversation_moves.points_in(unit, conversation_id, one, since) - set(parting.point_ids)
-    is_open = _take_out(unit, parting, conversation_id)
+    is_open = _take_out(unit, conversation_id, source_id)
     beside = _let_guests_out(unit, parting, conversation_id)
     if others:
         if beside is None:
@@ -93,14 +99,10 @@ def _give_back(unit: Unit, parting: Parting, conversation_id: str, there: Sequen
         conversation_moves.give_items(unit, conversation_id, one, source_id)
 
 
-def _take_out(unit: Unit, parting: Parting, conversation_id: str) -> bool:
+def _take_out(unit: Unit, conversation_id: str, source_id: str) -> bool:
     """The conversation is the source's, and nobody else's that it became one with since; whether it is open."""
-    source_id = parting.source_id
     row = conversations.read_conversation(unit, conversation_id)
     head = row if row.merged_into_id is None else conversations.read_conversation(unit, row.merged_into_id)
-    for one in conversations.merged_into(unit, head.id) if head.id != conversation_id else ():
-        if conversations.read_conversation(unit, one).profile_id in parting.returning:
-            conversations.change_conversation(unit, one, merged_into_id=conversation_id)  # one with it before that
     values: dict[str, Any] = {"profile_id": source_id, "merged_into_id": None}
     beside = conversations.open_conversation_of(unit, source_id)
     if row.merged_into_id is not None and beside is None:
@@ -122,6 +124,20 @@ def _let_guests_out(unit: Unit, parting: Parting, conversation_id: str) -> str |
                 guest = one
             conversations.change_conversation(unit, one, **led)
     return guest
+
+
+def _lead_back(unit: Unit, parting: Parting, partners: dict[str, str]) -> None:
+    """What else returns and still leads to a conversation of others leads to the source's that stands beside it, or
+    goes on as that one: what it was one with may have been taken out by itself."""
+    for conversation_id, others_id in conversation_moves.led_to_others(unit, parting.returning):
+        led: dict[str, Any] = {"merged_into_id": partners.get(others_id)}
+        if others_id not in partners:
+            partners[others_id] = conversation_id
+            led |= {"profile_id": parting.source_id}
+            others = conversations.read_conversation(unit, others_id)
+            if conversations.open_conversation_of(unit, parting.source_id) is None:
+                led |= {"state": others.state, "closed_at": others.closed_at}
+        conversations.change_conversation(unit, conversation_id, **led)
 
 
 def _beside(unit: Unit, conversation_id: str, profile_id: str) -> str:

@@ -31,6 +31,20 @@ def join_conversations(unit: Unit, gone_id: str, into_id: str, now: datetime) ->
     return led_on
 
 
+def led_to_others(unit: Unit, profile_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """The conversations of some profiles that became one with one of somebody else, oldest first, each with that."""
+    c, into = conversations.c, conversations.alias()
+    leads = sa.and_(into.c.organization_id == c.organization_id, into.c.id == c.merged_into_id)
+    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids))
+    rows = unit.execute(
+        sa.select(c.id, into.c.id.label("into_id"))
+        .select_from(conversations.join(into, leads))
+        .where(*mine, into.c.profile_id.not_in(profile_ids))
+        .order_by(c.id)
+    )
+    return [(row.id, row.into_id) for row in rows]
+
+
 def shares_of(unit: Unit, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
     """The conversations that carry anything of some contact points, and how much of each."""
     i, c = items.c, conversations.c

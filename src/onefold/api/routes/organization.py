@@ -263,9 +263,9 @@ def read_agent(call: AnyCall, agent_id: str) -> Response:
     return call.read(READ, lambda unit: Shown(_agent(account_store.read_agent(unit, agent_id))))
 
 
-@router.patch("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404))
+@router.patch("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404, 409))
 def change_agent(call: AnyCall, agent_id: str, body: schemas.AgentChange) -> Response:
-    """Changes an agent's name or role; an inactive one is signed out everywhere."""
+    """Changes an agent's name or role; an inactive one is signed out everywhere. The last active admin stays one."""
     changes = {k: v for k, v in body.model_dump(exclude_unset=True).items() if v is not None}
 
     def work(unit: Unit) -> Shown:

@@ -11,13 +11,14 @@ from starlette.responses import Response
 from onefold.console import names
 from onefold.console.pages import go, is_part, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.services import runs
+from onefold.services import many_merges, runs
 from onefold.storage import runs as store
 from onefold.storage.database import Unit
 from onefold.storage.runs import RunRow
 
 router = APIRouter(prefix="/runs/{run_id}")
 _SHOWN = 50
+_ORDER = {name: at for at, name in enumerate((*many_merges.OUTCOMES, "checked", "mobile", "changed"))}
 After = Annotated[int, Query(ge=0, lt=2**31)]
 
 
@@ -42,6 +43,7 @@ def _run(unit: Unit, visitor: Visitor, run_id: str, after: int) -> dict[str, Any
     pairs = found[:_SHOWN]
     return {
         "run": run,
+        "counts": sorted(run.counts.items(), key=lambda count: _ORDER.get(count[0], len(_ORDER))),
         "after": after,
         "pairs": pairs,
         "more": pairs[-1].position if len(found) > _SHOWN else None,

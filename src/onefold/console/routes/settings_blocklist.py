@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go
+from onefold.console.pages import go, is_part, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.domain.blocklist import BLOCKED_KINDS, BlockedKind
 from onefold.domain.errors import InvalidValue
@@ -21,18 +21,22 @@ _BACK = {"preview": "/settings/matching?preview=listed"}
 
 
 @router.get("")
-def blocklist(request: Request, admin: AnyAdmin) -> Response:
-    """The entries by kind, and above them the candidates."""
+def blocklist(request: Request, admin: AnyAdmin, candidates: bool = False) -> Response:
+    """The entries by kind. The candidates are found among all values there are, which takes seconds where these are
+    millions: a page gets them only if it asks, as a script of ours does for that part of it."""
+    if candidates and is_part(request):
+        return render(request, "settings_candidates.html", **admin.read(_candidates, SCOPE))
 
     def work(unit: Unit) -> dict[str, Any]:
         entries = settings.blocklist(unit)
-        return {
-            "entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS},
-            "candidates": settings.candidates(unit),
-            "limit": settings.read(unit).shared_limit,
-        }
+        found = _candidates(unit) if candidates else {"candidates": None, "limit": settings.read(unit).shared_limit}
+        return {"entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS}, **found}
 
     return settings_page(request, admin, "settings_blocklist.html", **admin.read(work, SCOPE))
+
+
+def _candidates(unit: Unit) -> dict[str, Any]:
+    return {"candidates": settings.candidates(unit), "limit": settings.read(unit).shared_limit}
 
 
 def _entry(form: Form) -> tuple[BlockedKind, str]:

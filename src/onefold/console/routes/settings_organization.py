@@ -9,10 +9,9 @@ from onefold.console.forms import AnyForm
 from onefold.console.pages import go
 from onefold.console.regions import regions
 from onefold.console.settings_page import SCOPE, AnyAdmin, number_between, settings_page
-from onefold.domain.errors import InvalidValue, NotFound
+from onefold.domain.errors import InvalidValue
 from onefold.services import settings
 from onefold.storage import accounts
-from onefold.storage.database import Unit
 
 router = APIRouter()
 
@@ -38,11 +37,5 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
         "undo_days": number_between(form, "undo_days", "Days to undo a merge", 0, 3_650),
         "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", 1, 1_000),
     }
-
-    def work(unit: Unit) -> None:
-        if changes["default_inbox_id"] not in dict(accounts.list_inboxes(unit)):
-            raise NotFound("There is no inbox with this id.", code="inbox_not_found")
-        settings.change(unit, changes)
-
-    admin.write(work, SCOPE, alone=True)
+    admin.write(lambda unit: settings.change(unit, changes), SCOPE, alone=True)
     return go("/settings", "saved")
