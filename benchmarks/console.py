@@ -16,7 +16,8 @@ from onefold.console.pages import STATIC
 from onefold.services.transact import transact
 
 _ITEMS, _CONVERSATIONS = 10_000, 200
-_FILES = ("app.css", "app.js", "vendor/htmx.min.js", "icon.svg")
+_FILES = ("app.css", "queue.css", "settings.css", "insights.css", "origins.css", "app.js", "queue.js",
+          "vendor/htmx.min.js", "icon.svg")  # fmt: skip
 
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:

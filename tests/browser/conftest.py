@@ -72,7 +72,7 @@ class Desk:
 
     def open(self, path: str) -> Page:
         """The page at an address, loaded, and the script of ours at work."""
-        self.page.goto(path)
+        self.page.goto(path, wait_until="domcontentloaded")
         return self.page
 
     def link(self, name: str, within: Locator | None = None) -> Locator:

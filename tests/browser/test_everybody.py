@@ -88,7 +88,7 @@ def test_a_page_is_for_everybody(desks: dict[str, Desk], office: tuple[Console, 
     page = desks[NOBODY if PLACES["GET", path].least == NOBODY else "somebody"].page
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="light")
-    answer = page.goto(address(path, ids))
+    answer = page.goto(address(path, ids), wait_until="domcontentloaded")
     assert answer is not None
     assert answer.status == 200
     assert findings(page) == []

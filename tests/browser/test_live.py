@@ -107,6 +107,17 @@ def test_every_list_shows_the_one_name_at_once__MRG_11(sit: SitDown, console: Co
     expect(inbox.locator("#inbox-table")).not_to_contain_text("A. L.")
 
 
+def test_a_preview_of_a_merge_that_somebody_else_has_made_moves_to_the_survivor__MRG_11(
+    sit: SitDown, console: Console
+) -> None:
+    ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
+    page = sit(console.agent).open(f"/customers/{ada_id}/merge/{bo_id}")
+    expect(page.get_by_role("heading", name="Merge Customers")).to_be_visible()
+    words.merge(console.base, bo_id, ada_id)
+    page.wait_for_url(f"**/customers/{ada_id}?said=moved-on")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
+
+
 def test_what_is_read_is_not_new_any_more__UI_1(mara: Desk, console: Console) -> None:
     """A message makes the customer unread in My Customers; opening the customer ends it."""
     ada_id = console.contact("email", email="ada@kite.example", name="Ada", body="Hello")

@@ -137,6 +137,16 @@ def test_the_rules_choice_is_confirmed_as_it_was_shown__MRG_4(console: Console) 
     assert console.agent.page(f"/customers/{ada_id}").one("h1").text == "Ada Lovelace-King"
 
 
+def test_whoever_comes_second_to_a_merge_is_led_to_the_survivor__MRG_11(console: Console) -> None:
+    ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
+    path = f"/customers/{ada_id}/merge/{bo_id}"
+    fields = _as_shown(console.lead.page(path))
+    assert console.agent.sent(path, **_as_shown(console.agent.page(path)))[1] == "merged"
+    assert console.lead.sent(path, **fields) == (f"/customers/{ada_id}", "moved-on")
+    assert console.lead.get(path).headers["location"] == f"/customers/{ada_id}?said=moved-on"
+    console.lead.page(f"/customers/{ada_id}/merge/{ada_id}", 409)
+
+
 def _as_shown(page: Html) -> dict[str, str]:
     """What a browser sends of the form of a merge that nobody has touched."""
     return {
@@ -152,3 +162,26 @@ def test_odd_addresses_are_refused_kindly(console: Console, path: str) -> None:
     answer: httpx.Response = console.agent.get(path)
     assert answer.status_code in (404, 422)
     assert "wrong here" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example/",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "evil",
+        "\n/",
+    ],
+)
+def test_signing_in_leads_to_no_other_site(console: Console, then: str) -> None:
+    answer = console.agent.get("/sign-in", params={"then": then})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    form = console.nobody.page("/sign-in", then=then)
+    assert {field["value"] for field in form.all("input", name="then")} <= {"/", "/customers"}
+
+
+def test_signing_in_leads_on_to_what_was_asked_for(console: Console) -> None:
+    assert console.agent.get("/sign-in", params={"then": "/customers?x=1"}).headers["location"] == "/customers?x=1"

@@ -6,10 +6,11 @@ import pytest
 
 from onefold.domain.contact import Answer, Further, ListedPhone
 from onefold.domain.errors import InvalidValue, Refused
-from onefold.services import conversations, profiles
+from onefold.services import conversations, profiles, settings
 from onefold.services.accounts import add_inbox
 from onefold.services.receive import Receiver
 from onefold.storage.matching import evidence_of, suggestions_of
+from onefold.storage.organizations import change_settings
 from tests.conftest import Base
 from tests.domain.cases import contact
 from tests.services.words import do, holders, merge, receive, rows, show
@@ -142,3 +143,14 @@ def test_an_extension_is_part_of_the_number__PRO_10(base: Base, number: str) -> 
     with_extension = receive(base, "sms", phone=number)
     assert receive(base, "sms", phone="+1 (415) 555-2671 x5").profile_id == with_extension.profile_id
     assert receive(base, "sms", phone="+14155552671").profile_id != with_extension.profile_id
+
+
+def test_what_too_many_list_can_be_listed_once_more_by_any_of_them__RES_11_SUG_6(base: Base) -> None:
+    """Not only by those that a batch looks at: the last of many holds the number already, and brings it again."""
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    do(base, lambda unit: change_settings(unit, shared_limit=2))
+    shared = Further(phones=(ListedPhone(MOBILE, "mobile"),))
+    answers = [receive(base, "email", email=f"person{n}@kite.example", further=shared) for n in range(4)]
+    again = receive(base, "email", email="person3@kite.example", further=shared)
+    assert again.profile_id == answers[3].profile_id
+    assert [p.value for p in show(base, again.profile_id).points if p.kind == "phone"] == [MOBILE]

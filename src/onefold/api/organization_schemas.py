@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from onefold.api.schemas import Input
+from onefold.services.accounts import Scope
 
 MatchingMode = Literal["listed", "contacted"]
 
@@ -69,10 +70,7 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_utc)]
 """A moment as RFC 3339 text, with its offset from UTC."""
 
-Scope = Literal[
-    "contacts:write", "profiles:read", "profiles:write", "profiles:erase", "merges:undo", "audit:read", "settings:read",
-    "settings:write",
-]  # fmt: skip
+# fmt: skip
 
 
 class NewKey(Input):

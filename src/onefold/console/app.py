@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from onefold.api.problems import LastResort, status_of
 from onefold.console import events
 from onefold.console.forms import same_origin
-from onefold.console.pages import HEADERS, STATIC, render
+from onefold.console.pages import HEADERS, STATIC, render, static
 from onefold.console.routes import (
     account,
     audit,
@@ -79,12 +80,18 @@ class _Static(StaticFiles):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def kept(message: Any) -> None:
             if message["type"] == "http.response.start" and message["status"] in (200, 304):
-                fixed = b"v=" in scope.get("query_string", b"")
+                # Only by the address that a page of ours has now: a stranger's, or an older page's, is not to be kept.
+                fixed = f"{scope['path']}?{scope.get('query_string', b'').decode('latin-1')}" in _addresses()
                 value = _FOREVER if fixed else "no-cache"
                 message["headers"] += [(b"cache-control", value.encode()), (b"x-content-type-options", b"nosniff")]
             await send(message)
 
         await super().__call__(scope, receive, kept)
+
+
+@cache
+def _addresses() -> frozenset[str]:
+    return frozenset(static(path.relative_to(STATIC).as_posix()) for path in STATIC.rglob("*") if path.is_file())
 
 
 def _answer_errors(app: FastAPI) -> None:

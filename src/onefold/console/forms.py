@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from onefold.domain.errors import InvalidValue, NotAllowed
 from onefold.settings import Settings
 
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
+_MOST_FIELDS = 2_000
 
 
 class Form:
@@ -56,7 +58,13 @@ class Form:
 
 
 async def _form(request: Request) -> Form:
-    return Form(await request.form(max_files=0, max_fields=2_000))
+    # Our pages send no other kind; of this one nobody but us chooses how its bytes become text.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
+        raise InvalidValue("This is no form of ours; files are not taken here.", code="invalid_form")
+    try:
+        return Form(await request.form(max_files=0, max_fields=_MOST_FIELDS))
+    except HTTPException:
+        raise InvalidValue("This form is larger than can be read; shorten its texts.", code="form_too_large") from None
 
 
 AnyForm = Annotated[Form, Depends(_form)]
@@ -69,14 +77,27 @@ def same_origin(request: Request) -> None:
     Browsers say of every request where it comes from (Sec-Fetch-Site, else Origin); one that says neither is no browser
     that a session should be trusted with.
     """
-    if request.method in _READING:
-        return
+    if request.method not in _READING and not _asked_by_us(request, "origin"):
+        raise NotAllowed("This was asked for by another site's page, so it was not done.", code="cross_site")
+
+
+def followed_here(request: Request) -> bool:
+    """Whether somebody has followed a link of a page of this site to this address; not even a picture there has."""
+    shown = request.headers.get("sec-fetch-dest", "document") == "document"
+    return shown and _asked_by_us(request, "referer")  # browsers send no Origin with what only reads
+
+
+def _asked_by_us(request: Request, else_by: str) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        ours = site == "same-origin"
-    else:
-        settings: Settings = request.app.state.settings
-        hosts = {request.headers.get("host", ""), urlsplit(settings.public_url).netloc} - {""}
-        ours = urlsplit(request.headers.get("origin", "")).netloc in hosts
-    if not ours:
-        raise NotAllowed("This was asked for by another site's page, so it was not done.", code="cross_site")
+        return site == "same-origin"
+    settings: Settings = request.app.state.settings
+    hosts = {request.headers.get("host", ""), urlsplit(settings.public_url).netloc} - {""}
+    return _host(request.headers.get(else_by, "")) in hosts
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:  # whatever a client may send
+        return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Depends, Request
@@ -122,9 +122,8 @@ def end_session(request: Request, response: Response) -> None:
 
 def local_path(given: str | None) -> str:
     """A path of this site to go on to, whatever was given: never another site's address."""
-    parts = urlsplit(given or "")
     plain = given is not None and given.startswith("/") and not given.startswith(("//", "/\\"))
-    return given if given and plain and not (parts.scheme or parts.netloc) and given.isprintable() else "/"
+    return given if given and plain and given.isprintable() else "/"
 
 
 def _look(request: Request) -> Visitor | None:

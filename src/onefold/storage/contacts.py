@@ -52,6 +52,13 @@ def _listed(d: Dialect) -> str:
     return f"SELECT {_HOLDER} FROM {d.pairs} {first} {_with_profile(d)}"
 
 
+@cache
+def _listed_on(d: Dialect) -> str:
+    columns = _HOLDER.replace("k.kind, k.value", "cp.kind, cp.value")
+    point = "cp.organization_id = ? AND cp.profile_id = k.value AND NOT cp.identifying"
+    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
+
+
 def _leading(d: Dialect, of: str) -> str:
     """Where a message or conversation leads today: to its profile, or to the profile that one was merged into."""
     writer = f"w.organization_id = {of}.organization_id AND w.id = {of}.profile_id"
@@ -133,6 +140,7 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
     if wanted.replies or wanted.conversations:
         _load_threads(unit, book, wanted)
+    _load_beyond(unit, book, policy.shared_limit + 1)
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in found)
@@ -185,6 +193,16 @@ def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str
         _load_identified(unit, book, [key for key in phones if key not in book.identified])
     for row in unit.lookup(_listed(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest):
         book.listed.setdefault(_key(row), []).append(_holder(book, row))
+
+
+def _load_beyond(unit: Unit, book: Book, limit: int) -> None:
+    """Of a value that more list than were looked at, those a contact may open as well, or it would be listed twice."""
+    crowded = {key: {h.contact_point_id for h in held} for key, held in book.listed.items() if len(held) >= limit}
+    if not crowded:
+        return
+    for row in unit.lookup(_listed_on(unit.dialect), (unit.organization_id,), list(book.versions)):
+        if (key := _key(row)) in crowded and row[2] not in crowded[key]:
+            book.listed[key].append(_holder(book, row))
 
 
 def who_holds(unit: Unit, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:

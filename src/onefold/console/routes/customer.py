@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from onefold.console.customer_page import customer_page, older_items
@@ -19,11 +19,12 @@ from onefold.storage.database import Unit
 from onefold.storage.profiles import ADDRESSES, DETAILS, Part
 
 router = APIRouter(prefix="/customers/{profile_id}")
+Before = Annotated[int, Query(ge=0, lt=2**62)]
 
 
 @router.get("")
 def show(
-    request: Request, visitor: AnyVisitor, profile_id: str, before: int | None = None, draft: str | None = None
+    request: Request, visitor: AnyVisitor, profile_id: str, before: Before | None = None, draft: str | None = None
 ) -> Response:
     """A customer: who it is, what was said, who else it may be."""
     found = visitor.read(lambda unit: customer_page(unit, visitor, profile_id, before=before, draft_id=draft))
@@ -33,7 +34,7 @@ def show(
 
 
 @router.get("/items")
-def items(request: Request, visitor: AnyVisitor, profile_id: str, before: int, day: str = "") -> Response:
+def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before, day: str = "") -> Response:
     """Older entries of the timeline, as one scrolls; `day` is the one whose heading is there already."""
     found = visitor.read(lambda unit: older_items(unit, profile_id, before))
     return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **found)
@@ -66,7 +67,9 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
 @router.post("/attributes")
 def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """One free attribute; without a value it is taken away."""
-    key, value = form.line("key") or "", form.line("value")
+    key, value = form.line("key"), form.line("value")
+    if key is None:
+        raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
     def work(unit: Unit) -> object:
         view = profiles.read(unit, profiles.living(unit, profile_id))
@@ -165,7 +168,7 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
     """The customer that was picked, or, without a script, the only one that what was typed finds."""
     if picked := form.line("other_id"):
         return picked
-    asked = form.line("other") or ""
+    asked = (form.line("other") or "")[:200]
     found = visitor.read(lambda unit: profiles.search(unit, asked, 2)) if asked else []
     if len(found) != 1:
         number = "No customer is" if not found else "More than one customer is"

@@ -11,7 +11,7 @@ from onefold.console import compare
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor
-from onefold.domain.errors import Conflict, NotFound
+from onefold.domain.errors import Conflict, NotFound, Stale
 from onefold.services import merging, profiles, suggestions
 from onefold.services.merging import MergeRequest
 from onefold.services.suggestions import SuggestionView
@@ -57,19 +57,20 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 
     def work(unit: Unit) -> tuple[bool, str, str]:
         source, destination = suggestions.sides_of_match(unit, profile_id, other_id, turned=form.flag("turned"))
-        seen = (form.number("version"), form.number("other_version"))
-        versions = seen if source == profiles.living(unit, profile_id) else seen[::-1]
-        request = MergeRequest(source, destination, versions=versions)
+        seen = {profile_id: form.number("version"), other_id: form.number("other_version")}
+        if set(seen) != {source, destination} or None in seen.values():
+            raise Stale("One of the two was merged meanwhile; look at the matches again.", code="plan_changed")
+        request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.preview(unit, request, visitor.actor).obstacles:
             return False, destination, source
         row, _ = merging.merge(unit, request, visitor.actor)
         return True, row.destination_id, row.source_id
 
-    done, destination, source = visitor.write(work)
-    if not done:
-        return go(f"/customers/{destination}/merge/{source}")
-    then = form.line("then")
-    return go(then if then == "/queue" else f"/customers/{destination}", "merged")
+    try:
+        done, destination, source = visitor.write(work)
+    except Stale:
+        return go(f"/customers/{profile_id}/matches", "changed-since")
+    return go(f"/customers/{destination}", "merged") if done else go(f"/customers/{destination}/merge/{source}")
 
 
 @router.post("/no-match")
@@ -77,8 +78,6 @@ def no_match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """ "No Match": the suggestion is closed, and remembered (SUG-4)."""
     other_id = form.line("other_id") or ""
     visitor.write(lambda unit: suggestions.no_match(unit, profile_id, other_id, visitor.actor))
-    if form.line("then") == "/queue":
-        return go("/queue", "dismissed")
     left = visitor.read(lambda unit: len(suggestions.of_profile(unit, profile_id)))
     return go(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed")
 

@@ -52,7 +52,17 @@ def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: s
         for prefix in ("choice.", "ruled.")
     )
     steps = parse_steps(given.getlist("step"))
-    return _shown(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
+    try:
+        return _shown(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
+    except Conflict as refusal:
+        return _survivor(visitor, profile_id, source_id, refusal)
+
+
+def _survivor(visitor: Visitor, profile_id: str, source_id: str, refusal: Conflict) -> Response:
+    """On to the one customer that the two are by now, where somebody was faster (MRG-11); else raises the refusal."""
+    if refusal.code != "same_profile" or profile_id == source_id:
+        raise refusal
+    return go(f"/customers/{visitor.read(lambda unit: profiles.living(unit, profile_id))}", "moved-on")
 
 
 def _shown(
@@ -93,6 +103,6 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
         return _shown(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
     except Conflict as refusal:
         if refusal.code != "merge_refused":
-            raise
+            return _survivor(visitor, profile_id, source_id, refusal)
         notice = "Something stands in the way; choose how to clear it."
         return _shown(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)

@@ -12,9 +12,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from onefold.channels.oidc import Provider, Secrets
-from onefold.console.forms import AnyForm
+from onefold.console.forms import AnyForm, followed_here
 from onefold.console.pages import HEADERS, go
-from onefold.console.visitor import AnyVisitor, Visitor, is_secure, local_path, maybe_signed_in, set_session
+from onefold.console.visitor import (
+    AnyVisitor,
+    Visitor,
+    is_secure,
+    local_path,
+    maybe_signed_in,
+    set_session,
+    signed_in,
+)
 from onefold.domain.errors import NotFound, NotSignedIn
 from onefold.services import signing_in
 from onefold.services.transact import transact
@@ -44,12 +52,22 @@ def _cookie(request: Request) -> str:
 
 
 @router.get("/sign-in/provider")
-def begin(request: Request, then: str = "/", organization: int | None = None, link: bool = False) -> Response:
-    """On to the provider. `link` comes back to link the account of whoever is signed in here."""
-    known = [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
+async def begin(request: Request, then: str = "/", organization: int | None = None, link: bool = False) -> Response:
+    """On to the provider. `link` comes back to link the account of whoever is signed in here: only where the agent
+    asks for it on a page of ours, or another site's page could link an account of its own to the agent's."""
+    visitor = await signed_in(request) if link else None
+    if visitor is not None and not followed_here(request):
+        return go("/account")
+    return await run_in_threadpool(_begin, request, then, organization, visitor)
+
+
+def _begin(request: Request, then: str, organization: int | None, visitor: Visitor | None) -> Response:
+    known = _organizations(request)
     chosen = organization if organization in known else next(iter(known), None)
     address, kept = _provider(request).begin(_back(request))
-    value = {"secrets": list(kept), "then": local_path(then), "organization": chosen, "link": link}
+    value = {"secrets": list(kept), "then": local_path(then), "organization": chosen}
+    if visitor is not None:
+        value["link"] = visitor.agent_id
     response = RedirectResponse(address, 303, HEADERS)
     response.set_cookie(
         _cookie(request), base64.urlsafe_b64encode(json.dumps(value).encode()).decode(), max_age=60 * _MINUTES,
@@ -77,13 +95,13 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
     if not code or not secrets.compare_digest(known.state.encode(), state.encode()):
         raise _lost()
     identity = _provider(request).finish(code, known, _back(request))
-    if kept["link"]:
-        if visitor is None:
+    if "link" in kept:
+        if visitor is None or visitor.agent_id != kept["link"]:
             raise NotSignedIn("Sign in first, then link your account.")
         visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
         return go("/account", "linked")
     found = transact(
-        request.app.state.database, int(kept["organization"]),
+        request.app.state.database, kept["organization"],
         lambda unit: signing_in.sign_in_by_provider(unit, identity),
     )  # fmt: skip
     response = go(local_path(kept["then"]))
@@ -94,11 +112,18 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
 def _kept(request: Request) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
-        if len(found["secrets"]) != len(Secrets._fields) or found["organization"] is None:
+        texts = [*found["secrets"], found["then"]]
+        if len(texts) != len(Secrets._fields) + 1 or not all(isinstance(text, str) for text in texts):
             raise _lost()
-    except (ValueError, KeyError, TypeError):
+        if not isinstance(found["organization"], int) or found["organization"] not in _organizations(request):
+            raise _lost()
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise _lost() from None
     return found
+
+
+def _organizations(request: Request) -> list[int]:
+    return [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
 
 
 def _lost() -> NotSignedIn:

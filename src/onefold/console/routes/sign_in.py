@@ -24,6 +24,7 @@ from onefold.storage.organizations import organization_ids
 router = APIRouter()
 # Checking a password takes long on purpose: a flood of tries must not hold the threads that answer everybody else.
 _CHECKS = anyio.CapacityLimiter(4)
+_LONGEST_EMAIL = 400
 
 
 def _page(request: Request, *, status: int = 200, refusal: Refused | None = None, **values: Any) -> Response:
@@ -57,7 +58,8 @@ async def sign_in(request: Request, form: AnyForm) -> Response:
 
 def _sign_in(request: Request, form: Form) -> Response:
     throttle: Throttle = request.app.state.throttle
-    email, then = form.text("email").strip(), local_path(form.line("then"))
+    # Longer is no address, and taking a very long text apart may hold everybody up.
+    email, then = form.text("email")[:_LONGEST_EMAIL].strip(), local_path(form.line("then"))
     client = request.client.host if request.client else ""
     try:
         organization_id = _organization(request, form)
@@ -109,9 +111,10 @@ def code(request: Request, form: AnyForm) -> Response:
 
 
 @router.get("/sign-in/link")
-def link_page(request: Request, token: str = "") -> Response:
-    """A one-time link: it signs in by a form, so that nothing that only looks at addresses uses it up."""
-    return render(request, "sign_in_link.html", token=token)
+async def link_page(request: Request, token: str = "") -> Response:
+    """A one-time link: it signs in by a form, so that nothing that only looks at addresses uses it up. Whoever is
+    signed in is asked first: a link of somebody else's must not make them that one unawares."""
+    return render(request, "sign_in_link.html", token=token, already=await maybe_signed_in(request))
 
 
 @router.post("/sign-in/link")

@@ -182,7 +182,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
 
 // Keys ----------------------------------------------------------------------------------------------------------------
 
-const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", s: "/settings" };
+const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", a: "/audit", s: "/settings" };
 let goingSince = -Infinity;
 
 function follow(path) {
@@ -262,6 +262,7 @@ function busyWith(part) {
 }
 
 async function refresh() {
+  if (asking) { changed({ type: "resync" }); return; }
   lastRefresh = performance.now();
   const before = location.href;
   const answer = await fetch(before, { headers: { "X-Refresh": "1" } });
