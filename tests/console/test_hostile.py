@@ -103,6 +103,16 @@ def test_a_place_in_a_timeline_is_a_number_that_a_database_can_hold(console: Con
     assert console.agent.get(address, params={"at": number, "before": "1"}).status_code in (200, 422)
 
 
+def test_what_was_sent_is_shown_where_it_went(console: Console) -> None:
+    """A page that stayed open may hold a draft that has moved to another customer since (DET-1)."""
+    here, there = console.customer("Ada"), console.customer("Bo")
+    kept = console.agent.post(f"/customers/{there}/write", data={"kind": "note", "body": "Hi", "do": "autosave"}).json()
+    sent = {"kind": "note", "body": "Bo likes tea", "do": "send", "draft_id": kept["draft_id"]}
+    assert console.agent.sent(f"/customers/{here}/write", **sent) == (f"/customers/{there}", "sent")
+    assert "Bo likes tea" in console.agent.page(f"/customers/{there}").one("section", id="timeline").text
+    assert "Bo likes tea" not in console.agent.page(f"/customers/{here}").one("section", id="timeline").text
+
+
 def test_a_link_asks_whoever_is_signed_in_already(console: Console) -> None:
     """Else a colleague's own link, clicked on, would have one go on working under the colleague's name."""
     at_once = console.nobody.page("/sign-in/link", token="x").one("form", action="/sign-in/link")

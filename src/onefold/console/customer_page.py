@@ -12,7 +12,7 @@ from onefold.services import conversations, drafts, profiles, suggestions, workl
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
-from onefold.storage.conversations import ItemRow
+from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 
@@ -28,16 +28,18 @@ def customer_page(
     """Everything of one customer; raises MergedAway for an id that leads to another."""
     view = profiles.read(unit, profile_id)
     agents = accounts.list_agents(unit)
-    found = older_items(unit, profile_id, before)
+    found = _items(unit, view.row.id, before)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
-    conversation = _newest_conversation(unit, profile_id)
+    conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
         **found,
+        "points": {point.contact_point_id: point for point in view.points},
+        "names": {agent.id: agent.name for agent in agents},
         "profile": view,
         "profile_id": view.row.id,
         "agents": [agent for agent in agents if agent.active],
         "inboxes": accounts.list_inboxes(unit),
-        "conversation": conversation,
+        "conversation": conversation or _last_conversation(unit, view.row.id),
         "drafts": own_drafts,
         "draft": _shown_draft(own_drafts, draft_id),
         "reach": _reach(view.points),
@@ -45,12 +47,21 @@ def customer_page(
         "lines": _lines(unit, view, found["items"]),
         "before": before,
         "shown_day": "",
-        "unread": worklists.newest_unread(unit, visitor.agent_id, view.row.id),
+        "unread": worklists.newest_unread(unit, visitor.agent_id, conversation),
     }
 
 
 def older_items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
     """A stretch of the timeline, newest first, and what its entries speak of."""
+    summaries = profiles.summaries(unit, [profiles.living(unit, profile_id)])
+    return {
+        **_items(unit, profile_id, before),
+        "points": {point.contact_point_id: point for summary in summaries for point in summary.points},
+        "names": {agent.id: agent.name for agent in accounts.list_agents(unit)},
+    }
+
+
+def _items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
     rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
     shown = rows[:ITEMS_AT_ONCE]
     files = conversation_store.attachments_of(unit, [row.seq for row in shown]) if shown else {}
@@ -59,21 +70,12 @@ def older_items(unit: Unit, profile_id: str, before: int | None) -> dict[str, An
         "more": shown[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
         "files": {seq: [f for f in some if f[1] != _ORIGINAL] for seq, some in files.items()},
         "originals": {seq: f for seq, some in files.items() for f in some if f[1] == _ORIGINAL},
-        "points": _points_by_id(unit, profile_id),
-        "names": {agent.id: agent.name for agent in accounts.list_agents(unit)},
     }
 
 
-def _points_by_id(unit: Unit, profile_id: str) -> dict[str, HeldPoint]:
-    view = profiles.summaries(unit, [profiles.living(unit, profile_id)])
-    return {point.contact_point_id: point for summary in view for point in summary.points}
-
-
-def _newest_conversation(unit: Unit, profile_id: str) -> Any:
-    """The open conversation; without one the newest, which can be reopened."""
-    living_id = profiles.living(unit, profile_id)
-    found = conversation_store.open_conversation_of(unit, living_id)
-    return found or next(iter(conversations.of_profile(unit, living_id, None, 1)), None)
+def _last_conversation(unit: Unit, profile_id: str) -> ConversationRow | None:
+    """The newest one, which can be reopened where none is open."""
+    return next(iter(conversations.of_profile(unit, profile_id, None, 1)), None)
 
 
 def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | None:

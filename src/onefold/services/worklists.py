@@ -49,9 +49,8 @@ def _entries(unit: Unit, agent_id: str, rows: Sequence[ConversationRow]) -> list
     return sorted(entries, key=lambda e: (e.newest.seq if e.newest else 0, e.conversation.id), reverse=True)
 
 
-def newest_unread(unit: Unit, agent_id: str, profile_id: str) -> tuple[str, int] | None:
-    """The open conversation of a living profile and its newest item, where the agent has not read that yet."""
-    row = conversation_store.open_conversation_of(unit, profile_id)
+def newest_unread(unit: Unit, agent_id: str, row: ConversationRow | None) -> tuple[str, int] | None:
+    """The open conversation of a profile and what was said last in it, where the agent has not read that yet."""
     newest = store.newest_of_conversations(unit, [row.id]) if row else {}
     if row is None or not newest:
         return None
@@ -62,6 +61,6 @@ def newest_unread(unit: Unit, agent_id: str, profile_id: str) -> tuple[str, int]
 def note_read(unit: Unit, agent_id: str, profile_id: str) -> None:
     """The agent has seen what there is of a profile's open conversation; of one merged away its survivor's."""
     living_id = profiles.read_profile(unit, profile_id).living_id
-    found = newest_unread(unit, agent_id, living_id)
+    found = newest_unread(unit, agent_id, conversation_store.open_conversation_of(unit, living_id))
     if found is not None:
         store.note_read(unit, agent_id, *found)

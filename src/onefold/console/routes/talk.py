@@ -46,8 +46,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
         return go(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
     def work(unit: Unit) -> str:
-        _send(unit, visitor, profile_id, draft_id, composed)
-        living_id = profiles.living(unit, profile_id)
+        living_id = profiles.living(unit, _send(unit, visitor, profile_id, draft_id, composed))
         worklists.note_read(unit, visitor.agent_id, living_id)
         return living_id
 
@@ -60,13 +59,14 @@ def _keep(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, c
     return drafts.save(unit, draft_id, visitor.agent_id, composed)
 
 
-def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> None:
+def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> str:
+    """Whom it was sent to: a draft's customer may be another by now than the one of the page (DET-1)."""
     if not composed.body.strip():
         raise InvalidValue("There is nothing to send yet; write something.", code="empty_value", field="body")
     if draft_id is not None:
-        drafts.save(unit, draft_id, visitor.agent_id, composed)
+        draft = drafts.save(unit, draft_id, visitor.agent_id, composed)
         drafts.send(unit, draft_id, visitor.agent_id)
-        return
+        return draft.profile_id
     if composed.kind in ("note", "task"):
         written = Written(composed.body, subject=composed.subject, kind=composed.kind)
     elif composed.contact_point_id is None:
@@ -74,6 +74,7 @@ def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, c
     else:
         written = Written(composed.body, composed.kind, composed.contact_point_id, composed.subject)  # type: ignore[arg-type]
     conversations.write(unit, profile_id, written, visitor.agent_id)
+    return profile_id
 
 
 @router.post("/drafts/{draft_id}/delete")
