@@ -116,7 +116,7 @@ class _Edges:
 
 def _of_api(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     named = any(path == one or path.startswith(f"{one}/") for one in _API)
-    return named or any(name == b"authorization" for name, _ in headers)
+    return named or any(name == b"authorization" and value[:7].lower() == b"bearer " for name, value in headers)
 
 
 class _Background:

@@ -43,7 +43,8 @@ def _palette(rows: list[list[bytes]]) -> dict[bytes, int]:
 
 
 def _unlike(one: bytes, other: bytes) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+    red, green, blue = one[0] - other[0], one[1] - other[1], one[2] - other[2]
+    return red * red + green * green + blue * blue
 
 
 def _colours(row: bytes, channels: int) -> list[bytes]:

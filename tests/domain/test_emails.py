@@ -73,3 +73,10 @@ def _outcome(parse, text: str) -> str | None:  # type: ignore[no-untyped-def]
         return str(parse(text))
     except InvalidValue:
         return None
+
+
+def test_a_run_of_combining_marks_is_refused_at_once() -> None:
+    """Its normal form would take time by the square of its length: minutes, for what fits in one request."""
+    with pytest.raises(InvalidValue) as refusal:
+        parse_email("a" + "\u0315\u0300" * 2_000_000 + "@example.com")
+    assert refusal.value.code == "not_an_email"

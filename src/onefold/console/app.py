@@ -135,10 +135,11 @@ def _refusal(request: Request, refusal: Refused) -> Response:
         return RedirectResponse(f"{path}?said=moved-on", 303, HEADERS)
     values: dict[str, Any] = {"refusal": refusal, "holder": _holder(request, refusal)}
     status = status_of(refusal)
+    again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}
     if request.headers.get("hx-request") == "true":
-        there = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
+        there = {**again, "HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
         return render(request, "refusal_notice.html", status, there, **values)
-    return render(request, "refusal.html", status, **values)
+    return render(request, "refusal.html", status, again, **values)
 
 
 def _holder(request: Request, refusal: Refused) -> Any:

@@ -12,7 +12,6 @@ from onefold.domain.profile import HeldPoint
 from onefold.services.merging import Preview
 from onefold.services.profiles import ProfileView
 
-
 _NAME = 60
 
 
@@ -44,7 +43,7 @@ class Row(NamedTuple):
 def parse_steps(given: Sequence[str]) -> list[Step]:
     """The steps as a form has sent them; raises InvalidValue."""
     steps = []
-    for text in given:
+    for text in dict.fromkeys(given):
         word, _, rest = text.partition("|")
         side, _, point_id = rest.partition("|")
         if word not in ("make_ordinary", "keep_former", "keep_type", "detach") or side not in ("", *BOTH_SIDES):

@@ -16,6 +16,9 @@ from onefold.domain.errors import InvalidValue
 _NORMAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,63})\Z", re.ASCII)
 _SPECIAL_ENDINGS = frozenset(name.rpartition(".")[2] for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
 
+# Bringing a run of combining marks into normal form takes time by the square of its length.
+_LONGEST_WRITTEN = 1_000
+
 
 def parse_email(text: str, field: str = "email") -> str:
     """The normal form of an address; raises InvalidValue `not_an_email` if no mailbox on the internet can have it."""
@@ -34,6 +37,8 @@ def _short_enough(text: str) -> bool:
 
 def _parse(text: str, field: str) -> str:
     try:
+        if len(text) > _LONGEST_WRITTEN:
+            raise email_validator.EmailSyntaxError
         found = email_validator.validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True)
     except (email_validator.EmailNotValidError, UnicodeError):
         raise InvalidValue(

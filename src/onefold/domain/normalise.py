@@ -171,6 +171,7 @@ def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id
 
 
 def _key(text: str, field: str, limit: int) -> str:
+    storable(text, field, 4 * limit)  # before normalising, which takes time by the square of a run of marks
     key = text if text.isascii() else unicodedata.normalize("NFC", text)
     key = key.strip()
     if not key:

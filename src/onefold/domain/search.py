@@ -139,6 +139,7 @@ _TWO_DIGIT_CODES = frozenset(
 
 def search_prefixes(query: str) -> tuple[str, ...]:
     """What to look for in the ordered index of terms: the folded query, and its digits where it may be a phone."""
+    query = query[: 4 * _TERM_LENGTH]  # before folding, which takes time by the square of a run of marks
     folded = fold(query).strip().lstrip("@")[:_TERM_LENGTH]
     prefixes = [folded] if folded else []
     if _DIAL.match(query.strip()):

@@ -97,7 +97,8 @@ def _offer(
     picture = io.BytesIO()
     segno.make(address, error="m").save(picture, kind="svg", xmldecl=False, svgns=True, omitsize=True, nl=False)
     # Made here of an address that we have made, black on white: nothing of a customer's is in it.
-    values = {"secret": secret, "picture": Markup(picture.getvalue().decode())}
+    asks = visitor.read(lambda unit: _credentials(unit, visitor)).password_hash is not None
+    values = {"secret": secret, "picture": Markup(picture.getvalue().decode()), "asks": asks}
     return page(request, visitor, "second_factor.html", status=status, notice=notice, **values)
 
 
@@ -105,6 +106,7 @@ def _offer(
 def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """Turns the second factor on, by a code that proves that the secret was taken."""
     secret, code = form.text("secret"), form.text("code")
+    _prove(request, visitor, form.text("current"))
     try:
         visitor.write(
             lambda unit: signing_in.turn_on_second_factor(

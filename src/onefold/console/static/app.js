@@ -45,7 +45,8 @@ function showWithChoices(form) {
   const focus = document.activeElement;
   const again = focus?.name ? `[name="${CSS.escape(focus.name)}"][value="${CSS.escape(focus.value)}"]` : null;
   const scrolled = one("#main").scrollTop;
-  htmx.ajax("GET", path, { source: form, target: "#main", select: "#main", swap: "outerHTML show:none" }).then(() => {
+  // Asked for by the body: a form would add its fields to those of the address.
+  htmx.ajax("GET", path, { source: document.body, target: "#main", select: "#main", swap: "outerHTML show:none" }).then(() => {
     history.replaceState(history.state, "", path);
     one("#main").scrollTop = scrolled;
     if (again) one(again)?.focus({ preventScroll: true });
