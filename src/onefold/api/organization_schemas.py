@@ -70,8 +70,6 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text), AfterValidator(_in_utc)]
 """A moment as RFC 3339 text, with its offset from UTC."""
 
-# fmt: skip
-
 
 class NewKey(Input):
     """An API key to make."""

@@ -54,6 +54,7 @@ _ROUTES = (
     settings_blocklist, settings_channels, settings_inboxes, settings_keys, settings_matching, settings_merging,
     settings_organization, settings_webhooks, queue, history, audit, runs,
 )  # fmt: skip
+_BESIDE = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
 _FOREVER = "public, max-age=31536000, immutable"
 _log = structlog.get_logger("onefold.http")
 
@@ -137,8 +138,7 @@ def _refusal(request: Request, refusal: Refused) -> Response:
     status = status_of(refusal)
     again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}
     if request.headers.get("hx-request") == "true":
-        there = {**again, "HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
-        return render(request, "refusal_notice.html", status, there, **values)
+        return render(request, "refusal_notice.html", status, again | _BESIDE, **values)
     return render(request, "refusal.html", status, again, **values)
 
 
