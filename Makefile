@@ -27,7 +27,7 @@ postgres: $(READY)
 	@$(BIN)/python -m tests.provide_postgres
 
 test: $(READY) postgres ## Run every test, on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not soak"
 
 soak: $(READY) postgres ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak

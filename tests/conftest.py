@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
+from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
 from onefold.storage.database import Database
@@ -21,6 +24,31 @@ from onefold.storage.organizations import add_organization
 from tests import postgres
 
 _numbers = itertools.count()
+
+LEFT_OUT = {"tests/api/": "sqlite", "tests/console/": "postgresql", "tests/races/": "sqlite"}
+"""Which database `make test` leaves out where. What is stored is tested on both in every run (tests/services,
+tests/storage, the models); edges translate, so the API is tested on PostgreSQL, the console on SQLite, and races where
+there is more than one writer. `make soak` has the rest."""
+BOTH = ("test_merge_kill.py", "test_kill.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves the other database's tests of an edge to the soak."""
+    for item in items:
+        left_out = next((name for folder, name in LEFT_OUT.items() if item.nodeid.startswith(folder)), None)
+        callspec = getattr(item, "callspec", None)
+        if left_out and callspec and item.path.name not in BOTH and left_out in callspec.id.split("-"):
+            item.add_marker("soak")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hashing a password takes a tenth of a second by design; here it takes next to nothing, by the same algorithm."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(accounts, "_passwords", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,12 @@ PAGES = sorted(
 )
 LONG = "Wolfeschlegelsteinhausenbergerdorff-" * 6
 RIGHT_TO_LEFT = "مكتبة الإسكندرية"
+# Every colour of both schemes is on these; the others have no colours of their own.
+IN_THE_DARK = (
+    "/account", "/audit", "/customers", "/customers/{profile_id}", "/customers/{profile_id}/matches",
+    "/customers/{profile_id}/merge/{source_id}", "/customers/{profile_id}/origins", "/insights", "/queue",
+    "/settings/matching", "/settings/webhooks", "/sign-in",
+)  # fmt: skip
 every_page = pytest.mark.parametrize("path", PAGES)
 
 
@@ -83,7 +89,7 @@ def overflow(page: Page) -> int:
 
 @every_page
 def test_a_page_is_for_everybody(desks: dict[str, Desk], office: tuple[Console, Cast], path: str) -> None:
-    """No serious finding of axe-core, light and dark; at 200 % and on a phone nothing is off to the side."""
+    """No serious finding of axe-core, in both schemes; at 200 % and on a phone nothing is off to the side."""
     _, ids = office
     page = desks[NOBODY if PLACES["GET", path].least == NOBODY else "somebody"].page
     page.set_viewport_size({"width": 1440, "height": 900})
@@ -92,8 +98,9 @@ def test_a_page_is_for_everybody(desks: dict[str, Desk], office: tuple[Console, 
     assert answer is not None
     assert answer.status == 200
     assert findings(page) == []
-    page.emulate_media(color_scheme="dark")
-    assert findings(page, "color-contrast", "link-in-text-block") == []
+    if path in IN_THE_DARK:
+        page.emulate_media(color_scheme="dark")
+        assert findings(page, "color-contrast", "link-in-text-block") == []
     for width, height in ((1440, 900), (720, 450), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         assert overflow(page) <= 0, f"{overflow(page)} px too wide at {width}"
