@@ -492,7 +492,7 @@ def _check(make_url: MakeUrl, examples: int, steps: int) -> None:
 
 
 def test_merges_lose_nothing_and_can_be_undone__MRG_2_MRG_13_MRG_15_DET_1_DET_2_PRO_3(make_url: MakeUrl) -> None:
-    _check(make_url, examples=8, steps=30)
+    _check(make_url, examples=5, steps=30)
 
 
 @pytest.mark.soak

@@ -250,7 +250,7 @@ def _check(make_url: MakeUrl, examples: int, steps: int) -> None:
 
 
 def test_the_same_history_gives_the_same_partition__RES_1_to_RES_12_PRO_3_PRO_4_PRO_5(make_url: MakeUrl) -> None:
-    _check(make_url, examples=30, steps=25)
+    _check(make_url, examples=15, steps=25)
 
 
 @pytest.mark.soak

@@ -8,7 +8,7 @@ Left out of the checks, because the document cannot say what they need to know:
   schema by being too long is refused as too large.
 - `ignored_auth`, `unsupported_method`: test_auth and test_problems try them at every address.
 
-Each operation gets ten right and ten wrong requests; ONEFOLD_SCHEMATHESIS_EXAMPLES asks for more of each.
+Each operation gets five right and five wrong requests; ONEFOLD_SCHEMATHESIS_EXAMPLES asks for more of each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.api.conftest import Api, Served, document, new_api
 
-EXAMPLES = int(os.environ.get("ONEFOLD_SCHEMATHESIS_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("ONEFOLD_SCHEMATHESIS_EXAMPLES", "5"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

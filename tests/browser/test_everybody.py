@@ -26,13 +26,15 @@ PAGES = sorted(
 )
 LONG = "Wolfeschlegelsteinhausenbergerdorff-" * 6
 RIGHT_TO_LEFT = "مكتبة الإسكندرية"
-# Every colour of both schemes is on these; the others have no colours of their own.
+# Every part and every colour of both schemes is on these; `make soak` looks at all the others as well.
 IN_THE_DARK = (
     "/account", "/audit", "/customers", "/customers/{profile_id}", "/customers/{profile_id}/matches",
     "/customers/{profile_id}/merge/{source_id}", "/customers/{profile_id}/origins", "/insights", "/queue",
     "/settings/matching", "/settings/webhooks", "/sign-in",
 )  # fmt: skip
-every_page = pytest.mark.parametrize("path", PAGES)
+every_page = pytest.mark.parametrize(
+    "path", [path if path in IN_THE_DARK else pytest.param(path, marks=pytest.mark.soak) for path in PAGES]
+)
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,10 @@ def bring_all(base: Base, contacts: list[list[Contact]], batch: Callable[[int], 
     return at_once(jobs)
 
 
-def test_64_processes_bring_the_same_200_newcomers_at_once_RES_12_PRO_3(base: Base) -> None:
-    """Eight workers bring one contact a transaction, the others batches of 100; 12,800 contacts in all."""
-    sent = [newcomers(worker, 200) for worker in range(64)]
+@pytest.mark.parametrize("processes", [16, pytest.param(64, marks=pytest.mark.soak)])
+def test_processes_bring_the_same_200_newcomers_at_once_RES_12_PRO_3(base: Base, processes: int) -> None:
+    """An eighth of the workers bring one contact a transaction, the others batches of 100."""
+    sent = [newcomers(worker, 200) for worker in range(processes)]
 
     answers = bring_all(base, sent, lambda worker: 1 if worker % 8 == 0 else 100)
 
