@@ -36,6 +36,17 @@ def test_add_a_new_customer_from_the_kebab_menu__UI_1__PRO_6(mara: Desk) -> None
     expect(mara.card("Details")).to_contain_text("nuts")
 
 
+def test_enter_waits_for_what_is_typed_to_be_found__MRG_1(mara: Desk, console: Console) -> None:
+    """Whoever types fast must not open what was shown before."""
+    lovelace_id = console.customer("Ada Lovelace")
+    page = mara.open("/customers")
+    page.keyboard.press("/")
+    expect(page.get_by_role("dialog", name="Find or do").get_by_role("option").first).to_be_visible()
+    page.keyboard.type("ada love")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/customers/{lovelace_id}")
+
+
 def test_the_palette_finds_and_opens_by_the_keyboard_alone__MRG_1(mara: Desk, console: Console) -> None:
     """`/`, the beginning of a word, arrows, Enter."""
     console.customer("Ada Byron")

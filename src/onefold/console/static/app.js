@@ -171,14 +171,23 @@ function choose(step) {
 palette?.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") { choose(1); event.preventDefault(); }
   if (event.key === "ArrowUp") { choose(-1); event.preventDefault(); }
-  if (event.key === "Enter") { one(".found[aria-selected=true]", palette)?.click(); event.preventDefault(); }
+  if (event.key === "Enter") { entering = true; enter(); event.preventDefault(); } else entering = false;
 });
+
+// Whoever types fast is ahead of what was found: Enter waits for the answer to what is typed.
+let entering = false;
+function enter() {
+  if (!entering || one("[data-for]", palette)?.dataset.for !== paletteInput.value) return;
+  entering = false;
+  one(".found[aria-selected=true]", palette)?.click();
+}
 palette?.addEventListener("click", (event) => {
   if (event.target === palette || event.target.closest(".found")) palette.close();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "palette-results") return;
   one(".found", palette)?.setAttribute("aria-selected", "true");
+  enter();
 });
 
 // Keys ----------------------------------------------------------------------------------------------------------------
