@@ -21,7 +21,7 @@ from onefold.domain.contact import Contact, Further, Sender
 from onefold.services.accounts import SCOPES, add_agent, create_key
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transact import transact
-from onefold.storage import contacts, tables
+from onefold.storage import books, tables
 from onefold.storage.database import Database, Unit
 from onefold.storage.migrate import current, newest, upgrade
 from onefold.storage.organizations import add_organization
@@ -233,12 +233,12 @@ upgrade(database)
 # Plans ---------------------------------------------------------------------------------------------------------------
 
 HOT_PATH = {
-    "who is identified": (contacts._identified, 1, "contact_points_identifying", ("organization_id", "kind", "value")),
-    "earlier deliveries": (contacts._earlier, 1, "items_delivery", ("organization_id", "channel", "message_id")),
-    "replies": (contacts._threads, 2, "items_delivery", ("organization_id", "channel", "message_id")),
-    "named conversations": (contacts._named_conversations, 1, "conversations_pkey", ("organization_id", "id")),
-    "customer IDs": (contacts._customer_ids, 1, "contact_points_customer_id", ("organization_id", "profile_id")),
-    "who lists a value": (contacts._listed, 1, "contact_points_listed", ("organization_id", "kind", "value")),
+    "who is identified": (books._identified, 1, "contact_points_identifying", ("organization_id", "kind", "value")),
+    "earlier deliveries": (books._earlier, 1, "items_delivery", ("organization_id", "channel", "message_id")),
+    "replies": (books._threads, 2, "items_delivery", ("organization_id", "channel", "message_id")),
+    "named conversations": (books._named_conversations, 1, "conversations_pkey", ("organization_id", "id")),
+    "customer IDs": (books._customer_ids, 1, "contact_points_customer_id", ("organization_id", "profile_id")),
+    "who lists a value": (books._listed, 1, "contact_points_listed", ("organization_id", "kind", "value")),
 }
 """A look-up: what makes its SQL, parameters behind the keys, its index and the index's keys."""
 
@@ -246,7 +246,7 @@ HOT_PATH = {
 def statement(unit: Unit, lookup: str) -> tuple[str, int]:
     """The SQL of a look-up, and how many parameters it has behind its keys."""
     make, parameters, _, _ = HOT_PATH[lookup]
-    if make is contacts._listed:
+    if make is books._listed:
         parameters = len(unit.dialect.first_parameters((None,) * parameters, 1))
     return unit.dialect._translated(make(unit.dialect)), parameters
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,8 +98,3 @@ def go(path: str, said: str | None = None) -> Response:
 def is_part(request: Request) -> bool:
     """Whether a script of ours asks for a part of a page rather than a browser for a whole one."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
-
-
-def at(moment: datetime) -> str:
-    """A moment as a machine reads it."""
-    return moment.isoformat(timespec="seconds")

@@ -25,7 +25,7 @@ from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import matching as store
-from onefold.storage.contacts import who_holds
+from onefold.storage.books import who_holds
 from onefold.storage.database import Contended, Unit
 from onefold.storage.facts import facts_of
 from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of

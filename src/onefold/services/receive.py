@@ -12,7 +12,8 @@ from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
 from onefold.services import matching
 from onefold.services.clock import Clock, new_id, utc_now
-from onefold.storage.contacts import apply_decisions, load_book, lock_opened
+from onefold.storage.books import load_book
+from onefold.storage.contacts import apply_decisions, lock_opened
 from onefold.storage.database import Contended, Database, Unit, Unstorable
 from onefold.storage.organizations import load_policy, settings_version
 

@@ -17,7 +17,7 @@ from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.services import matching, runs
 from onefold.services.clock import utc_now
 from onefold.storage import profiles, whole_base
-from onefold.storage.contacts import who_holds
+from onefold.storage.books import who_holds
 from onefold.storage.database import Unit
 from onefold.storage.organizations import (
     add_entries,

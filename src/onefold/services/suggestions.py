@@ -18,7 +18,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, living, summaries
 from onefold.storage import conversations, profiles
 from onefold.storage import matching as store
-from onefold.storage.contacts import who_holds
+from onefold.storage.books import who_holds
 from onefold.storage.database import Unit
 from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRow, pair_of
 from onefold.storage.organizations import load_policy

@@ -1,100 +1,20 @@
-"""The hot path: what a batch of contacts needs to know, and writing what was decided; a statement for all of them."""
+"""The hot path: writing what was decided on a batch of contacts; a statement for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache
-from typing import NamedTuple
 
-from onefold.domain.book import Book, Holder, Key, Thread
-from onefold.domain.contact import Answer, Arrival
+from onefold.domain.book import Book
+from onefold.domain.contact import Answer
 from onefold.domain.matching import keys_of_point
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
 from onefold.domain.search import search_terms
 from onefold.storage import tables
 from onefold.storage.database import Contended, Unit
-from onefold.storage.dialects import Dialect, Insert, Row, Update
+from onefold.storage.dialects import Insert, Row, Update
 from onefold.storage.tables import instant_text
-
-_OPEN = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
-
-
-@cache
-def _earlier(d: Dialect) -> str:
-    items = "i.organization_id = ? AND i.channel = k.kind AND i.message_id = k.value"
-    return f"""
-        SELECT i.channel, i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.pairs}
-        {d.join("items", "i", items)}
-    """
-
-
-def _with_profile(d: Dialect) -> str:
-    """Behind a contact point: its profile, and the one open conversation of it."""
-    profile = "p.organization_id = cp.organization_id AND p.id = cp.profile_id"
-    return d.join("profiles", "p", profile) + d.left_join("conversations", "c", _OPEN.format(c="c", p="p"))
-
-
-_HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.proven, p.version, c.id"
-
-
-@cache
-def _identified(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND cp.identifying"
-    return f"SELECT {_HOLDER} FROM {d.pairs} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
-
-
-@cache
-def _listed(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
-    first = d.first("contact_points", "cp", point, index="contact_points_listed")
-    return f"SELECT {_HOLDER} FROM {d.pairs} {first} {_with_profile(d)}"
-
-
-@cache
-def _listed_on(d: Dialect) -> str:
-    columns = _HOLDER.replace("k.kind, k.value", "cp.kind, cp.value")
-    point = "cp.organization_id = ? AND cp.profile_id = k.value AND NOT cp.identifying"
-    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
-
-
-def _leading(d: Dialect, of: str) -> str:
-    """Where a message or conversation leads today: to its profile, or to the profile that one was merged into."""
-    writer = f"w.organization_id = {of}.organization_id AND w.id = {of}.profile_id"
-    survivor = "s.organization_id = w.organization_id AND s.id = w.survivor_id"
-    return (
-        d.join("profiles", "w", writer)
-        + d.left_join("conversations", "o", _OPEN.format(c="o", p="w"))
-        + d.left_join("profiles", "s", survivor)
-        + d.left_join("conversations", "so", _OPEN.format(c="so", p="s"))
-    )
-
-
-_LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
-
-
-@cache
-def _threads(d: Dialect) -> str:
-    items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
-    return (
-        f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {d.join('items', 'i', items)} {_leading(d, 'i')}"
-    )
-
-
-@cache
-def _named_conversations(d: Dialect) -> str:
-    named = "t.organization_id = ? AND t.id = k.value"
-    return (
-        f"SELECT k.value, t.id, {_LEADS_TO} FROM {d.id_keys} {d.join('conversations', 't', named)} {_leading(d, 't')}"
-    )
-
-
-@cache
-def _customer_ids(d: Dialect) -> str:
-    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id' AND cp.current"
-    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
-
 
 PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
 POINTS = Insert(
@@ -125,130 +45,6 @@ ATTACHMENTS = (
 TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
 MATCH_KEYS = Insert(tables.match_keys, ("organization_id", "key", "holder_id"), skip_taken=True)
 OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
-
-
-def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
-    """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
-    book = Book()
-    wanted = _Wanted.of(arrivals)
-    for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
-        _earlier(unit.dialect), (unit.organization_id,), list(wanted.messages)
-    ):
-        answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
-        book.earlier[channel, message_id] = answer
-    if wanted.values:
-        _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
-    if wanted.replies or wanted.conversations:
-        _load_threads(unit, book, wanted)
-    _load_beyond(unit, book, policy.shared_limit + 1)
-    if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
-        found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
-        book.with_customer_id.update(profile_id for (profile_id,) in found)
-    return book
-
-
-class _Wanted(NamedTuple):
-    """The keys a batch asks for, each once."""
-
-    messages: dict[tuple[str, str], None]
-    values: dict[Key, None]
-    shared_kinds: set[str]
-    replies: dict[str, dict[str, None]]
-    conversations: dict[str, None]
-
-    @classmethod
-    def of(cls, arrivals: Iterable[Arrival]) -> _Wanted:
-        wanted = cls({}, {}, set(), {}, {})
-        for arrival in arrivals:
-            contact, point = arrival.contact, arrival.identifier
-            wanted.messages[contact.channel, arrival.message_key] = None
-            if point is not None and not point.blocked:
-                wanted.values[point.kind, point.value] = None
-            else:
-                wanted._add_names(arrival)
-            for further in arrival.further:
-                if not further.blocked:
-                    wanted.values[further.kind, further.value] = None
-                    wanted.shared_kinds.add(further.kind)
-        return wanted
-
-    def _add_names(self, arrival: Arrival) -> None:
-        contact = arrival.contact
-        if contact.conversation_id is not None:
-            self.conversations[contact.conversation_id] = None
-        for name in contact.reply_to:
-            self.replies.setdefault(contact.channel, {})[name] = None
-
-
-def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
-    """Who is identified by each value; who else lists it, where nobody is or where suggestions need to know."""
-    _load_identified(unit, book, keys)
-    rest = [key for key in keys if key[0] in shared_kinds or key not in book.identified]
-    if not rest:
-        return
-    # Two calls from one shared line must see each other to suggest each other: a lock, because nothing unique stops
-    # them; then another look, because somebody may have been waited for.
-    phones = [key for key in rest if key[0] == "phone"]
-    if phones and unit.lock_values([value for _, value in phones]):
-        _load_identified(unit, book, [key for key in phones if key not in book.identified])
-    for row in unit.lookup(_listed(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest):
-        book.listed.setdefault(_key(row), []).append(_holder(book, row))
-
-
-def _load_beyond(unit: Unit, book: Book, limit: int) -> None:
-    """Of a value that more list than were looked at, those a contact may open as well, or it would be listed twice."""
-    crowded = {key: {h.contact_point_id for h in held} for key, held in book.listed.items() if len(held) >= limit}
-    if not crowded:
-        return
-    for row in unit.lookup(_listed_on(unit.dialect), (unit.organization_id,), list(book.versions)):
-        if (key := _key(row)) in crowded and row[2] not in crowded[key]:
-            book.listed[key].append(_holder(book, row))
-
-
-def who_holds(unit: Unit, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
-    """The profiles that hold each value in any way, at most `limit` + 1 of each."""
-    held: dict[Key, set[str]] = {key: set() for key in keys}
-    if keys:
-        first = unit.dialect.first_parameters((unit.organization_id,), limit)
-        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
-            held[_key(row)].add(str(row[3]))
-        for row in unit.lookup(_listed(unit.dialect), first, keys):
-            held[_key(row)].add(str(row[3]))
-    return held
-
-
-def _load_identified(unit: Unit, book: Book, keys: list[Key]) -> None:
-    if keys:
-        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
-            book.identified[_key(row)] = _holder(book, row)
-
-
-def _key(row: Sequence[object]) -> Key:
-    return row[0], row[1]  # type: ignore[return-value]
-
-
-def _holder(book: Book, row: Sequence[object]) -> Holder:
-    _, _, point_id, profile_id, phone_type, sms, contacted, proven, version, conversation_id = row
-    book.versions[profile_id] = version  # type: ignore[index, assignment]
-    if conversation_id is not None:
-        book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
-    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
-
-
-def _load_threads(unit: Unit, book: Book, wanted: _Wanted) -> None:
-    found = []
-    for channel, names in wanted.replies.items():
-        sql = _threads(unit.dialect)
-        found += unit.lookup(sql, (unit.organization_id, channel), list(names))
-    if wanted.conversations:
-        sql = _named_conversations(unit.dialect)
-        found += unit.lookup(sql, (unit.organization_id,), list(wanted.conversations))
-    for name, conversation_id, *leads in found:
-        profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
-        book.threads[name] = Thread(conversation_id, profile_id)
-        book.versions[profile_id] = version
-        if open_id is not None:
-            book.open_conversations[profile_id] = open_id
 
 
 def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:

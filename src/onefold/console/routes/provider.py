@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from onefold.channels.oidc import Provider, Secrets
-from onefold.console.forms import AnyForm, followed_here
+from onefold.console.forms import followed_here
 from onefold.console.pages import HEADERS, go
 from onefold.console.visitor import (
     AnyVisitor,
@@ -131,7 +131,7 @@ def _lost() -> NotSignedIn:
 
 
 @router.post("/account/provider/unlink")
-def unlink(visitor: AnyVisitor, form: AnyForm) -> Response:
+def unlink(visitor: AnyVisitor) -> Response:
     """The provider signs the agent in no more."""
     visitor.write(lambda unit: signing_in.unlink_provider(unit, visitor.agent_id, visitor.actor))
     return go("/account", "unlinked")
