@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from onefold.domain.matching import keys_of_point
 from onefold.domain.search import search_terms
+from onefold.domain.timeline import timeline_second
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import tables
 from onefold.storage.contacts import ITEMS, MATCH_KEYS, POINTS, PROFILES, TERMS
@@ -48,7 +50,7 @@ def write(database: Database, organization_id: int, customers: Sequence[Customer
     numbers = [(who, number) for number in range(items) for who in customers]
     for start in range(0, len(numbers), _AT_ONCE):
         with database.write(organization_id) as unit:
-            moment = instant_text(utc_now())
+            moment = utc_now()
             unit.append(ITEMS, [_item(unit, who, number, items, moment) for who, number in numbers[start:][:_AT_ONCE]])
 
 
@@ -87,12 +89,12 @@ def _write_customers(unit: Unit, customers: Sequence[Customer]) -> None:
     unit.insert(_CONVERSATIONS, conversations)
 
 
-def _item(unit: Unit, who: Customer, number: int, items: int, moment: str) -> tuple[object, ...]:
+def _item(unit: Unit, who: Customer, number: int, items: int, moment: datetime) -> tuple[object, ...]:
     """The conversations follow each other; each contact point has its share of them."""
     at = number * len(who.conversations) // items
     point_id, _ = who.points[at * len(who.points) // len(who.conversations)]
     return (
         unit.organization_id, who.profile_id, who.conversations[at], point_id, "message", "in", "email",
         f"{who.profile_id}-{number}", "opened", "Where is my order?", "Hello, could you look where it is?", None,
-        True, moment, moment,
+        True, instant_text(moment), instant_text(moment), timeline_second(moment, moment),
     )  # fmt: skip

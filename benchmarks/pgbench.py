@@ -62,10 +62,10 @@ BEGIN
         VALUES (org, conversation, profile, settings.default_inbox_id, 'open', now()) ON CONFLICT DO NOTHING;
     END IF;
     INSERT INTO items (organization_id, profile_id, conversation_id, contact_point_id, kind, direction, channel,
-                       message_id, outcome, body, verified, occurred_at, recorded_at)
+                       message_id, outcome, body, verified, occurred_at, recorded_at, timeline_second)
     VALUES (org, profile, conversation, point_id, 'message', 'in', 'sms', message, outcome,
             'Hello, my order was to come on Monday and it is Thursday. Could you look where it is? Thank you.',
-            true, now(), now())
+            true, now(), now(), floor(extract(epoch FROM now())))
     RETURNING seq INTO item;
     IF outcome = 'created' THEN
         INSERT INTO outbox (organization_id, id, profile_id, type, data, created_at)

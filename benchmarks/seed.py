@@ -19,6 +19,7 @@ from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Kind
 from onefold.domain.matching import keys_of_point
 from onefold.domain.search import search_terms
+from onefold.domain.timeline import timeline_second
 from onefold.services.clock import new_id, utc_now
 from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
@@ -36,13 +37,16 @@ _COLUMNS = {
     "conversations": ("organization_id", "id", "profile_id", "inbox_id", "state", "opened_at"),
     "items": (
         "organization_id", "seq", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "message_id", "outcome", "body", "occurred_at", "recorded_at",
+        "message_id", "outcome", "body", "occurred_at", "recorded_at", "timeline_second",
     ),
     "search_terms": ("organization_id", "term", "profile_id"),
     "match_keys": ("organization_id", "key", "holder_id"),
 }  # fmt: skip
 # Nothing but their key, which is in no order: they go in at the end, sorted.
 _SORTED = ("search_terms", "match_keys")
+
+
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _Owner(NamedTuple):
@@ -57,7 +61,7 @@ def prepare(database: Database) -> _Owner:
     organization_id = add_organization(database, "Bench", "GB", new_id(), "General", DEFAULT_ENTRIES, utc_now())
     with database.read(organization_id) as unit:
         inbox_id = load_policy(unit).default_inbox_id
-    return _Owner(organization_id, inbox_id, instant_text(datetime(2026, 1, 1, tzinfo=UTC)))
+    return _Owner(organization_id, inbox_id, instant_text(_MOMENT))
 
 
 def _chunks(owner: _Owner, profiles: int) -> Iterator[dict[str, list[Row]]]:
@@ -88,7 +92,7 @@ def _add(rows: dict[str, list[Row]], who: Person, owner: _Owner) -> None:
     rows["items"].append(
         (
             org, who.number + 1, profile_id, conversation_id, id_of(who.number, FIRST_POINT), "message", "in", channel,
-            f"seed-{who.number}@mail.example", "created", "Hello", now, now,
+            f"seed-{who.number}@mail.example", "created", "Hello", now, now, timeline_second(_MOMENT, _MOMENT),
         )
     )  # fmt: skip
     rows["search_terms"] += [(org, term, profile_id) for term in search_terms(who.name, None, points)]

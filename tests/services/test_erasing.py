@@ -53,7 +53,7 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
     (conversation,) = rows(base, f"SELECT id FROM conversations WHERE profile_id = '{profile_id}'")
     at = instant_text(utc_now())
     row = (base.organization_id, profile_id, str(conversation.id), None, "note", None, None, None, None, "x" * 1_000,
-           None, at, at, True)  # fmt: skip
+           None, at, at, True, 0)  # fmt: skip
     for _ in range(number // 1_000):
         do(base, lambda unit: unit.append(_WRITTEN, [row] * 1_000))
 

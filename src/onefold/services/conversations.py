@@ -9,7 +9,7 @@ from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound
 from onefold.domain.profile import HeldPoint, check_sms
 from onefold.domain.text import BODY_LENGTH, storable
 from onefold.services.clock import new_id, utc_now
-from onefold.storage import accounts, profiles
+from onefold.storage import accounts, profiles, timelines
 from onefold.storage import conversations as store
 from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import Unit
@@ -43,14 +43,14 @@ def of_profile(unit: Unit, profile_id: str, before: str | None, limit: int) -> l
 
 
 def timeline(unit: Unit, profile_id: str, before: int | None, limit: int) -> list[ItemRow]:
-    """A profile's items, newest first, in the order of the database's sequence."""
+    """A profile's items, what happened last first; `before` is the number of one of them."""
     row = profiles.read_profile(unit, profile_id)
-    return store.timeline(unit, profiles.merged_into(unit, row.living_id), before, limit)
+    return timelines.timeline(unit, profiles.merged_into(unit, row.living_id), before, limit)
 
 
 def items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
-    """A conversation's items, newest first."""
-    return store.conversation_items(unit, living(unit, conversation_id).id, before, limit)
+    """A conversation's items; as `timeline`."""
+    return timelines.conversation_items(unit, living(unit, conversation_id).id, before, limit)
 
 
 def living(unit: Unit, conversation_id: str) -> ConversationRow:
@@ -137,7 +137,7 @@ def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -
         subject=written.subject, body=written.body,
     )  # fmt: skip
     emit(unit, new_id(), f"{kind}.written", profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
-    return store.timeline(unit, [profile.id], seq + 1, 1)[0]
+    return store.read_item(unit, seq)
 
 
 def _begin(unit: Unit, profile_id: str, agent_id: str | None) -> str:

@@ -21,6 +21,7 @@ from onefold.storage import exporting as store
 from onefold.storage import profiles
 from onefold.storage.database import Unit
 from onefold.storage.profiles import ProfileRow
+from onefold.storage.timelines import START, Position
 
 FORMAT = "onefold-customer-export/1"
 _PAGE = 100
@@ -128,19 +129,18 @@ def _conversations(read: Read, whose: Subject) -> Iterator[Iterator[bytes]]:
 
 
 def _items(read: Read, whose: Subject, written: Callable[[int], None]) -> Iterator[Iterator[bytes]]:
-    """Those of the living profile, then of each that was merged into it, in the order of their numbers."""
-    for profile_id in whose.ids:
-        after = 0
-        while found := read(partial(_page, profile_id=profile_id, after=after)):
-            for row, positions in found:
-                after = row["seq"]
-                yield _item(read, row, positions)
-            written(len(found))
+    """Those of the living profile and of all that were merged into it, in the order in which they happened."""
+    after = START
+    while found := read(partial(_page, whose=whose, after=after)):
+        for row, positions in found:
+            after = Position(row.pop("timeline_second"), row["seq"])
+            yield _item(read, row, positions)
+        written(len(found))
 
 
-def _page(unit: Unit, profile_id: str, after: int) -> list[tuple[dict[str, Any], list[int]]]:
+def _page(unit: Unit, whose: Subject, after: Position) -> list[tuple[dict[str, Any], list[int]]]:
     """Items, each with the positions of its attachments."""
-    page = store.items_after(unit, profile_id, after, _PAGE)
+    page = store.items_after(unit, whose.ids, after, _PAGE)
     files = store.files_of(unit, [row["seq"] for row in page])
     return [(row, [position for seq, position in files if seq == row["seq"]]) for row in page]
 

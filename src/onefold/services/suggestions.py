@@ -16,7 +16,7 @@ from onefold.services import audit, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, living, summaries
-from onefold.storage import conversations, profiles
+from onefold.storage import conversations, profiles, timelines
 from onefold.storage import matching as store
 from onefold.storage.books import who_holds
 from onefold.storage.database import Unit
@@ -187,8 +187,8 @@ def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
 def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
     leads = store.origins(unit, sorted(ids))
     newest = dict.fromkeys(ids, 0)
-    for one, seq in conversations.newest_items(unit, sorted(leads)).items():
-        newest[leads[one]] = max(seq, newest[leads[one]])
+    for one, second in timelines.newest_seconds(unit, sorted(leads)).items():
+        newest[leads[one]] = max(second, newest[leads[one]])
     return sorted(newest, key=lambda one: newest[one], reverse=True)[:_LINES_SHOWN]
 
 

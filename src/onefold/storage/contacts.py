@@ -11,6 +11,7 @@ from onefold.domain.matching import keys_of_point
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
 from onefold.domain.search import search_terms
+from onefold.domain.timeline import timeline_second
 from onefold.storage import tables
 from onefold.storage.database import Contended, Unit
 from onefold.storage.dialects import Insert, Row, Update
@@ -37,6 +38,7 @@ ITEMS = Insert(
     (
         "organization_id", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
         "message_id", "outcome", "subject", "body", "data", "verified", "occurred_at", "recorded_at",
+        "timeline_second",
     ),
 )  # fmt: skip
 ATTACHMENTS = (
@@ -73,7 +75,7 @@ def apply_decisions(
     if fresh:
         _apply_new(unit, fresh, policy, moment)
         _apply_changes(unit, fresh, moment)
-    numbers = unit.append(ITEMS, [_item_row(org, d, moment) for d in fresh]) if fresh else []
+    numbers = unit.append(ITEMS, [_item_row(org, d, now, moment) for d in fresh]) if fresh else []
     if fresh:
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
@@ -158,12 +160,13 @@ def _conversation_rows(org: int, fresh: Sequence[Decision], policy: Policy, mome
     ]  # fmt: skip
 
 
-def _item_row(org: int, d: Decision, moment: str) -> tuple[object, ...]:
+def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object, ...]:
     c = d.arrival.contact
+    occurred_at = now if c.occurred_at is None else c.occurred_at
     return (
         org, d.profile_id, d.conversation_id, d.contact_point_id, "call" if c.channel == "voice" else "message",
         "in", c.channel, d.arrival.message_key, d.outcome, c.subject, c.body, c.data, c.verified,
-        moment if c.occurred_at is None else instant_text(c.occurred_at), moment,
+        moment if c.occurred_at is None else instant_text(occurred_at), moment, timeline_second(occurred_at, now),
     )  # fmt: skip
 
 

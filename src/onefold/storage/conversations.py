@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
+from onefold.domain.timeline import happened_at, timeline_second
 from onefold.storage.database import Unit
 from onefold.storage.dialects import Insert
 from onefold.storage.tables import attachments, conversations, instant_text, items
@@ -18,7 +19,7 @@ _WRITTEN = Insert(
     items,
     (
         "organization_id", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "agent_id", "subject", "body", "data", "occurred_at", "recorded_at", "verified",
+        "agent_id", "subject", "body", "data", "occurred_at", "recorded_at", "verified", "timeline_second",
     ),
 )  # fmt: skip
 
@@ -40,7 +41,7 @@ class ConversationRow(NamedTuple):
 
 
 class ItemRow(NamedTuple):
-    """An entry of a timeline; `seq` orders it. An event may belong to no conversation."""
+    """An entry of a timeline; `seq` counts arrivals. An event may belong to no conversation."""
 
     seq: int
     profile_id: str
@@ -58,9 +59,14 @@ class ItemRow(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
 
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened: what a timeline shows, and is ordered by."""
+        return happened_at(self.occurred_at, self.recorded_at)
+
 
 _CONVERSATION = [conversations.c[name] for name in ConversationRow._fields]
-_ITEM = [items.c[name] for name in ItemRow._fields]
+ITEM = [items.c[name] for name in ItemRow._fields]
 # Written out, because a parameter does not let the index of the open ones be used.
 IS_OPEN = conversations.c.state == sa.literal_column("'open'")
 
@@ -101,8 +107,9 @@ def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
     found: list[datetime] = []
     for profile_id in profile_ids:
         mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
-        newest = sa.select(i.recorded_at).where(*mine).order_by(i.seq.desc()).limit(1)
-        found += unit.execute(newest).scalars()
+        newest = sa.select(i.occurred_at, i.recorded_at).where(*mine)
+        newest = newest.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
+        found += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
     return max(found, default=None)
 
 
@@ -141,16 +148,6 @@ def change_conversation(unit: Unit, conversation_id: str, **values: object) -> N
     unit.execute(conversations.update().where(*mine).values(**values))
 
 
-def timeline(unit: Unit, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a profile and those merged into it, in the order of the database's sequence, newest first."""
-    return _newest(unit, "profile_id", profile_ids, before, limit)
-
-
-def conversation_items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a conversation and of those that became one with it, newest first."""
-    return _newest(unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before, limit)
-
-
 def merged_into(unit: Unit, conversation_id: str) -> list[str]:
     """The conversations that became one with this one (MRG-5)."""
     c = conversations.c
@@ -165,71 +162,28 @@ def ids_of(unit: Unit, profile_id: str) -> list[str]:
     return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
 
 
+def read_item(unit: Unit, seq: int) -> ItemRow:
+    """The item with this number, as it was written."""
+    mine = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
+    return ItemRow._make(unit.execute(sa.select(*ITEM).where(*mine)).one())
+
+
 def first_item(unit: Unit, conversation_id: str) -> ItemRow | None:
     """What a conversation began with."""
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    row = unit.execute(sa.select(*_ITEM).where(*mine).order_by(i.seq).limit(1)).one_or_none()
+    row = unit.execute(sa.select(*ITEM).where(*mine).order_by(i.seq).limit(1)).one_or_none()
     return None if row is None else ItemRow._make(row)
-
-
-def _newest(unit: Unit, column: str, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
-    i = items.c
-    below = 2**62 if before is None else before
-    sources = _with_newest(unit, column, ids, below, limit)
-    many = len(sources) > 1
-    own = i.seq.in_(_newest_numbers(unit, column, sources, below, limit)) if many else i[column].in_(sources)
-    select = sa.select(*_ITEM).where(i.organization_id == unit.organization_id, own, i.seq < below)
-    newest = [ItemRow._make(row) for row in unit.execute(select.order_by(i.seq.desc()).limit(limit))]
-    leads = _leads(unit, {item.conversation_id for item in newest if item.conversation_id is not None})
-    return [item._replace(conversation_id=leads.get(item.conversation_id, item.conversation_id)) for item in newest]
-
-
-def _with_newest(unit: Unit, column: str, ids: Sequence[str], below: int, limit: int) -> list[str]:
-    """Of many sources of a timeline, the few that its newest items can come from."""
-    if len(ids) <= 1:
-        return list(ids)
-    ranked = sorted(((seq, one) for one, seq in _newest_of_each(unit, column, ids, below)), reverse=True)
-    return [one for _, one in ranked[:limit]]
-
-
-def newest_items(unit: Unit, profile_ids: Sequence[str]) -> dict[str, int]:
-    """The number of each profile's newest item, where it has any; not of those merged into it."""
-    return dict(_newest_of_each(unit, "profile_id", profile_ids, 2**62))
-
-
-def _newest_of_each(unit: Unit, column: str, ids: Sequence[str], below: int) -> list[tuple[str, int]]:
-    d = unit.dialect
-    newest = f"SELECT max(seq) FROM items WHERE organization_id = ? AND {column} = keys.value AND seq < ?"
-    sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
-    found = unit.lookup(sql, (unit.organization_id, below), ids)
-    return [(str(one), seq) for one, seq in found if seq is not None]
-
-
-def _newest_numbers(unit: Unit, column: str, ids: Sequence[str], below: int, limit: int) -> list[int]:
-    """The numbers of the newest items that several sources of a timeline have together."""
-    d = unit.dialect
-    parameters = d.first_parameters((unit.organization_id, below), limit)
-    found = unit.lookup(f"SELECT i.seq FROM {d.id_keys}{d.newest_items('i', column)}", parameters, ids)
-    return sorted((seq for (seq,) in found), reverse=True)[:limit]
-
-
-def _leads(unit: Unit, conversation_ids: set[str]) -> dict[str | None, str]:
-    """Which of the conversations became one with which."""
-    if not conversation_ids:
-        return {}
-    d = unit.dialect
-    merged = d.join("conversations", "c", "c.organization_id = ? AND c.id = k.value AND c.merged_into_id IS NOT NULL")
-    found = unit.lookup(f"SELECT c.id, c.merged_into_id FROM {d.id_keys} {merged}", (unit.organization_id,),
-                        sorted(conversation_ids))  # fmt: skip
-    return dict(found)  # type: ignore[arg-type]
 
 
 def add_item(unit: Unit, now: datetime, **values: Any) -> int:
     """Appends an item written here (a note, an outgoing message); returns its number."""
     row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, "verified": True, **values}
-    texts = {"recorded_at": instant_text(row["recorded_at"]), "occurred_at": instant_text(row["occurred_at"])}
-    return unit.append(_WRITTEN, [tuple({**row, **texts}.get(column) for column in _WRITTEN.columns)])[0]
+    stored = {
+        "recorded_at": instant_text(row["recorded_at"]), "occurred_at": instant_text(row["occurred_at"]),
+        "timeline_second": timeline_second(row["occurred_at"], row["recorded_at"]),
+    }  # fmt: skip
+    return unit.append(_WRITTEN, [tuple({**row, **stored}.get(column) for column in _WRITTEN.columns)])[0]
 
 
 def attachments_of(unit: Unit, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:

@@ -33,6 +33,17 @@ class Update(NamedTuple):
     also: str = ""
 
 
+class Direction(NamedTuple):
+    """Which way a timeline is read: what lies beyond a position (its two parameters), and in which order."""
+
+    beyond: str
+    order: str
+
+
+BACKWARD = Direction("(timeline_second, seq) < (?, ?)", "timeline_second DESC, seq DESC")
+FORWARD = Direction("(timeline_second, seq) > (?, ?)", "timeline_second, seq")
+
+
 class Dialect:
     """What the hot path asks of a database. `keys` is the SQL that turns one parameter into a column `k.value`,
     `id_keys` the same where the keys are ids, `pairs` where each is a `k.kind` and a `k.value`."""
@@ -64,8 +75,11 @@ class Dialect:
         """
         raise NotImplementedError
 
-    def newest_items(self, alias: str, column: str) -> str:
-        """Joins the newest items that have the key in a column, below a number; parameters as of `first_of_key`."""
+    def next_items(self, alias: str, column: str, way: Direction) -> str:
+        """Joins the items with the key in a column that a timeline goes on with from a position.
+
+        Its parameters are those of `first_parameters`.
+        """
         raise NotImplementedError
 
     def by_index(self, table: str, index: str) -> str:

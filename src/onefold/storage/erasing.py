@@ -171,31 +171,29 @@ def delete_items(unit: Unit, ids: Sequence[str]) -> dict[str, int]:
     counts = {"items": 0, "attachments": 0}
     last = _last_number(unit)
     for profile_id in ids:
-        after = 0
-        while (to := _end_of_part(unit, profile_id, after, last)) is not None:
-            deleted = _delete_part(unit, profile_id, after, to)
+        while numbers := _next_part(unit, profile_id, last):
+            deleted = _delete_part(unit, numbers)
             counts = {name: counts[name] + deleted[name] for name in counts}
-            after = to
         if last is not None:
             emptied = _empty(unit, last, profile_id)
             counts = {name: counts[name] + emptied.get(name, 0) for name in counts}
     return counts
 
 
-def _end_of_part(unit: Unit, profile_id: str, after: int, spared: int | None) -> int | None:
+def _next_part(unit: Unit, profile_id: str, spared: int | None) -> list[int]:
+    """The numbers of the next items of a profile to be deleted, all but the spared one."""
     i = items.c
-    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq > after)
-    spare = sa.true() if spared is None else i.seq < spared
-    part = sa.select(i.seq).where(*mine, spare).order_by(i.seq).limit(_ITEMS_AT_ONCE).subquery()
-    return unit.execute(sa.select(sa.func.max(part.c.seq))).scalar()
+    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id)
+    rest = sa.true() if spared is None else i.seq != spared
+    part = sa.select(i.seq).where(*mine, rest).order_by(i.timeline_second, i.seq).limit(_ITEMS_AT_ONCE)
+    return list(unit.execute(part).scalars())
 
 
-def _delete_part(unit: Unit, profile_id: str, after: int, to: int) -> dict[str, int]:
+def _delete_part(unit: Unit, numbers: Sequence[int]) -> dict[str, int]:
     i, a, org = items.c, attachments.c, unit.organization_id
-    part = (i.organization_id == org, i.profile_id == profile_id, i.seq > after, i.seq <= to)
-    files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(sa.select(i.seq).where(*part)))
+    files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(numbers))
     counts = {"attachments": unit.execute(files).rowcount}
-    return counts | {"items": unit.execute(items.delete().where(*part)).rowcount}
+    return counts | {"items": unit.execute(items.delete().where(i.organization_id == org, i.seq.in_(numbers))).rowcount}
 
 
 def _last_number(unit: Unit) -> int | None:
@@ -210,7 +208,7 @@ def _empty(unit: Unit, seq: int, profile_id: str) -> dict[str, int]:
     """Leaves nothing of an item but its number, if it is the profile's."""
     i, a, org = items.c, attachments.c, unit.organization_id
     this = (i.organization_id == org, i.seq == seq, i.profile_id == profile_id)
-    kept = {"organization_id", "seq", "profile_id", "kind", "verified", "occurred_at", "recorded_at"}
+    kept = {"organization_id", "seq", "profile_id", "kind", "verified", "occurred_at", "recorded_at", "timeline_second"}
     values = {column.name: sa.null() for column in items.columns if column.name not in kept}
     if unit.execute(items.update().where(*this).values(kind="erased", **values)).rowcount == 0:
         return {}

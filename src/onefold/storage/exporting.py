@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from onefold.storage import timelines
 from onefold.storage.database import Unit
 from onefold.storage.tables import (
     addresses,
@@ -19,6 +20,7 @@ from onefold.storage.tables import (
     items,
     merges,
 )
+from onefold.storage.timelines import Position
 
 Rows = list[dict[str, Any]]
 
@@ -34,7 +36,7 @@ _CONVERSATION = (
 )  # fmt: skip
 _ITEM = (
     "seq", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel", "message_id",
-    "agent_id", "subject", "body", "data", "verified", "occurred_at", "recorded_at",
+    "agent_id", "subject", "body", "data", "verified", "occurred_at", "recorded_at", "timeline_second",
 )  # fmt: skip
 _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at")
 
@@ -84,11 +86,11 @@ def count_items(unit: Unit, ids: Sequence[str]) -> int:
     return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*mine)).scalar_one())
 
 
-def items_after(unit: Unit, profile_id: str, after: int, limit: int) -> Rows:
-    """The oldest items written for one profile behind a number."""
-    i = items.c
-    which = (i.profile_id == profile_id, i.seq > after)
-    return _rows(unit, _select(unit, items, _ITEM, *which).order_by(i.seq).limit(limit))
+def items_after(unit: Unit, ids: Sequence[str], after: Position, limit: int) -> Rows:
+    """The items of the profiles that happened next after a place on their timeline, the oldest first."""
+    numbers = timelines.oldest_numbers(unit, ids, after, limit)
+    rows = _rows(unit, _select(unit, items, _ITEM, items.c.seq.in_(numbers)))
+    return sorted(rows, key=lambda row: (row["timeline_second"], row["seq"]))
 
 
 def files_of(unit: Unit, seqs: Sequence[int]) -> list[tuple[int, int]]:

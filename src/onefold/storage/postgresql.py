@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from onefold.storage.dialects import Dialect, Insert, Row, Update
+from onefold.storage.dialects import Dialect, Direction, Insert, Row, Update
 from onefold.storage.tables import Instant
 
 _json = msgspec.json.encode
@@ -43,9 +43,10 @@ class PostgreSQL(Dialect):
         inner = f"SELECT * FROM {table} WHERE organization_id = ? AND key = k.value ORDER BY {column} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
-    def newest_items(self, alias: str, column: str) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND seq < ?"
-        return f" CROSS JOIN LATERAL (SELECT seq FROM items WHERE {mine} ORDER BY seq DESC LIMIT ?) AS {alias}"
+    def next_items(self, alias: str, column: str, way: Direction) -> str:
+        mine = f"organization_id = ? AND {column} = k.value AND {way.beyond}"
+        inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
+        return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
         driver.autocommit = True  # so that BEGIN travels with the statements behind it, in one round trip

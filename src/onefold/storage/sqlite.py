@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from onefold.storage.dialects import Dialect, Insert, Row, Update
+from onefold.storage.dialects import Dialect, Direction, Insert, Row, Update
 
 _json = msgspec.json.encode
 
@@ -37,9 +37,9 @@ class SQLite(Dialect):
         mine = f"{alias}.organization_id = ? AND {alias}.key = k.value"
         return f" CROSS JOIN {table} AS {alias} ON {mine} AND {alias}.{column} IN ({inner})"
 
-    def newest_items(self, alias: str, column: str) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND seq < ?"
-        inner = f"SELECT seq FROM items WHERE {mine} ORDER BY seq DESC LIMIT ?"
+    def next_items(self, alias: str, column: str, way: Direction) -> str:
+        mine = f"organization_id = ? AND {column} = k.value AND {way.beyond}"
+        inner = f"SELECT seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
         return f" CROSS JOIN items AS {alias} ON {alias}.organization_id = ? AND {alias}.seq IN ({inner})"
 
     def by_index(self, table: str, index: str) -> str:

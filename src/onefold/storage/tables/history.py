@@ -89,9 +89,12 @@ items = Table(
     flag("verified", True),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # domain/timeline.py
     primary_key("seq"),
     refers_to("conversations", "conversation_id"),
-    Index("items_timeline", "organization_id", "profile_id", "seq"),
+    # As timelines are read: by when things happened. What came since a merge, and what is unread, go by arrival.
+    Index("items_timeline", "organization_id", "profile_id", "timeline_second", "seq"),
+    Index("items_conversation_timeline", "organization_id", "conversation_id", "timeline_second", "seq"),
     Index("items_conversation", "organization_id", "conversation_id", "seq"),
     # RES-12: the channel's own message id, once.
     Index(
