@@ -60,7 +60,9 @@ class Receiver:
             normalised = [_normalised(contact, policy) for contact in contacts]
             arrivals = [a for a in normalised if isinstance(a, Arrival)]
             if not arrivals:
-                return [a for a in normalised if isinstance(a, Refused)]
+                if self._is_current(organization_id, policy):
+                    return [a for a in normalised if isinstance(a, Refused)]
+                continue
             line_types = self._line_types(organization_id, arrivals, policy)
             try:
                 with self._database.write(organization_id) as unit:
@@ -74,8 +76,7 @@ class Receiver:
     def _decide_and_apply(
         self, unit: Unit, arrivals: Sequence[Arrival], policy: Policy, line_types: LineTypes
     ) -> list[Answer]:
-        if settings_version(unit) != policy.version:
-            self._policies.pop(unit.organization_id, None)
+        if not self._still_holds(unit, policy):
             raise Contended
         book = load_book(unit, arrivals, policy)
         decisions = [resolve(arrival, book, policy, line_types, new_id) for arrival in arrivals]
@@ -84,6 +85,18 @@ class Receiver:
         answers = apply_decisions(unit, decisions, policy, now, new_id)
         matching.after_contacts(unit, decisions, policy, now)
         return answers
+
+    def _is_current(self, organization_id: int, policy: Policy) -> bool:
+        """Whether a refusal may be given by these settings: another process may have changed them since they were
+        read."""
+        with self._database.read(organization_id) as unit:
+            return self._still_holds(unit, policy)
+
+    def _still_holds(self, unit: Unit, policy: Policy) -> bool:
+        if settings_version(unit) == policy.version:
+            return True
+        self._policies.pop(unit.organization_id, None)
+        return False
 
     def _line_types(self, organization_id: int, arrivals: Sequence[Arrival], policy: Policy) -> LineTypes:
         """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
