@@ -17,7 +17,7 @@ CHANNELS = {
 }  # fmt: skip
 KINDS = {
     "email": "Email", "phone": "Phone", "social": "Social", "visitor": "Chat visitor", "customer_id": "Customer ID",
-    "handle": "Handle", "similar_email": "Similar email",
+    "handle": "Handle", "similar_email": "Similar email", "thread": "Conversation",
 }  # fmt: skip
 PHONE_TYPES = {"mobile": "Mobile", "home": "Home", "office": "Office", "other": "Other"}
 ROLES = {"agent": "Agent", "lead": "Lead", "admin": "Admin"}
@@ -31,6 +31,7 @@ REASONS = {
     "same_mailbox": "Two spellings of one mailbox",
     "mistyped_domain": "Same email but for a mistyped provider",
     "typing_slip": "Emails one typing slip apart",
+    "thread": "Replied into the other's conversation",
     "social": "Same social account",
     "handle": "Same handle",
     "mobile": "Same mobile phone",

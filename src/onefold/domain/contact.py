@@ -109,13 +109,14 @@ class Point(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A contact after normalising: what the resolver decides on."""
+    """A contact after normalising: what the resolver decides on. `answers` are the ids of messages it replies to."""
 
     contact: Contact
     message_key: str
     identifier: Point | None
     further: tuple[Point, ...]
     name: str | None
+    answers: tuple[str, ...] = ()
 
 
 Outcome = Literal["opened", "created"]

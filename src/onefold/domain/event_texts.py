@@ -1,4 +1,4 @@
-"""The texts of events that may name another customer, and the same without the name.
+"""The texts of events that speak of another customer: those that name nobody, and those that do without the name.
 
 The event of a detach, an undo, or a merge since undone stands on a timeline of one customer and may name another: what
 is exported of the one must not tell of the other, and must not outlive its erasure.
@@ -7,6 +7,9 @@ is exported of the one must not tell of the other, and must not outlive its eras
 from __future__ import annotations
 
 import re
+
+JOINED_THREAD = "Replied into a conversation of another customer"
+THREAD_WAS_JOINED = "Another sender replied into this conversation"
 
 _NAMING = tuple(
     (re.compile(pattern, re.DOTALL), without)

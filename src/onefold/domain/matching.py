@@ -18,8 +18,10 @@ from onefold.domain.similar_emails import match_keys, similarity
 from onefold.domain.text import fold
 from onefold.domain.weights import Weight
 
-EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email"]
-EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("customer_id", "email", "social", "phone", "handle", "similar_email")
+EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread"]
+EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
+    "customer_id", "email", "social", "phone", "handle", "similar_email", "thread",
+)  # fmt: skip
 """What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
 ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
 """Evidence of values that are only alike: it rests on what both profiles hold."""
@@ -27,7 +29,7 @@ ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
 HIGH_RATING = 0.9
 _MOST_WORDS = 5
 UNPROVEN_RATING = 0.5
-"""RES-14: no higher, where nothing but unproven senders speaks for it."""
+"""RES-13, RES-14: no higher, where nothing but a thread or unproven senders speaks for it."""
 
 
 class Facts(NamedTuple):
@@ -142,7 +144,7 @@ def compare(
     prior = weights["prior"].bits
     bits = prior + sum(reason.bits for reason in reasons)
     rating = 1 / (1 + 2 ** -max(-60.0, min(bits, 60.0)))
-    if not any(reason.proven for reason in found.values()):
+    if not any(reason.proven and piece.kind != "thread" for piece, reason in found.items()):
         rating = min(rating, UNPROVEN_RATING)
     kinds = tuple(kind for kind in EVIDENCE_KINDS if any(piece.kind == kind for piece in pieces))
     return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)

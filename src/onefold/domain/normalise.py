@@ -39,11 +39,12 @@ def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
     if not contact.verified:
         identifier = None if identifier is None else identifier._replace(proven=False)
         further = tuple(p._replace(proven=False) for p in further)
-    return Arrival(contact, message_key, identifier, further, clean_name(sender.name, "sender.name"))
+    name = clean_name(sender.name, "sender.name")
+    return Arrival(contact, message_key, identifier, further, name, _named_messages(contact))
 
 
 def _message_key(contact: Contact) -> str:
-    key = contact.message_id.strip()
+    key = _mail_id(contact.message_id) if contact.channel == "email" else contact.message_id.strip()
     if not key:
         raise InvalidValue(
             "message_id is empty; every contact carries the channel's own message id.",
@@ -53,6 +54,16 @@ def _message_key(contact: Contact) -> str:
     storable(key, "message_id", MESSAGE_ID_LENGTH)
     # Networks number their messages independently of each other.
     return f"{contact.sender.network}:{key}" if contact.channel == "social" else key
+
+
+def _named_messages(contact: Contact) -> tuple[str, ...]:
+    """The messages that a contact answers, by the ids under which they are kept, nearest first (RES-13)."""
+    return tuple(map(_mail_id, contact.reply_to)) if contact.channel == "email" else contact.reply_to
+
+
+def _mail_id(text: str) -> str:
+    """A Message-ID is one with and without its angle brackets, by whatever way it comes (RFC 5322, RES-13)."""
+    return text.strip().strip("<>").strip()
 
 
 def _identifier(channel: str, sender: Sender, policy: Policy) -> Point | None:

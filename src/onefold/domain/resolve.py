@@ -8,7 +8,7 @@ many hold it                 a new profile, and suggestions; never a merge   RES
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from onefold.domain.book import Book, Holder, Key, Thread
 from onefold.domain.contact import Answer, Arrival, Kind, Outcome, PhoneType, Point
@@ -42,18 +42,19 @@ class PointChange(NamedTuple):
 
 
 class Suggestion(NamedTuple):
-    """Two profiles that may be one customer, and the value that says so (SUG-1)."""
+    """Two profiles that may be one customer, and the value that says so (SUG-1); of a `thread` its conversation's id
+    (RES-13)."""
 
     profile_id: str
     other_id: str
-    kind: Kind
+    kind: Kind | Literal["thread"]
     value: str
 
 
 class Decision(NamedTuple):
     """What one contact does. `repeats` is the answer given before (RES-12); then everything else is empty.
 
-    `extends` is the stored profile that gets contact points, so that its version moves on.
+    `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13).
     """
 
     arrival: Arrival
@@ -66,6 +67,7 @@ class Decision(NamedTuple):
     change: PointChange | None = None
     suggestions: tuple[Suggestion, ...] = ()
     repeats: Answer | None = None
+    joins_thread: Thread | None = None
 
 
 def resolve(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes, new_id: NewId) -> Decision:
@@ -87,6 +89,12 @@ def resolve(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes,
     if arrival.further:
         listed, raised = _list_further(arrival.further, opening, book, policy, new_id)
         points, suggestions = (*points, *listed), (*suggestions, *raised)
+    thread = _thread_of_another(arrival, opening, book)
+    if thread is not None:
+        suggestions = (
+            *suggestions,
+            Suggestion(opening.profile_id, thread.profile_id, "thread", thread.conversation_id),
+        )
     conversation_id = book.open_conversations.get(opening.profile_id)
     opens = conversation_id is None
     if conversation_id is None:
@@ -97,7 +105,7 @@ def resolve(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes,
     book.threads[arrival.message_key] = Thread(conversation_id, opening.profile_id)
     return Decision(
         arrival, opening.outcome, opening.profile_id, conversation_id, opens, opening.contact_point_id,
-        points, opening.change, suggestions,
+        points, opening.change, suggestions, joins_thread=thread,
     )  # fmt: skip
 
 
@@ -141,11 +149,17 @@ def _open_unidentified(arrival: Arrival, blocked: Point | None, book: Book, new_
     return _Opening("created", profile_id, kept.contact_point_id, (kept,))
 
 
+def _thread_of_another(arrival: Arrival, opening: _Opening, book: Book) -> Thread | None:
+    """RES-13: the sender decides whose a contact is; a newcomer in somebody's thread may be that customer, or not."""
+    thread = _named_thread(arrival, book) if opening.outcome == "created" else None
+    return None if thread is None or thread.profile_id == opening.profile_id else thread
+
+
 def _named_thread(arrival: Arrival, book: Book) -> Thread | None:
     contact = arrival.contact
-    names: Iterable[str] = contact.reply_to
+    names: Iterable[str] = arrival.answers
     if contact.conversation_id is not None:
-        names = (contact.conversation_id, *contact.reply_to)
+        names = (contact.conversation_id, *arrival.answers)
     return next((book.threads[name] for name in names if name in book.threads), None)
 
 

@@ -306,6 +306,8 @@ def _founded(
     speaking = {one: speaking_for(found.username, found.points) for one, found in facts.items()}
 
     def rests(row: EvidenceRow) -> bool:
+        if row.kind == "thread":
+            return True  # it has happened, whatever the two hold
         holding = sum(piece in speaking[one] for one, piece in zip(row.pair, row.pieces, strict=True))
         return holding >= (2 if row.kind in ALIKE_KINDS else 1)
 

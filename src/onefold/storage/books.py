@@ -94,6 +94,7 @@ def _customer_ids(d: Dialect) -> str:
 def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
     """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
     book = Book()
+    arrivals = list(arrivals)
     wanted = _Wanted.of(arrivals)
     for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
         _earlier(unit.dialect), (unit.organization_id,), list(wanted.messages)
@@ -102,8 +103,7 @@ def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
         book.earlier[channel, message_id] = answer
     if wanted.values:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
-    if wanted.replies or wanted.conversations:
-        _load_threads(unit, book, wanted)
+    _load_threads(unit, book, arrivals)
     _load_beyond(unit, book, policy.shared_limit + 1)
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
@@ -117,31 +117,20 @@ class _Wanted(NamedTuple):
     messages: dict[tuple[str, str], None]
     values: dict[Key, None]
     shared_kinds: set[str]
-    replies: dict[str, dict[str, None]]
-    conversations: dict[str, None]
 
     @classmethod
     def of(cls, arrivals: Iterable[Arrival]) -> _Wanted:
-        wanted = cls({}, {}, set(), {}, {})
+        wanted = cls({}, {}, set())
         for arrival in arrivals:
             contact, point = arrival.contact, arrival.identifier
             wanted.messages[contact.channel, arrival.message_key] = None
             if point is not None and not point.blocked:
                 wanted.values[point.kind, point.value] = None
-            else:
-                wanted._add_names(arrival)
             for further in arrival.further:
                 if not further.blocked:
                     wanted.values[further.kind, further.value] = None
                     wanted.shared_kinds.add(further.kind)
         return wanted
-
-    def _add_names(self, arrival: Arrival) -> None:
-        contact = arrival.contact
-        if contact.conversation_id is not None:
-            self.conversations[contact.conversation_id] = None
-        for name in contact.reply_to:
-            self.replies.setdefault(contact.channel, {})[name] = None
 
 
 def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
@@ -199,14 +188,22 @@ def _holder(book: Book, row: Sequence[object]) -> Holder:
     return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
 
 
-def _load_threads(unit: Unit, book: Book, wanted: _Wanted) -> None:
+def _load_threads(unit: Unit, book: Book, arrivals: Iterable[Arrival]) -> None:
+    """RES-13: where the threads lead that contacts name whose sender opens nothing."""
+    replies: dict[str, dict[str, None]] = {}
+    conversations: dict[str, None] = {}
+    for arrival in arrivals:
+        point, contact = arrival.identifier, arrival.contact
+        if point is None or point.blocked or (point.kind, point.value) not in book.identified:
+            if arrival.answers:
+                replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
+            if contact.conversation_id is not None:
+                conversations[contact.conversation_id] = None
     found = []
-    for channel, names in wanted.replies.items():
-        sql = _threads(unit.dialect)
-        found += unit.lookup(sql, (unit.organization_id, channel), list(names))
-    if wanted.conversations:
-        sql = _named_conversations(unit.dialect)
-        found += unit.lookup(sql, (unit.organization_id,), list(wanted.conversations))
+    for channel, names in replies.items():
+        found += unit.lookup(_threads(unit.dialect), (unit.organization_id, channel), list(names))
+    if conversations:
+        found += unit.lookup(_named_conversations(unit.dialect), (unit.organization_id,), list(conversations))
     for name, conversation_id, *leads in found:
         profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
         book.threads[name] = Thread(conversation_id, profile_id)

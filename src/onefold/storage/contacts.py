@@ -7,6 +7,7 @@ from datetime import datetime
 
 from onefold.domain.book import Book
 from onefold.domain.contact import Answer
+from onefold.domain.event_texts import JOINED_THREAD, THREAD_WAS_JOINED
 from onefold.domain.matching import keys_of_point
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
@@ -54,10 +55,12 @@ def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:
 
     Without it, what is appended to a profile at the instant of its merge would be stranded there.
     """
-    opened = [d for d in decisions if d.repeats is None and d.profile_id in book.versions]
-    if not opened:
+    fresh = [d for d in decisions if d.repeats is None]
+    opened = [d for d in fresh if d.profile_id in book.versions]
+    joined = {d.joins_thread.profile_id for d in fresh if d.joins_thread is not None} & book.versions.keys()
+    ids = sorted({d.profile_id for d in opened} | joined)
+    if not ids:
         return
-    ids = sorted({d.profile_id for d in opened})
     # What extends or changes a profile keeps its editors out as well, else one of the two writes over the other.
     locked = unit.lock_profiles(ids, against_edits=any(d.new_points or d.change for d in opened))
     if locked is None:
@@ -79,6 +82,7 @@ def apply_decisions(
     if fresh:
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
+        _say_who_joined(unit, fresh, now, moment)
     return _answers(decisions, numbers)
 
 
@@ -193,6 +197,26 @@ def _apply_attachments(unit: Unit, fresh: Sequence[Decision], numbers: Sequence[
     ]
     if rows:
         unit.execute(tables.attachments.insert(), rows)
+
+
+def _say_who_joined(unit: Unit, fresh: Sequence[Decision], now: datetime, moment: str) -> None:
+    """RES-13: both timelines say that somebody else has replied into a conversation. Neither names the other: the
+    suggestion does, for as long as both are there."""
+    second = timeline_second(now, now)
+    rows = [
+        (
+            unit.organization_id, profile_id, conversation_id, None, "event", None, None, None, None, None, text, None,
+            True, moment, moment, second,
+        )
+        for d in fresh
+        if d.joins_thread is not None
+        for profile_id, conversation_id, text in (
+            (d.profile_id, d.conversation_id, JOINED_THREAD),
+            (d.joins_thread.profile_id, d.joins_thread.conversation_id, THREAD_WAS_JOINED),
+        )
+    ]  # fmt: skip
+    if rows:
+        unit.append(ITEMS, rows)
 
 
 def _answers(decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Answer]:
