@@ -44,7 +44,8 @@ class _Split(NamedTuple):
 
 
 def plan_undo(record: Record, now: Side, policy: Policy, living: Collection[str]) -> UndoPlan:
-    """`now` is the profile that the source leads to today; `living` are the profiles that relationships may name."""
+    """`now` is the profile that the source leads to today, its own fields as they are without the merge (layers.py);
+    `living` are the profiles that relationships may name."""
     points = _split_points(record, now, policy)
     details = _split(record.source.details, record.destination.details, record.after.details, now.details, _id)
     addresses = _split(
@@ -56,8 +57,7 @@ def plan_undo(record: Record, now: Side, policy: Policy, living: Collection[str]
         points=tuple(points.source), details=tuple(details.source), addresses=tuple(addresses.source),
         relations=tuple(relations.source),
     )  # fmt: skip
-    merged_on = now.profile_id != record.destination.profile_id
-    destination = (now if merged_on else own_fields(record, now))._replace(
+    destination = now._replace(
         points=tuple(points.destination), details=tuple(details.destination), addresses=tuple(addresses.destination),
         relations=tuple(relations.destination),
     )  # fmt: skip
@@ -165,21 +165,3 @@ def _split_relations(record: Record, now: Side, living: Collection[str]) -> _Spl
         source=[r for r in found.source if {r.profile_id, r.other_id} <= known and r.profile_id != r.other_id],
         destination=[r for r in found.destination if r.profile_id != r.other_id],
     )
-
-
-def own_fields(record: Record, now: Side) -> Side:
-    """The destination with its own fields as they were, where nobody has touched them since. Of a profile that it was
-    merged into later they stay: what came from where cannot be told apart."""
-    fields = ("name", "name_confirmed", "username", "image")
-    restored = {
-        field: getattr(record.destination if getattr(now, field) == getattr(record.after, field) else now, field)
-        for field in fields
-    }
-    before, after = record.destination.attributes, record.after.attributes
-    attributes = dict(now.attributes)
-    for key in after:
-        if now.attributes.get(key) == after[key]:
-            attributes.pop(key, None)
-            if key in before:
-                attributes[key] = before[key]
-    return now._replace(attributes=attributes, **restored)

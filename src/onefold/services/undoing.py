@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, Stale
+from onefold.domain.layers import Change, Layer, take_out
 from onefold.domain.matching import ALIKE_KINDS, handle_key, speaking_for
+from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
-from onefold.domain.sides import Side
-from onefold.domain.undoing import Record, UndoPlan, own_fields, plan_undo
+from onefold.domain.sides import OpenConversation, Side
+from onefold.domain.undoing import Record, UndoPlan, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import living
 from onefold.services.timeline_events import write_events
 from onefold.services.undone_conversations import Parting, point_ids_of, share_conversations
-from onefold.storage import conversation_moves, profiles
+from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import Unit
@@ -46,11 +48,13 @@ class Undo(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What undoing would do, and what it is decided by: what the merge kept, whole and as it is planned with."""
+    """What undoing would do, and what it is decided by: what the merge kept, whole and as it is planned with, and what
+    becomes of the own fields of its destination and of those that one was merged into (MRG-19)."""
 
     found: Undo
     record: dict[str, Any]
     kept: Record
+    changes: Mapping[str, Change]
     policy: Policy
 
 
@@ -100,12 +104,17 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> _Look:
     record = _without(record, _brought_since(unit, merge, row.id, returning))
     kept = _kept(unit, record)
     others = {r.seen_from(side.profile_id)[0] for side in (kept.source, kept.destination) for r in side.relations}
-    plan = plan_undo(kept, store.read_side(unit, row), policy, set(profiles.read_heads(unit, sorted(others))))
+    changes = take_out(_layers(unit, merge, row.id), merge.id)
+    now = store.read_side(unit, row)
+    if row.id in changes:
+        now = changes[row.id].applied_to(now)
+    plan = plan_undo(kept, now, policy, set(profiles.read_heads(unit, sorted(others))))
     drafts = store.drafts_on(unit, row.id, record["drafts"])
     point_ids = point_ids_of(unit, plan, record)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
-    return _Look(Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived), record, kept, policy)
+    found = Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived)
+    return _Look(found, record, kept, changes, policy)
 
 
 def _refuse_undone(merge: MergeRow | None) -> None:
@@ -131,6 +140,24 @@ def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
     _refuse_undone(store.read_merge(unit, merge.id, lock=True))
     return row
+
+
+def _layers(unit: Unit, merge: MergeRow, living_id: str) -> list[Layer]:
+    """The merges that may have left something in the own fields of the destination, or of those it was merged into."""
+    found: dict[str, MergeRow] = {}
+    above = set(profiles.merged_into(unit, living_id))
+    while above:
+        rows = store.merges_into(unit, sorted(above), merge)
+        found |= {row.id: row for row in rows}
+        above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
+    layers = ((row, audit.read(unit, row.audit_seq).before) for row in found.values())
+    return [_layer(row, record) for row, record in layers if record is not None]
+
+
+def _layer(row: MergeRow, record: dict[str, Any]) -> Layer:
+    source, before, after = (Side.from_record(record[side]) for side in ("source", "destination", "after"))
+    merger = Merger(row.agent_id, "")
+    return Layer(row.id, source, before, after, record["choices"], merger, row.undone_at, row.created_at)
 
 
 def _kept(unit: Unit, record: dict[str, Any]) -> Record:
@@ -196,18 +223,34 @@ def _share_rows(unit: Unit, look: _Look) -> None:
     there = {p.contact_point_id for p in plan.source.points}
     store.release_points(unit, sorted(there), [pair for pair in record["led_on_points"] if pair[1] in there])
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
-    _restore_between(unit, found, look.kept)
+    _restore_lines(unit, found.profile_id, look.changes)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
 
 
-def _restore_between(unit: Unit, found: Undo, kept: Record) -> None:
-    """A destination that was itself merged away since keeps its own fields for the day it returns."""
-    row = profiles.read_profile(unit, kept.destination.profile_id)
-    if row.id != found.profile_id:
-        now = Side(row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes)
-        changes = own_fields(kept, now).own_changes(now)
-        if changes:
-            profiles.change_profile(unit, row.id, **changes)
+def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) -> None:
+    """Destinations that were merged away since keep their own fields for the day they return, and every one's open
+    conversation is assigned as it would be."""
+    for profile_id, change in changes.items():
+        row = profiles.read_profile(unit, profile_id)
+        before = _as_assigned(unit, change.old.conversation)
+        now = Side(
+            row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes,
+            conversation=before,
+        )  # fmt: skip
+        after = change.applied_to(now)
+        if own := after.own_changes(now) if profile_id != living_id else {}:
+            profiles.change_profile(unit, profile_id, **own)
+        if after.conversation is not None and after.conversation != before:
+            assigned = {"inbox_id": after.conversation.inbox_id, "assignee_id": after.conversation.assignee_id}
+            conversations.change_conversation(unit, after.conversation.conversation_id, **assigned)
+
+
+def _as_assigned(unit: Unit, then: OpenConversation | None) -> OpenConversation | None:
+    """The conversation as it is assigned now, open or not."""
+    if then is None:
+        return None
+    row = conversations.read_conversation(unit, then.conversation_id)
+    return OpenConversation(row.id, row.inbox_id, row.assignee_id, "")
 
 
 # Suggestions, search, events -----------------------------------------------------------------------------------------
@@ -215,7 +258,7 @@ def _restore_between(unit: Unit, found: Undo, kept: Record) -> None:
 
 def _share_evidence(unit: Unit, look: _Look, now: datetime) -> None:
     """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
-    found, record, kept, policy = look
+    found, record, kept, _, policy = look
     source, destination = found.plan.source, found.plan.destination._replace(profile_id=found.profile_id)
     _index(unit, source, destination, policy)
     rows = matches.evidence_of(unit, destination.profile_id)

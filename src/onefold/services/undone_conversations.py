@@ -61,8 +61,7 @@ def share_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
 
 def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) -> dict[str, str]:
     """The two that became one are two again; returns which of the source's stands beside which."""
-    source, after = record["source"]["conversation"], record["after"]["conversation"]
-    destination = record["destination"]["conversation"]
+    source, destination = record["source"]["conversation"], record["destination"]["conversation"]
     if source is None or destination is None:
         return {}
     gone = conversations.read_conversation(unit, source["conversation_id"])
@@ -73,10 +72,6 @@ def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
         unit, gone.id, merged_into_id=None, state=into.state, closed_at=into.closed_at,
         profile_id=parting.source_id,
     )  # fmt: skip
-    if (into.assignee_id, into.inbox_id) == (after["assignee_id"], after["inbox_id"]):
-        conversations.change_conversation(
-            unit, into.id, assignee_id=destination["assignee_id"], inbox_id=destination["inbox_id"]
-        )
     return {into.id: gone.id}
 
 

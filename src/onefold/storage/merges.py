@@ -268,6 +268,14 @@ def standing_merges(unit: Unit, source_ids: Sequence[str]) -> dict[str, MergeRow
     return {row.source_id: MergeRow._make(row) for row in rows}
 
 
+def merges_into(unit: Unit, destination_ids: Sequence[str], since: MergeRow) -> list[MergeRow]:
+    """The merges into these profiles from this one on, and earlier ones that were undone after it."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
+    later = sa.or_(m.id >= since.id, m.undone_at >= since.created_at)
+    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine, later))]
+
+
 def mark_undone(unit: Unit, merge_id: str, now: datetime) -> None:
     """A merge that was undone."""
     mine = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
