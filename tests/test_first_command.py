@@ -18,6 +18,7 @@ from textwrap import dedent
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_SECONDS = 120
 
 VENV = """
     import pathlib, sys
@@ -89,12 +90,13 @@ class Machine:
         return subprocess.Popen(
             ["make", "setup", f"PYTHON={python}"], cwd=self.clone, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a shell's `&`
         )  # fmt: skip
 
     def make(self, fate: str = "", python: str = sys.executable) -> tuple[bool, list[str]]:
         """`make setup`: whether it succeeded, and what it complained of, but for make's own last line."""
         process = self.start(fate, python)
-        _, complaints = process.communicate(timeout=20)
+        _, complaints = process.communicate(timeout=PATIENCE_SECONDS)
         return process.returncode == 0, [line for line in complaints.splitlines() if not line.startswith("make:")]
 
     def asked(self) -> list[str]:
@@ -168,7 +170,7 @@ def test_a_set_up_that_is_ended_is_begun_anew(machine: Machine, ending: signal.S
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, ending)
-    _, complaints = process.communicate(timeout=20)
+    _, complaints = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode != 0
     if ending == signal.SIGKILL:  # which leaves no time to tidy up
         (machine.venv / "half made").touch()
@@ -208,7 +210,7 @@ def test_new_pins_are_installed_into_the_environment_that_is_there(machine: Mach
 
 def test_of_two_commands_at_once_the_second_waits_for_the_first(machine: Machine) -> None:
     both = [machine.start(), machine.start()]
-    assert [process.wait(20) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in both] == [0, 0]
     assert machine.asked() == INSTALLS
 
 
