@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from onefold import cli_shared, demo
 from onefold.cli import app
@@ -168,6 +169,15 @@ def test_a_demo_that_is_interrupted_while_it_fills_leaves_no_part_of_a_base(
     assert list(tmp_path.iterdir()) == []
     assert demo.prepare(tmp_path / "demo.db", 10, Console(quiet=True)).profiles > 0
     assert [path.name for path in tmp_path.iterdir()] == ["demo.db"]
+
+
+def test_a_demo_in_a_folder_of_another_account_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may write everywhere
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").mkdir()
+    outcome = CliRunner().invoke(app, ["demo", "--no-serve"])
+    assert outcome.exit_code == 2
+    assert "is not writable" in outcome.stderr
 
 
 def test_the_demo_fills_a_believable_base_once(tmp_path: Path) -> None:

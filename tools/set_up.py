@@ -40,7 +40,8 @@ def main() -> str | int:
     """Returns what sys.exit prints: nothing, or the one line."""
     os.chdir(Path(__file__).resolve().parents[1])
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)  # as Ctrl-C, so that it tidies up as well
+        if signal.getsignal(ending) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(ending, signal.default_int_handler)  # as Ctrl-C, so that it tidies up as well
     try:
         with Path(__file__).open() as file:
             _wait_for_others(file)
