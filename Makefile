@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak check format bench screenshots lock postgres clean
@@ -10,49 +9,48 @@ READY := $(VENV)/.ready
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(READY) ## Make the virtual environment with everything pinned in constraints.txt
+# By whichever Python is new enough: once there is an environment, its own is.
+setup: ## Make the virtual environment with everything pinned in constraints.txt
+	@for python in "$(PYTHON)" $(BIN)/python; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" tools/set_up.py; \
+	done; echo "Python 3.11 or later is needed, and \`$(PYTHON)\` is not that: install one, and name it if it has another name" \
+	  "(make PYTHON=python3.12 setup)." >&2; exit 1
 
-$(READY): constraints.txt pyproject.toml
-	@echo "Setting up $(VENV) (once; a minute or two) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || \
-	  { rm -rf $(VENV); $(PYTHON) -m pip install -q --user virtualenv && $(PYTHON) -m virtualenv -q $(VENV); }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r constraints.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
-
-demo: $(READY) ## Serve a sample base on an embedded SQLite file, and print how to try it
+demo: setup ## Serve a sample base on an embedded SQLite file, and print how to try it
 	@$(BIN)/onefold demo
 
-postgres: $(READY)
+postgres: setup
 	@$(BIN)/python -m tests.provide_postgres
 
-test: $(READY) postgres ## Run every test, on SQLite and PostgreSQL
+test: setup postgres ## Run every test, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not soak"
 
-soak: $(READY) postgres ## Run the long tests too
+soak: setup postgres ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak
 
-check: $(READY) ## Format, lint, types, import directions, tests
+check: setup ## Format, lint, types, import directions, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory test
 
-format: $(READY) ## Format the code
+format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) postgres ## Measure, each figure beside its floor (see docs/benchmarks.md)
+bench: setup postgres ## Measure, each figure beside its floor (see docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(READY) ## Draw every page of the console into docs/screenshots
+screenshots: setup ## Draw every page of the console into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
 
-lock: $(READY) ## Pin the newest versions in constraints.txt
+lock: setup ## Pin the newest versions in constraints.txt
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --upgrade --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate -o constraints.txt
+	@echo virtualenv | $(BIN)/uv pip compile -q - --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate -o tools/virtualenv.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

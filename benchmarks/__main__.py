@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+
+from tests.postgres import NoPostgreSQL
 
 from benchmarks import console, events, flood, merging, over_http, resolve, search, suggestions, timeline
 from benchmarks.bases import NAMES, pair
@@ -36,8 +39,12 @@ def main() -> None:
     for profiles in asked.profiles:
         for name in asked.database:
             workload = Workload(profiles)
-            with pair(name, profiles) as copies:
-                lines = [line for part in asked.part for line in _PARTS[part](copies, workload, effort)]
+            try:
+                with pair(name, profiles) as copies:
+                    lines = [line for part in asked.part for line in _PARTS[part](copies, workload, effort)]
+            except NoPostgreSQL as missing:
+                print(f"!! {name} is not measured: {missing}", file=sys.stderr)
+                continue
             show(f"{name}, {profiles:,} profiles", lines)
 
 

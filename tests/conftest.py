@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -24,6 +25,16 @@ from onefold.storage.organizations import add_organization
 from tests import postgres
 
 _numbers = itertools.count()
+
+NOT_TESTED = "NOT TESTED"
+"""How the reason of a skip begins when the machine lacks something; the end of a run repeats it."""
+
+# A slow machine, or one with other work, is no fault of what is tested: speed is measured by `make bench`.
+settings.register_profile(
+    "patient", settings.default, deadline=None,
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("patient")
 
 LEFT_OUT = {"tests/api/": "sqlite", "tests/console/": "postgresql", "tests/races/": "sqlite"}
 """Which database `make test` leaves out where. What is stored is tested on both in every run (tests/services,
@@ -42,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("soak")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says last, where it is read, what could not be tested on this machine."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    reasons = Counter(reason[reason.index(NOT_TESTED) : -2] for reason in skipped if NOT_TESTED in reason)
+    for reason, tests in reasons.items():
+        terminalreporter.write_line(f"!! {tests} tests {reason}", red=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_passwords() -> Iterator[None]:
     """Hashing a password takes a tenth of a second by design; here it takes next to nothing, by the same algorithm."""
@@ -58,8 +77,7 @@ def postgres_server() -> Iterator[str]:
         with postgres.server("fsync=off", "full_page_writes=off") as url:
             yield url
     except postgres.NoPostgreSQL as missing:
-        warnings.warn(f"NOT TESTED ON POSTGRESQL: {missing}", stacklevel=1)
-        pytest.skip(str(missing))
+        pytest.skip(f"{NOT_TESTED} ON POSTGRESQL: {missing}")
 
 
 @pytest.fixture(scope="session")

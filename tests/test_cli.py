@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
-from onefold import cli_shared
+from onefold import cli_shared, demo
 from onefold.cli import app
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.services.clock import new_id, utc_now
@@ -152,6 +154,30 @@ def test_a_profile_is_shown_by_id_or_by_what_one_knows_of_it__MRG_1(shell: Shell
 
 def test_several_processes_need_postgresql(shell: Shell) -> None:
     assert "need PostgreSQL" in shell.run("serve", "--workers", "2", ok=False).stderr
+
+
+def test_a_demo_that_is_interrupted_while_it_fills_leaves_no_part_of_a_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "_assign_some", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            demo.prepare(tmp_path / "demo.db", 10, Console(quiet=True))
+    assert list(tmp_path.iterdir()) == []
+    assert demo.prepare(tmp_path / "demo.db", 10, Console(quiet=True)).profiles > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.db"]
+
+
+def test_a_demo_in_a_folder_of_another_account_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may write everywhere
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").mkdir()
+    outcome = CliRunner().invoke(app, ["demo", "--no-serve"])
+    assert outcome.exit_code == 2
+    assert "is not writable" in outcome.stderr
 
 
 def test_the_demo_fills_a_believable_base_once(tmp_path: Path) -> None:

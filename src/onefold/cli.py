@@ -69,7 +69,7 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the sample base is kept.")] = Path("var"),
+    folder: Annotated[Path, typer.Option(writable=True, help="Where the sample base is kept.")] = Path("var"),
     port: Annotated[int, typer.Option(help="Port to listen on; the next free one if it is taken.")] = 8000,
     customers: Annotated[int, typer.Option(min=1, max=100_000, help="How many sample customers.")] = 400,
     serve: Annotated[bool, typer.Option(help="Serve afterwards.")] = True,

@@ -12,6 +12,7 @@ import webbrowser
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from rich.console import Console
@@ -99,10 +100,11 @@ class _Person(NamedTuple):
 
 def prepare(path: Path, customers: int, console: Console) -> Made:
     """The sample base in this file, filled if it is new; a fresh key either way."""
+    if not path.exists():
+        _fill_elsewhere(path, customers, console)
     database = Database(f"sqlite:///{path}")
     upgrade(database)
-    known = organization_ids(database)
-    organization_id = known[0][0] if known else _fill(database, customers, console)
+    organization_id = organization_ids(database)[0][0]
     _, token = transact(
         database,
         organization_id,
@@ -123,7 +125,18 @@ def _link(unit: Unit) -> str:
     return signing_in.make_link(unit, lead.id, "link", timedelta(hours=12), Actor(None, None, "demo"))
 
 
-def _fill(database: Database, customers: int, console: Console) -> int:
+def _fill_elsewhere(path: Path, customers: int, console: Console) -> None:
+    """Interrupted, it leaves no sample base rather than a part of one, which the next demo would take for all."""
+    with TemporaryDirectory(dir=path.parent, prefix="filling-") as folder:
+        filled = Path(folder) / path.name
+        database = Database(f"sqlite:///{filled}")
+        upgrade(database)
+        _fill(database, customers, console)
+        database.dispose()
+        filled.rename(path)
+
+
+def _fill(database: Database, customers: int, console: Console) -> None:
     console.print(f"Filling a sample base with {customers:,} customers …")
     first = new_id()
     organization_id = add_organization(database, "Kite & Co.", "GB", first, "General", DEFAULT_ENTRIES, utc_now())
@@ -139,7 +152,6 @@ def _fill(database: Database, customers: int, console: Console) -> int:
     transact(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
     transact(database, organization_id, lambda unit: _assign_some(unit, random.Random(11)))
     transact(database, organization_id, _decide_some)
-    return organization_id
 
 
 def _assign_some(unit: Unit, choose: random.Random) -> None:

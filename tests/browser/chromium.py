@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -28,31 +28,58 @@ class NoBrowser(Exception):
 def chromium() -> Iterator[Browser]:
     """A Chromium without a window: the one `ONEFOLD_CHROMIUM` names, the machine's, or one that is installed now."""
     flags = [*_FLAGS, "--no-sandbox"] if os.getuid() == 0 else list(_FLAGS)  # its sandbox refuses to run as root
+    _see_that_playwright_runs()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_program(playwright), args=flags)
+        program = _program(playwright)
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=flags)
+        except Error as error:
+            raise NoBrowser(f"{program} does not start: {_telling(error.message)}") from error
         try:
             yield browser
         finally:
             browser.close()
 
 
+def _see_that_playwright_runs() -> None:
+    """Its driver needs a library that the smallest Debian lacks. Raises NoBrowser."""
+    tried = _run(sys.executable, "-m", "playwright", "--version")
+    if tried.returncode != 0 and _may_install():
+        _by_apt("libatomic1")
+        tried = _run(sys.executable, "-m", "playwright", "--version")
+    if tried.returncode != 0:
+        said = _telling(tried.stderr.strip() or "no reason given")
+        raise NoBrowser(
+            f"Playwright, which drives Chromium, does not start: {said} (Debian: apt-get install libatomic1)"
+        )
+
+
+def _telling(said: str) -> str:
+    """The line that names the library that is missing, or else the first one."""
+    lines = said.splitlines()
+    return next((line.strip() for line in lines if "shared librar" in line), lines[0])
+
+
 def _program(playwright: Playwright) -> str:
     """Where the browser is. Raises NoBrowser."""
     if named := os.environ.get("ONEFOLD_CHROMIUM"):
         return named
-    return _on_path() or _by_apt() or _by_playwright(playwright)
+    if not _on_path() and _may_install():
+        _by_apt("chromium")
+    return _on_path() or _by_playwright(playwright)
 
 
 def _on_path() -> str | None:
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-def _by_apt() -> str | None:
-    if os.getuid() != 0 or not shutil.which("apt-get"):
-        return None
+def _may_install() -> bool:
+    return os.getuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _by_apt(package: str) -> None:
     _run("apt-get", "update", "-q")
-    _run("apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium")
-    return _on_path()
+    _run("apt-get", "install", "-q", "-y", "--no-install-recommends", package)
 
 
 def _by_playwright(playwright: Playwright) -> str:
@@ -65,6 +92,6 @@ def _by_playwright(playwright: Playwright) -> str:
     return playwright.chromium.executable_path
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
     """Tries a command; what comes of it is looked at afterwards."""
-    subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)

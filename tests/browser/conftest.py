@@ -5,7 +5,6 @@ On SQLite alone: which database is beneath makes no difference to a page, and te
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from onefold.services import conversations
 from tests.api.conftest import Served
 from tests.browser.chromium import NoBrowser, chromium
+from tests.conftest import NOT_TESTED
 from tests.console.conftest import Console, Seat, console, other_console, sqlite_served
 from tests.services import words
 
@@ -32,8 +32,7 @@ def browser() -> Iterator[Browser]:
         with chromium() as found:
             yield found
     except NoBrowser as missing:
-        warnings.warn(f"NOT TESTED IN A BROWSER: {missing}", stacklevel=1)
-        pytest.skip(str(missing))
+        pytest.skip(f"{NOT_TESTED} IN A BROWSER: {missing}")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,7 +22,7 @@ from onefold.storage.database import Database, Unit
 from onefold.storage.matching import QueueFilter
 from onefold.storage.organizations import organization_ids
 from tests.api.conftest import serving
-from tests.browser.chromium import chromium
+from tests.browser.chromium import NoBrowser, chromium
 from tests.browser.pictures import shrunk
 
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -138,4 +139,7 @@ def _save(page: Page, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NoBrowser as missing:
+        sys.exit(f"!! {missing}")
