@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from onefold.domain.phones import readable
 from onefold.domain.profile import HeldPoint
+from onefold.services.audit import Action
 
 CHANNELS = {
     "email": "Email", "voice": "Call", "sms": "SMS", "whatsapp": "WhatsApp", "social": "Social", "chat": "Chat",
@@ -116,7 +117,7 @@ SAID = {
 
 
 RUN_KINDS = {
-    "merge_pairs": "Many merges",
+    "merge_pairs": "Bulk merge",
     "identify_mobiles": "Mobile Phone Number Identification",
     "preview_identify_mobiles": "Preview of Mobile Phone Number Identification",
     "rebuild_matches": "Looking for duplicates again",
@@ -124,23 +125,23 @@ RUN_KINDS = {
 RUN_STATES = {"running": "under way", "stopped": "stopped", "finished": "finished", "failed": "failed"}
 RUN_COUNTS = {"one_already": "one already"}
 
-ACTIONS = {
+ACTIONS: dict[Action, str] = {
     "profile.merged": "Merge",
     "profile.unmerged": "Merge undone",
     "profile.detached": "Contact point detached",
     "suggestion.dismissed": "No Match",
     "suggestion.reopened": "No Match taken back",
-    "merges.started": "Many merges begun",
+    "merges.started": "Bulk merge started",
     "profile.erased": "Customer erased",
     "agent.invited": "Agent invited",
     "agent.link_made": "Sign-in link made",
     "agent.second_factor_on": "Second factor on",
     "agent.second_factor_off": "Second factor off",
-    "agent.provider_linked": "Account linked to the provider",
-    "agent.provider_unlinked": "Account's link to the provider removed",
+    "agent.provider_linked": "Account at the sign-in provider linked",
+    "agent.provider_unlinked": "Account at the sign-in provider unlinked",
     "agent.signed_out_everywhere": "Signed out everywhere",
 }
-"""What the audit log keeps (MRG-14)."""
+"""Every action of the audit log (MRG-14)."""
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
