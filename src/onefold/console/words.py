@@ -116,6 +116,15 @@ SAID = {
 """What was just done, by the word that the address carries after it."""
 
 
+_BY_ITSELF = "It continues by itself, even if you leave this page."
+IN_PROCESS = {
+    "merge": f"The merge is in process. {_BY_ITSELF}",
+    "merges": f"The bulk merge is being started. {_BY_ITSELF}",
+    "undo": f"Undoing the merge is in process. {_BY_ITSELF}",
+    "detach": f"Detaching is in process. {_BY_ITSELF}",
+}
+"""What is said while an answer takes longer than a second (MRG-10)."""
+
 RUN_KINDS = {
     "merge_pairs": "Bulk merge",
     "identify_mobiles": "Mobile Phone Number Identification",
