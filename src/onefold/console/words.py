@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from onefold.domain.phones import readable
 from onefold.domain.profile import HeldPoint
 from onefold.services.audit import Action
+from onefold.services.sending import SendingState, state_of
 
 CHANNELS = {
     "email": "Email", "voice": "Call", "sms": "SMS", "whatsapp": "WhatsApp", "social": "Social", "chat": "Chat",
@@ -81,7 +82,9 @@ SAID = {
     "detached": "Detached into a customer of its own.",
     "undone": "The merge is undone; the customer is back with its own id.",
     "removed": "Removed.",
-    "sent": "Written on the timeline.",
+    "not_sent": "Recorded, not sent.",
+    "note-added": "Note added.",
+    "task-added": "Task added.",
     "closed": "Conversation closed.",
     "opened": "Conversation reopened.",
     "routed": "Conversation routed.",
@@ -115,6 +118,11 @@ SAID = {
 }
 """What was just done, by the word that the address carries after it."""
 
+
+UNSENT = {"email": "emails", "sms": "SMS", "whatsapp": "WhatsApp messages"}
+"""What the composer writes to customers, as it says that it can't be sent (SND-1)."""
+
+SENDING_STATES: dict[SendingState, str] = {"not_sent": "not sent"}
 
 _BY_ITSELF = "It continues by itself, even if you leave this page."
 IN_PROCESS = {
@@ -288,6 +296,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "point": point,
     "reached": reached,
+    "sending_state": state_of,
     "snippet": snippet,
     "verdict": verdict,
     "when": when,
