@@ -40,7 +40,7 @@ LEFT_OUT = {"tests/api/": "sqlite", "tests/console/": "postgresql", "tests/races
 """Which database `make test` leaves out where. What is stored is tested on both in every run (tests/services,
 tests/storage, the models); edges translate, so the API is tested on PostgreSQL, the console on SQLite, and races where
 there is more than one writer. `make soak` has the rest."""
-BOTH = ("test_merge_kill.py",)
+BOTH = ("test_audit_kinds.py", "test_merge_kill.py")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api, fresh, problem
+from onefold.domain.webhooks import EVENT_TYPES
+from tests.api.conftest import Api, document, fresh, problem
 
 
 def agent(api: Api, **more: Any) -> str:
@@ -93,6 +95,38 @@ def test_a_message_goes_out_on_a_channel_that_reaches_the_contact_point(api: Api
     problem(api.post(path, json=wrong), 422, "wrong_channel")
     sent = api.post(path, json={"body": "x", "subject": "s", "channel": "email", "contact_point_id": point}).json()
     assert (sent["contact_point_id"], sent["subject"], sent["attachments"]) == (point, "s", [])
+
+
+def test_an_item_says_where_it_is__SND_1(api: Api) -> None:
+    """An outgoing message is not sent; what came in, notes, tasks and events have nowhere to be."""
+    contact = api.contact("email", {"email": "a@example.org"}, body="Hello")
+    path = f"/v1/profiles/{contact['profile_id']}/items"
+    point = api.read(f"/v1/profiles/{contact['profile_id']}")["contact_points"][0]["id"]
+    message = api.post(path, json={"body": "x", "channel": "email", "contact_point_id": point}).json()
+    note, task = (api.post(path, json={"body": "x", "kind": kind}).json() for kind in ("note", "task"))
+    assert [item["state"] for item in (message, note, task)] == ["not_sent", None, None]
+    for listed in (path, f"/v1/conversations/{contact['conversation_id']}/items"):
+        states = {item["id"]: item["state"] for item in api.read(listed)["data"]}
+        assert states.pop(message["id"]) == "not_sent"
+        assert set(states.values()) == {None}
+    state = document()["components"]["schemas"]["Item"]["properties"]["state"]
+    assert "not_sent" in str(state["anyOf"])
+    assert "has not sent it" in state["description"]
+
+
+def test_a_message_and_a_note_are_told_to_other_systems__SND_1__EVT_1(api: Api) -> None:
+    """By events that a webhook can ask for: a gateway takes `message.written`, which names the item by its id."""
+    made = api.profile(contact_points=[{"kind": "email", "value": "a@example.org"}])
+    path = f"/v1/profiles/{made['id']}/items"
+    mail = {"channel": "email", "contact_point_id": made["contact_points"][0]["id"]}
+    written = [api.post(path, json={"body": "x", **more}).json() for more in (mail, {"kind": "note"}, {"kind": "task"})]
+    rows = api.sql("SELECT type, data FROM outbox WHERE type LIKE '%.written' ORDER BY seq")
+    told = [(row.type, json.loads(row.data) if isinstance(row.data, str) else row.data) for row in rows]
+    assert [kind for kind, _ in told] == ["message.written", "note.written", "task.written"]
+    assert {kind for kind, _ in told} <= set(EVENT_TYPES)
+    assert [data for _, data in told] == [
+        {"conversation_id": item["conversation_id"], "item_id": item["id"]} for item in written
+    ]
 
 
 def test_the_pages_of_a_timeline_hold_every_item_once_newest_first(api: Api) -> None:

@@ -97,6 +97,7 @@ def test_a_draft_that_is_sent_is_an_item_and_no_draft__UI_1(api: Api, mara: Api)
         for body in ({}, {"kind": "task"}, {"kind": "email", "contact_point_id": point, "subject": "Re: order"})
     ]
     assert [(item["kind"], item["channel"]) for item in sent] == [("note", None), ("task", None), ("message", "email")]
+    assert [item["state"] for item in sent] == [None, None, "not_sent"]
     assert {item["conversation_id"] for item in sent} == {contact["conversation_id"]}
     assert api.read(f"/v1/profiles/{ada}/items")["data"][:3] == sent[::-1]
     assert mara.read("/v1/drafts")["data"] == []

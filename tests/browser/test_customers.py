@@ -181,7 +181,7 @@ def test_write_a_note_by_the_keyboard(mara: Desk, console: Console) -> None:
     page.keyboard.press("c")
     page.keyboard.type("Called back; all is well.")
     page.keyboard.press("Control+Enter")
-    mara.says("Written on the timeline.")
+    mara.says("Note added.")
     expect(page.get_by_role("region", name="Timeline").get_by_role("article")).to_contain_text("all is well.")
     expect(page.get_by_placeholder("Write here.")).to_have_value("")
     assert words.said(console.base, ada_id) == ["Called back; all is well."]

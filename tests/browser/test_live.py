@@ -30,8 +30,8 @@ def test_a_draft_survives_a_reload__MRG_9(mara: Desk, console: Console) -> None:
     page.reload()
     expect(page.get_by_placeholder("Write here.")).to_have_value("Called about the")
     page.get_by_placeholder("Write here.").fill("Called about the order.")
-    mara.button("Send").click()
-    mara.says("Written on the timeline.")
+    mara.button("Add note").click()
+    mara.says("Note added.")
     assert words.said(console.base, ada_id) == ["Called about the order."]
     page.reload()
     expect(page.get_by_placeholder("Write here.")).to_have_value("")  # it is no draft any more
@@ -56,8 +56,8 @@ def test_a_draft_survives_a_merge_while_it_is_being_typed__MRG_9__MRG_11(sit: Si
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
     expect(page.get_by_placeholder("Write here.")).to_have_value("She asked whether the parcel")
     expect(page.get_by_role("radio", name="Note")).to_be_checked()
-    mara.button("Send").click()
-    mara.says("Written on the timeline.")
+    mara.button("Add note").click()
+    mara.says("Note added.")
     assert words.said(console.base, ada_id) == ["She asked whether the parcel"]
 
 

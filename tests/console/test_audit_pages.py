@@ -41,7 +41,7 @@ def test_each_entry_is_a_sentence_newest_first__MRG_14(console: Console) -> None
     page = console.lead.page("/audit")
     told = [text.rpartition(" ")[0] for text in sentences(page)]
     assert [text.split(" ", 1)[1] for text in told] == [
-        "Onefold's operator began a run over 1 pair of customers command line",
+        "Onefold's operator started a bulk merge of 1 pair of customers command line",
         "Onefold's operator detached a contact point of Bo into bo@kite.example command line",
         "Lena took the “No Match” of Bo and Cy back console 127.0.0.1",
         "Lena said “No Match” to Bo and Cy console 127.0.0.1",

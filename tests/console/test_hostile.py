@@ -108,7 +108,7 @@ def test_what_was_sent_is_shown_where_it_went(console: Console) -> None:
     here, there = console.customer("Ada"), console.customer("Bo")
     kept = console.agent.post(f"/customers/{there}/write", data={"kind": "note", "body": "Hi", "do": "autosave"}).json()
     sent = {"kind": "note", "body": "Bo likes tea", "do": "send", "draft_id": kept["draft_id"]}
-    assert console.agent.sent(f"/customers/{here}/write", **sent) == (f"/customers/{there}", "sent")
+    assert console.agent.sent(f"/customers/{here}/write", **sent) == (f"/customers/{there}", "note-added")
     assert "Bo likes tea" in console.agent.page(f"/customers/{there}").one("section", id="timeline").text
     assert "Bo likes tea" not in console.agent.page(f"/customers/{here}").one("section", id="timeline").text
 

@@ -58,6 +58,11 @@ def test_an_entry_says_who_when_from_where_on_what_evidence_and_what_was_before_
     assert (found.before, found.erased) == (BEFORE, False)
 
 
+def test_an_action_that_is_not_named_is_not_recorded__MRG_14(base: Base) -> None:
+    with pytest.raises(ValueError, match="no action of the audit log"):
+        append(base, action="profile.seen")
+
+
 def test_what_is_personal_is_not_in_the_entry_itself__MRG_14(base: Base) -> None:
     append(base, before=BEFORE)
     assert "Ada" not in str(rows(base, "SELECT * FROM audit"))
@@ -149,10 +154,11 @@ def test_an_erasure_takes_records_away_and_the_log_still_verifies__MRG_14(base: 
 def _append_many(url: str, organization_id: int, times: int) -> list[int]:
     database = Database(url)
     try:
-        return [
-            transact(database, organization_id, lambda unit: audit.record(unit, MARA, "a", details={}, before=BEFORE))
-            for _ in range(times)
-        ]
+
+        def work(unit: Unit) -> int:
+            return audit.record(unit, MARA, "profile.merged", details={}, before=BEFORE)
+
+        return [transact(database, organization_id, work) for _ in range(times)]
     finally:
         database.dispose()
 
@@ -268,7 +274,7 @@ def test_an_anchor_finds_a_log_that_was_written_anew__MRG_14(base: Base) -> None
     append(base, 3)
     anchor = verify(base)
     tamper(base, "DELETE FROM audit")
-    append(base, 5, action="profile.seen")
+    append(base, 5, action="profile.detached")
     assert verify(base).wrong is None
     found = verify(base, (anchor.last_seq, anchor.last_hash))
     assert (found.first_wrong, found.wrong) == (3, "rewritten")

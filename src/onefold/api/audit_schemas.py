@@ -7,13 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from onefold.services.audit import ACTIONS
+
 
 class AuditEntry(BaseModel):
     """An entry of the audit log: who did what, when and from where (MRG-14)."""
 
     seq: int = Field(description="Numbered from 1 without gaps.")
     at: datetime
-    action: str
+    action: str = Field(description=f"One of {', '.join(ACTIONS)}.")
     agent_id: str | None
     key_id: str | None = Field(description="The API key, where one was used.")
     origin: str

@@ -19,7 +19,7 @@ class DraftInput(Input):
     body: Annotated[str, Field(max_length=1_000_000)]
     subject: Annotated[str, Field(max_length=1_000)] | None = None
     contact_point_id: Annotated[str, Field(max_length=100)] | None = Field(
-        None, description="Where it shall go; needed when it is sent, unless it is a note or a task."
+        None, description="Where it shall go; needed when it is finished, unless it is a note or a task."
     )
     agent_id: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="Whose draft it is, if an API key asks; a signed-in agent's are its own."

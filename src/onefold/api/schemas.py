@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from onefold.domain.errors import InvalidValue
 from onefold.domain.ids import is_id
+from onefold.services.sending import SendingState
 
 Text = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=300)]
@@ -234,7 +235,8 @@ class ConversationChange(Input):
 
 
 class NewItem(Input):
-    """A note or a task (no channel), or an outgoing message to one of the customer's contact points."""
+    """A note or a task (no channel), or an outgoing message to one of the customer's contact points. A message is
+    recorded; Onefold sends nothing yet (SND-1)."""
 
     body: Annotated[str, Field(max_length=1_000_000)]
     subject: Annotated[str, Field(max_length=1_000)] | None = None
@@ -263,6 +265,10 @@ class Item(BaseModel):
     contact_point_id: str | None
     kind: str
     direction: Literal["in", "out"] | None
+    state: SendingState | None = Field(
+        description="Where an outgoing message is; null for everything else. `not_sent`: it is recorded, and told to "
+        "other systems by the event `message.written`, but Onefold itself has not sent it (SND-1)."
+    )
     channel: str | None
     message_id: str | None
     agent_id: str | None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from onefold.api import organization_schemas, schemas
 from onefold.domain.profile import HeldPoint
+from onefold.services import sending
 from onefold.services.profiles import ProfileSummary, ProfileView
 from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.runs import RunRow
@@ -83,7 +84,7 @@ def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.It
     """An entry of a timeline."""
     shown = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "data")}
     found = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
-    return schemas.Item(id=str(row.seq), attachments=found, **shown)
+    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=found, **shown)
 
 
 def run(row: RunRow) -> organization_schemas.Run:

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from onefold.api.problems import LastResort, status_of
 from onefold.console import events
-from onefold.console.forms import same_origin
+from onefold.console.forms import same_origin, taken_in
 from onefold.console.pages import HEADERS, STATIC, render, static
 from onefold.console.routes import (
     account,
@@ -61,7 +61,7 @@ _log = structlog.get_logger("onefold.http")
 
 def create_console(database: Database, **state: Any) -> FastAPI:
     """The console over a database; `state` is what its routes ask the application for (settings, feed, addresses)."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False, dependencies=[Depends(same_origin)])
+    app = FastAPI(openapi_url=None, redirect_slashes=False, dependencies=[Depends(taken_in), Depends(same_origin)])
     app.state.database = database
     for name, value in state.items():
         setattr(app.state, name, value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from onefold.console import words
 from onefold.console.visitor import Visitor
 from onefold.domain.errors import NotFound
 from onefold.domain.profile import HeldPoint
-from onefold.services import conversations, drafts, profiles, suggestions, worklists
+from onefold.services import conversations, drafts, profiles, sending, suggestions, worklists
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
@@ -43,6 +44,7 @@ def customer_page(
         "drafts": own_drafts,
         "draft": _shown_draft(own_drafts, draft_id),
         "reach": _reach(view.points),
+        "sends": {channel: sending.can_send(channel) for channel in words.UNSENT},
         "others": _others(unit, view),
         "lines": _lines(unit, view, found["items"]),
         "before": before,

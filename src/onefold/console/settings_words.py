@@ -103,7 +103,7 @@ EVENTS = {
     "contact.received": "A contact came in",
     "conversation.updated": "A conversation was assigned, routed, closed or reopened",
     "message.written": "An agent wrote to a customer",
-    "note.written": "An agent wrote a note or a task",
+    "note.written": "An agent wrote a note",
     "profile.created": "A customer was added",
     "profile.detached": "A contact point was detached",
     "profile.erased": "A customer was erased",
@@ -113,6 +113,7 @@ EVENTS = {
     "suggestion.dismissed": "“No Match” was said",
     "suggestion.raised": "Two customers may be one",
     "suggestion.reopened": "A “No Match” was taken back",
+    "task.written": "An agent wrote a task",
 }
 """Every type of event (EVT-1)."""
 

@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 
 from onefold.domain.phones import readable
 from onefold.domain.profile import HeldPoint
+from onefold.services.audit import Action
+from onefold.services.sending import SendingState, state_of
 
 CHANNELS = {
     "email": "Email", "voice": "Call", "sms": "SMS", "whatsapp": "WhatsApp", "social": "Social", "chat": "Chat",
@@ -81,7 +83,9 @@ SAID = {
     "detached": "Detached into a customer of its own.",
     "undone": "The merge is undone; the customer is back with its own id.",
     "removed": "Removed.",
-    "sent": "Written on the timeline.",
+    "not_sent": "Recorded, not sent.",
+    "note-added": "Note added.",
+    "task-added": "Task added.",
     "closed": "Conversation closed.",
     "opened": "Conversation reopened.",
     "routed": "Conversation routed.",
@@ -116,8 +120,22 @@ SAID = {
 """What was just done, by the word that the address carries after it."""
 
 
+UNSENT = {"email": "emails", "sms": "SMS", "whatsapp": "WhatsApp messages"}
+"""What the composer writes to customers, as it says that it can't be sent (SND-1)."""
+
+SENDING_STATES: dict[SendingState, str] = {"not_sent": "not sent"}
+
+_BY_ITSELF = "It continues by itself, even if you leave this page."
+IN_PROCESS = {
+    "merge": f"The merge is in process. {_BY_ITSELF}",
+    "merges": f"The bulk merge is being started. {_BY_ITSELF}",
+    "undo": f"Undoing the merge is in process. {_BY_ITSELF}",
+    "detach": f"Detaching is in process. {_BY_ITSELF}",
+}
+"""What is said while an answer takes longer than a second (MRG-10)."""
+
 RUN_KINDS = {
-    "merge_pairs": "Many merges",
+    "merge_pairs": "Bulk merge",
     "identify_mobiles": "Mobile Phone Number Identification",
     "preview_identify_mobiles": "Preview of Mobile Phone Number Identification",
     "rebuild_matches": "Looking for duplicates again",
@@ -125,23 +143,23 @@ RUN_KINDS = {
 RUN_STATES = {"running": "under way", "stopped": "stopped", "finished": "finished", "failed": "failed"}
 RUN_COUNTS = {"one_already": "one already"}
 
-ACTIONS = {
+ACTIONS: dict[Action, str] = {
     "profile.merged": "Merge",
     "profile.unmerged": "Merge undone",
     "profile.detached": "Contact point detached",
     "suggestion.dismissed": "No Match",
     "suggestion.reopened": "No Match taken back",
-    "merges.started": "Many merges begun",
+    "merges.started": "Bulk merge started",
     "profile.erased": "Customer erased",
     "agent.invited": "Agent invited",
     "agent.link_made": "Sign-in link made",
     "agent.second_factor_on": "Second factor on",
     "agent.second_factor_off": "Second factor off",
-    "agent.provider_linked": "Account linked to the provider",
-    "agent.provider_unlinked": "Account's link to the provider removed",
+    "agent.provider_linked": "Account at the sign-in provider linked",
+    "agent.provider_unlinked": "Account at the sign-in provider unlinked",
     "agent.signed_out_everywhere": "Signed out everywhere",
 }
-"""What the audit log keeps (MRG-14)."""
+"""Every action of the audit log (MRG-14)."""
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
@@ -279,6 +297,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "point": point,
     "reached": reached,
+    "sending_state": state_of,
     "snippet": snippet,
     "verdict": verdict,
     "when": when,

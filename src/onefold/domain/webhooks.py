@@ -11,7 +11,7 @@ from onefold.domain.ids import is_id
 EVENT_TYPES = (
     "contact.received", "conversation.updated", "message.written", "note.written", "profile.created",
     "profile.detached", "profile.erased", "profile.merged", "profile.unmerged", "profile.updated",
-    "suggestion.dismissed", "suggestion.raised", "suggestion.reopened",
+    "suggestion.dismissed", "suggestion.raised", "suggestion.reopened", "task.written",
 )  # fmt: skip
 """Every type of event there is."""
 

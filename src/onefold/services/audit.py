@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from onefold.domain.errors import InvalidValue, NotFound
 from onefold.domain.ids import is_id
@@ -25,6 +25,14 @@ from onefold.storage.tables import instant, instant_text
 
 ORIGIN_LENGTH = 200
 _CHUNK = 500
+
+Action = Literal[
+    "profile.merged", "profile.unmerged", "profile.detached", "profile.erased", "suggestion.dismissed",
+    "suggestion.reopened", "merges.started", "agent.invited", "agent.link_made", "agent.second_factor_on",
+    "agent.second_factor_off", "agent.provider_linked", "agent.provider_unlinked", "agent.signed_out_everywhere",
+]  # fmt: skip
+ACTIONS: tuple[Action, ...] = get_args(Action)
+"""Everything that is recorded. A new action is named here, or `record` refuses it; a test walks through all of them."""
 
 
 class Entry(NamedTuple):
@@ -60,7 +68,7 @@ class Verification(NamedTuple):
 def record(
     unit: Unit,
     actor: Actor,
-    action: str,
+    action: Action,
     *,
     profile_id: str | None = None,
     other_id: str | None = None,
@@ -73,6 +81,8 @@ def record(
     this one could wait for them in turn. `details` holds ids, kinds, names of fields and choices, never a customer's
     values; what is personal goes into `before`.
     """
+    if action not in ACTIONS:
+        raise ValueError(f"{action} is no action of the audit log")
     kept = None if before is None else RecordRow(secrets.token_hex(32), _json(before))
     seq, previous = store.last(unit) or (0, _beginning(unit))
     entry = EntryRow(

@@ -116,8 +116,7 @@ def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:
 def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -> ItemRow:
     """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9).
 
-    Recording is all this does: what sends it is told by the event `message.written`. Raises Conflict where an SMS may
-    not be sent (PRO-11).
+    Recording is all this does; other systems are told (SND-1). Raises Conflict where an SMS may not be sent (PRO-11).
     """
     storable(written.body, "body", BODY_LENGTH)
     storable(written.subject or "", "subject", 1_000)

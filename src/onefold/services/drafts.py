@@ -129,7 +129,7 @@ def delete(unit: Unit, draft_id: str, author_id: str | None) -> None:
 def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
     """Turns a draft into an item of the timeline, by the rules of writing one directly; the draft is gone (PRO-11).
 
-    Of two who send the same draft at once, one sends it and the other finds none.
+    The item's state says whether it was sent (SND-1). Of two who do this at once, one finds no draft any more.
     """
     draft = read(unit, draft_id, author_id)
     # Profile first, then draft: in the order a merge takes them.

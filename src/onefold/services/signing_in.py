@@ -19,6 +19,7 @@ from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
 from onefold.services import audit
 from onefold.services.accounts import SESSION_LENGTH, hashed, is_password, new_token, set_password, token_parts
 from onefold.services.actor import Actor
+from onefold.services.audit import Action
 from onefold.services.clock import utc_now
 from onefold.services.throttle import MOST_CODES, Failures
 from onefold.services.transact import transact
@@ -237,7 +238,7 @@ def make_link(unit: Unit, agent_id: str, purpose: Purpose, valid: timedelta, act
         raise Conflict("This agent is no longer active.", code="agent_inactive")
     store.end_tokens(unit, agent_id, purpose)
     token = _one_time(unit, agent_id, purpose, valid)
-    action = "agent.link_made" if purpose == "link" else "agent.invited"
+    action: Action = "agent.link_made" if purpose == "link" else "agent.invited"
     audit.record(unit, actor, action, details={"agent_id": agent_id, "seconds": round(valid.total_seconds())})
     return token
 

@@ -101,7 +101,8 @@ def delete_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Resp
     status_code=201, response_model=schemas.Item, responses=responses(404, 409), openapi_extra=header_parameters(),
 )  # fmt: skip
 def send_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Response:
-    """Sends a draft: it becomes an item of the timeline, as if it had been written there, and is a draft no more."""
+    """Finishes a draft: it becomes an item of the timeline, as if it had been written there, and is a draft no more.
+    The item's `state` says whether it was sent; Onefold sends nothing yet (SND-1)."""
     author_id = call.principal.agent_id or agent_id
 
     def work(unit: Unit) -> Shown:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from onefold.console import names, past, words
+from onefold.console import audit_lines, names, past, words
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import InvalidValue
@@ -97,9 +97,11 @@ def entry(request: Request, visitor: AnyVisitor, seq: Number) -> Response:
         kept = past.sides(found.before)
         relatives = names.customers(unit, past.relatives(list(kept.values())))
         newer = audit.page(unit, before_seq=seq + 2, limit=1)
+        told = _told(unit, [found])
         return {
-            **_told(unit, [found]),
+            **told,
             "entry": found,
+            "lines": audit_lines.lines(found, told["actors"]),
             "heads": [past.COLUMNS[name] for name in kept],
             "before": past.table(list(kept.values()), {one: c.name for one, c in relatives.items()}),
             "outcomes": past.outcomes(found.details, found.before),

@@ -12,10 +12,11 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import InvalidValue, NotFound
-from onefold.services import conversations, drafts, profiles, worklists
+from onefold.services import conversations, drafts, sending, worklists
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.storage import conversations as store
+from onefold.storage.conversations import ItemRow
 from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 
@@ -37,7 +38,7 @@ def _composed(form: Form) -> Composed:
 
 @router.post("/customers/{profile_id}/write")
 def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
-    """Sends what was composed, or keeps it as a draft; what is kept while typing answers with the draft's id."""
+    """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
     composed, draft_id = _composed(form), form.line("draft_id")
     if form.text("do") in ("draft", "autosave"):
         draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id, composed))
@@ -45,12 +46,13 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
             return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
         return go(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
-    def work(unit: Unit) -> str:
-        living_id = profiles.living(unit, _send(unit, visitor, profile_id, draft_id, composed))
-        worklists.note_read(unit, visitor.agent_id, living_id)
-        return living_id
+    def work(unit: Unit) -> ItemRow:
+        item = _send(unit, visitor, profile_id, draft_id, composed)
+        worklists.note_read(unit, visitor.agent_id, item.profile_id)
+        return item
 
-    return go(f"/customers/{visitor.write(work)}", "sent")
+    item = visitor.write(work)
+    return go(f"/customers/{item.profile_id}", sending.state_of(item) or f"{item.kind}-added")
 
 
 def _keep(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
@@ -59,22 +61,20 @@ def _keep(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, c
     return drafts.save(unit, draft_id, visitor.agent_id, composed)
 
 
-def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> str:
-    """Whom it was sent to: a draft's customer may be another by now than the one of the page (DET-1)."""
+def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> ItemRow:
+    """What was written. Its customer may be another than the page's: a draft's, by now (DET-1)."""
     if not composed.body.strip():
-        raise InvalidValue("There is nothing to send yet; write something.", code="empty_value", field="body")
+        raise InvalidValue("Write something first.", code="empty_value", field="body")
     if draft_id is not None:
-        draft = drafts.save(unit, draft_id, visitor.agent_id, composed)
-        drafts.send(unit, draft_id, visitor.agent_id)
-        return draft.profile_id
+        drafts.save(unit, draft_id, visitor.agent_id, composed)
+        return drafts.send(unit, draft_id, visitor.agent_id)
     if composed.kind in ("note", "task"):
         written = Written(composed.body, subject=composed.subject, kind=composed.kind)
     elif composed.contact_point_id is None:
         raise InvalidValue("Choose where this goes: the customer has no such contact point yet.", field="to")
     else:
         written = Written(composed.body, composed.kind, composed.contact_point_id, composed.subject)  # type: ignore[arg-type]
-    conversations.write(unit, profile_id, written, visitor.agent_id)
-    return profile_id
+    return conversations.write(unit, profile_id, written, visitor.agent_id)
 
 
 @router.post("/drafts/{draft_id}/delete")

@@ -190,6 +190,43 @@ document.addEventListener("htmx:afterSwap", (event) => {
   enter();
 });
 
+// A merge that takes longer than a second says so (MRG-10) -------------------------------------------------------------
+
+const inProcess = new Map();
+const sayInProcess = () => one("#in-process").replaceChildren(...[...new Set(inProcess.values())].map((text) => notice("in-process", text)));
+const say = (text) => one("#said").replaceChildren(notice("refusal", text));
+
+function notice(kind, text) {
+  const line = document.createElement("p");
+  line.className = kind;
+  line.textContent = text;
+  return line;
+}
+
+document.addEventListener("htmx:beforeSend", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const text = requestConfig.triggeringEvent?.submitter?.dataset.inProcess;
+  if (!text) return;
+  const timer = setTimeout(() => { inProcess.set(xhr, text); sayInProcess(); }, 1000);
+  xhr.addEventListener("error", () => say("The connection was lost. Reload the page to see whether it was done."));
+  xhr.addEventListener("loadend", () => { clearTimeout(timer); inProcess.delete(xhr); sayInProcess(); });
+});
+
+// Whoever has gone on to another page meanwhile stays there, and is told how it ended.
+document.addEventListener("htmx:beforeSend", (event) => {
+  const { elt, target, xhr } = event.detail;
+  const ended = new AbortController();
+  xhr.addEventListener("loadend", () => ended.abort());
+  elt.addEventListener("htmx:beforeOnLoad", (answer) => {
+    if (answer.detail.xhr !== xhr || target.isConnected) return;
+    answer.preventDefault();
+    if (event.detail.requestConfig.verb === "get") return;
+    const said = one("#said p, #refusal", new DOMParser().parseFromString(xhr.response, "text/html"));
+    if (said) one("#said").replaceChildren(said);
+    else say("What you started on the page before was not done. Go back to it to see why.");
+  }, { signal: ended.signal });
+});
+
 // Keys ----------------------------------------------------------------------------------------------------------------
 
 const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", a: "/audit", s: "/settings" };
@@ -251,8 +288,11 @@ document.addEventListener("keydown", (event) => {
 
 // What asks for something stays until it is answered: htmx asks it then where the answer goes.
 let asking = 0;
-document.addEventListener("htmx:beforeSend", () => { asking += 1; });
-document.addEventListener("htmx:afterRequest", () => { asking -= 1; });
+document.addEventListener("htmx:beforeSend", (event) => {
+  asking += 1;
+  // The request itself says when it has ended: what has left the page by then tells the document nothing.
+  event.detail.xhr.addEventListener("loadend", () => { asking -= 1; });
+});
 
 let refreshing = 0;
 let lastRefresh = 0;

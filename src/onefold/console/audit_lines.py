@@ -1,0 +1,108 @@
+"""What an entry of the audit log says besides its sentence, line by line and in plain words (MRG-14)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from onefold.console import past, words
+from onefold.console.names import Actors
+from onefold.domain.sides import Side
+from onefold.services.audit import Entry
+
+
+class Line(NamedTuple):
+    """A label, what stands behind it, and where that leads."""
+
+    label: str
+    text: str
+    link: str | None = None
+
+
+def lines(entry: Entry, actors: Actors) -> list[Line]:
+    """The lines of an entry's own kind; of kinds that say everything in their sentence there are none."""
+    of_kind = _LINES.get(entry.action)
+    return of_kind(entry, actors) if of_kind else []
+
+
+def _merge(entry: Entry, _actors: Actors) -> list[Line]:
+    return [Line("Merge", "See the merge", f"/merges/{entry.details['merge_id']}")]
+
+
+def _undo(entry: Entry, actors: Actors) -> list[Line]:
+    details, before = entry.details, list(past.sides(entry.before).values())
+    found = [*_merge(entry, actors), Line("Restored", words.count(len(details["unmerged"]), "customer"))]
+    for label, field in (("No longer there", "gone"), ("Changed since, left as it was", "kept")):
+        if details[field]:
+            found.append(Line(label, _rows(details[field], before)))
+    return found
+
+
+def _rows(rows: Sequence[tuple[str, str]], among: Sequence[Side]) -> str:
+    """Rows as they were where the entry has kept that, else how many of each kind."""
+    staying = past.staying(rows, among)
+    named = [f"{one.kind} {one.text}" for one in staying if one.text]
+    plurals = {"address": "addresses"}
+    counted = Counter(one.kind for one in staying if not one.text)
+    return "; ".join(named + [words.count(n, kind, plurals.get(kind)) for kind, n in counted.items()])
+
+
+def _detach(entry: Entry, _actors: Actors) -> list[Line]:
+    details, sides = entry.details, past.sides(entry.before).values()
+    held = [p for side in sides for p in side.points if p.contact_point_id == details["contact_point_id"]]
+    return [
+        *(Line("Contact point", past.point(p)) for p in held),
+        Line("Conversations moved", str(len(details["moved_conversations"]))),
+        Line("Conversations split", str(len(details["split_conversations"]))),
+    ]
+
+
+_ERASED = (
+    ("profiles", "profile", None), ("contact_points", "contact point", None), ("conversations", "conversation", None),
+    ("items", "timeline entry", "timeline entries"), ("attachments", "file", None),
+)  # fmt: skip
+
+
+def _erasure(entry: Entry, _actors: Actors) -> list[Line]:
+    counts: dict[str, Any] = entry.details["counts"]
+    found = [words.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
+    return [Line("Erased", ", ".join(found))]
+
+
+def _bulk(entry: Entry, _actors: Actors) -> list[Line]:
+    return [Line("Bulk merge", "See its progress", f"/runs/{entry.details['run_id']}")]
+
+
+def _agent(entry: Entry, actors: Actors) -> list[Line]:
+    return [Line("Agent", actors.agents.get(entry.details["agent_id"], "Former agent"))]
+
+
+def _link(entry: Entry, actors: Actors) -> list[Line]:
+    valid = timedelta(seconds=entry.details["seconds"])
+    return [*_agent(entry, actors), Line("Valid for", _duration(valid))]
+
+
+def _duration(length: timedelta) -> str:
+    """In the largest unit that leaves no rest."""
+    for unit, one in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if not length % unit:
+            return words.count(length // unit, one)
+    return words.count(int(length.total_seconds()), "second")
+
+
+_LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
+    "profile.merged": _merge,
+    "profile.unmerged": _undo,
+    "profile.detached": _detach,
+    "profile.erased": _erasure,
+    "merges.started": _bulk,
+    "agent.invited": _link,
+    "agent.link_made": _link,
+    "agent.second_factor_on": _agent,
+    "agent.second_factor_off": _agent,
+    "agent.provider_linked": _agent,
+    "agent.provider_unlinked": _agent,
+    "agent.signed_out_everywhere": _agent,
+}

@@ -1,0 +1,160 @@
+"""Every kind of entry the audit log can have, made by the services that make it and read by who may (MRG-14)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+import pyotp
+
+from onefold.console import words as labels
+from onefold.services import audit, detaching, erasing, many_merges, profiles, signing_in, suggestions, undoing
+from onefold.services.actor import Actor
+from onefold.services.audit import ACTIONS, Action, Entry
+from onefold.services.profiles import PointInput
+from onefold.services.signing_in import Identity
+from onefold.storage import profiles as store
+from onefold.storage.database import Unit
+from tests.api.conftest import Api, problem
+from tests.console.conftest import Console, Html
+from tests.services import words
+
+ORIGIN = "console 192.0.2.7"
+PROVIDER = Identity("https://accounts.example", "10769150350006150715113082367")
+GRACE = "grace@kite.example"
+
+
+class Told(NamedTuple):
+    """What a page says of an entry: the sentence behind who did it, and the lines of its own beside When and From."""
+
+    sentence: str
+    lines: dict[str, str]
+
+
+KINDS: dict[Action, Told] = {
+    "profile.merged": Told(
+        "merged a customer into Grace",
+        {"Evidence": "Phone", "Merge": "See the merge", "Name": "as the one that stayed had it"},
+    ),
+    "profile.unmerged": Told(
+        "undid the merge of Ada into Grace",
+        {"Merge": "See the merge", "Restored": "1 customer", "No longer there": "1 detail"},
+    ),
+    "profile.detached": Told(
+        f"detached a contact point of Grace into {GRACE}",
+        {"Contact point": GRACE, "Conversations moved": "1", "Conversations split": "0"},
+    ),
+    "profile.erased": Told("erased a customer and everything of them", {"Erased": "1 profile, 1 contact point"}),
+    "suggestion.dismissed": Told("said “No Match” to Bo and Cy", {"Evidence": "Phone"}),
+    "suggestion.reopened": Told("took the “No Match” of Bo and Cy back", {}),
+    "merges.started": Told("started a bulk merge of 1 pair of customers", {"Bulk merge": "See its progress"}),
+    "agent.invited": Told("invited Ivo", {"Agent": "Ivo", "Valid for": "7 days"}),
+    "agent.link_made": Told("made a sign-in link for Ivo", {"Agent": "Ivo", "Valid for": "1 hour"}),
+    "agent.second_factor_on": Told("turned the second factor of Ivo on", {"Agent": "Ivo"}),
+    "agent.second_factor_off": Told("turned the second factor of Ivo off", {"Agent": "Ivo"}),
+    "agent.provider_linked": Told("linked Ivo to an account at the sign-in provider", {"Agent": "Ivo"}),
+    "agent.provider_unlinked": Told("unlinked Ivo from the account at the sign-in provider", {"Agent": "Ivo"}),
+    "agent.signed_out_everywhere": Told("signed Ivo out everywhere", {"Agent": "Ivo"}),
+}
+"""What a lead reads of each action. An action that is missing here fails the walk."""
+
+
+def do_everything(console: Console) -> dict[str, Entry]:
+    """Everything the audit log keeps, each thing once, by the lead; the entries by their actions."""
+    base, actor = console.base, Actor(console.lead.agent_id, None, ORIGIN)
+
+    def do(work: Callable[[Unit], object], *, alone: bool = False) -> None:
+        words.do(base, work, alone=alone)
+
+    shared = PointInput("phone", "+442079460001", phone_type="home")
+    grace = console.contact("email", email=GRACE, name="Grace")
+    words.list_point(base, grace, shared)
+    ada = console.customer("Ada", shared)
+    words.add_detail(base, ada, "Likes", "kites")
+    merge = words.merge(base, ada, grace, actor=actor)
+    [detail] = words.show(base, grace).details
+    do(lambda unit: profiles.remove_part(unit, store.DETAILS, grace, detail["id"], None))
+    do(lambda unit: undoing.undo(unit, merge.id, None, actor))
+    mail = words.point_of(base, grace, GRACE).contact_point_id
+    do(lambda unit: detaching.detach(unit, grace, mail, None, actor, None))
+    other = PointInput("phone", "+442079460002", phone_type="home")
+    bo, cy = (console.customer(name, other) for name in ("Bo", "Cy"))
+    do(lambda unit: suggestions.no_match(unit, bo, cy, actor))
+    do(lambda unit: suggestions.withdraw(unit, bo, cy, actor))
+    do(lambda unit: many_merges.begin(unit, [(cy, bo)], actor, state="stopped"))
+    eve = console.customer("Eve", PointInput("email", "eve@kite.example"))
+    do(lambda unit: erasing.erase(unit, eve, eve, actor), alone=True)
+    ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
+    do(lambda unit: signing_in.make_link(unit, ivo, "invitation", timedelta(days=7), actor))
+    do(lambda unit: signing_in.make_link(unit, ivo, "link", timedelta(hours=1), actor))
+    do(lambda unit: signing_in.turn_on_second_factor(unit, ivo, secret, pyotp.TOTP(secret).now(), actor))
+    do(lambda unit: signing_in.turn_off_second_factor(unit, ivo, actor))
+    do(lambda unit: signing_in.link_provider(unit, ivo, PROVIDER, actor))
+    do(lambda unit: signing_in.unlink_provider(unit, ivo, actor))
+    do(lambda unit: signing_in.sign_out_everywhere(unit, ivo, None, actor))
+    with console.database.read(console.organization_id) as unit:
+        return {entry.action: entry for entry in audit.page(unit)}
+
+
+def test_every_action_there_is_has_a_walk_and_words__MRG_14(console: Console) -> None:
+    """Whoever adds an action adds it here, and says it in plain words."""
+    assert set(KINDS) == set(labels.ACTIONS) == set(ACTIONS)
+    assert set(do_everything(console)) == set(ACTIONS)
+
+
+def test_every_kind_of_entry_has_a_page__MRG_14(console: Console) -> None:
+    """The list and each entry's own page: who, when, from where and what, in words."""
+    entries = do_everything(console)
+    for seat in (console.lead, console.admin):
+        rows = {row.text.split()[0]: row.text for row in seat.page("/audit").all("tr")[1:]}
+        for action, entry in entries.items():
+            assert f"Lena {KINDS[action].sentence} {ORIGIN} " in rows[str(entry.seq)], action
+            _check_page(seat.page(f"/audit/{entry.seq}"), entry)
+            assert str(entry.seq) in _numbers(seat.page("/audit", action=action)), action
+    for entry in entries.values():
+        console.agent.page(f"/audit/{entry.seq}", 403)
+
+
+def _check_page(page: Html, entry: Entry) -> None:
+    told = KINDS[entry.action]
+    assert page.one("h1").text == f"Entry {entry.seq}: {labels.ACTIONS[entry.action]}"
+    assert f"Lena {told.sentence}." in page.text
+    section = Html(page.source.partition('<dl class="h-facts">')[2].partition("</dl>")[0])
+    names, values = (section.all(tag) for tag in ("dt", "dd"))
+    lines = {name.text: value.text for name, value in zip(names, values, strict=True)}
+    assert lines["From"] == ORIGIN
+    assert lines["When"]
+    assert told.lines.items() <= lines.items(), (entry.action, lines)
+    rest = set(lines) - set(told.lines) - {"When", "From", "Customer", "Other customer", "Hash"}
+    assert not rest, f"nobody has looked at {rest} of {entry.action}"
+    assert not re.search(r"\b[a-z]+_[a-z]+\b", " ".join(lines)), "a name of the code's on a page"
+
+
+def _numbers(page: Html) -> list[str]:
+    return [row.text.split()[0] for row in page.all("tr")[1:]]
+
+
+def test_every_kind_of_entry_is_read_by_api__MRG_14(console: Console) -> None:
+    entries = do_everything(console)
+    for token in (console.key(), console.lead.token, console.admin.token):
+        with Api(console.served, console.organization_id, token) as api:
+            listed = {entry["seq"]: entry for entry in api.read("/v1/audit", limit=200)["data"]}
+            for action, entry in entries.items():
+                one = api.read(f"/v1/audit/{entry.seq}")
+                assert (one["action"], one["agent_id"], one["origin"]) == (action, console.lead.agent_id, ORIGIN)
+                assert one["details"] == entry.details
+                assert listed[entry.seq].items() <= one.items()
+    with Api(console.served, console.organization_id, console.agent.token) as api:
+        problem(api.get(f"/v1/audit/{entry.seq}"), 403, "scope_missing")
+
+
+def test_an_entry_that_an_erasure_emptied_still_has_its_page__MRG_14(console: Console) -> None:
+    """Every kind: what was kept of the customers is gone, what was done is still said."""
+    entries = do_everything(console)
+    ids = sorted({one for entry in entries.values() for one in (entry.profile_id, entry.other_id) if one})
+    words.do(console.base, lambda unit: audit.erase_records(unit, ids))
+    for entry in entries.values():
+        page = console.lead.page(f"/audit/{entry.seq}")
+        assert KINDS[entry.action].sentence in page.text
