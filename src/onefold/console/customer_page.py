@@ -9,11 +9,11 @@ from onefold.console import words
 from onefold.console.visitor import Visitor
 from onefold.domain.errors import NotFound
 from onefold.domain.profile import HeldPoint
-from onefold.services import conversations, drafts, profiles, sending, suggestions, worklists
+from onefold.services import conversations, drafts, profiles, sending, shared_lines, worklists
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
-from onefold.storage.conversations import ConversationRow, ItemRow
+from onefold.storage.conversations import ConversationRow
 from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 
@@ -46,7 +46,8 @@ def customer_page(
         "reach": _reach(view.points),
         "sends": {channel: sending.can_send(channel) for channel in words.UNSENT},
         "others": _others(unit, view),
-        "lines": _lines(unit, view, found["items"]),
+        "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
+        "own_lines": shared_lines.own_lines(unit, view.row.id) if view.former_ids else [],
         "before": before,
         "shown_day": "",
         "unread": worklists.newest_unread(unit, visitor.agent_id, conversation),
@@ -104,10 +105,3 @@ def _others(unit: Unit, view: ProfileView) -> list[tuple[profiles.ProfileSummary
     """Who else this may be, the likeliest first (SUG-3)."""
     rated = {s.other_id if s.profile_id == view.row.id else s.profile_id: s.rating for s in view.suggestions}
     return [(summary, rated[summary.row.id]) for summary in profiles.summaries(unit, list(rated))]
-
-
-def _lines(unit: Unit, view: ProfileView, items: Sequence[ItemRow]) -> list[suggestions.SharedLineView]:
-    """RES-16: who else holds the number of a call that has come to a profile of its own."""
-    called = any(item.kind == "call" and item.direction == "in" for item in items)
-    shared = any(p.kind == "phone" and not p.identifying for p in view.points)
-    return suggestions.shared_lines(unit, view.row.id)[:_LINES_SHOWN] if called and shared else []
