@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onefold.console import words
@@ -13,7 +13,7 @@ from onefold.services import conversations, drafts, profiles, sending, shared_li
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
-from onefold.storage.conversations import ConversationRow
+from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 
@@ -30,6 +30,8 @@ def customer_page(
     view = profiles.read(unit, profile_id)
     agents = accounts.list_agents(unit)
     found = _items(unit, view.row.id, before)
+    recent = found["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
+    reach = _reach(view.points, recent)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
@@ -43,7 +45,8 @@ def customer_page(
         "conversation": conversation or _last_conversation(unit, view.row.id),
         "drafts": own_drafts,
         "draft": _shown_draft(own_drafts, draft_id),
-        "reach": _reach(view.points),
+        "reach": reach,
+        "answer_by": _answered_by(reach, recent),
         "sends": {channel: sending.can_send(channel) for channel in words.UNSENT},
         "others": _others(unit, view),
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
@@ -93,12 +96,29 @@ def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | No
     return found
 
 
-def _reach(points: Sequence[HeldPoint]) -> dict[str, list[HeldPoint]]:
-    """Where each kind of message can go, the Main one first."""
+def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, list[HeldPoint]]:
+    """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one."""
     emails = [p for p in points if p.kind == "email"]
     phones = [p for p in points if p.kind == "phone"]
     reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
-    return {kind: sorted(some, key=lambda p: (not p.main, not p.contacted)) for kind, some in reach.items()}
+    wrote: dict[tuple[str | None, str | None], int] = {}
+    for age, item in enumerate(recent):
+        if item.direction == "in":
+            wrote.setdefault((item.channel, item.contact_point_id), age)
+    return {
+        kind: sorted(
+            some, key=lambda p: (wrote.get((kind, p.contact_point_id), len(recent)), not p.main, not p.contacted)
+        )
+        for kind, some in reach.items()
+    }
+
+
+def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[ItemRow]) -> str:
+    """The kind of message an answer would be: on the channel the customer last wrote on, where that reaches them."""
+    wrote = [item for item in recent if item.direction == "in" and item.channel in reach]
+    held = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
+    last = next((i.channel for i in wrote if i.channel and i.contact_point_id in held[i.channel]), None)
+    return last or ("email" if reach["email"] else "note")
 
 
 def _others(unit: Unit, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:

@@ -226,6 +226,7 @@ def _share_rows(unit: Unit, look: _Look) -> None:
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
     _restore_lines(unit, found.profile_id, look.changes)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
+    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.kept.absorbed.items() if gone in there})
 
 
 def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) -> None:

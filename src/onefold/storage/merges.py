@@ -221,6 +221,14 @@ def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None
     return moved
 
 
+def repoint_drafts(unit: Unit, ids: Sequence[str], points: Mapping[str, str]) -> None:
+    """Drafts to one of these contact points go to the other one from now on."""
+    d = drafts.c
+    for before, after in points.items() if ids else ():
+        mine = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(drafts.update().where(*mine).values(contact_point_id=after))
+
+
 def count_drafts(unit: Unit, profile_id: str) -> int:
     """How many drafts there are on a profile."""
     mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)

@@ -27,7 +27,7 @@ START, END = Position(0, 0), Position(2**62, 2**62)
 
 
 def timeline(unit: Unit, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a profile and those merged into it, what happened last first; `before` is an item's number."""
+    """The newest items of a profile and those merged into it, what happened last first, before an item's number."""
     return _newest(unit, "profile_id", profile_ids, before, limit)
 
 
