@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +15,13 @@ from onefold.services import detaching, merging, profiles, suggestions, undoing
 from onefold.services.clock import new_id, utc_now
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
-from onefold.storage import tables
+from onefold.storage import audit, feed, insights, tables, webhooks
 from onefold.storage.database import Unit
+from onefold.storage.erasing import delete_items
 from onefold.storage.matching import QueueFilter
 from onefold.storage.organizations import add_organization
 from tests.conftest import Base
+from tests.domain.cases import contact
 from tests.services.words import COMMAND, do, merge, point_of, receive
 
 HOME = "+442079460001"
@@ -137,3 +141,60 @@ def test_the_cases_touch_every_table_of_merging(base: Base) -> None:
         seen += " ".join(asked(own, case(own)))
     wanted = {"evidence", "suggestions", "verdicts", "match_keys", "merges", "absorbed_points", "drafts", "audit"}
     assert {name for name in wanted if not re.search(rf"\b{name}\b", seen)} == set()
+
+
+STATISTICS = {
+    "as the service writes them": (),
+    "none": ("DELETE FROM sqlite_stat1",),
+    "of primary keys alone": ("DELETE FROM sqlite_stat1 WHERE idx <> tbl",),  # where every other index was made anew
+    "of the base as it was": ("ANALYZE",),
+}
+
+
+def newest(unit: Unit) -> None:
+    """Whatever asks for the newest of something that an organization numbers."""
+    audit.last(unit)
+    audit.newest_record(unit)
+    feed.look(unit, 0, 1)
+    insights.mark(unit)
+    webhooks.newest_seq(unit)
+    delete_items(unit, [])
+
+
+def appending(base: Base) -> Work:
+    one, other = pair(base)
+
+    def work(unit: Unit) -> None:
+        newest(unit)
+        merging.merge(unit, MergeRequest(one, other), COMMAND)  # an entry, events and items
+
+    return work
+
+
+def steps(driver: sqlite3.Connection, sql: str) -> int:
+    """How many instructions of SQLite's machine a statement takes."""
+    found = itertools.count()
+    driver.set_progress_handler(lambda: next(found) and 0, 1)
+    driver.execute(sql).fetchall()
+    driver.set_progress_handler(None, 0)
+    return next(found)
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("change", STATISTICS.values(), ids=STATISTICS)
+def test_the_newest_is_one_row_whatever_the_statistics_say(base: Base, change: tuple[str, ...]) -> None:
+    work = appending(base)
+    with base.database.raw() as connection:
+        for sql in change:
+            connection.exec_driver_sql(sql)
+        connection.commit()
+    base.database.dispose()  # a connection reads the statistics when it is made
+    along = re.compile(
+        r"SELECT .*\bseq\b.* WHERE (\w+\.)?organization_id = \d+( AND seq > 0)?(\s+ORDER BY .*)?$", re.DOTALL
+    )
+    statements = {sql for sql in asked(base, work) if along.match(sql)}
+    assert len(statements) > 4  # of items, of the outbox, of the feed, of the audit log and of its records
+    base.receiver.receive(base.organization_id, [contact("email", email=f"{n}@kite.example") for n in range(50)])
+    with base.database.read(base.organization_id) as unit:
+        driver: Any = unit.connection.connection.driver_connection
+        assert {sql: steps(driver, sql) for sql in statements if steps(driver, sql) > 40} == {}

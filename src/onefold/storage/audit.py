@@ -64,9 +64,9 @@ def _entry(row: Sequence[Any]) -> EntryRow:
 def last(unit: Unit) -> tuple[int, str] | None:
     """(seq, hash) of the newest entry; none follows before the unit ends."""
     unit.lock_audit()
-    row = unit.one(
-        "SELECT seq, hash FROM audit WHERE organization_id = ? ORDER BY seq DESC LIMIT 1", (unit.organization_id,)
-    )
+    along = unit.dialect.by_key("audit")
+    sql = f"SELECT seq, hash FROM {along} WHERE organization_id = ? ORDER BY seq DESC LIMIT 1"
+    row = unit.one(sql, (unit.organization_id,))
     return None if row is None else (row[0], row[1])
 
 
@@ -100,9 +100,7 @@ def _with_records(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list
 
 def newest_record(unit: Unit) -> int | None:
     """The number of the newest record."""
-    r = audit_records.c
-    select = sa.select(r.seq).where(r.organization_id == unit.organization_id).order_by(r.seq.desc()).limit(1)
-    return unit.execute(select).scalar_one_or_none()
+    return unit.newest("audit_records")
 
 
 def page(unit: Unit, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:

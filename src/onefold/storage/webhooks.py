@@ -139,8 +139,7 @@ def forget_deliveries(unit: Unit, seqs: Sequence[int], now: datetime) -> None:
 
 def newest_seq(unit: Unit) -> int:
     """The number of the newest event; exact in a unit that is alone."""
-    newest = sa.select(_o.seq).where(_o.organization_id == unit.organization_id).order_by(_o.seq.desc()).limit(1)
-    return int(unit.execute(newest).scalar() or 0)
+    return unit.newest("outbox") or 0
 
 
 def pending_events(unit: Unit, limit: int) -> list[EventRow]:
