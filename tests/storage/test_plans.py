@@ -18,6 +18,7 @@ from onefold.services.profiles import PointInput
 from onefold.storage import audit, feed, insights, tables, webhooks
 from onefold.storage.database import Unit
 from onefold.storage.erasing import delete_items
+from onefold.storage.migrate import upgrade
 from onefold.storage.matching import QueueFilter
 from onefold.storage.organizations import add_organization
 from tests.conftest import Base
@@ -141,6 +142,21 @@ def test_the_cases_touch_every_table_of_merging(base: Base) -> None:
         seen += " ".join(asked(own, case(own)))
     wanted = {"evidence", "suggestions", "verdicts", "match_keys", "merges", "absorbed_points", "drafts", "audit"}
     assert {name for name in wanted if not re.search(rf"\b{name}\b", seen)} == set()
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+def test_every_index_has_statistics_also_one_that_was_made_anew(base: Base) -> None:
+    with base.database.raw() as connection:
+        connection.exec_driver_sql("DROP INDEX items_timeline")
+        connection.exec_driver_sql("CREATE INDEX items_timeline ON items (organization_id, profile_id, seq)")
+        connection.commit()
+    upgrade(base.database)
+    with base.database.raw() as connection:
+        known = set(connection.exec_driver_sql("SELECT tbl, idx FROM sqlite_stat1").fetchall())
+        for table in tables.OWNED:
+            indexes = connection.exec_driver_sql(f"PRAGMA index_list({table.name})").fetchall()
+            wanted = {(table.name, table.name if origin == "pk" else name) for _, name, _, origin, _ in indexes}
+            assert wanted - known == set()
 
 
 STATISTICS = {
