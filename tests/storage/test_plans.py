@@ -18,8 +18,8 @@ from onefold.services.profiles import PointInput
 from onefold.storage import audit, feed, insights, tables, webhooks
 from onefold.storage.database import Unit
 from onefold.storage.erasing import delete_items
-from onefold.storage.migrate import upgrade
 from onefold.storage.matching import QueueFilter
+from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization
 from tests.conftest import Base
 from tests.domain.cases import contact
@@ -147,8 +147,9 @@ def test_the_cases_touch_every_table_of_merging(base: Base) -> None:
 @pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
 def test_every_index_has_statistics_also_one_that_was_made_anew(base: Base) -> None:
     with base.database.raw() as connection:
+        made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'items_timeline'").scalar_one()
         connection.exec_driver_sql("DROP INDEX items_timeline")
-        connection.exec_driver_sql("CREATE INDEX items_timeline ON items (organization_id, profile_id, seq)")
+        connection.exec_driver_sql(made)
         connection.commit()
     upgrade(base.database)
     with base.database.raw() as connection:
