@@ -12,7 +12,7 @@ from onefold.storage.tables import OWNED
 
 _ROWS = 1_000_000
 _OF_A_PROFILE = 10
-_FEW_VALUES = frozenset(("kind", "state", "channel", "type"))
+_FEW_VALUES = frozenset(("kind", "state", "channel", "type", "action", "agent_id"))
 
 
 def assume_statistics(connection: Connection) -> None:
