@@ -1,3 +1,3 @@
 """Onefold: one customer, one profile."""
 
-__version__ = "0.1.0"
+__version__ = "0.4.0"

@@ -1,6 +1,6 @@
 """Every table. `organization_id` leads every key (nothing crosses between two organizations).
 
-- Ids are UUIDv7, as text in SQLite. `seq` columns order a timeline by the database's own sequence, never by a clock.
+- Ids are UUIDv7, as text in SQLite. `seq` columns count arrivals by the database's own sequence, never by a clock.
 - Instants are UTC; in SQLite ISO 8601 text of fixed width, so that text order is time order.
 - `C` collation for what is looked up by equality or prefix: normal forms are ours, not the database's.
 - A profile merged away stays as a redirect: `survivor_id` is the living profile, however many merges deep. Items and
