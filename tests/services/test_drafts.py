@@ -21,7 +21,7 @@ from onefold.storage.database import Unit
 from onefold.storage.drafts import DraftRow
 from tests.conftest import Base
 from tests.invariants import check_base
-from tests.services.words import COMMAND, do, merge, receive, rows, show
+from tests.services.words import COMMAND, do, merge, point_of, receive, rows, show, undo
 
 T = TypeVar("T")
 NOTE = Composed("note", "Call back on")
@@ -234,9 +234,28 @@ def test_a_draft_whose_contact_point_was_taken_away_can_be_saved_and_says_so_whe
     begun = draft(base, ada, mara, composed)
     do(base, lambda unit: profiles.remove_point(unit, ada, point, None))
     save(base, begun.id, mara, composed._replace(body="typed on"))
-    with pytest.raises(NotFound, match="contact point"):
+    with pytest.raises(Conflict, match="Choose where it goes"):
         do(base, lambda unit: drafts.send(unit, begun.id, mara))
     assert seen(base, mara) == ["typed on"]
+    assert do(base, lambda unit: drafts.read(unit, begun.id, mara)).contact_point_id is None
+
+
+MOBILE = PointInput("phone", "+447911123456", phone_type="home")
+
+
+def test_a_draft_follows_its_contact_point_into_the_one_it_became_and_back__MRG_9_SND_3(base: Base) -> None:
+    """Both hold one number, the destination another one before it: what is sent goes where it was written to."""
+    mara = agent(base)
+    ada = profile(base, MOBILE)
+    bob = profile(base, PointInput("phone", "+447911000001", phone_type="home"), MOBILE)
+    own, same = (point_of(base, one, MOBILE.value).contact_point_id for one in (ada, bob))
+    begun = draft(base, ada, mara, Composed("whatsapp", "x", contact_point_id=own))
+    merged = merge(base, ada, bob)
+    assert do(base, lambda unit: drafts.read(unit, begun.id, mara)).contact_point_id == same
+    save(base, begun.id, mara, Composed("whatsapp", "typed on", contact_point_id=same))
+    undo(base, merged.id)
+    assert do(base, lambda unit: drafts.read(unit, begun.id, mara)).contact_point_id == own
+    assert do(base, lambda unit: drafts.send(unit, begun.id, mara)).contact_point_id == own
 
 
 # Sending
