@@ -23,6 +23,11 @@ _THEN = "'2026-01-02T03:04:05.000006+00:00'"
 Columns = dict[str, str]
 
 
+def _both_living(ahead: int, many: int) -> str:
+    """Of a number and one ahead of it: every tenth is merged into the one before."""
+    return f"n % 10 <> 0 AND (n + {ahead}) % 10 <> 0 AND n + {ahead} <= {many}"
+
+
 def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Columns, str]]]:
     """What each table gets for the numbers from 1 on: its columns as SQL of `n`, and which numbers have a row."""
 
@@ -36,7 +41,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
 
     profile, agent, endpoint, run = id_(_PROFILE), id_(_AGENT, "n % 50 + 1"), id_(_ENDPOINT, "1"), id_(_RUN, "1")
     living, merged, once = "n % 10 <> 0", "n % 10 = 0", "n = 1"
-    paired, few = f"n < {many}", "n <= 50"
+    paired, few = _both_living(1, many), "n <= 50"
     inbox = f"'{inbox_id}'" + ("" if sqlite else "::uuid")
     other, after, conversation = id_(_OTHER), id_(_PROFILE, "n + 1"), id_(_CONVERSATION)
     point = {"id": id_(_EMAIL), "profile_id": profile, **at()}
@@ -44,7 +49,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
     event = {"id": other, "profile_id": profile, **at()}
     delivery = {"endpoint_id": endpoint, "event_seq": "n", "event_id": other, "profile_id": profile, **at()}
     pair = {"profile_id": profile, "other_id": after}
-    rating = {"rating": "0.5 + (n % 1000) / 2500.0", "kinds": "' phone '"}
+    rating = {"rating": f"0.5 + n / {2.5 * many}", "kinds": "' phone '"}
 
     def suggested(ahead: int, state: str) -> tuple[Columns, str]:
         return {
@@ -53,7 +58,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
             "state": f"'{state}'",
             **rating,
             **at(),
-        }, f"n + {ahead} <= {many}"
+        }, _both_living(ahead, many)
 
     return {
         "agents": [

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from onefold.domain.ids import is_id
-from onefold.domain.matching import Shared
+from onefold.domain.matching import EVIDENCE_KINDS, Shared
 from onefold.storage import tables
 from onefold.storage.contacts import MATCH_KEYS
 from onefold.storage.database import Unit
@@ -300,16 +301,25 @@ def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None,
         s.organization_id == unit.organization_id,
         s.state == sa.literal_column(f"'{'open' if wanted.state == 'open' else 'dismissed'}'"),
         s.rating >= wanted.lowest,
-        s.rating <= wanted.highest,
     )
     if wanted.kind is not None:
-        select = select.where(s.kinds.contains(f" {wanted.kind} ", autoescape=True))
-    if after is not None:
-        # Compared whole, so that the index is entered there and not at the top of the queue.
+        select = select.where(s.kinds.in_(_texts_with(wanted.kind)))
+    if after is None or after[0] > wanted.highest:
+        select = select.where(s.rating <= wanted.highest)
+    else:
+        # Compared whole and with nothing beside it, so that the index is entered there, not at the top of the queue.
         last = (sa.literal(value, column.type) for value, column in zip(after, key, strict=True))
         select = select.where(sa.tuple_(*key) < sa.tuple_(*last))
     order = (column.desc() for column in key)
     return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]
+
+
+@cache
+def _texts_with(kind: str) -> list[str]:
+    """Every `kinds` that names a kind. By LIKE, PostgreSQL may not look into its statistics (row-level security), and
+    takes for rare what is not."""
+    several = (some for size in range(len(EVIDENCE_KINDS)) for some in combinations(EVIDENCE_KINDS, size + 1))
+    return [_joined(some) for some in several if kind in some]
 
 
 def queue_tally(unit: Unit, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:
