@@ -127,6 +127,8 @@ def seed_sqlite(path: str, profiles: int) -> None:
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
+    upgrade(database)  # the statistics of an index are gone with it
+    database.dispose()
 
 
 def seed_postgres(url: str, superuser_url: str, profiles: int) -> None:

@@ -23,6 +23,8 @@ from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization
 from tests import postgres
+from tests.plans import Judges
+from tests.statements import STATEMENTS
 
 _numbers = itertools.count()
 
@@ -71,10 +73,26 @@ def _quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
+    """Who judges the plans of this run's statements."""
+    return Judges(tmp_path_factory.mktemp("plans"))
+
+
+@pytest.fixture(autouse=True)
+def _statements_find_their_rows(judges: Judges) -> Iterator[None]:
+    """Fails the first test that has a statement sent which reads a whole organization, and is not meant to."""
+    yield
+    found = judges.found(STATEMENTS.take())
+    if found:
+        pytest.fail("\n\n".join(found), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(judges: Judges) -> Iterator[str]:
     """The superuser's URL of a PostgreSQL server for this run."""
     try:
         with postgres.server("fsync=off", "full_page_writes=off") as url:
+            judges.server = url
             yield url
     except postgres.NoPostgreSQL as missing:
         pytest.skip(f"{NOT_TESTED} ON POSTGRESQL: {missing}")

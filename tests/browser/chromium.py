@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -28,9 +29,11 @@ class NoBrowser(Exception):
 def chromium() -> Iterator[Browser]:
     """A Chromium without a window: the one `ONEFOLD_CHROMIUM` names, the machine's, or one that is installed now."""
     flags = [*_FLAGS, "--no-sandbox"] if os.getuid() == 0 else list(_FLAGS)  # its sandbox refuses to run as root
-    _see_that_playwright_runs()
+    with _one_at_a_time():
+        _see_that_playwright_runs()
     with sync_playwright() as playwright:
-        program = _program(playwright)
+        with _one_at_a_time():
+            program = _program(playwright)
         try:
             browser = playwright.chromium.launch(executable_path=program, args=flags)
         except Error as error:
@@ -39,6 +42,14 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of the tests' processes one installs and the others wait: apt-get refuses to run twice."""
+    with Path(__file__).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _see_that_playwright_runs() -> None:

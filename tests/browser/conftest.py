@@ -65,6 +65,11 @@ class Desk:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    def decide(self, key: str) -> None:
+        """Presses a key that decides something, as one does who has seen on what: the page has been still."""
+        self.page.wait_for_timeout(600)
+        self.page.keyboard.press(key)
+
     def expects(self, complaint: str) -> None:
         """The browser may complain of something that has this text in it: a refusal's status, say."""
         self.expected.append(complaint)

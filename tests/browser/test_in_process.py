@@ -166,7 +166,8 @@ def from_the_matches(desk: Desk, console: Console) -> None:
 
 def from_the_matches_by_key(desk: Desk, console: Console) -> None:
     one, _ = two_alike(console)
-    desk.open(f"/customers/{one}/matches").keyboard.press("m")
+    desk.open(f"/customers/{one}/matches")
+    desk.decide("m")
 
 
 def from_the_queue(desk: Desk, console: Console) -> None:
@@ -176,7 +177,8 @@ def from_the_queue(desk: Desk, console: Console) -> None:
 
 def from_the_queue_by_key(desk: Desk, console: Console) -> None:
     two_alike(console)
-    desk.open("/queue").keyboard.press("m")
+    desk.open("/queue")
+    desk.decide("m")
 
 
 def from_the_queue_side_by_side(desk: Desk, console: Console) -> None:

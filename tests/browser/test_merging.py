@@ -45,10 +45,10 @@ def test_step_through_the_matches_and_decide__SUG_3__SUG_4(mara: Desk, console: 
     expect(page.get_by_text("2 of 2")).to_be_visible()
     page.keyboard.press("k")
     expect(page.get_by_text("1 of 2")).to_be_visible()
-    page.keyboard.press("n")
+    mara.decide("n")
     mara.says("No Match.")
     expect(page.get_by_text("1 of 2")).to_have_count(0)
-    page.keyboard.press("m")
+    mara.decide("m")
     mara.says("Merged.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
     expect(page).to_have_url(re.compile(ada_id))  # the older one stays

@@ -40,10 +40,12 @@ def cast(console: Console, author_id: str) -> Cast:
         draft = drafts.create(unit, profile_id, author_id, Composed("note", "begun"))
         assert conversation is not None
         item = conversation_store.first_item(unit, conversation.id)
+        (called_from,) = store.points_of(unit, [caller_id])[caller_id]
         assert item is not None
         return {
             "detail_id": detail_id, "address_id": address_id, "relationship_id": relationship_id,
             "point_id": further_id, "conversation_id": conversation.id, "draft_id": draft.id, "item_id": str(item.seq),
+            "line_id": called_from.contact_point_id,
         }  # fmt: skip
 
     merged_id = console.customer("Ada Kite Sr")

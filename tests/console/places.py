@@ -99,6 +99,9 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", f"{_CUSTOMER}/file-call"): _done(other_id="{other_id}")._replace(
         values={"profile_id": "{caller_id}"}, foreign_fields=404
     ),
+    ("POST", f"{_CUSTOMER}/own-line"): _done(contact_point_id="{line_id}")._replace(
+        values={"profile_id": "{caller_id}"}, foreign_fields=404
+    ),
     ("GET", f"{_CUSTOMER}/merge"): _PAGE,
     ("GET", f"{_CUSTOMER}/merge/{{source_id}}"): _PAGE,
     ("POST", f"{_CUSTOMER}/merge/{{source_id}}"): _DONE,

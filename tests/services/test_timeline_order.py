@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from onefold.domain.errors import InvalidValue
 from onefold.domain.timeline import happened_at, timeline_second
 from onefold.services import conversations, exporting
 from onefold.storage.conversations import ItemRow
@@ -166,10 +165,11 @@ def test_page_after_page_nothing_is_left_out_or_read_twice_MRG_5(base: Base, siz
     assert len({item.seq for item in found}) == len(found)
 
 
-def test_a_place_that_is_not_on_any_timeline_is_refused(base: Base) -> None:
-    profile_id = mail(base, ANN, 0)
-    with base.database.read(base.organization_id) as unit, pytest.raises(InvalidValue):
-        conversations.timeline(unit, profile_id, 10**9, 10)
+def test_a_page_goes_on_behind_an_item_that_is_gone_MRG_5(base: Base) -> None:
+    profile_id = mails(base, ANN, 1, 0)
+    with base.database.read(base.organization_id) as unit:
+        assert [item.body for item in conversations.timeline(unit, profile_id, 10**9, 10)] == ["0"]
+        assert conversations.timeline(unit, profile_id, 0, 10) == []
 
 
 def test_an_export_reads_as_it_happened_MRG_5(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:

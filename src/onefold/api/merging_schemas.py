@@ -209,6 +209,9 @@ class SharedLine(BaseModel):
     contact_point_id: str = Field(description="This profile's.")
     value: str
     last_contact_at: datetime | None
+    last_subject: str | None
+    agent: str | None = Field(description="Who the last conversation is assigned to.")
+    inbox: str | None = Field(description="Where the last conversation is.")
 
 
 class PairToMerge(Input):

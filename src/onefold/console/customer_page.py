@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onefold.console import words
 from onefold.console.visitor import Visitor
 from onefold.domain.errors import NotFound
 from onefold.domain.profile import HeldPoint
-from onefold.services import conversations, drafts, profiles, sending, suggestions, worklists
+from onefold.services import conversations, drafts, profiles, sending, shared_lines, worklists
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
@@ -30,6 +30,8 @@ def customer_page(
     view = profiles.read(unit, profile_id)
     agents = accounts.list_agents(unit)
     found = _items(unit, view.row.id, before)
+    recent = found["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
+    reach = _reach(view.points, recent)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
@@ -43,10 +45,12 @@ def customer_page(
         "conversation": conversation or _last_conversation(unit, view.row.id),
         "drafts": own_drafts,
         "draft": _shown_draft(own_drafts, draft_id),
-        "reach": _reach(view.points),
+        "reach": reach,
+        "answer_by": _answered_by(reach, recent),
         "sends": {channel: sending.can_send(channel) for channel in words.UNSENT},
         "others": _others(unit, view),
-        "lines": _lines(unit, view, found["items"]),
+        "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
+        "own_lines": shared_lines.own_lines(unit, view.row.id) if view.former_ids else [],
         "before": before,
         "shown_day": "",
         "unread": worklists.newest_unread(unit, visitor.agent_id, conversation),
@@ -92,22 +96,32 @@ def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | No
     return found
 
 
-def _reach(points: Sequence[HeldPoint]) -> dict[str, list[HeldPoint]]:
-    """Where each kind of message can go, the Main one first."""
+def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, list[HeldPoint]]:
+    """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one."""
     emails = [p for p in points if p.kind == "email"]
     phones = [p for p in points if p.kind == "phone"]
     reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
-    return {kind: sorted(some, key=lambda p: (not p.main, not p.contacted)) for kind, some in reach.items()}
+    wrote: dict[tuple[str | None, str | None], int] = {}
+    for age, item in enumerate(recent):
+        if item.direction == "in":
+            wrote.setdefault((item.channel, item.contact_point_id), age)
+    return {
+        kind: sorted(
+            some, key=lambda p: (wrote.get((kind, p.contact_point_id), len(recent)), not p.main, not p.contacted)
+        )
+        for kind, some in reach.items()
+    }
+
+
+def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[ItemRow]) -> str:
+    """The kind of message an answer would be: on the channel the customer last wrote on, where that reaches them."""
+    wrote = [item for item in recent if item.direction == "in" and item.channel in reach]
+    held = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
+    last = next((i.channel for i in wrote if i.channel and i.contact_point_id in held[i.channel]), None)
+    return last or ("email" if reach["email"] else "note")
 
 
 def _others(unit: Unit, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:
     """Who else this may be, the likeliest first (SUG-3)."""
     rated = {s.other_id if s.profile_id == view.row.id else s.profile_id: s.rating for s in view.suggestions}
     return [(summary, rated[summary.row.id]) for summary in profiles.summaries(unit, list(rated))]
-
-
-def _lines(unit: Unit, view: ProfileView, items: Sequence[ItemRow]) -> list[suggestions.SharedLineView]:
-    """RES-16: who else holds the number of a call that has come to a profile of its own."""
-    called = any(item.kind == "call" and item.direction == "in" for item in items)
-    shared = any(p.kind == "phone" and not p.identifying for p in view.points)
-    return suggestions.shared_lines(unit, view.row.id)[:_LINES_SHOWN] if called and shared else []

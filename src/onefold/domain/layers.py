@@ -58,7 +58,7 @@ class Change(NamedTuple):
 def take_out(layers: Iterable[Layer], merge_id: str) -> dict[str, Change]:
     """What taking a merge out changes, by profile: its destination first, then those that one was merged into.
 
-    `layers` are all merges, standing or undone, that may lie above or have lain below it, on any of these profiles.
+    `layers` are all merges, standing or undone, on any of these profiles and on those ever merged into them.
     """
     lines = _Lines()
     events = [(layer.created_at, 0, layer) for layer in layers]

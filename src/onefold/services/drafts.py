@@ -6,6 +6,7 @@ go after the other and both are kept: a merge sets where the draft is, saving se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
@@ -88,21 +89,36 @@ def _point_now(unit: Unit, profile_id: str, point_id: str) -> str | None:
 
 def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
     """One of the author's own drafts; raises NotFound, for somebody else's as well."""
+    return _as_of_today(unit, [_own(unit, draft_id, author_id)])[0]
+
+
+def _own(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
     draft = store.read(unit, draft_id)
     if draft.author_id != _author(unit, author_id):
         raise store.missing()
     return draft
 
 
+def _as_of_today(unit: Unit, drafts: Sequence[DraftRow]) -> list[DraftRow]:
+    """Drafts with the contact point that theirs became one with; without one, where it is gone or another customer's
+    (MRG-9): then it has to be chosen where they go."""
+    return [
+        draft._replace(contact_point_id=_point_now(unit, draft.profile_id, draft.contact_point_id))
+        if draft.contact_point_id
+        else draft
+        for draft in drafts
+    ]
+
+
 def of_profile(unit: Unit, profile_id: str, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
     living_id = living(unit, profile_id)
-    return store.page(unit, _author(unit, author_id), living_id, before, limit)
+    return _as_of_today(unit, store.page(unit, _author(unit, author_id), living_id, before, limit))
 
 
 def of_author(unit: Unit, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """All of the author's drafts, newest first."""
-    return store.page(unit, _author(unit, author_id), None, before, limit)
+    return _as_of_today(unit, store.page(unit, _author(unit, author_id), None, before, limit))
 
 
 def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -> DraftRow:
@@ -111,18 +127,18 @@ def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -
     Never refused because somebody else has merged the profile, or has taken the chosen contact point away: only a
     newly chosen contact point must be one of the profile's.
     """
-    before = read(unit, draft_id, author_id)
+    before = _own(unit, draft_id, author_id)
     _check_composed(composed)
     # The profile is asked for its contact points after this, because from here on the draft stays where it is.
     draft = store.change(unit, draft_id, updated_at=utc_now(), **composed._asdict())
     if composed.contact_point_id != before.contact_point_id:
         _check_point(unit, draft.profile_id, composed.contact_point_id)
-    return draft
+    return _as_of_today(unit, [draft])[0]
 
 
 def delete(unit: Unit, draft_id: str, author_id: str | None) -> None:
     """Throws a draft away."""
-    read(unit, draft_id, author_id)
+    _own(unit, draft_id, author_id)
     store.remove(unit, draft_id)
 
 
@@ -131,7 +147,7 @@ def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
 
     The item's state says whether it was sent (SND-1). Of two who do this at once, one finds no draft any more.
     """
-    draft = read(unit, draft_id, author_id)
+    draft = _own(unit, draft_id, author_id)
     # Profile first, then draft: in the order a merge takes them.
     profiles.lock_profile(unit, draft.profile_id, against_contacts=True)
     draft = store.remove(unit, draft_id)
@@ -143,5 +159,10 @@ def _written(unit: Unit, draft: DraftRow) -> Written:
         return Written(draft.body, subject=draft.subject, kind="task" if draft.kind == "task" else "note")
     if draft.contact_point_id is None:
         raise Conflict("Choose the contact point that this goes to first.", code="contact_point_missing")
-    point_id = _point_now(unit, draft.profile_id, draft.contact_point_id) or draft.contact_point_id
+    point_id = _point_now(unit, draft.profile_id, draft.contact_point_id)
+    if point_id is None:
+        raise Conflict(
+            "The contact point this was written to is no longer this customer's. Choose where it goes.",
+            code="contact_point_missing",
+        )
     return Written(draft.body, draft.kind, point_id, draft.subject)  # type: ignore[arg-type]

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from onefold.domain.errors import Conflict
 from onefold.domain.matching import Comparison
-from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
 from onefold.services import audit, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, living, summaries
-from onefold.storage import conversations, profiles, timelines
 from onefold.storage import matching as store
-from onefold.storage.books import who_holds
 from onefold.storage.database import Unit
 from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRow, pair_of
 from onefold.storage.organizations import load_policy
@@ -152,44 +148,6 @@ def sides_of_match(unit: Unit, one_id: str, other_id: str, *, turned: bool) -> P
     """SUG-3: (source, destination) of a "Match": the newer goes into the older, unless turned round."""
     older, newer = _pair(unit, one_id, other_id)  # ids sort by the time they were made
     return (older, newer) if turned else (newer, older)
-
-
-class SharedLineView(NamedTuple):
-    """Another profile that holds one of this one's shared numbers (RES-16)."""
-
-    profile: ProfileSummary
-    contact_point_id: str
-    value: str
-    last_contact_at: datetime | None
-
-
-def shared_lines(unit: Unit, profile_id: str) -> list[SharedLineView]:
-    """RES-16: who else holds the profile's shared numbers, the most recent contact first; of each number the first
-    50."""
-    living_id, policy = living(unit, profile_id), load_policy(unit)
-    lines = {
-        ("phone", p.value): p
-        for p in profiles.points_of(unit, [living_id])[living_id]
-        if p.kind == "phone" and not p.identifying and not policy.blocklist.holds(p.kind, p.value)
-    }
-    held = who_holds(unit, list(lines), _LINE_HOLDERS)  # type: ignore[arg-type]
-    found = []
-    for key, ids in held.items():
-        for other in summaries(unit, _most_recent(unit, ids - {living_id})):
-            last = conversations.last_contact(unit, profiles.merged_into(unit, other.row.id))
-            line = lines[key]
-            number = dialled(line.value, line.written, policy.default_region)
-            found.append(SharedLineView(other, line.contact_point_id, number, last))
-    never = datetime.min.replace(tzinfo=UTC)
-    return sorted(found, key=lambda line: line.last_contact_at or never, reverse=True)
-
-
-def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
-    leads = store.origins(unit, sorted(ids))
-    newest = dict.fromkeys(ids, 0)
-    for one, second in timelines.newest_seconds(unit, sorted(leads)).items():
-        newest[leads[one]] = max(second, newest[leads[one]])
-    return sorted(newest, key=lambda one: newest[one], reverse=True)[:_LINES_SHOWN]
 
 
 def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:

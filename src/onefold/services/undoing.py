@@ -104,7 +104,7 @@ def _look(unit: Unit, merge_id: str, *, lock: bool) -> _Look:
     record = _without(record, _brought_since(unit, merge, row.id, returning))
     kept = _kept(unit, record)
     others = {r.seen_from(side.profile_id)[0] for side in (kept.source, kept.destination) for r in side.relations}
-    changes = take_out(_layers(unit, merge, row.id), merge.id)
+    changes = take_out(_layers(unit, row.id), merge.id)
     now = store.read_side(unit, row)
     if row.id in changes:
         now = changes[row.id].applied_to(now)
@@ -142,12 +142,13 @@ def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
     return row
 
 
-def _layers(unit: Unit, merge: MergeRow, living_id: str) -> list[Layer]:
-    """The merges that may have left something in the own fields of the destination, or of those it was merged into."""
+def _layers(unit: Unit, living_id: str) -> list[Layer]:
+    """Every merge, standing or undone, that may have left something in the own fields of a profile, or of one merged
+    into it."""
     found: dict[str, MergeRow] = {}
     above = set(profiles.merged_into(unit, living_id))
     while above:
-        rows = store.merges_into(unit, sorted(above), merge)
+        rows = store.merges_into(unit, sorted(above))
         found |= {row.id: row for row in rows}
         above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
     layers = ((row, audit.read(unit, row.audit_seq).before) for row in found.values())
@@ -225,6 +226,7 @@ def _share_rows(unit: Unit, look: _Look) -> None:
     profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
     _restore_lines(unit, found.profile_id, look.changes)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
+    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.kept.absorbed.items() if gone in there})
 
 
 def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) -> None:

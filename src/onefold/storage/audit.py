@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from onefold.storage.dialects import Insert, Row
 from onefold.storage.tables import audit, audit_records, instant_text
 
 _ERASED_AT_ONCE = 500
+_CLOCKS_APART = timedelta(days=1)
 
 
 class EntryRow(NamedTuple):
@@ -64,9 +65,9 @@ def _entry(row: Sequence[Any]) -> EntryRow:
 def last(unit: Unit) -> tuple[int, str] | None:
     """(seq, hash) of the newest entry; none follows before the unit ends."""
     unit.lock_audit()
-    row = unit.one(
-        "SELECT seq, hash FROM audit WHERE organization_id = ? ORDER BY seq DESC LIMIT 1", (unit.organization_id,)
-    )
+    along = unit.dialect.by_key("audit")
+    sql = f"SELECT seq, hash FROM {along} WHERE organization_id = ? ORDER BY seq DESC LIMIT 1"
+    row = unit.one(sql, (unit.organization_id,))
     return None if row is None else (row[0], row[1])
 
 
@@ -100,17 +101,43 @@ def _with_records(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list
 
 def newest_record(unit: Unit) -> int | None:
     """The number of the newest record."""
-    r = audit_records.c
-    select = sa.select(r.seq).where(r.organization_id == unit.organization_id).order_by(r.seq.desc()).limit(1)
-    return unit.execute(select).scalar_one_or_none()
+    return unit.newest("audit_records")
 
 
 def page(unit: Unit, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:
     """Entries, newest first, before a number."""
+    within = _within(unit, filters)
     found = {
-        row.seq: row for side in _sides(filters) for row in unit.execute(_page(unit, filters, side, before, limit))
+        row.seq: row
+        for side in _sides(filters)
+        for row in unit.execute(_page(unit, filters, side, before, limit).where(*within))
     }
     return [_entry(found[seq]) for seq in sorted(found, reverse=True)[:limit]]
+
+
+def _within(unit: Unit, filters: Filters) -> list[sa.ColumnElement[bool]]:
+    """Between which numbers the entries of the wanted time are, so that few others are read.
+
+    Entries are numbered as they are written, by clocks that are not a day apart: what is a day older came before.
+    """
+    a = audit.c
+    some = sa.select(a.seq).where(a.organization_id == unit.organization_id).limit(1)
+    within: list[sa.ColumnElement[bool]] = []
+    if filters.since is not None:
+        older = some.where(a.at < _moved(filters.since, -_CLOCKS_APART)).order_by(a.at.desc(), a.seq.desc())
+        within += [a.seq > seq for seq in unit.execute(older).scalars()]
+    if filters.until is not None:
+        newer = some.where(a.at >= _moved(filters.until, _CLOCKS_APART)).order_by(a.at, a.seq)
+        within += [a.seq < seq for seq in unit.execute(newer).scalars()]
+    return within
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """The moment, so much later; the end of time stays what it is."""
+    try:
+        return moment.astimezone(UTC) + by
+    except OverflowError:
+        return moment
 
 
 def _sides(filters: Filters) -> Iterable[sa.Column[Any] | None]:
@@ -126,10 +153,11 @@ def _page(unit: Unit, filters: Filters, side: sa.Column[Any] | None, before: int
     for column, wanted in ((a.action, filters.action), (a.agent_id, filters.agent_id)):
         if wanted is not None:
             select = select.where(column == wanted)
+    at = sa.func.coalesce(a.at, a.at)  # past the index of times: they are wanted in the order of their numbers
     if filters.since is not None:
-        select = select.where(a.at >= filters.since)
+        select = select.where(at >= filters.since)
     if filters.until is not None:
-        select = select.where(a.at < filters.until)
+        select = select.where(at < filters.until)
     if before is not None:
         select = select.where(a.seq < before)
     return select.order_by(a.seq.desc()).limit(limit)

@@ -88,6 +88,10 @@ class Unit:
         """The rows of a select of the hot path."""
         return self._dialect.rows(self._cursor, sql, parameters)
 
+    def newest(self, table: str) -> int | None:
+        """The highest `seq` among the organization's rows of a table."""
+        return self._dialect.newest(self._cursor, table, self.organization_id)
+
     def lookup(self, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         """Runs a select for many keys at a time."""
         return self._dialect.lookup(self._cursor, sql, parameters, keys)

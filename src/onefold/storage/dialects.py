@@ -86,6 +86,10 @@ class Dialect:
         """The table, to be read by an index whose condition the select repeats word for word."""
         return table
 
+    def by_key(self, table: str) -> str:
+        """The table, to be read along its primary key, whatever statistics say."""
+        return table
+
     def first_parameters(self, parameters: Row, limit: int) -> Row:
         """The parameters of such a join: those of its condition, the organization first, and how many rows."""
         return (*parameters, limit)
@@ -115,6 +119,12 @@ class Dialect:
         """The rows of a select."""
         found: list[Row] = cursor.execute(self._translated(sql), parameters).fetchall()
         return found
+
+    def newest(self, cursor: Any, table: str, organization_id: int) -> int | None:
+        """The highest `seq` among an organization's rows of a table."""
+        sql = f"SELECT seq FROM {self.by_key(table)} WHERE organization_id = ? ORDER BY seq DESC LIMIT 1"
+        row = self.one(cursor, sql, (organization_id,))
+        return None if row is None else int(row[0])
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         """Runs a select whose first placeholder stands for the keys."""

@@ -198,10 +198,7 @@ def _delete_part(unit: Unit, numbers: Sequence[int]) -> dict[str, int]:
 
 def _last_number(unit: Unit) -> int | None:
     """SQLite counts on from the highest number there is: an item's number must not be another customer's later."""
-    if unit.dialect.name != "sqlite":
-        return None
-    newest = sa.select(sa.func.max(items.c.seq)).where(items.c.organization_id == unit.organization_id)
-    return unit.execute(newest).scalar()
+    return unit.newest("items") if unit.dialect.name == "sqlite" else None
 
 
 def _empty(unit: Unit, seq: int, profile_id: str) -> dict[str, int]:

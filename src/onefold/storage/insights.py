@@ -21,7 +21,6 @@ from onefold.storage.tables import audit, counted_until, daily_counts, instant, 
 SOURCES = ("items", "audit", "outbox")
 RAISED = "suggestion.raised"
 
-_NEWEST = {name: f"SELECT seq FROM {name} WHERE organization_id = ? ORDER BY seq DESC LIMIT 1" for name in SOURCES}
 _POSITIONS = Insert(counted_until, ("organization_id", "source", "seq"), skip_taken=True)
 # Every writer of an organization holds its lock, shared or alone, from before it takes a number until it has ended.
 _WRITERS = (
@@ -47,18 +46,13 @@ class Mark(NamedTuple):
 def mark(unit: Unit) -> Mark:
     """A mark of this instant."""
     # In this order: whoever holds a number below the newest, and cannot be seen, is still among the writers.
-    newest = {source: _newest(unit, source) for source in SOURCES}
+    newest = {source: unit.newest(source) or 0 for source in SOURCES}
     return Mark(newest, _writers(unit))
 
 
 def is_complete(unit: Unit, mark: Mark) -> bool:
     """Whether everything up to the mark can be seen from now on."""
     return not mark.writers or not mark.writers & _writers(unit)
-
-
-def _newest(unit: Unit, source: str) -> int:
-    row = unit.one(_NEWEST[source], (unit.organization_id,))
-    return 0 if row is None else int(row[0])
 
 
 def _writers(unit: Unit) -> frozenset[str]:

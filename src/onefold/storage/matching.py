@@ -295,6 +295,7 @@ class QueueFilter(NamedTuple):
 def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionRow]:
     """Suggestions of the organization, the likeliest first, behind the last one of a page before."""
     s = suggestions.c
+    key = (s.rating, s.profile_id, s.other_id)
     select = sa.select(*(s[field] for field in SuggestionRow._fields)).where(
         s.organization_id == unit.organization_id,
         s.state == sa.literal_column(f"'{'open' if wanted.state == 'open' else 'dismissed'}'"),
@@ -304,11 +305,10 @@ def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None,
     if wanted.kind is not None:
         select = select.where(s.kinds.contains(f" {wanted.kind} ", autoescape=True))
     if after is not None:
-        rating, low, high = after
-        last = (sa.literal(low, s.profile_id.type), sa.literal(high, s.other_id.type))
-        behind = sa.and_(s.rating == rating, sa.tuple_(s.profile_id, s.other_id) < sa.tuple_(*last))
-        select = select.where(sa.or_(s.rating < rating, behind))
-    order = (s.rating.desc(), s.profile_id.desc(), s.other_id.desc())
+        # Compared whole, so that the index is entered there and not at the top of the queue.
+        last = (sa.literal(value, column.type) for value, column in zip(after, key, strict=True))
+        select = select.where(sa.tuple_(*key) < sa.tuple_(*last))
+    order = (column.desc() for column in key)
     return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]
 
 

@@ -221,6 +221,14 @@ def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None
     return moved
 
 
+def repoint_drafts(unit: Unit, ids: Sequence[str], points: Mapping[str, str]) -> None:
+    """Drafts to one of these contact points go to the other one from now on."""
+    d = drafts.c
+    for before, after in points.items() if ids else ():
+        mine = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(drafts.update().where(*mine).values(contact_point_id=after))
+
+
 def count_drafts(unit: Unit, profile_id: str) -> int:
     """How many drafts there are on a profile."""
     mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
@@ -268,12 +276,19 @@ def standing_merges(unit: Unit, source_ids: Sequence[str]) -> dict[str, MergeRow
     return {row.source_id: MergeRow._make(row) for row in rows}
 
 
-def merges_into(unit: Unit, destination_ids: Sequence[str], since: MergeRow) -> list[MergeRow]:
-    """The merges into these profiles from this one on, and earlier ones that were undone after it."""
+def newest_standing_into(unit: Unit, destination_id: str, limit: int) -> list[MergeRow]:
+    """The newest merges into a profile that are not undone, newest first."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
+    select = sa.select(*_MERGE).where(*mine).order_by(m.id.desc()).limit(limit)
+    return [MergeRow._make(row) for row in unit.execute(select)]
+
+
+def merges_into(unit: Unit, destination_ids: Sequence[str]) -> list[MergeRow]:
+    """Every merge into these profiles, those since undone among them."""
     m = merges.c
     mine = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
-    later = sa.or_(m.id >= since.id, m.undone_at >= since.created_at)
-    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine, later))]
+    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine))]
 
 
 def mark_undone(unit: Unit, merge_id: str, now: datetime) -> None:

@@ -39,42 +39,47 @@ def standing_merges(unit: Unit, living_id: str, limit: int) -> tuple[list[MergeR
     m, p = merges.c, profiles.c
     sources = sa.select(p.id).where(p.organization_id == unit.organization_id, p.survivor_id == living_id)
     mine = (m.organization_id == unit.organization_id, m.source_id.in_(sources), m.undone_at.is_(None))
-    return _newest(unit, mine, limit)
+    total = int(unit.execute(sa.select(sa.func.count()).select_from(merges).where(*mine)).scalar_one())
+    rows = unit.execute(sa.select(*_MERGE).where(*mine).order_by(m.id.desc()).limit(limit))
+    return [MergeRow._make(row) for row in rows][::-1], total
 
 
 def undone_merges(unit: Unit, profile_ids: Sequence[str], limit: int) -> tuple[list[MergeRow], int]:
     """The newest undone merges of some profiles on either side, oldest first; and how many there are."""
     m = merges.c
-    either = sa.or_(m.source_id.in_(profile_ids), m.destination_id.in_(profile_ids))
-    return _newest(unit, (m.organization_id == unit.organization_id, either, m.undone_at.is_not(None)), limit)
+    found = _on_either_side(unit, m.id, (m.source_id, m.destination_id), profile_ids, m.undone_at.is_not(None))
+    mine = (m.organization_id == unit.organization_id, m.id.in_(found[-limit:]))
+    rows = unit.execute(sa.select(*_MERGE).where(*mine).order_by(m.id)) if found else ()
+    return [MergeRow._make(row) for row in rows], len(found)
 
 
-def _newest(unit: Unit, mine: Sequence[sa.ColumnElement[bool]], limit: int) -> tuple[list[MergeRow], int]:
-    total = int(unit.execute(sa.select(sa.func.count()).select_from(merges).where(*mine)).scalar_one())
-    rows = unit.execute(sa.select(*_MERGE).where(*mine).order_by(merges.c.id.desc()).limit(limit))
-    return [MergeRow._make(row) for row in rows][::-1], total
+def _on_either_side(
+    unit: Unit, key: sa.Column[Any], sides: Sequence[sa.Column[Any]], ids: Sequence[str], which: sa.ColumnElement[bool]
+) -> list[Any]:
+    """The keys of rows that name one of the profiles on either side, in order: each side by its own index, for of a
+    condition on one or the other PostgreSQL may make a walk of the whole organization."""
+    mine = (key.table.c.organization_id == unit.organization_id, which)
+    return sorted(
+        {found for side in sides for found in unit.execute(sa.select(key).where(*mine, side.in_(ids))).scalars()}
+    )
 
 
 def told(unit: Unit, seqs: Sequence[int]) -> dict[int, ToldRow]:
     """Entries of the audit log, by number."""
-    return {row.seq: row for row in _told(unit, audit.c.seq.in_(seqs), len(seqs))} if seqs else {}
+    a, r = audit.c, audit_records.c
+    joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
+    wanted = [r.record if field == "record" else a[field] for field in ToldRow._fields]
+    select = sa.select(*wanted).select_from(joined)
+    rows = unit.execute(select.where(a.organization_id == unit.organization_id, a.seq.in_(seqs))) if seqs else ()
+    return {row.seq: ToldRow._make(row) for row in rows}
 
 
 def told_of(unit: Unit, profile_ids: Sequence[str], action: str, limit: int) -> tuple[list[ToldRow], int]:
     """The newest entries of an action that name one of the profiles, oldest first; and how many there are."""
     a = audit.c
-    which = sa.and_(a.action == action, sa.or_(a.profile_id.in_(profile_ids), a.other_id.in_(profile_ids)))
-    mine = (a.organization_id == unit.organization_id, which)
-    total = int(unit.execute(sa.select(sa.func.count()).select_from(audit).where(*mine)).scalar_one())
-    return _told(unit, which, limit)[::-1], total
-
-
-def _told(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list[ToldRow]:
-    a, r = audit.c, audit_records.c
-    joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
-    wanted = [r.record if field == "record" else a[field] for field in ToldRow._fields]
-    select = sa.select(*wanted).select_from(joined).where(a.organization_id == unit.organization_id, which)
-    return [ToldRow._make(row) for row in unit.execute(select.order_by(a.seq.desc()).limit(limit))]
+    found = _on_either_side(unit, a.seq, (a.profile_id, a.other_id), profile_ids, a.action == action)
+    entries = told(unit, found[-limit:])
+    return [entries[seq] for seq in sorted(entries)], len(found)
 
 
 def profiles_by_id(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileRow]:

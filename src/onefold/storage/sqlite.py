@@ -45,6 +45,9 @@ class SQLite(Dialect):
     def by_index(self, table: str, index: str) -> str:
         return f"{table} INDEXED BY {index}"  # else it walks the primary key
 
+    def by_key(self, table: str) -> str:
+        return f"{table} INDEXED BY sqlite_autoindex_{table}_1"  # else it may walk an index that looks shorter
+
     def first_parameters(self, parameters: Row, limit: int) -> Row:
         return (parameters[0], *parameters, limit)
 
@@ -66,8 +69,7 @@ class SQLite(Dialect):
     def append(self, cursor: Any, insert: Insert, rows: Sequence[Row]) -> list[int]:
         sql = self._sql.get(insert) or self._insert_sql(insert, ("seq", *insert.columns))
         # All rows of a call are of one organization, and this transaction is the only writer.
-        last = f"SELECT coalesce(max(seq), 0) FROM {insert.table.name} WHERE organization_id = ?"
-        first = cursor.execute(last, (rows[0][0],)).fetchone()[0] + 1
+        first = (self.newest(cursor, insert.table.name, rows[0][0]) or 0) + 1
         cursor.executemany(sql, [(first + n, *row) for n, row in enumerate(rows)])
         return list(range(first, first + len(rows)))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.domain.errors import InvalidValue
 from onefold.storage.conversations import ITEM, ItemRow, merged_into
 from onefold.storage.database import Unit
 from onefold.storage.dialects import BACKWARD, FORWARD, Direction
@@ -28,10 +27,7 @@ START, END = Position(0, 0), Position(2**62, 2**62)
 
 
 def timeline(unit: Unit, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a profile and those merged into it, what happened last first; `before` is an item's number.
-
-    Raises InvalidValue where there is no such item.
-    """
+    """The newest items of a profile and those merged into it, what happened last first, before an item's number."""
     return _newest(unit, "profile_id", profile_ids, before, limit)
 
 
@@ -40,8 +36,15 @@ def conversation_items(unit: Unit, conversation_id: str, before: int | None, lim
     return _newest(unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before, limit)
 
 
-def newest_seconds(unit: Unit, profile_ids: Sequence[str]) -> dict[str, int]:
-    """The second of what happened last to each profile, where anything has; not of those merged into it."""
+def first_items(unit: Unit, profile_id: str, limit: int) -> list[ItemRow]:
+    """What happened first to a profile; not to those merged into it."""
+    mine = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
+    select = sa.select(*ITEM).where(*mine).order_by(_i.timeline_second, _i.seq).limit(limit)
+    return [ItemRow._make(row) for row in unit.execute(select)]
+
+
+def newest_positions(unit: Unit, profile_ids: Sequence[str]) -> dict[str, Position]:
+    """Where what happened last to each profile stands, where anything has; not to those merged into it."""
     return dict(_next_of_each(unit, "profile_id", profile_ids, BACKWARD, END))
 
 
@@ -55,17 +58,14 @@ def _newest(unit: Unit, column: Column, ids: Sequence[str], before: int | None, 
         which = sa.and_(_i[column].in_(sources), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
     select = sa.select(*ITEM).where(_i.organization_id == unit.organization_id, which)
     newest = unit.execute(select.order_by(_i.timeline_second.desc(), _i.seq.desc()).limit(limit))
-    return _in_living_conversations(unit, [ItemRow._make(row) for row in newest])
+    return _as_of_today(unit, [ItemRow._make(row) for row in newest])
 
 
-def _position(unit: Unit, seq: int) -> Position:
-    mine = (_i.organization_id == unit.organization_id, _i.seq == seq)
-    second = unit.execute(sa.select(_i.timeline_second).where(*mine)).scalar_one_or_none()
-    if second is None:
-        raise InvalidValue(
-            "There is no such place on the timeline; begin again.", code="invalid_cursor", field="cursor"
-        )
-    return Position(second, seq)
+def _position(unit: Unit, number: int) -> Position:
+    """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
+    mine = (_i.organization_id == unit.organization_id, _i.seq <= number)
+    second = unit.execute(sa.select(_i.timeline_second).where(*mine).order_by(_i.seq.desc()).limit(1)).scalar()
+    return START if second is None else Position(second, number)
 
 
 def oldest_numbers(unit: Unit, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
@@ -80,25 +80,17 @@ def _with_next(
     """Of many sources of a timeline, the few that its next items can come from."""
     if len(ids) <= 1:
         return list(ids)
-    back = way is BACKWARD
-    ranked = sorted(((second, one) for one, second in _next_of_each(unit, column, ids, way, start)), reverse=back)
-    if len(ranked) <= limit:
-        return [one for _, one in ranked]
-    last = ranked[limit - 1][0]  # which several may share
-    return [one for second, one in ranked if (second >= last if back else second <= last)]
+    nearest = _next_of_each(unit, column, ids, way, start)
+    return [one for one, _ in sorted(nearest, key=lambda each: each[1], reverse=way is BACKWARD)[:limit]]
 
 
 def _next_of_each(
     unit: Unit, column: Column, ids: Sequence[str], way: Direction, start: Position
-) -> list[tuple[str, int]]:
+) -> list[tuple[str, Position]]:
     d = unit.dialect
-    nearest = (
-        f"SELECT timeline_second FROM items WHERE organization_id = ? AND {column} = keys.value "
-        f"AND {way.beyond} ORDER BY {way.order} LIMIT 1"
-    )
-    sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({nearest}) FROM keys"
-    found = unit.lookup(sql, (unit.organization_id, *start), ids)
-    return [(str(one), second) for one, second in found if second is not None]
+    sql = f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}{d.next_items('i', column, way)}"
+    found = unit.lookup(sql, d.first_parameters((unit.organization_id, *start), 1), ids)
+    return [(str(one), Position(second, seq)) for one, second, seq in found]
 
 
 def _next_numbers(
@@ -112,13 +104,27 @@ def _next_numbers(
     return [position.seq for position in found[:limit]]
 
 
-def _in_living_conversations(unit: Unit, rows: Sequence[ItemRow]) -> list[ItemRow]:
-    """The items, each in the conversation that its own became one with (MRG-5)."""
-    ids = sorted({row.conversation_id for row in rows if row.conversation_id is not None})
-    if not ids:
-        return list(rows)
+def _as_of_today(unit: Unit, rows: Sequence[ItemRow]) -> list[ItemRow]:
+    """The items, each in the conversation that its own became one with, and through the contact point that its own
+    became one with (MRG-3, MRG-5): a filed call keeps its number (RES-16)."""
     d = unit.dialect
     merged = d.join("conversations", "c", "c.organization_id = ? AND c.id = k.value AND c.merged_into_id IS NOT NULL")
-    found = unit.lookup(f"SELECT c.id, c.merged_into_id FROM {d.id_keys} {merged}", (unit.organization_id,), ids)
-    living = {str(gone): str(into) for gone, into in found}
-    return [row._replace(conversation_id=living.get(str(row.conversation_id), row.conversation_id)) for row in rows]
+    absorbed = d.join("absorbed_points", "a", "a.organization_id = ? AND a.id = k.value")
+    talks = _leading_on(
+        unit, f"SELECT c.id, c.merged_into_id FROM {d.id_keys}{merged}", [r.conversation_id for r in rows]
+    )
+    points = _leading_on(
+        unit, f"SELECT a.id, a.contact_point_id FROM {d.id_keys}{absorbed}", [r.contact_point_id for r in rows]
+    )
+    return [
+        row._replace(
+            conversation_id=talks.get(row.conversation_id, row.conversation_id),
+            contact_point_id=points.get(row.contact_point_id, row.contact_point_id),
+        )
+        for row in rows
+    ]
+
+
+def _leading_on(unit: Unit, sql: str, ids: Iterable[str | None]) -> dict[str | None, str]:
+    wanted = sorted({one for one in ids if one is not None})
+    return {str(gone): str(into) for gone, into in unit.lookup(sql, (unit.organization_id,), wanted)} if wanted else {}

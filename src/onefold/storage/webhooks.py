@@ -71,7 +71,6 @@ _e, _d, _o = webhook_endpoints.c, webhook_deliveries.c, outbox.c
 _EVENT = [_o[name] for name in EventRow._fields]
 _DELIVERY = [_o.type.label(name) if name == "event_type" else _d[name] for name in DeliveryRow._fields]
 _WITH_EVENT = webhook_deliveries.join(outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq))
-_HANDED_OVER = sa.not_(_o.pending)
 _DELIVERIES = Insert(
     webhook_deliveries,
     ("organization_id", "endpoint_id", "event_seq", "event_id", "profile_id", "next_at", "created_at"),
@@ -79,6 +78,7 @@ _DELIVERIES = Insert(
 _TURNS = Insert(turns, ("organization_id", "endpoint_id", "profile_id", "event_seq"))
 _LOCK = "webhook turns"
 _AT_ONCE = 50
+_HANDED_OVER_AT_ONCE = 500
 _NO_END = 2**62
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,8 +109,12 @@ def without_waiting(unit: Unit, before: datetime, after: int, limit: int) -> tup
     The newest event is none of them: SQLite counts on from the highest number.
     """
     org = unit.organization_id
-    old = (_o.organization_id == org, _o.seq > after, _o.seq < newest_seq(unit), _o.created_at < before, _HANDED_OVER)
-    found = list(unit.execute(sa.select(_o.seq).where(*old).order_by(_o.seq).limit(limit)).scalars())
+    # Looked at in their order, and no further than there are old ones: events of a week are many.
+    next_ones = (_o.organization_id == org, _o.seq > after, _o.seq < newest_seq(unit))
+    select = sa.select(_o.seq, _o.created_at, _o.pending).where(*next_ones).order_by(_o.seq).limit(limit)
+    rows = unit.execute(select).all()
+    found = [row.seq for row in rows if row.created_at < before and not row.pending]
+    more = len(rows) == limit and rows[-1].created_at < before
     awaited: set[int] = set()
     for endpoint in list_endpoints(unit) if found else []:
         if endpoint.state == "enabled":
@@ -120,7 +124,7 @@ def without_waiting(unit: Unit, before: datetime, after: int, limit: int) -> tup
                 _d.event_seq.between(found[0], found[-1]),
             )
             awaited |= set(unit.execute(sa.select(_d.event_seq).where(*between, _d.state == "pending")).scalars())
-    return [seq for seq in found if seq not in awaited], found[-1] if len(found) == limit else None
+    return [seq for seq in found if seq not in awaited], rows[-1].seq if more else None
 
 
 def forget_deliveries(unit: Unit, seqs: Sequence[int], now: datetime) -> None:
@@ -139,8 +143,7 @@ def forget_deliveries(unit: Unit, seqs: Sequence[int], now: datetime) -> None:
 
 def newest_seq(unit: Unit) -> int:
     """The number of the newest event; exact in a unit that is alone."""
-    newest = sa.select(_o.seq).where(_o.organization_id == unit.organization_id).order_by(_o.seq.desc()).limit(1)
-    return int(unit.execute(newest).scalar() or 0)
+    return unit.newest("outbox") or 0
 
 
 def pending_events(unit: Unit, limit: int) -> list[EventRow]:
@@ -163,13 +166,18 @@ def _events(unit: Unit, seqs: Sequence[int]) -> list[EventRow]:
 
 def handed_over(unit: Unit, events: Iterable[EventRow]) -> None:
     """These events wait no longer: their deliveries do."""
-    mine = (_o.organization_id == unit.organization_id, _o.seq.in_([e.seq for e in events]))
+    _wait_no_longer(unit, [e.seq for e in events])
+
+
+def _wait_no_longer(unit: Unit, seqs: Sequence[int]) -> None:
+    mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
     unit.execute(outbox.update().where(*mine).values(pending=False))
 
 
 def nobody_waits(unit: Unit) -> None:
     """No event waits any longer, because there is nobody to tell."""
-    unit.execute(outbox.update().where(_o.organization_id == unit.organization_id, _o.pending).values(pending=False))
+    while seqs := _waiting(unit, _HANDED_OVER_AT_ONCE):
+        _wait_no_longer(unit, seqs)
 
 
 def add_deliveries(unit: Unit, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:

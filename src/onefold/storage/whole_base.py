@@ -48,35 +48,37 @@ def shared_identifiers(unit: Unit, limit: int) -> list[Shared]:
 
 def _shared(unit: Unit, kind: str, value: str) -> Shared:
     held = (_mine(unit), _c.kind == kind, _c.value == value, _opens())
-    found = unit.execute(sa.select(_c.profile_id).where(*held).order_by(_c.id).limit(20)).scalars()
-    return Shared(kind, value, tuple(found))
+    found: list[sa.Row[Any]] = []
+    for half in (IDENTIFYING, LISTED):  # each has an index by value
+        found += unit.execute(sa.select(_c.id, _c.profile_id).where(*held, half).order_by(_c.id).limit(20))
+    return Shared(kind, value, tuple(row.profile_id for row in sorted(found, key=lambda row: str(row.id))[:20]))
 
 
 def count_listed_only(unit: Unit) -> int:
     """How many values open a profile without the customer ever having contacted from them."""
     unit.allow_whole_base()
-    held = (_mine(unit), _c.identifying, sa.not_(_c.contacted))
+    held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
 def stop_listed_only(unit: Unit) -> int:
     """Values never contacted from no longer open their profile; returns how many."""
     unit.allow_whole_base()
-    held = (_mine(unit), _c.identifying, sa.not_(_c.contacted))
+    held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
 
 
 def count_would_open(unit: Unit) -> int:
     """How many listed values would begin to open their profile."""
     unit.allow_whole_base()
-    held = (_mine(unit), sa.not_(_c.identifying), _opens(), _c.kind != "customer_id")
+    held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
 def let_listed_open(unit: Unit, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
-    held = (_mine(unit), sa.not_(_c.identifying), _opens(), _c.kind != "customer_id")
+    held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
     exact = [e for e in blocklist.entries() if "*" not in e.value]
     blocked = [
         *(sa.and_(_c.kind == kind, _c.value.in_([e.value for e in exact if e.kind == kind])) for kind in BLOCKED_KINDS),
@@ -87,7 +89,7 @@ def let_listed_open(unit: Unit, blocklist: Blocklist) -> None:
 
 def stop_blocked(unit: Unit, entry: Entry) -> int:
     """Contact points with a blocklisted value no longer open anything; returns how many."""
-    held = (_mine(unit), _c.kind == entry.kind, _c.identifying, _matches(entry))
+    held = (_mine(unit), _c.kind == entry.kind, IDENTIFYING, _matches(entry))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
 
 
@@ -104,7 +106,7 @@ def _matches(entry: Entry) -> sa.ColumnElement[bool]:
 
 def holders_of_entry(unit: Unit, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
     """(contact point, value, phone type, contacted) of points that open nothing and match an entry."""
-    held = (_mine(unit), _c.kind == entry.kind, sa.not_(_c.identifying), _matches(entry))
+    held = (_mine(unit), _c.kind == entry.kind, LISTED, _matches(entry))
     rows = unit.execute(
         sa.select(_c.id, _c.value, _c.phone_type, _c.contacted).where(*held).order_by(_c.id).limit(limit)
     )
@@ -125,7 +127,7 @@ def set_mobile(unit: Unit, contact_point_id: str, opens: bool) -> None:
 
 def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | None]]:
     """(number, as it was written) of phones of type `other`, each once, in the order of the numbers."""
-    held = (_mine(unit), _c.kind == "phone", sa.not_(_c.identifying), _c.phone_type == "other", _c.value > after)
+    held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other", _c.value > after)
     rows = unit.execute(
         sa.select(_c.value, sa.func.min(_c.written)).where(*held).group_by(_c.value).order_by(_c.value).limit(limit)
     )
@@ -135,7 +137,7 @@ def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | No
 def count_other_phones(unit: Unit) -> int:
     """How many numbers are held as `other` by anyone."""
     unit.allow_whole_base()
-    held = (_mine(unit), _c.kind == "phone", sa.not_(_c.identifying), _c.phone_type == "other")
+    held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other")
     counted = sa.select(sa.func.count(sa.distinct(_c.value))).where(*held)
     return int(unit.execute(counted).scalar_one())
 
@@ -184,13 +186,19 @@ def common_evidence(unit: Unit, limit: int, most: int) -> list[Candidate]:
 def common_values(unit: Unit, limit: int, most: int) -> list[Candidate]:
     """Values that more than `limit` profiles hold, the commonest first."""
     unit.allow_whole_base()
-    number = sa.func.count(sa.distinct(_c.profile_id)).label("number")
-    grouped = (
-        sa.select(_c.kind, _c.value, number)
-        .where(_mine(unit), _c.kind != "visitor")
+    # All of them but one only list it: what opens a profile, which is most there is, need not be read.
+    listed = (
+        sa.select(_c.kind, _c.value, sa.func.count().label("number"))
+        .where(_mine(unit), LISTED, _c.kind != "visitor")
         .group_by(_c.kind, _c.value)
-        .having(sa.func.count() > limit)
-        .order_by(number.desc(), _c.kind, _c.value)
-        .limit(most)
+        .having(sa.func.count() >= limit)
+        .subquery()
     )
-    return [Candidate._make(row) for row in unit.execute(grouped)]
+    opened = sa.select(sa.func.count()).where(
+        _mine(unit), _c.kind == listed.c.kind, _c.value == listed.c.value, IDENTIFYING
+    )
+    number = (listed.c.number + opened.scalar_subquery()).label("number")
+    found = sa.select(listed.c.kind, listed.c.value, number).subquery()
+    n = found.c.number
+    commonest = sa.select(found).where(n > limit).order_by(n.desc(), found.c.kind, found.c.value).limit(most)
+    return [Candidate._make(row) for row in unit.execute(commonest)]

@@ -18,7 +18,7 @@ from onefold.api.routes.merging import merge_request
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Listing, Page, cursor_of, invalid_cursor, position_of
 from onefold.domain.ids import is_id
-from onefold.services import merging, suggestions
+from onefold.services import merging, shared_lines, suggestions
 from onefold.services.actor import Actor
 from onefold.services.suggestions import SuggestionView
 from onefold.storage.database import Unit
@@ -131,16 +131,17 @@ def _decided(
 
 @router.get("/profiles/{profile_id}/shared-lines", response_model=Listing[schemas.SharedLine], responses=responses(404))
 def read_shared_lines(call: AnyCall, profile_id: str) -> Response:
-    """Who else holds this profile's shared numbers, the most recent contact first: file a call by a merge with one of
-    them (RES-16)."""
+    """Whom the call that opened this profile may belong to, the most recent contact first: others who hold its shared
+    number (RES-16). Nobody where the profile holds anything but the call. File it by a merge with one of them."""
 
     def work(unit: Unit) -> Shown:
         data = [
             schemas.SharedLine(
                 profile=views.summary(line.profile), contact_point_id=line.contact_point_id, value=line.value,
-                last_contact_at=line.last_contact_at,
+                last_contact_at=line.last_contact_at, last_subject=line.last_subject,
+                agent=line.agent, inbox=line.inbox,
             )
-            for line in suggestions.shared_lines(unit, profile_id)
+            for line in shared_lines.candidates(unit, profile_id)
         ]  # fmt: skip
         return Shown(Listing[schemas.SharedLine](data=data))
 

@@ -11,8 +11,8 @@ from onefold.console import compare
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor
-from onefold.domain.errors import Conflict, NotFound, Stale
-from onefold.services import merging, profiles, suggestions
+from onefold.domain.errors import Stale
+from onefold.services import merging, profiles, shared_lines, suggestions
 from onefold.services.merging import MergeRequest
 from onefold.services.suggestions import SuggestionView
 from onefold.storage.database import Unit
@@ -88,20 +88,19 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     other_id = form.line("other_id") or ""
 
     def work(unit: Unit) -> tuple[str, bool]:
-        _check_shares_line(unit, profile_id, other_id)
-        request = MergeRequest(profiles.living(unit, profile_id), profiles.living(unit, other_id))
-        if merging.preview(unit, request, visitor.actor).obstacles:
-            return f"/customers/{request.destination_id}/merge/{request.source_id}", False
-        merging.merge(unit, request, visitor.actor)
-        return f"/customers/{request.destination_id}", True
+        to_look_at = shared_lines.file_call(unit, profile_id, other_id, visitor.actor)
+        if to_look_at is not None:
+            return f"/customers/{to_look_at.destination_id}/merge/{to_look_at.source_id}", False
+        return f"/customers/{profiles.living(unit, other_id)}", True
 
     path, done = visitor.write(work)
     return go(path, "filed" if done else None)
 
 
-def _check_shares_line(unit: Unit, profile_id: str, other_id: str) -> None:
-    lines = suggestions.shared_lines(unit, profile_id)
-    if not lines:
-        raise Conflict("This customer's number is not shared any more; open the page again.", code="no_shared_line")
-    if profiles.living(unit, other_id) not in {line.profile.row.id for line in lines}:
-        raise NotFound("This customer does not hold the number any more.", code="no_shared_line")
+@router.post("/own-line")
+def make_own(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """RES-16, PRO-5: a shared number becomes this customer's own; from then on a call from it opens the profile."""
+    point_id = form.line("contact_point_id") or ""
+    change = {"phone_type": "mobile"}
+    row = visitor.write(lambda unit: profiles.edit_point(unit, profile_id, point_id, change, form.number("version")))
+    return go(f"/customers/{row.id}", "saved")

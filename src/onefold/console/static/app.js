@@ -67,10 +67,11 @@ function fitRecipients(form) {
   groups.forEach((group) => { group.hidden = group.disabled = group.dataset.kind !== kind; });
   const none = one("[data-none]", to);
   const mine = groups.find((group) => group.dataset.kind === kind);
-  none.hidden = Boolean(mine);
-  const chosen = to.selectedOptions[0];
-  if (mine && (!chosen || chosen.parentElement !== mine)) mine.firstElementChild.selected = true;
-  if (!mine) none.selected = true;
+  // A draft whose contact point is gone is not sent to the next best one: its author chooses.
+  const waits = none.dataset.waits === kind;
+  none.hidden = Boolean(mine) && !waits;
+  if (to.selectedOptions[0]?.parentElement === mine) return;
+  (mine && !waits ? mine.firstElementChild : none).selected = true;
 }
 
 const keeping = new WeakMap();
@@ -229,6 +230,19 @@ document.addEventListener("htmx:beforeSend", (event) => {
 
 // Keys ----------------------------------------------------------------------------------------------------------------
 
+// Who types goes on typing, whatever happens to the page: a letter that finds its field gone is no shortcut. And what
+// decides something needs a page that has been still, so that one sees on what.
+const [PAUSE, STILL] = [600, 400];  // milliseconds: between two letters of one who types, and since the page changed
+let typedAt = -Infinity;
+let movedAt = performance.now();
+const moved = () => { movedAt = performance.now(); };
+
+document.addEventListener("keydown", (event) => {
+  if (["Enter", "Escape", "Tab"].includes(event.key)) typedAt = -Infinity;
+  else if (typing(event.target) || performance.now() - typedAt < PAUSE) typedAt = performance.now();
+}, true);
+document.addEventListener("pointerdown", () => { typedAt = -Infinity; }, true);
+
 const goTo = { c: "/customers", d: "/queue", m: "/merges", i: "/insights", a: "/audit", s: "/settings" };
 let goingSince = -Infinity;
 
@@ -266,7 +280,7 @@ document.addEventListener("keydown", (event) => {
     if (open) { open.open = false; one("summary", open).focus(); } else if (typing(event.target)) event.target.blur();
     return;
   }
-  if (command || event.altKey || typing(event.target) || one("dialog[open]")) return;
+  if (command || event.altKey || typing(event.target) || one("dialog[open]") || performance.now() - typedAt < PAUSE) return;
   if (performance.now() - goingSince < 1200 && goTo[event.key]) { goingSince = -Infinity; follow(goTo[event.key]); event.preventDefault(); return; }
   const act = {
     "/": () => openPalette(),
@@ -277,7 +291,9 @@ document.addEventListener("keydown", (event) => {
   }[event.key];
   const row = one("#main [data-row][aria-current=true]") ?? document;
   const keyed = one(`[data-key="${CSS.escape(event.key)}"]`, row);
-  if (keyed) { if (typing(keyed)) keyed.focus(); else keyed.click(); }
+  const decides = keyed?.matches("button, input[type=submit]");
+  if (event.repeat && !"jk".includes(event.key) || decides && performance.now() - movedAt < STILL) { /* not meant */ }
+  else if (keyed) { if (typing(keyed)) keyed.focus(); else keyed.click(); }
   else if (act) act();
   else if (event.key === "n" && !one("#main [data-row]")) follow("/customers/new");
   else return;
@@ -311,6 +327,8 @@ function busyWith(part) {
   return part.contains(document.activeElement) && typing(document.activeElement) || one("details.menu[open]", part);
 }
 
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
+
 async function refresh() {
   if (asking) { changed({ type: "resync" }); return; }
   lastRefresh = performance.now();
@@ -318,13 +336,53 @@ async function refresh() {
   const answer = await fetch(before, { headers: { "X-Refresh": "1" } });
   if (!answer.ok || location.href !== before) return;
   if (asking) { changed({ type: "resync" }); return; }
-  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) {
-    // The customer was merged away meanwhile: what is being typed is kept first, then its draft is where the customer is.
-    await flushDrafts();
-    follow(answer.url.slice(location.origin.length));
+  if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { await moveOn(answer.url, before); return; }
+  show(parsed(await answer.text()));
+}
+
+// The customer was merged away meanwhile. The page becomes the survivor's around what is being typed, which stays where
+// it is: focus, caret and every letter with it.
+async function moveOn(url, before) {
+  await flushDrafts();
+  if (!one("#composer")) {
+    if (typing(document.activeElement)) changed({ type: "resync" });
+    else follow(url.slice(location.origin.length));
     return;
   }
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const answer = await fetch(url, { headers: { "X-Refresh": "1" } });
+  if (!answer.ok || location.href !== before) return;
+  const fresh = parsed(await answer.text());
+  if (!one("#composer", fresh)) { follow(url.slice(location.origin.length)); return; }
+  history.replaceState(history.state, "", answer.url);
+  one("#main").dataset.customer = one("#main", fresh).dataset.customer;
+  takeComposer(fresh);
+  one("#timeline").replaceChildren(...one("#timeline", fresh).childNodes);
+  htmx.process(one("#timeline"));
+  show(fresh);
+  settle();
+}
+
+function takeComposer(fresh) {
+  const [form, other] = [one("#composer"), one("#composer", fresh)];
+  const used = form.contains(document.activeElement) || form.dataset.changed || form.elements.body.value.trim();
+  if (!used) {
+    one("#composer-part").replaceWith(one("#composer-part", fresh));
+    htmx.process(one("#composer-part"));
+    return;
+  }
+  form.setAttribute("action", other.getAttribute("action"));
+  const [to, kind] = [form.elements.to, form.elements.kind.value];
+  const same = other.elements.draft_id.value === form.elements.draft_id.value && other.elements.kind.value === kind;
+  const chosen = same ? other.elements.to.value : to.value;
+  to.replaceChildren(...other.elements.to.childNodes);
+  const none = one("[data-none]", to);
+  const there = all("option", to).find((option) => option.value === chosen && option.parentElement.dataset.kind === kind);
+  if (!there && one(`[data-kind="${kind}"]`, to)) none.dataset.waits = kind;
+  (there ?? none).selected = true;
+  fitRecipients(form);
+}
+
+function show(fresh) {
   for (const part of [one("#side"), one("#nav"), ...all("[data-part]")]) {
     const now = part && fresh.getElementById(part.id);
     if (!now || busyWith(part) || part.outerHTML === now.outerHTML) continue;
@@ -333,6 +391,7 @@ async function refresh() {
     part.replaceWith(now);
     now.scrollTop = scrolled;
     htmx.process(now);
+    if (one("#main").contains(now)) moved();
     if (kept) document.getElementById(kept)?.focus({ preventScroll: true });
   }
   addNewItems(fresh);
@@ -340,33 +399,26 @@ async function refresh() {
   one("#main")?.setAttribute("data-profiles", one("#main", fresh)?.dataset.profiles ?? "");
 }
 
+// What is new is put on top where it belongs there; else, as after a merge, the whole stretch is read anew.
 function addNewItems(fresh) {
-  const timeline = one("#timeline");
-  const other = one("#timeline", fresh);
+  const [timeline, other] = [one("#timeline"), one("#timeline", fresh)];
   if (!timeline || !other) return;
-  const known = new Set(all("[data-seq]", timeline).map((item) => item.dataset.seq));
-  const days = new Set(all("[data-day]", timeline).map((day) => day.dataset.day));
-  if (!known.size) { timeline.replaceChildren(...other.childNodes); htmx.process(timeline); return; }
-  const added = all("[data-seq], [data-day]", other).filter((node) => node.dataset.day ? !days.has(node.dataset.day) : !known.has(node.dataset.seq));
-  const newest = Math.max(...[...known].map(Number));
-  const fitting = added.filter((node) => node.dataset.day || Number(node.dataset.seq) > newest);
-  // What a merge interleaves may be older than what is shown: then the whole stretch is read anew.
-  if (added.some((node) => node.dataset.seq && Number(node.dataset.seq) < newest)) { timeline.replaceChildren(...other.childNodes); htmx.process(timeline); return; }
-  const heading = one("[data-day]", timeline);
-  for (const node of fitting) {
-    if (node.dataset.day || !heading || heading.dataset.day !== dayBefore(node, other)) timeline.insertBefore(node, heading);
-    else heading.after(node);
+  const numbers = (of) => all("[data-seq]", of).map((item) => item.dataset.seq);
+  const [shown, there] = [numbers(timeline), numbers(other)];
+  if (shown.slice(0, there.length).join() === there.join()) return;
+  const added = there.indexOf(shown[0]);
+  if (added < 1 || there.slice(added).some((seq, n) => n < shown.length && seq !== shown[n])) {
+    timeline.replaceChildren(...other.childNodes);
+    htmx.process(timeline);
+    return;
+  }
+  const nodes = all("[data-seq], [data-day]", other);
+  const heading = one("[data-day]", timeline);  // which is among the new ones again
+  for (const node of nodes.slice(0, nodes.indexOf(one(`[data-seq="${shown[0]}"]`, other)))) {
+    timeline.insertBefore(node, heading);
     htmx.process(node);
   }
-}
-
-function dayBefore(node, within) {
-  let day = null;
-  for (const other of all("[data-seq], [data-day]", within)) {
-    if (other.dataset.day) day = other.dataset.day;
-    if (other === node) break;
-  }
-  return day;
+  heading.remove();
 }
 
 function changed(change) {
@@ -403,10 +455,21 @@ function settle() {
     if (link.dataset.profile === customer) link.setAttribute("aria-current", "true");
   });
 }
+// Whoever was writing when the page was replaced (an answer sent by key) goes on writing.
+let wrote = false;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  wrote = event.detail.target?.id === "main" && Boolean(one("#composer")?.contains(document.activeElement));
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id !== "main" && event.detail.elt?.id !== "main") return;
+  moved();
+  if (wrote) one("#composer textarea")?.focus({ preventScroll: true });
+});
 document.addEventListener("htmx:afterSettle", (event) => {
   settle();
   if (event.detail.target?.id !== "main" && event.detail.elt?.id !== "main") return;
   const focus = one("#main [autofocus]") ?? one("#main");
+  if (one("dialog[open]") || typing(document.activeElement)) return;
   if (!one("#main").contains(document.activeElement)) focus.focus({ preventScroll: true });
 });
 document.addEventListener("click", (event) => {

@@ -50,9 +50,12 @@ suggestions = Table(
     refers_to("profiles", "other_id"),
     sa.CheckConstraint("profile_id < other_id", name="suggestions_pair"),
     Index("suggestions_other", "organization_id", "other_id"),
-    Index(
-        "suggestions_queue", "organization_id", "rating", "profile_id", "other_id",
-        sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
+    *(
+        Index(
+            name, "organization_id", "rating", "profile_id", "other_id",
+            sqlite_where=text(f"state = '{state}'"), postgresql_where=text(f"state = '{state}'"),
+        )
+        for name, state in (("suggestions_queue", "open"), ("suggestions_dismissed", "dismissed"))
     ),
     **CLUSTERED,
 )  # fmt: skip

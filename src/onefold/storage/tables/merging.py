@@ -54,6 +54,9 @@ audit = Table(
     primary_key("seq"),
     Index("audit_profile", "organization_id", "profile_id", "seq"),
     Index("audit_other", "organization_id", "other_id", "seq"),
+    Index("audit_action", "organization_id", "action", "seq"),
+    Index("audit_agent", "organization_id", "agent_id", "seq"),
+    Index("audit_at", "organization_id", "at", "seq"),
     **CLUSTERED,
 )
 

@@ -160,7 +160,7 @@ drafts = Table(
     refers_to("profiles", "profile_id"),
     refers_to("agents", "author_id"),
     Index("drafts_profile", "organization_id", "profile_id"),
-    Index("drafts_author", "organization_id", "author_id"),
+    Index("drafts_author", "organization_id", "author_id", "id"),
     **CLUSTERED,
 )
 
