@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Error, Locator, Page
 
-from onefold.services import audit, profiles
+from onefold.services import audit
 from onefold.services.profiles import PointInput
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console

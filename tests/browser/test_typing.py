@@ -325,9 +325,7 @@ def test_keys_of_whoever_looks_at_a_page_that_moves_on_decide_nothing__MRG_1__UI
     page.evaluate(f"window.pressed = ({PRESS})([['v', 'm', 'n'], '#who'])")
     words.merge(console.base, a_id, b_id)
     page.evaluate("window.pressed")
-    moves_on(page, b_id)
-    page.wait_for_timeout(STILL_MS)
-    assert now_at(page, b_id), page.url
+    page.wait_for_timeout(STILL_MS)  # `v` may show something, but what follows at once is not meant for it
     assert [action for action, *_ in decisions(console)] == ["profile.merged"]
 
 
