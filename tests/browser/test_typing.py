@@ -136,7 +136,7 @@ def saves_a_detail(desk: Desk, console: Console, survivor_id: str, typed: str) -
     desk.page.keyboard.press("Enter")
 
     def details() -> list[tuple[str, str]]:
-        return [(detail.key, detail.value) for detail in words.show(console.base, survivor_id).details]
+        return [(detail["key"], detail["value"]) for detail in words.show(console.base, survivor_id).details]
 
     eventually(lambda: details() == [("Said", typed.strip())], details)
     moves_on(desk.page, survivor_id)
