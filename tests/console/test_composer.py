@@ -18,7 +18,9 @@ WAITS = "The contact point this was written to is no longer this customer's."
 def selected(page: Html) -> tuple[str, str]:
     """The kind of message, and the contact point it goes to; empty where none is chosen."""
     (kind,) = re.findall(r'name="kind" value="(\w+)" checked', page.source)
-    return kind, "".join(re.findall(r'<option value="([^"]*)"[^>]*selected', page.source))
+    (to,) = re.findall(r'<select name="to">(.*?)</select>', page.source, re.DOTALL)
+    (point_id,) = re.findall(r'<option value="([^"]*)"[^>]*selected', to)
+    return kind, point_id
 
 
 def test_an_answer_goes_where_the_customer_last_wrote_from_on_its_channel__SND_3(console: Console) -> None:

@@ -74,7 +74,7 @@ def dump_of(base: Base) -> Rows:
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DIFFERS = re.compile(
     r"datetime\.datetime\([^)]*\)\)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?"
-    r"|'(?:hash|salt|record_hash)': '[0-9a-f]+'|'(?:seq|event_seq)': \d+"
+    r"|'(?:hash|salt|record_hash)': '[0-9a-f]+'|'(?:seq|event_seq|timeline_second)': \d+"
 )
 
 
