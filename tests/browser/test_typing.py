@@ -255,7 +255,11 @@ CASES = [(place, delay) for place in PLACES for delay in (30, 60, 150) if place 
 
 
 @pytest.mark.parametrize("merges", [pytest.param(2, id="2"), pytest.param(20, marks=pytest.mark.soak, id="20")])
-@pytest.mark.parametrize(("name", "delay"), CASES, ids=[f"{place}-{delay}ms" for place, delay in CASES])
+@pytest.mark.parametrize(
+    ("name", "delay"),
+    # A usual run has each place once; the soak has every pace.
+    [pytest.param(*case, marks=() if case[1] == 60 else pytest.mark.soak, id="%s-%dms" % case) for case in CASES],
+)
 def test_no_letter_is_lost_or_decides_while_somebody_else_merges__MRG_9__UI_3(
     mara: Desk, console: Console, name: str, delay: int, merges: int
 ) -> None:
@@ -372,8 +376,11 @@ def test_a_key_that_is_held_down_decides_once__UI_3(sit: SitDown, console: Conso
     assert len(made) <= (0 if opens else 1), made
 
 
+MORE_PATHS = ("/queue/{}/{}", "/customers/{}/matches")
+
+
 @pytest.mark.parametrize(("key", "said"), [("m", "Merged."), ("n", "No Match.")])
-@pytest.mark.parametrize("path", ["/queue", "/queue/{}/{}", "/customers/{}/matches"])
+@pytest.mark.parametrize("path", ["/queue", *(pytest.param(p, marks=pytest.mark.soak) for p in MORE_PATHS)])
 def test_keys_decide_for_whoever_waits__UI_3(sit: SitDown, console: Console, path: str, key: str, said: str) -> None:
     ada_id, one_id = undecided(console, "Ada Lovelace")
     desk = sit(console.lead)

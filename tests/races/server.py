@@ -58,7 +58,7 @@ class Server:
         self.process.wait(30)
         return time.monotonic() - begun
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
+    def wait_until_ready(self, seconds: float = 120) -> None:
         """Until /ready says so."""
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:

@@ -68,17 +68,18 @@ def candidates(unit: Unit, profile_id: str) -> list[Candidate]:
 
 def _only_a_call(unit: Unit, profile_id: str, policy: Policy) -> HeldPoint | None:
     """The shared number of a profile that a call opened and that has got nothing since, by whatever way."""
-    row = profiles.read_profile(unit, profile_id)
     points = profiles.points_of(unit, [profile_id])[profile_id]
-    fields = (row.name_confirmed, row.username, row.image, row.attributes)
-    if len(points) != 1 or any(fields) or profiles.merged_into(unit, profile_id) != [profile_id]:
+    if len(points) != 1 or points[0].kind != "phone" or points[0].identifying:
+        return None
+    row, point = profiles.read_profile(unit, profile_id), points[0]
+    fields = (row.name_confirmed, row.username, row.image, row.attributes, policy.blocklist.holds("phone", point.value))
+    if any(fields) or profiles.merged_into(unit, profile_id) != [profile_id]:
         return None
     side = store.read_side(unit, row)
     newest = timelines.timeline(unit, [profile_id], None, _SHOWN)
-    point, items = points[0], [item for item in newest if item.kind != "event"]
-    shared = point.kind == "phone" and not point.identifying and not policy.blocklist.holds(point.kind, point.value)
+    items = [item for item in newest if item.kind != "event"]
     called = [item.kind for item in items] == ["call"] and items[0].contact_point_id == point.contact_point_id
-    return point if shared and called and not (side.details or side.addresses or side.relations) else None
+    return point if called and not (side.details or side.addresses or side.relations) else None
 
 
 def _last_of(unit: Unit, profile_id: str) -> tuple[datetime | None, str | None, str | None, str | None]:
