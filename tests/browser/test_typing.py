@@ -258,7 +258,7 @@ CASES = [(place, delay) for place in PLACES for delay in (30, 60, 150) if place 
 @pytest.mark.parametrize(
     ("name", "delay"),
     # A usual run has each place once; the soak has every pace.
-    [pytest.param(*case, marks=() if case[1] == 60 else pytest.mark.soak, id="%s-%dms" % case) for case in CASES],
+    [pytest.param(p, ms, marks=() if ms == 60 else pytest.mark.soak, id=f"{p}-{ms}ms") for p, ms in CASES],
 )
 def test_no_letter_is_lost_or_decides_while_somebody_else_merges__MRG_9__UI_3(
     mara: Desk, console: Console, name: str, delay: int, merges: int
