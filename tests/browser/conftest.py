@@ -58,7 +58,8 @@ class Desk:
             self.context.add_cookies([{"name": "onefold", "value": seat.token, "url": console.served.address}])
         self.console, self.seat = console, seat
         self.complaints: list[str] = []
-        self.expected: list[str] = []
+        # htmx complains of a request that a newer one, or leaving the page, has ended.
+        self.expected: list[str] = ["htmx:afterRequest"]
         self.context.on("console", self._said)
         self.context.on("weberror", lambda error: self.complaints.append(f"error: {error.error}"))
         self.context.on("dialog", self._asked)

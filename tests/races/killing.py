@@ -110,6 +110,8 @@ def counted(url: str) -> Database:
     database = Database(url, pool_size=1)
 
     def connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        # Instead of the recorder of every test (tests/statements.py).
+        named = {name: value for name, value in named.items() if name not in ("factory", "cursor_factory")}
         if database.is_sqlite:
             return sqlite3.connect(*given, factory=_SQLiteConnection, **named)
         return _PostgresConnection.connect(*given, **named)
