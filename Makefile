@@ -23,7 +23,7 @@ postgres: setup
 	@$(BIN)/python -m tests.provide_postgres
 
 test: setup postgres ## Run every test, on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not soak"
+	@$(BIN)/python -m pytest -n 4 -m "not soak"
 
 soak: setup postgres ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.services import accounts
@@ -53,6 +55,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         callspec = getattr(item, "callspec", None)
         if left_out and callspec and item.path.name not in BOTH and left_out in callspec.id.split("-"):
             item.add_marker("soak")
+
+
+class OneBrowser(LoadScopeScheduling):  # type: ignore[misc]
+    """All tests at a browser go to one process: several browsers starve each other, and the servers they ask."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBrowser:
+    """How `pytest -n` deals the tests out. (xdist's own `loadgroup` does nothing under pytest 9.2.)"""
+    return OneBrowser(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

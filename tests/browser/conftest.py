@@ -41,13 +41,6 @@ def served(sqlite_served: Served) -> Served:
     return sqlite_served
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One browser at a time: several starve each other, and the servers they ask, on two cores."""
-    for item in items:
-        if "tests/browser/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 class Desk:
     """An agent at a browser. Whatever it complains of fails the test, unless the test `expects` it."""
 

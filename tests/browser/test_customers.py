@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from onefold.services.profiles import PointInput
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
 from tests.services import words
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_add_a_new_customer_from_the_kebab_menu__UI_1__PRO_6(mara: Desk) -> None:

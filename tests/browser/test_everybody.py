@@ -16,8 +16,6 @@ from tests.console.cast import Cast, cast, settings_cast
 from tests.console.conftest import Console
 from tests.console.places import NOBODY, PLACES
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PARTS = ("/palette", "/customers/{profile_id}/items")
 PAGES = sorted(
     path

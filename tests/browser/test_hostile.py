@@ -12,8 +12,6 @@ from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
 from tests.services import words
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 RUN = "window.__pwned&&__pwned(1)"
 HOSTILE = (
     f"<script>{RUN}</script>",

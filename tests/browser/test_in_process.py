@@ -22,7 +22,6 @@ from tests.console.conftest import Console
 from tests.races.server import Server, serving
 from tests.services import words
 
-pytestmark = pytest.mark.xdist_group("browser")
 STOPPED_SECONDS = 4.0
 MERGE = "The merge is in process. It continues by itself, even if you leave this page."
 

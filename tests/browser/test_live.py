@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from onefold.services.profiles import PointInput
@@ -10,8 +9,6 @@ from tests.api.conftest import Api, fresh
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
 from tests.services import words
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def brings(console: Console, channel: str, **contact: object) -> dict[str, str]:

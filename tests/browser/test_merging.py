@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from onefold.services import profiles
@@ -12,8 +11,6 @@ from onefold.services.profiles import PointInput
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
 from tests.services import words
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def living(console: Console, profile_id: str) -> str:

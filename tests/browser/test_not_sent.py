@@ -10,8 +10,6 @@ from tests.browser.conftest import SitDown
 from tests.console.conftest import Console
 from tests.services import words
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_the_button_says_what_it_does__SND_1(sit: SitDown, console: Console, script: bool) -> None:

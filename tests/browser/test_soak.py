@@ -19,7 +19,7 @@ from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
 from tests.services import words
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 SECONDS = float(os.environ.get("ONEFOLD_SOAK_SECONDS", "600"))
 SEED = int(os.environ.get("ONEFOLD_SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 10_000)

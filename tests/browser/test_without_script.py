@@ -13,8 +13,6 @@ from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
 from tests.services import words
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def plain(sit: SitDown, console: Console) -> Iterator[Desk]:
