@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -113,6 +112,11 @@ def postgres_server(judges: Judges) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def _postgres_databases(postgres_server: str, _postgres_template: str) -> postgres.Databases:
+    return postgres.Databases(postgres_server, _postgres_template)
+
+
+@pytest.fixture(scope="session")
 def _postgres_template(postgres_server: str) -> str:
     """A database with the schema, to be copied: faster than migrating each test's own."""
     url = postgres.fresh_database(postgres_server, "template_onefold")
@@ -136,7 +140,7 @@ MakeUrl = Callable[[], str]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> MakeUrl:
+def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeUrl]:
     """Makes databases with the schema and nothing in them; returns their URLs. Its tests run on both kinds."""
     if request.param == "sqlite":
         template_file = request.getfixturevalue("_sqlite_template")
@@ -146,14 +150,18 @@ def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> MakeUrl:
             shutil.copyfile(template_file, path)
             return f"sqlite:///{path}"
 
-        return sqlite
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("_postgres_template")
+        yield sqlite
+        return
+    databases: postgres.Databases = request.getfixturevalue("_postgres_databases")
+    borrowed: list[str] = []
 
     def postgresql() -> str:
-        return postgres.fresh_database(server, f"t{os.getpid()}_{next(_numbers)}", template)
+        borrowed.append(databases.borrow())
+        return borrowed[-1]
 
-    return postgresql
+    yield postgresql
+    for url in borrowed:
+        databases.give_back(url)
 
 
 class Base(NamedTuple):

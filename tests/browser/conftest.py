@@ -41,6 +41,11 @@ def served(sqlite_served: Served) -> Served:
     return sqlite_served
 
 
+COMPLAIN_OF_LOST_CHANGES = """addEventListener("htmx:sendAbort", ({ detail: { requestConfig } }) => {
+  if (requestConfig.verb !== "get") console.error(`given up before it was answered: ${requestConfig.path}`);
+})"""
+
+
 class Desk:
     """An agent at a browser. Whatever it complains of fails the test, unless the test `expects` it."""
 
@@ -51,8 +56,9 @@ class Desk:
             self.context.add_cookies([{"name": "onefold", "value": seat.token, "url": console.served.address}])
         self.console, self.seat = console, seat
         self.complaints: list[str] = []
-        # htmx complains of a request that a newer one, or leaving the page, has ended.
-        self.expected: list[str] = ["htmx:afterRequest"]
+        # htmx complains of a search that the next letter's has replaced; of anything but a search so do we.
+        self.expected: list[str] = ["htmx:sendAbort", "htmx:afterRequest"]
+        self.context.add_init_script(COMPLAIN_OF_LOST_CHANGES)
         self.context.on("console", self._said)
         self.context.on("weberror", lambda error: self.complaints.append(f"error: {error.error}"))
         self.context.on("dialog", self._asked)

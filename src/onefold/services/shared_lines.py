@@ -152,7 +152,7 @@ def _filed_calls(unit: Unit, profile_id: str, point: HeldPoint) -> list[str]:
 
 
 def _opened_by_call(unit: Unit, profile_id: str, point_ids: Collection[str]) -> bool:
-    first = timelines.first_items(unit, profile_id, 1)
+    first = timelines.oldest_items(unit, profile_id, 1)
     return [item.kind for item in first] == ["call"] and first[0].contact_point_id in point_ids
 
 

@@ -36,7 +36,7 @@ def conversation_items(unit: Unit, conversation_id: str, before: int | None, lim
     return _newest(unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before, limit)
 
 
-def first_items(unit: Unit, profile_id: str, limit: int) -> list[ItemRow]:
+def oldest_items(unit: Unit, profile_id: str, limit: int) -> list[ItemRow]:
     """What happened first to a profile; not to those merged into it."""
     mine = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
     select = sa.select(*ITEM).where(*mine).order_by(_i.timeline_second, _i.seq).limit(limit)
