@@ -43,12 +43,14 @@ LEFT_OUT = {"tests/api/": "sqlite", "tests/console/": "postgresql", "tests/races
 """Which database `make test` leaves out where. What is stored is tested on both in every run (tests/services,
 tests/storage, the models); edges translate, so the API is tested on PostgreSQL, the console on SQLite, and races where
 there is more than one writer. `make soak` has the rest."""
+LONG = ("tests/test_growth.py", "tests/test_merging_model.py", "tests/test_model.py", "tests/races/")
 BOTH = ("test_audit_kinds.py", "test_merge_kill.py")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves the other database's tests of an edge to the soak."""
+    """Leaves the other database's tests of an edge to the soak; what takes long begins first, and ends among others."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     for item in items:
         left_out = next((name for folder, name in LEFT_OUT.items() if item.nodeid.startswith(folder)), None)
         callspec = getattr(item, "callspec", None)
