@@ -65,30 +65,38 @@ def _sqlite_copies(name: Name, profiles: int) -> Iterator[tuple[Base, Base]]:
     seed = FOLDER / f"sqlite-{newest()}-{profiles}.db"
     if not seed.exists():
         unfinished = seed.with_suffix(".new")
-        _remove(unfinished)
+        remove(unfinished)
         _timed(f"seeding {seed.name}", lambda: seed_sqlite(str(unfinished.resolve()), profiles))
         unfinished.rename(seed)
     paths = [FOLDER / f"{name}-{profiles}-{side}.db" for side in ("ours", "floor")]
     try:
         for path in paths:
-            _remove(path)
+            remove(path)
             shutil.copyfile(seed, path)
         synchronous = name.rpartition("-")[2].upper()
         ours, floor = (Base(f"sqlite:///{path.resolve()}", synchronous) for path in paths)
         yield ours, floor
     finally:
         for path in paths:
-            _remove(path)
+            remove(path)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Deletes a SQLite file with what belongs to it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 @contextmanager
+def server(kept: Path | None = None) -> Iterator[str]:
+    """A server as durable as in production, with memory as it has there; yields the superuser's URL."""
+    with postgres.server(*_SERVER, kept=kept) as superuser:
+        yield superuser
+
+
+@contextmanager
 def _postgres_copies(profiles: int) -> Iterator[tuple[Base, Base]]:
-    with postgres.server(*_SERVER, kept=FOLDER / "postgresql") as superuser:
+    with server(FOLDER / "postgresql") as superuser:
         seed = f"seed_{newest()}_{profiles}"
         if not _databases(superuser, seed):
             _drop(superuser, "unfinished")

@@ -39,7 +39,7 @@ MEANT = {
     "insights.counts_between": "as many rows as days are shown, whoever many customers there are",
     "matching.evidence_of_kinds": _ASKED_FOR,
     "matching.profile_ids_after": "a run over the whole base, a part at a time",
-    "matching.queue": "along the queue until a page is full: only a kind of evidence that is rare is looked for long",
+    "queue.page": "along the queue until a page is full: only a kind of evidence that is rare is looked for long",
     "outbox.forget": "as many as the agents' sessions and tokens; of idempotency keys the oldest, a part at a time",
     "profiles.list_ids": "the newest profiles, past those among them that were merged away",
     "audit.page": "between two numbers that are a day apart from the times asked for",

@@ -26,7 +26,7 @@ _LISTED = re.compile(r"(?<=[(,] )(%\(\w+\)s|\?|%s)(::\w+)?(, (%\(\w+\)s|\?|%s)(:
 class Sent(NamedTuple):
     """A statement as a driver was given it, with the parameters of one time.
 
-    `by` are the functions of storage that were at work, the innermost first: `matching.queue`.
+    `by` are the functions of storage that were at work, the innermost first: `queue.page`.
     """
 
     sqlite: bool

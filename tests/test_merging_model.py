@@ -376,17 +376,20 @@ class Merging(RuleBasedStateMachine):
         assert Counter((p.kind, p.value) for p in self.points()) == values - twins
         return row
 
-    @rule(data=st.data())
-    def merge_and_undo_at_once(self, data: st.DataObject) -> None:
-        """Then everything is as it was, byte for byte (MRG-13)."""
-        asked = self.request(data, detaching_too=False)
-        if asked is None or asked[2].obstacles:
-            return
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def merge_and_undo_in_any_order(self, data: st.DataObject, times: int) -> None:
+        """Then everything is as if it had never been merged, byte for byte (MRG-13, MRG-19)."""
         self.look_again_at_all()
         before = self.dump(KEPT, restored=True)
-        row = self.merged(*asked)
-        assert row is not None
-        assert self.attempt(lambda unit: undoing.undo(unit, row.id, None, asked[1])) is not None
+        merges: list[tuple[MergeRow, Actor]] = []
+        for _ in range(times):
+            asked = self.request(data, detaching_too=False)
+            if asked is not None and not asked[2].obstacles:
+                row = self.merged(*asked)
+                assert row is not None
+                merges.append((row, asked[1]))
+        for row, actor in data.draw(st.permutations(merges), label="order"):
+            assert self.attempt(lambda unit, row=row, actor=actor: undoing.undo(unit, row.id, None, actor)) is not None
         after = self.dump(KEPT, restored=True)
         assert not {name: set(before[name]) ^ set(after[name]) for name in KEPT if before[name] != after[name]}
 

@@ -29,10 +29,10 @@ from onefold.services.suggestions import queue
 from onefold.services.transact import transact
 from onefold.storage import accounts as account_store
 from onefold.storage.database import Database, Unit
-from onefold.storage.matching import QueueFilter
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization, organization_ids
 from onefold.storage.profiles import ADDRESSES, DETAILS
+from onefold.storage.queue import QueueFilter
 
 _FIRST = [
     "Ada", "Amara", "Anna", "Arjun", "Aylin", "Beatriz", "Ben", "Bola", "Carlos", "Chiara", "Chloé", "Daniel",

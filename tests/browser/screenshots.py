@@ -19,8 +19,8 @@ from onefold.services.transact import transact
 from onefold.storage import accounts as store
 from onefold.storage import conversations, merges
 from onefold.storage.database import Database, Unit
-from onefold.storage.matching import QueueFilter
 from onefold.storage.organizations import organization_ids
+from onefold.storage.queue import QueueFilter
 from tests.api.conftest import serving
 from tests.browser.chromium import NoBrowser, chromium
 from tests.browser.pictures import shrunk

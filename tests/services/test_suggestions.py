@@ -15,8 +15,9 @@ from onefold.domain.matching import EVIDENCE_KINDS, HIGH_RATING, UNPROVEN_RATING
 from onefold.services import profiles, settings, suggestions
 from onefold.services.profiles import PointInput
 from onefold.services.suggestions import SuggestionView
-from onefold.storage.matching import QueueFilter, SuggestionRow
+from onefold.storage.matching import SuggestionRow
 from onefold.storage.organizations import add_entries, change_settings
+from onefold.storage.queue import QueueFilter
 from tests.conftest import Base
 from tests.domain.cases import contact
 from tests.invariants import check_base

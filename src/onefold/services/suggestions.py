@@ -15,10 +15,12 @@ from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, living, summaries
 from onefold.storage import matching as store
+from onefold.storage import queue as queue_store
 from onefold.storage.database import Unit
-from onefold.storage.matching import Pair, QueueFilter, SuggestionRow, VerdictRow, pair_of
+from onefold.storage.matching import Pair, SuggestionRow, VerdictRow, pair_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
+from onefold.storage.queue import QueueFilter
 
 _LINE_HOLDERS, _LINES_SHOWN = 1_000, 50
 
@@ -42,7 +44,7 @@ def of_profile(unit: Unit, profile_id: str, *, dismissed: bool = False) -> list[
 
 def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionView]:
     """The organization's suggestions, the likeliest first (SUG-7)."""
-    return _views(unit, store.queue(unit, wanted, after, limit))
+    return _views(unit, queue_store.page(unit, wanted, after, limit))
 
 
 class Tally(NamedTuple):
@@ -64,7 +66,7 @@ MOST_COUNTED = 2_000
 
 def tally(unit: Unit, wanted: QueueFilter) -> Tally:
     """SUG-7: how much there is to work through: kinds within the wanted ratings, bands within the wanted kind."""
-    rows = store.queue_tally(unit, wanted.state, MOST_COUNTED + 1)
+    rows = queue_store.tally(unit, wanted.state, MOST_COUNTED + 1)
     counted = rows[:MOST_COUNTED]
     rated = [kinds for rating, kinds in counted if wanted.lowest <= rating <= wanted.highest]
     of_kind = [rating for rating, kinds in counted if wanted.kind is None or wanted.kind in kinds]

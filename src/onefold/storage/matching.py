@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from onefold.domain.ids import is_id
-from onefold.domain.matching import EVIDENCE_KINDS, Shared
+from onefold.domain.matching import Shared
 from onefold.storage import tables
 from onefold.storage.contacts import MATCH_KEYS
 from onefold.storage.database import Unit
@@ -98,7 +97,8 @@ class VerdictRow(NamedTuple):
     withdrawn_at: datetime | None
 
 
-def _joined(kinds: Iterable[str]) -> str:
+def joined(kinds: Iterable[str]) -> str:
+    """Kinds of evidence as a column keeps them: each between spaces."""
     return " ".join(["", *kinds, ""])
 
 
@@ -254,18 +254,19 @@ def suggestions_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, Suggest
     held = d.join("suggestions", "s", "s.organization_id = ? AND s.profile_id = k.value", one=False)
     lows = sorted({low for low, _ in wanted})
     rows = unit.lookup(f"SELECT {_SUGGESTION} FROM {d.id_keys} {held}", (unit.organization_id,), lows)
-    found = (_suggestion(row) for row in rows)
+    found = (suggestion_of(row) for row in rows)
     return {row.pair: row for row in found if row.pair in wanted}
 
 
-def _suggestion(row: Sequence[Any]) -> SuggestionRow:
+def suggestion_of(row: Sequence[Any]) -> SuggestionRow:
+    """A suggestion, of its row in the database."""
     low, high, state, rating, kinds, created_at = row
     return SuggestionRow(low, high, state, rating, tuple(kinds.split()), instant(created_at))
 
 
 def suggestions_of(unit: Unit, profile_id: str) -> list[SuggestionRow]:
     """Every suggestion of a profile, the likeliest first (SUG-7)."""
-    found = [_suggestion(row) for row in _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)]
+    found = [suggestion_of(row) for row in _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)]
     return sorted(found, key=lambda row: (-row.rating, row.pair))
 
 
@@ -278,57 +279,10 @@ def replace_suggestions(unit: Unit, gone: Iterable[Pair], rows: Sequence[Suggest
         unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *mine), pairs)
     if rows:
         given = [
-            (unit.organization_id, *row.pair, row.state, row.rating, _joined(row.kinds), instant_text(row.created_at))
+            (unit.organization_id, *row.pair, row.state, row.rating, joined(row.kinds), instant_text(row.created_at))
             for row in rows
         ]
         unit.insert(SUGGESTIONS, given)
-
-
-class QueueFilter(NamedTuple):
-    """Which suggestions of the organization are wanted (SUG-7)."""
-
-    state: str = "open"
-    kind: str | None = None
-    lowest: float = 0.0
-    highest: float = 1.0
-
-
-def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionRow]:
-    """Suggestions of the organization, the likeliest first, behind the last one of a page before."""
-    s = suggestions.c
-    key = (s.rating, s.profile_id, s.other_id)
-    select = sa.select(*(s[field] for field in SuggestionRow._fields)).where(
-        s.organization_id == unit.organization_id,
-        s.state == sa.literal_column(f"'{'open' if wanted.state == 'open' else 'dismissed'}'"),
-        s.rating >= wanted.lowest,
-    )
-    if wanted.kind is not None:
-        select = select.where(s.kinds.in_(_texts_with(wanted.kind)))
-    if after is None or after[0] > wanted.highest:
-        select = select.where(s.rating <= wanted.highest)
-    else:
-        # Compared whole and with nothing beside it, so that the index is entered there, not at the top of the queue.
-        last = (sa.literal(value, column.type) for value, column in zip(after, key, strict=True))
-        select = select.where(sa.tuple_(*key) < sa.tuple_(*last))
-    order = (column.desc() for column in key)
-    return [_suggestion(row) for row in unit.execute(select.order_by(*order).limit(limit))]
-
-
-@cache
-def _texts_with(kind: str) -> list[str]:
-    """Every `kinds` that names a kind. By LIKE, PostgreSQL may not look into its statistics (row-level security), and
-    takes for rare what is not."""
-    several = (some for size in range(len(EVIDENCE_KINDS)) for some in combinations(EVIDENCE_KINDS, size + 1))
-    return [_joined(some) for some in several if kind in some]
-
-
-def queue_tally(unit: Unit, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:
-    """The rating and kinds of evidence of a queue's suggestions, the likeliest first, and no more than `most`."""
-    s = suggestions.c
-    wanted = s.state == sa.literal_column(f"'{'open' if state == 'open' else 'dismissed'}'")
-    select = sa.select(s.rating, s.kinds).where(s.organization_id == unit.organization_id, wanted)
-    rows = unit.execute(select.order_by(s.rating.desc()).limit(most))
-    return [(row.rating, tuple(row.kinds.split())) for row in rows]
 
 
 def versions_of(unit: Unit, ids: Collection[str]) -> dict[str, int]:
@@ -381,7 +335,7 @@ def _verdict(row: Sequence[Any]) -> VerdictRow:
 
 def add_verdict(unit: Unit, row: VerdictRow) -> None:
     """Remembers a "No Match"."""
-    values = {**row._asdict(), "kinds": _joined(row.kinds)}
+    values = {**row._asdict(), "kinds": joined(row.kinds)}
     unit.execute(verdicts.insert().values(organization_id=unit.organization_id, **values))
 
 

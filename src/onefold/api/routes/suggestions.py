@@ -22,7 +22,7 @@ from onefold.services import merging, shared_lines, suggestions
 from onefold.services.actor import Actor
 from onefold.services.suggestions import SuggestionView
 from onefold.storage.database import Unit
-from onefold.storage.matching import QueueFilter
+from onefold.storage.queue import QueueFilter
 
 router = APIRouter(prefix="/v1", tags=["suggestions"])
 _POSTS = header_parameters()

@@ -19,8 +19,10 @@ from onefold.services import many_merges, merging, profiles, suggestions
 from onefold.services.merging import MergeRequest
 from onefold.services.suggestions import SuggestionView
 from onefold.storage import matching as store
+from onefold.storage import queue as queue_store
 from onefold.storage.database import Unit
-from onefold.storage.matching import Pair, QueueFilter, pair_of
+from onefold.storage.matching import Pair, pair_of
+from onefold.storage.queue import QueueFilter
 
 router = APIRouter(prefix="/queue")
 SCOPE = "merges:undo"
@@ -241,7 +243,7 @@ def _dismissed(visitor: Visitor, asked: Pair) -> bool:
 def _behind(unit: Unit, place: Place, asked: Pair) -> str | None:
     """The pair that follows in the queue, as long as the one asked for is in it."""
     row = store.suggestions_between(unit, [asked]).get(asked)
-    rows = store.queue(unit, place.wanted, (row.rating, *asked), 1) if row else []
+    rows = queue_store.page(unit, place.wanted, (row.rating, *asked), 1) if row else []
     return token(rows[0].pair) if rows else "end"
 
 
