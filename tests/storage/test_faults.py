@@ -135,22 +135,23 @@ def test_a_writer_of_the_same_process_that_does_not_end_is_busy(base: Base, impa
 def test_a_full_disk_is_full_and_what_was_there_stays(base: Base) -> None:
     """SQLite's own page limit answers as a full disk does (SQLITE_FULL)."""
     receive(base.database, base.organization_id)
-    limit = [1]
+    database, limit = Database(base.url), [1]
 
-    @event.listens_for(base.database._engine, "checkout")
+    @event.listens_for(database._engine, "checkout")
     def limited(driver: Any, *_: object) -> None:
         driver.execute(f"PRAGMA max_page_count = {limit[0]}")
 
     def fill() -> None:
         for _ in range(2_000):
-            receive(base.database, base.organization_id)
+            receive(database, base.organization_id)
 
     check_refuses("database_full", fill)
     before = contacts_of(base)
     limit[0] = 1_073_741_823
-    receive(base.database, base.organization_id)
+    receive(database, base.organization_id)
     assert contacts_of(base) == before + 1
     check_base(base.database, base.organization_id)
+    database.dispose()
 
 
 _AS_NOBODY = """
