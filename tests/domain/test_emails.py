@@ -56,13 +56,13 @@ _addresses = st.builds("{}@{}.{}".format, _locals, _domains, _endings)
 
 
 @given(_addresses)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_fast_path_gives_what_the_library_gives__PRO_10(address: str) -> None:
     assert _outcome(parse_email, address) == _outcome(lambda text: emails._parse(text, "email"), address)
 
 
 @given(st.one_of(_addresses, st.emails()))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_normal_form_is_its_own_normal_form__PRO_10(address: str) -> None:
     once = _outcome(parse_email, address)
     assert once is None or parse_email(once) == once

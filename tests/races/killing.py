@@ -126,8 +126,8 @@ class Rehearsed(Exception):
 
 
 def moments_of(database: Database, organization_id: int, do: Do, every: bool) -> list[int]:
-    """The statements of the work, by number, that it is stopped before: all, its begin and commit among them, or those
-    between which the base is not the same: the first write, what follows each write, and the commit.
+    """The statements of the work, by number, that it is stopped before: all, its begin and commit among them, or of
+    those between which the base is not the same (the first write, what follows each write) every third, and the commit.
     """
     counting = Counting(-1, lambda _: None)
     try:
@@ -140,7 +140,7 @@ def moments_of(database: Database, organization_id: int, do: Do, every: bool) ->
     assert len(counting.writes) > 15, "the statements are not seen"
     if every:
         return list(range(1, commit + 1))
-    return sorted({counting.writes[0], commit} | {n + 1 for n in counting.writes})
+    return [*sorted({counting.writes[0]} | {n + 1 for n in counting.writes[:-1]})[::3], commit]
 
 
 # The killing ---------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def check_resending_completes(base: Base, server: Server, unanswered: list[str])
     check_kept(base, unanswered)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=pytest.mark.soak)])
 def test_a_killed_server_has_kept_all_it_acknowledged_RES_12(base: Base, tmp_path: Path, rounds: int) -> None:
     """Rounds of SIGKILL under load. Work that was committed and not answered is answered when it is sent again."""
     key = api_key(base)
