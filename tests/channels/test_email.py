@@ -342,6 +342,21 @@ def test_html_is_kept_beside_its_text() -> None:
         ("<td>1</td><td>2</td>", "1 2"),
         ("a<![foo", "a"),
         ("<script>lost", ""),
+        ("<p>Buy:<ul><li>milk<li><p>bread</p></li></ul>now", "Buy:\n\n- milk\n- bread\n\nnow"),
+        ("<ol><li>one</li><li>two<ul><li>deeper</ul></li><li>three</ol>", "1. one\n\n2. two\n\n- deeper\n\n3. three"),
+        ("<li>alone", "- alone"),
+        ("a<pre>  x = 1\n\n    y &lt; 2  \n</pre>b  c", "a\n  x = 1\n\n    y < 2\n\nb c"),
+        ("yes<blockquote>When?<blockquote>Now</blockquote></blockquote>ok", "yes\n> When?\n> > Now\n\nok"),
+        ("<blockquote>" * 50 + "deep", "> " * 8 + "deep"),
+        ("She said <q>no</q>.", 'She said "no".'),
+        ("&ldquo;So&rdquo; &#39;it&#39; is", "\u201cSo\u201d 'it' is"),
+        ('<div style="display:none;max-height:0">Preview</div>Dear Ada', "Dear Ada"),
+        ("<div style='DISPLAY : none'>Pre<div>view</div><br></div>Dear Ada", "Dear Ada"),
+        ('<span hidden>Preview</span>Dear <b style="visibility:hidden">X</b>Ada', "Dear Ada"),
+        ('<span style="opacity:0">P</span><span style="opacity:0.9">Dear</span> Ada', "Dear Ada"),
+        ('<p style="display:none">Preview<p>Dear Ada', "Preview\nDear Ada"),
+        ('<a title="hidden" href="?display:none">Dear</a> Ada', "Dear Ada"),
+        ('<img hidden style="display:none">Dear Ada', "Dear Ada"),
     ],
 )
 def test_html_is_read_as_a_reader_sees_it(source: str, text: str) -> None:
@@ -462,6 +477,10 @@ ABSURD = (
     b"Content-Type: text/html\n\n" + b"<!--" * 200_000,
     b"Content-Type: text/html\n\n" + b"<a " * 200_000,
     b"Content-Type: text/html\n\n" + b'<a b="' * 200_000,
+    b"Content-Type: text/html\n\n" + b"<blockquote><ul><li>" * 60_000,
+    b"Content-Type: text/html\n\n" + b"a<i hidden>b<br></i>" * 60_000,
+    b"Content-Type: text/html\n\n" + b"<i " + b"hidden style=display:" * 60_000 + b">",
+    b"Content-Type: text/html\n\n" + b"<pre>" + b"\n <i>" * 200_000,
 )
 
 
