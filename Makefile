@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench screenshots lock postgres clean
+.PHONY: help setup demo test soak lint check format bench screenshots lock postgres clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,12 +28,14 @@ test: setup postgres ## Run every test, on SQLite and PostgreSQL
 soak: setup postgres ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak
 
-check: setup ## Format, lint, types, import directions, tests
+lint: setup ## Check format, lint, types, import directions and declared dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(MAKE) --no-print-directory test
+	@$(BIN)/deptry src
+
+check: lint test ## All of that, and every test
 
 format: setup ## Format the code
 	@$(BIN)/ruff format .
