@@ -143,7 +143,7 @@ def test_detach_from_the_menu_of_a_contact_point__DET_1(mara: Desk, console: Con
     menu = mara.menu("More for shop@kite.example")
     menu.get_by_text("Detach …").click()
     mara.button("Detach", menu).click()
-    mara.says("Detached into a customer of its own.")
+    mara.says("Detached into a new customer.")
     expect(page.get_by_role("heading", level=1)).to_have_text("shop@kite.example")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")

@@ -146,7 +146,7 @@ def test_an_email_is_shown_in_a_frame_that_runs_and_fetches_nothing(
     asked: list[str] = []
     desk.context.on("requestfinished", lambda request: asked.append(request.url) if ELSEWHERE in request.url else None)
     page = desk.open(f"/customers/{ada_id}")
-    page.get_by_text("As the sender formatted it").click()
+    page.get_by_text("Show original formatting").click()
     letter = page.frame_locator("iframe.mail-frame")
     expect(letter.get_by_text("Dear shop")).to_be_visible()
     assert page.locator("iframe.mail-frame").get_attribute("sandbox") == ""
@@ -156,7 +156,7 @@ def test_an_email_is_shown_in_a_frame_that_runs_and_fetches_nothing(
     assert (ran, asked) == ([], [])
 
     with page.expect_request_finished(lambda request: ELSEWHERE in request.url):
-        page.get_by_text("Load its pictures from elsewhere").click()
+        page.get_by_text("Load remote images").click()
     expect(letter.get_by_text("Dear shop")).to_be_visible()
     assert (ran, set(asked)) == ([], {f"{ELSEWHERE}/picture.png"})
 

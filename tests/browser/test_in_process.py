@@ -221,13 +221,13 @@ WAYS = {
     "the queue": Way("**/queue/match", from_the_queue, "Merged."),
     "the queue, by key": Way("**/queue/match", from_the_queue_by_key, "Merged."),
     "side by side": Way("**/queue/match", from_the_queue_side_by_side, "Merged."),
-    "a call": Way("**/file-call", by_filing_a_call, "The call is filed with this customer."),
+    "a call": Way("**/file-call", by_filing_a_call, "Call filed with this customer."),
     "many at once": Way(
         "**/queue/bulk", many_at_once, "Started",
         "The bulk merge is being started. It continues by itself, even if you leave this page.",
     ),
     "an undo": Way(
-        "**/undo", undoing, "The merge is undone",
+        "**/undo", undoing, "Merge undone",
         "Undoing the merge is in process. It continues by itself, even if you leave this page.",
     ),
     "a detach": Way(

@@ -23,7 +23,7 @@ def test_a_draft_survives_a_reload__MRG_9(mara: Desk, console: Console) -> None:
     ada_id = console.customer("Ada")
     page = mara.open(f"/customers/{ada_id}")
     page.get_by_placeholder("Write here.").fill("Called about the")
-    expect(page.get_by_text("Kept as a draft")).to_be_visible()
+    expect(page.get_by_text("Draft saved")).to_be_visible()
     page.reload()
     expect(page.get_by_placeholder("Write here.")).to_have_value("Called about the")
     page.get_by_placeholder("Write here.").fill("Called about the order.")

@@ -60,7 +60,7 @@ def test_match_may_keep_the_newer_one__SUG_3(mara: Desk, console: Console) -> No
     mara.says("Merged.")
     assert ada_id not in page.url
     mara.open(f"/customers/{ada_id}")  # whose id goes on answering
-    mara.says("This customer was merged into another; this is where its id leads.")
+    mara.says("That customer was merged into this one.")
 
 
 def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None:
@@ -74,12 +74,12 @@ def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None
     page.locator("#merge-found").get_by_role("link", name="Ada Lovelace-King").click()
     expect(page.locator("main")).to_contain_text("Ada Lovelace-King goes into Ada King.")
     name = page.get_by_role("row", name=re.compile("^Name"))
-    expect(name.get_by_role("radio").nth(0)).to_be_checked()  # the longer name stays
-    expect(name).to_contain_text("the longer name stays")
+    expect(name.get_by_role("radio").nth(0)).to_be_checked()  # the longer name is kept
+    expect(name).to_contain_text("the longer name is kept")
     name.get_by_role("radio").nth(1).check()
     expect(name).to_contain_text("your choice")
     expect(page).to_have_url(re.compile(r"choice\.name=destination"))
-    expect(page.get_by_text("This can't be undone by you.")).to_be_visible()
+    expect(page.get_by_text("You can't undo this.")).to_be_visible()
     mara.button("Merge into Ada King").click()
     mara.says("Merged.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada King")
@@ -103,7 +103,7 @@ def test_a_refusal_is_cleared_by_its_step__MRG_17(mara: Desk, console: Console) 
     ada_id = console.customer("Ada", customer_id="A-1")
     bo_id = console.customer("Bo", customer_id="B-2")
     page = mara.open(f"/customers/{ada_id}/merge/{bo_id}")
-    expect(page.get_by_role("heading", name="1 thing stands in the way")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 conflict to resolve")).to_be_visible()
     expect(mara.button("Merge into Ada")).to_be_disabled()
     way = page.get_by_label("Keep Bo's customer ID B-2 as a former one, still searchable")
     way.check()
@@ -143,7 +143,7 @@ def test_a_call_on_a_shared_line_is_filed_in_one_step__RES_16(mara: Desk, consol
     shared = page.get_by_role("region", name="Shared number")
     expect(shared.get_by_role("link")).to_have_count(2)
     mara.button("File the call with Ada", shared).click()
-    mara.says("The call is filed with this customer.")
+    mara.says("Call filed with this customer.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
     expect(page.get_by_role("region", name="Timeline")).to_contain_text("Call")
     assert living(console, caller_id) == ada_id

@@ -131,7 +131,7 @@ class Agent:
         elif way == 1:
             page.keyboard.press("Control+Enter")
         elif way == 2:
-            page.get_by_text("Kept as a draft").wait_for(timeout=PATIENCE_MS)
+            page.get_by_text("Draft saved").wait_for(timeout=PATIENCE_MS)
         else:
             page.locator("#side").get_by_role("link", name="My Customers").click(timeout=PATIENCE_MS)
         page.wait_for_timeout(400)

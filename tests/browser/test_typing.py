@@ -91,7 +91,7 @@ def kept_as_a_draft(desk: Desk, console: Console, survivor_id: str, typed: str) 
     moves_on(desk.page, survivor_id)
     expect(desk.page.get_by_placeholder("Write here.")).to_have_value(typed)
     expect(desk.page.get_by_role("radio", name="Note")).to_be_checked()
-    expect(desk.page.get_by_text("Kept as a draft")).to_be_visible()
+    expect(desk.page.get_by_text("Draft saved")).to_be_visible()
 
     def bodies() -> list[str]:
         with console.database.read(console.organization_id) as unit:

@@ -70,7 +70,7 @@ def test_write_keep_and_send(plain: Desk, console: Console) -> None:
     page = plain.open(f"/customers/{ada_id}")
     page.get_by_role("radio", name="Note").check()
     page.get_by_placeholder("Write here.").fill("She called.")
-    plain.button("Keep as draft").click()
+    plain.button("Save draft").click()
     expect(page.get_by_placeholder("Write here.")).to_have_value("She called.")
     plain.button("Add note").click()
     plain.says("Note added.")

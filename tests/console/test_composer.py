@@ -12,7 +12,7 @@ from tests.services import words
 
 MAIL, OTHER = "ada@kite.example", "ada@work.example"
 HOME, FIRST = "+442079460001", "+442079460002"
-WAITS = "The contact point this was written to is no longer this customer's."
+WAITS = "The contact point this draft was for is no longer this customer's."
 
 
 def selected(page: Html) -> tuple[str, str]:

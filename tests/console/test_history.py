@@ -56,9 +56,9 @@ def test_the_history_of_one_customer_is_found_by_id_or_by_name__MRG_13(console: 
         page = console.agent.page("/merges", customer=asked)
         assert page.one("h1").text == "Merges of Ada Lovelace"
         assert len(page.all("tr")) == 2
-    assert "No customer, or more than one" in console.agent.page("/merges", customer="Nobody").text
-    assert "Nothing was merged here" in console.agent.page("/merges", customer=console.customer("Eve")).text
-    assert "Nothing was merged here" in console.agent.page("/merges", customer=new_id()).text
+    assert "No single customer found" in console.agent.page("/merges", customer="Nobody").text
+    assert "No merges" in console.agent.page("/merges", customer=console.customer("Eve")).text
+    assert "No merges" in console.agent.page("/merges", customer=new_id()).text
 
 
 def test_a_long_history_is_read_page_by_page__MRG_13(console: Console) -> None:
@@ -75,7 +75,7 @@ def test_a_long_history_is_read_page_by_page__MRG_13(console: Console) -> None:
 
 
 def test_an_empty_history_says_so__UI_1(console: Console) -> None:
-    assert "Nothing was merged yet" in console.agent.page("/merges").text
+    assert "No merges yet" in console.agent.page("/merges").text
 
 
 def test_a_merge_tells_its_evidence_and_both_sides_before__MRG_14(console: Console) -> None:
@@ -91,7 +91,7 @@ def test_a_merge_tells_its_evidence_and_both_sides_before__MRG_14(console: Conso
 def test_agents_read_that_a_lead_can_undo_and_cannot_themselves__MRG_13(console: Console) -> None:
     merge = merged(console)
     page = console.agent.page(f"/merges/{merge.id}")
-    assert "You cannot undo a merge; a lead can, until" in page.text
+    assert "You can't undo a merge. A lead can, until" in page.text
     assert page.all("form", action=f"/merges/{merge.id}/undo") == []
     assert f"/audit/{merge.audit_seq}" not in page.links
     before = console.everything()
@@ -107,7 +107,7 @@ def test_leads_see_what_comes_back_what_arrived_since_and_what_stays__MRG_13(con
     number = words.point_of(console.base, destination_id, "+442079460001").contact_point_id
     console.agent.sent(f"/customers/{destination_id}/points/{number}/remove")
     page = console.lead.page(f"/merges/{merge.id}")
-    assert "comes back with its own id" in page.text
+    assert "is restored with its ID" in page.text
     assert "1 message or call that came since on its contact points goes with it" in page.text
     assert "Not there any more, so they do not come back: contact point +44 20 7946 0001 (home)" in page.text
     assert page.one("table", aria_label="Both customers after undoing")
@@ -135,7 +135,7 @@ def test_a_merge_is_final_once_the_window_is_over__MRG_13(console: Console) -> N
     long_ago = utc_now() - timedelta(days=31)
     change(console, "UPDATE merges SET created_at = :at WHERE id = :id", at=str(long_ago), id=merge.id)
     page = console.lead.page(f"/merges/{merge.id}")
-    assert "the 30 days in which that was possible are over" in page.text
+    assert "the 30 days for undoing have passed" in page.text
     assert page.all("form", action=f"/merges/{merge.id}/undo") == []
     assert "final" in console.lead.page("/merges").text
     assert "30 days" in console.agent.page(f"/merges/{merge.id}").text
@@ -148,8 +148,8 @@ def test_a_merge_whose_record_was_erased_is_told_and_cannot_be_undone__MRG_13(co
         unit.execute(sa.text("DELETE FROM audit_records WHERE seq = :seq"), {"seq": merge.audit_seq})
     page = console.lead.page(f"/merges/{merge.id}")
     assert page.one("h1").text == "a customer → Ada Lovelace"
-    assert "What was kept of the two has been erased" in page.text
-    assert "It cannot be undone" in page.text
+    assert "The record of both customers has been erased" in page.text
+    assert "It can't be undone" in page.text
 
 
 def test_the_history_of_who_was_erased_is_gone_with_them__MRG_13(console: Console) -> None:

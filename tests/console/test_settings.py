@@ -94,13 +94,13 @@ def shared_by(console: Console, *names: str) -> list[str]:
 def test_a_switch_is_previewed_with_what_stands_in_its_way__RES_9(console: Console) -> None:
     ada, bob = shared_by(console, "Ada", "Bob")
     shown = console.admin.page("/settings/matching", preview="listed")
-    assert "1 value stands in the way" in shown.text
+    assert "1 conflict to resolve" in shown.text
     assert EVERYBODYS in shown.text
     assert {f"/customers/{ada}", f"/customers/{bob}", f"/customers/{ada}/merge/{bob}"} <= shown.links
     assert [form for form in shown.all("form") if form.attributes.get("action") == "/settings/matching/mode"] == []
 
     refused = console.admin.refused("/settings/matching/mode", 409, mode="listed")
-    assert "nothing was switched" in refused.text
+    assert "Nothing was switched" in refused.text
     assert f"/customers/{ada}/merge/{bob}" in refused.links
     assert set_up(console).matching_mode == "contacted"
 
@@ -109,7 +109,7 @@ def test_a_switch_nothing_stands_in_the_way_of_is_made__RES_9(console: Console) 
     shared_by(console, "Ada", "Bob")
     there = console.admin.sent("/settings/blocklist", kind="email", value=EVERYBODYS, then="preview")
     assert there == ("/settings/matching", "blocked")
-    assert "Nothing stands in the way" in console.admin.page("/settings/matching", preview="listed").text
+    assert "No conflicts." in console.admin.page("/settings/matching", preview="listed").text
     assert console.admin.sent("/settings/matching/mode", mode="listed") == ("/settings/matching", "switched")
     assert set_up(console).matching_mode == "listed"
     console.admin.refused("/settings/matching/mode", 422, mode="any")
@@ -235,7 +235,7 @@ def test_what_very_many_share_can_be_blocked_with_one_click__SUG_6_PRO_12(consol
     assert "3 customers" in row.text
     assert shown.one("button", aria_label="Block +44 20 7946 0018").text == "Block it"
     assert console.admin.sent(path, kind="phone", value="+442079460018") == (path, "blocked")
-    assert "No value is shared by so many" in console.admin.page(path, candidates="true").text
+    assert "No values are shared that widely" in console.admin.page(path, candidates="true").text
 
 
 # Inboxes --------------------------------------------------------------------------------------------------------------

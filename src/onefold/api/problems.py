@@ -44,7 +44,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not possible here",
-    409: "Something stands in the way",
+    409: "There is a conflict",
     412: "Changed since it was read",
     413: "Too large",
     415: "Not a type this address takes",
@@ -68,7 +68,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "detail": {"type": "string"},
         "code": {"type": "string"},
         "field": {"type": "string", "description": "The input it speaks of."},
-        "profile_id": {"type": "string", "description": "The profile that stands in the way."},
+        "profile_id": {"type": "string", "description": "The profile that holds it."},
         "survivor_id": {"type": "string", "description": "The profile that one merged away leads to (EVT-2)."},
         "obstacles": {
             "type": "array",

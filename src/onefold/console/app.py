@@ -54,6 +54,13 @@ _ROUTES = (
     settings_blocklist, settings_channels, settings_inboxes, settings_keys, settings_matching, settings_merging,
     settings_organization, settings_webhooks, queue, history, audit, runs,
 )  # fmt: skip
+_TITLES = {
+    403: "You don't have access",
+    404: "Not found",
+    429: "Too many attempts",
+    500: "Something went wrong",
+    503: "Not available right now",
+}
 _BESIDE = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
 _FOREVER = "public, max-age=31536000, immutable"
 _log = structlog.get_logger("onefold.http")
@@ -115,16 +122,23 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            return render(request, "refusal.html", 405, refusal=NotFound("There is no page to read here."), holder=None)
-        refusal = NotFound("There is no page at this address.", code="no_such_page")
-        return render(request, "refusal.html", error.status_code, refusal=refusal, holder=None)
+            return _page(request, NotFound("There is no page to read here.", code="no_such_page"), 405)
+        return _page(request, NotFound("There is no page at this address.", code="no_such_page"), error.status_code)
 
 
 def _unexpected(scope: Scope, error: Exception) -> Response:
     """The error's text may quote a customer's values; its type is enough to find it by."""
     _log.error("page failed", error=type(error).__name__)
-    wrong = Refused("Something went wrong here; it was noted. Try again.", code="internal_error")
-    return render(Request(scope), "refusal.html", 500, refusal=wrong, holder=None)
+    wrong = Refused("Something went wrong on our side. It has been logged. Try again.", code="internal_error")
+    return _page(Request(scope), wrong, 500)
+
+
+def _page(request: Request, refusal: Refused, status: int) -> Response:
+    return render(request, "refusal.html", status, refusal=refusal, title=_title(refusal, status), holder=None)
+
+
+def _title(refusal: Refused, status: int) -> str:
+    return "Page not found" if refusal.code == "no_such_page" else _TITLES.get(status, "Couldn't save your change")
 
 
 def _refusal(request: Request, refusal: Refused) -> Response:
@@ -134,8 +148,12 @@ def _refusal(request: Request, refusal: Refused) -> Response:
         old = str(request.path_params.get("profile_id", ""))
         path = request.url.path.replace(old, quote(survivor_id)) if old else "/customers"
         return RedirectResponse(f"{path}?said=moved-on", 303, HEADERS)
-    values: dict[str, Any] = {"refusal": refusal, "holder": _holder(request, refusal)}
     status = status_of(refusal)
+    values: dict[str, Any] = {
+        "refusal": refusal,
+        "title": _title(refusal, status),
+        "holder": _holder(request, refusal),
+    }
     again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}
     if request.headers.get("hx-request") == "true":
         return render(request, "refusal_notice.html", status, again | _BESIDE, **values)

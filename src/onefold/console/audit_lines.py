@@ -34,7 +34,7 @@ def _merge(entry: Entry, _actors: Actors) -> list[Line]:
 def _undo(entry: Entry, actors: Actors) -> list[Line]:
     details, before = entry.details, list(past.sides(entry.before).values())
     found = [*_merge(entry, actors), Line("Restored", words.count(len(details["unmerged"]), "customer"))]
-    for label, field in (("No longer there", "gone"), ("Changed since, left as it was", "kept")):
+    for label, field in (("Deleted since", "gone"), ("Changed since, left as is", "kept")):
         if details[field]:
             found.append(Line(label, _rows(details[field], before)))
     return found

@@ -10,7 +10,7 @@ from onefold.domain.profile import HeldPoint, display_name
 from onefold.domain.sides import Address, Side
 from onefold.services.undoing import Undo
 
-COLUMNS = {"source": "The one that went away", "destination": "The one that stayed", "profile": "The customer before"}
+COLUMNS = {"source": "Merged customer", "destination": "Surviving customer", "profile": "Customer before"}
 """The sides that a record holds, in the order they are shown in."""
 
 
@@ -127,7 +127,7 @@ def steps(details: Mapping[str, Any]) -> list[str]:
         "make_ordinary": "A Main phone was made an ordinary phone",
         "keep_former": "A customer ID was kept as a former one",
         "keep_type": "The type of a phone was chosen",
-        "detach": "A contact point was detached into a customer of its own first",
+        "detach": "A contact point was first detached into a new customer",
     }
     return [said.get(step["step"], step["step"]) for step in details.get("steps", [])]
 

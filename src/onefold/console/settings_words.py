@@ -10,7 +10,7 @@ from onefold.domain.weights import Weight
 MODES = {
     "listed": (
         "Every value on a profile",
-        "Any email, mobile or social account on a profile opens it, also one that an agent has typed in.",
+        "Any email, mobile or social account on a profile opens it, also one that an agent has entered.",
     ),
     "contacted": (
         "Only what the customer has contacted from",
@@ -30,7 +30,7 @@ class Feature(NamedTuple):
 
 _RAISES, _SUPPORTS, _WEAKENS = "opens a suggestion", "supports", "weakens"
 FEATURES = {
-    "prior": Feature("How many of the pairs that are looked at are one customer", "where the sum begins"),
+    "prior": Feature("How many of the compared pairs are the same customer", "the starting point"),
     "customer_id": Feature("Both have the same customer ID, current or former", _RAISES),
     "customer_id_differs": Feature("Both have customer IDs, and none in common", _WEAKENS),
     "email": Feature("Both list the same email", _RAISES),
@@ -55,20 +55,20 @@ FEATURES = {
 """Every feature of a comparison (SUG-5)."""
 
 POLICY_FIELDS = {
-    "name": ("Name", "the longer one stays"),
-    "image": ("Image", "the current profile's stays"),
-    "username": ("Username", "the current profile's stays"),
-    "main_email": ("Main email", "the current profile's stays Main; both emails stay"),
-    "attributes": ("Free attributes", "the current profile's stay"),
-    "details": ("Details", "both stay, marked with where each came from"),
+    "name": ("Name", "the longer one is kept"),
+    "image": ("Image", "the current profile's is kept"),
+    "username": ("Username", "the current profile's is kept"),
+    "main_email": ("Main email", "the current profile's stays Main; both emails are kept"),
+    "attributes": ("Free attributes", "the current profile's are kept"),
+    "details": ("Details", "both are kept, marked with where each came from"),
     "customer_id": ("Customer ID", "the other one is kept as a former ID, still searchable"),
-    "main_phone": ("Main phone", "the other one stays as an ordinary phone"),
-    "phone_type": ("Type of a number", "home, office or mobile; “other” always gives way by itself"),
+    "main_phone": ("Main phone", "the other one is kept as an ordinary phone"),
+    "phone_type": ("Type of a number", "home, office or mobile; “other” always gives way"),
 }
 """MRG-4: each field with a policy, and what the rules do with it."""
 
 PRESETS = {
-    "by-rule": ("As the rules have it", "The rule's choice is preselected, and what the rules refuse is refused."),
+    "by-rule": ("By the rules", "The rule's choice is preselected, and what the rules refuse is refused."),
     "ask": ("Ask every time", "Each mismatch is the agent's to choose; nothing is refused for one."),
 }
 
@@ -111,8 +111,8 @@ EVENTS = {
     "profile.unmerged": "A merge was undone",
     "profile.updated": "A customer was changed",
     "suggestion.dismissed": "“No Match” was said",
-    "suggestion.raised": "Two customers may be one",
-    "suggestion.reopened": "A “No Match” was taken back",
+    "suggestion.raised": "Two customers may be the same",
+    "suggestion.reopened": "A “No Match” was withdrawn",
     "task.written": "An agent wrote a task",
 }
 """Every type of event (EVT-1)."""
@@ -141,7 +141,7 @@ DELIVERIES = {"pending": "on its way", "delivered": "delivered", "failed": "fail
 RUNS = {
     "identify_mobiles": "Identifying mobiles",
     "preview_identify_mobiles": "Preview",
-    "rebuild_matches": "Rating suggestions anew",
+    "rebuild_matches": "Re-scoring suggestions",
 }
 RUN_STATES = {"running": "running", "stopped": "stopped", "finished": "finished", "failed": "failed"}
 

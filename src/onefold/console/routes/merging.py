@@ -104,5 +104,5 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
     except Conflict as refusal:
         if refusal.code != "merge_refused":
             return _survivor(visitor, profile_id, source_id, refusal)
-        notice = "Something stands in the way; choose how to clear it."
+        notice = "There is a conflict. Choose how to resolve it."
         return _shown(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)

@@ -127,7 +127,7 @@ def _organizations(request: Request) -> list[int]:
 
 
 def _lost() -> NotSignedIn:
-    return NotSignedIn("This sign-in was begun elsewhere, or took too long. Begin again.", code="provider_lost")
+    return NotSignedIn("This sign-in was started elsewhere, or took too long. Start over.", code="provider_lost")
 
 
 @router.post("/account/provider/unlink")

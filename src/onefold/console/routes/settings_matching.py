@@ -110,7 +110,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     except Conflict as refusal:
         if refusal.code != "matching_mode_obstacles":
             raise
-        notice = "Something has come to stand in the way since; nothing was switched."
+        notice = "There is a new conflict. Nothing was switched."
         return _shown(request, admin, mode, status=409, notice=notice)
     return go(_PATH, "switched")
 

@@ -88,10 +88,10 @@ async function keepDraft(form) {
     if (!answer.ok || answer.redirected) throw new Error("refused");
     const kept = await answer.json();
     form.elements.draft_id.value = kept.draft_id;
-    state.textContent = "Kept as a draft";
+    state.textContent = "Draft saved";
   } catch {
     form.dataset.changed = "1";
-    state.textContent = "Not kept yet; trying again";
+    state.textContent = "Not saved. Retrying…";
     keeping.set(form, { timer: setTimeout(() => { keeping.get(form).saving = keepDraft(form); }, 3000) });
   }
 }
