@@ -16,8 +16,17 @@ from onefold.console.pages import STATIC
 from onefold.services.transact import transact
 
 _ITEMS, _CONVERSATIONS = 10_000, 200
-_FILES = ("app.css", "queue.css", "settings.css", "insights.css", "origins.css", "app.js", "queue.js",
-          "vendor/htmx.min.js", "icon.svg")  # fmt: skip
+_FILES = (
+    "app.css",
+    "queue.css",
+    "settings.css",
+    "insights.css",
+    "origins.css",
+    "app.js",
+    "queue.js",
+    "vendor/htmx.min.js",
+    "icon.svg",
+)
 
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:

@@ -77,17 +77,28 @@ def _delays(server: Server, database: Database, organization_id: int, cookie: st
     if len(delays) != number * STREAMS:
         raise RuntimeError(f"{number * STREAMS - len(delays)} events did not arrive.")
     return [
-        Line(f"{STREAMS} streams, commit to arrival, p{part * 100:.0f}: ms", delay, floor, delay / floor,
-             f"waiting for the next look, every {POLL_SECONDS} s")
+        Line(
+            f"{STREAMS} streams, commit to arrival, p{part * 100:.0f}: ms",
+            delay,
+            floor,
+            delay / floor,
+            f"waiting for the next look, every {POLL_SECONDS} s",
+        )
         for part in (0.5, 0.95)
         for delay, floor in [(percentile(delays, part), part * POLL_SECONDS * 1000)]
-    ]  # fmt: skip
+    ]
 
 
 def _beside(
-    server: Server, database: Database, organization_id: int, workload: Workload, effort: Effort, key: str,
-    cookie: str, changing: bool,
-) -> list[Line]:  # fmt: skip
+    server: Server,
+    database: Database,
+    organization_id: int,
+    workload: Workload,
+    effort: Effort,
+    key: str,
+    cookie: str,
+    changing: bool,
+) -> list[Line]:
     """Each round without streams and with them; the ratio is the median of the rounds' own."""
     times: dict[int, list[list[float]]] = {0: [], STREAMS: []}
     for _ in range(effort.rounds):
@@ -131,5 +142,8 @@ def _line(what: str, part: float, times: dict[int, list[list[float]]]) -> Line:
     ratio = statistics.median(b / w for w, b in zip(without, beside, strict=True))
     return Line(
         f"search over HTTP, {STREAMS} streams, {what}, p{part * 100:.0f}: ms",
-        statistics.median(beside), statistics.median(without), ratio, "the same without streams",
-    )  # fmt: skip
+        statistics.median(beside),
+        statistics.median(without),
+        ratio,
+        "the same without streams",
+    )

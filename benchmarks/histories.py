@@ -94,7 +94,20 @@ def _item(unit: Unit, who: Customer, number: int, items: int, moment: datetime) 
     at = number * len(who.conversations) // items
     point_id, _ = who.points[at * len(who.points) // len(who.conversations)]
     return (
-        unit.organization_id, who.profile_id, who.conversations[at], point_id, "message", "in", "email",
-        f"{who.profile_id}-{number}", "opened", "Where is my order?", "Hello, could you look where it is?", None,
-        True, instant_text(moment), instant_text(moment), timeline_second(moment, moment),
-    )  # fmt: skip
+        unit.organization_id,
+        who.profile_id,
+        who.conversations[at],
+        point_id,
+        "message",
+        "in",
+        "email",
+        f"{who.profile_id}-{number}",
+        "opened",
+        "Where is my order?",
+        "Hello, could you look where it is?",
+        None,
+        True,
+        instant_text(moment),
+        instant_text(moment),
+        timeline_second(moment, moment),
+    )

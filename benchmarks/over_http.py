@@ -55,8 +55,15 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
         lines = [_batches(server, pair, workload, effort, token, clients, floors) for clients in (1, 4)]
         for clients in (1, 32):
             lines += _compared_singles(server, pair, workload, effort, token, clients, floors)
-        lines.append(Line("server's memory after the load, and at most: MiB", server.memory("VmRSS"), None, None,
-                          f"at most {server.memory('VmHWM'):.0f}"))  # fmt: skip
+        lines.append(
+            Line(
+                "server's memory after the load, and at most: MiB",
+                server.memory("VmRSS"),
+                None,
+                None,
+                f"at most {server.memory('VmHWM'):.0f}",
+            )
+        )
     return lines
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SPREAD = 2_654_435_761  # odd and no multiple of five: number * SPREAD % 10**k visits every value once
-_STARTS = (
-    "an", "be", "car", "da", "el", "fa", "gre", "han", "is", "ja", "kim", "lu",
-    "ma", "nor", "ol", "pa", "ros", "sa", "to", "vi", "wil", "yu", "zo", "bru", "che",
-)  # fmt: skip
+_STARTS = "an be car da el fa gre han is ja kim lu ma nor ol pa ros sa to vi wil yu zo bru che".split()
 _MIDDLES = ("a", "be", "ca", "de", "li", "mi", "no", "ra", "sa", "ti", "vo", "na", "le", "ri", "do", "ke")
 _ENDS = ("n", "s", "na", "ra", "lo", "son", "ez", "ic", "ov", "er", "man", "tti", "ski", "ya", "ko", "ton")
 _DOMAINS = ("gmail.com", "outlook.com", "icloud.com", "proton.me", "yahoo.com", "web.de", "orange.fr", "posteo.net")

@@ -105,10 +105,24 @@ class Pgbench:
             script = Path(folder) / "contact.sql"
             script.write_text(self._script)
             command = [
-                postgres.binaries() / "pgbench", "-c", str(clients), "-j", str(min(2, clients)), "-M", "prepared",
-                "-n", "-T", str(max(1, round(seconds))), "-D", "i=0", "-D", f"round={self._round}", "-f", script,
+                postgres.binaries() / "pgbench",
+                "-c",
+                str(clients),
+                "-j",
+                str(min(2, clients)),
+                "-M",
+                "prepared",
+                "-n",
+                "-T",
+                str(max(1, round(seconds))),
+                "-D",
+                "i=0",
+                "-D",
+                f"round={self._round}",
+                "-f",
+                script,
                 self._url,
-            ]  # fmt: skip
+            ]
             environment = {**os.environ, "PGOPTIONS": _POSTGRES_PLANS}
             told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         found = re.search(r"tps = ([\d.]+)", told.stdout)

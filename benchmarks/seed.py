@@ -31,17 +31,37 @@ _CHUNK = 50_000
 _COLUMNS = {
     "profiles": ("organization_id", "id", "name", "created_at"),
     "contact_points": (
-        "organization_id", "id", "profile_id", "kind", "value", "phone_type", "sms", "identifying", "contacted",
+        "organization_id",
+        "id",
+        "profile_id",
+        "kind",
+        "value",
+        "phone_type",
+        "sms",
+        "identifying",
+        "contacted",
         "created_at",
     ),
     "conversations": ("organization_id", "id", "profile_id", "inbox_id", "state", "opened_at"),
     "items": (
-        "organization_id", "seq", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "message_id", "outcome", "body", "occurred_at", "recorded_at", "timeline_second",
+        "organization_id",
+        "seq",
+        "profile_id",
+        "conversation_id",
+        "contact_point_id",
+        "kind",
+        "direction",
+        "channel",
+        "message_id",
+        "outcome",
+        "body",
+        "occurred_at",
+        "recorded_at",
+        "timeline_second",
     ),
     "search_terms": ("organization_id", "term", "profile_id"),
     "match_keys": ("organization_id", "key", "holder_id"),
-}  # fmt: skip
+}
 # Nothing but their key, which is in no order: they go in at the end, sorted.
 _SORTED = ("search_terms", "match_keys")
 
@@ -91,10 +111,22 @@ def _add(rows: dict[str, list[Row]], who: Person, owner: _Owner) -> None:
     channel = "email" if points[0][0] == "email" else "sms"
     rows["items"].append(
         (
-            org, who.number + 1, profile_id, conversation_id, id_of(who.number, FIRST_POINT), "message", "in", channel,
-            f"seed-{who.number}@mail.example", "created", "Hello", now, now, timeline_second(_MOMENT, _MOMENT),
+            org,
+            who.number + 1,
+            profile_id,
+            conversation_id,
+            id_of(who.number, FIRST_POINT),
+            "message",
+            "in",
+            channel,
+            f"seed-{who.number}@mail.example",
+            "created",
+            "Hello",
+            now,
+            now,
+            timeline_second(_MOMENT, _MOMENT),
         )
-    )  # fmt: skip
+    )
     rows["search_terms"] += [(org, term, profile_id) for term in search_terms(who.name, None, points)]
 
 

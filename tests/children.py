@@ -42,9 +42,14 @@ def child(
 ) -> Iterator[Child]:
     """The program, running; killed at the end if it still runs."""
     process = subprocess.Popen(
-        command, cwd=cwd, env=environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command,
+        cwd=cwd,
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         yield Child(process)
     finally:

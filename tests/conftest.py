@@ -32,9 +32,12 @@ NOT_TESTED = "NOT TESTED"
 
 # A slow machine, or one with other work, is no fault of what is tested: speed is measured by `make bench`.
 settings.register_profile(
-    "patient", settings.default, deadline=None, max_examples=50,
+    "patient",
+    settings.default,
+    deadline=None,
+    max_examples=50,
     suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
-)  # fmt: skip
+)
 settings.load_profile("patient")
 
 LEFT_OUT = {

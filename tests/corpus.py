@@ -294,9 +294,16 @@ def _sms(rng: random.Random, phone: str) -> list[Ring]:
     sid = _sid(rng, "SM")
     media = {"NumMedia": "1", "MediaUrl0": "https://api.example.com/media/1", "MediaContentType0": "image/jpeg"}
     form = {
-        "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "SmsStatus": "received", "From": phone, "To": _OURS,
-        "Body": "Where is my order?", "NumSegments": "1", **(media if rng.random() < 0.2 else {"NumMedia": "0"}),
-    }  # fmt: skip
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "SmsMessageSid": sid,
+        "SmsStatus": "received",
+        "From": phone,
+        "To": _OURS,
+        "Body": "Where is my order?",
+        "NumSegments": "1",
+        **(media if rng.random() < 0.2 else {"NumMedia": "0"}),
+    }
     return [Ring(form, "sms", sid, phone)]
 
 

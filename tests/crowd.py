@@ -62,71 +62,213 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
 
     return {
         "agents": [
-           ({"id": agent, "email": "'c' || n || '@agents.example'", "name": "'C'", "role": "'agent'", **at()}, few)],
+            ({"id": agent, "email": "'c' || n || '@agents.example'", "name": "'C'", "role": "'agent'", **at()}, few)
+        ],
         "profiles": [
             ({"id": profile, "name": "'Crowd ' || n", **at()}, living),
             ({"id": profile, "survivor_id": id_(_PROFILE, "n - 1"), **at()}, merged),
         ],
         "contact_points": [
-            ({**point, "kind": "'email'", "value": "'crowd' || n || '@crowd.example'", "identifying": "true",
-              "contacted": "true"}, living),
-            ({**point, "id": id_(_PHONE), "kind": "'phone'", "phone_type": "'other'",
-              "value": f"CASE WHEN n <= {HOLDERS} THEN '{COMMON_LINE}' ELSE '+4420' || (70000000 + n) END"}, living),
+            (
+                {
+                    **point,
+                    "kind": "'email'",
+                    "value": "'crowd' || n || '@crowd.example'",
+                    "identifying": "true",
+                    "contacted": "true",
+                },
+                living,
+            ),
+            (
+                {
+                    **point,
+                    "id": id_(_PHONE),
+                    "kind": "'phone'",
+                    "phone_type": "'other'",
+                    "value": f"CASE WHEN n <= {HOLDERS} THEN '{COMMON_LINE}' ELSE '+4420' || (70000000 + n) END",
+                },
+                living,
+            ),
         ],
         "details": [({"id": other, "profile_id": profile, "key": "'Size'", "value": "'M'", **at()}, living)],
         "addresses": [({"id": other, "profile_id": profile, "street": "n || ' Main St'", **at()}, living)],
         "relationships": [({"id": other, **pair, "kind": "'friend'", **at()}, paired)],
-        "drafts": [({"id": other, "profile_id": profile, "author_id": agent, "kind": "'note'", "body": "'Begun'",
-                     **at(), **at("updated_at")}, living)],
+        "drafts": [
+            (
+                {
+                    "id": other,
+                    "profile_id": profile,
+                    "author_id": agent,
+                    "kind": "'note'",
+                    "body": "'Begun'",
+                    **at(),
+                    **at("updated_at"),
+                },
+                living,
+            )
+        ],
         "search_terms": [
             ({"term": "'crowd'", "profile_id": profile}, living),
             ({"term": "'crowd' || n", "profile_id": profile}, living),
         ],
         "conversations": [
-            ({"id": conversation, "profile_id": profile, "inbox_id": inbox, "assignee_id": agent, "state": "'open'",
-              **at("opened_at")}, living),
-            ({"id": conversation, "profile_id": profile, "inbox_id": inbox, "state": "'closed'",
-              "merged_into_id": id_(_CONVERSATION, "n - 1"), **at("opened_at")}, merged),
+            (
+                {
+                    "id": conversation,
+                    "profile_id": profile,
+                    "inbox_id": inbox,
+                    "assignee_id": agent,
+                    "state": "'open'",
+                    **at("opened_at"),
+                },
+                living,
+            ),
+            (
+                {
+                    "id": conversation,
+                    "profile_id": profile,
+                    "inbox_id": inbox,
+                    "state": "'closed'",
+                    "merged_into_id": id_(_CONVERSATION, "n - 1"),
+                    **at("opened_at"),
+                },
+                merged,
+            ),
         ],
         "conversation_reads": [({"agent_id": agent, "conversation_id": conversation, "seq": "n"}, living)],
         "items": [
-            ({"seq": "2 * n - 1", **item, "contact_point_id": id_(_EMAIL), "kind": "'message'", "direction": "'in'",
-              "channel": "'email'", "message_id": "'crowd-' || n", "outcome": "'created'", "body": "'Hello'"}, "true"),
+            (
+                {
+                    "seq": "2 * n - 1",
+                    **item,
+                    "contact_point_id": id_(_EMAIL),
+                    "kind": "'message'",
+                    "direction": "'in'",
+                    "channel": "'email'",
+                    "message_id": "'crowd-' || n",
+                    "outcome": "'created'",
+                    "body": "'Hello'",
+                },
+                "true",
+            ),
             ({"seq": "2 * n", **item, "kind": "'event'", "body": "'Something was done'"}, "true"),
         ],
-        "attachments": [({"item_seq": "2 * n - 1", "position": "0", "filename": "'a.txt'", "content": "'abc'",
-                          "content_type": "'text/plain'"}, "true")],
+        "attachments": [
+            (
+                {
+                    "item_seq": "2 * n - 1",
+                    "position": "0",
+                    "filename": "'a.txt'",
+                    "content": "'abc'",
+                    "content_type": "'text/plain'",
+                },
+                "true",
+            )
+        ],
         "match_keys": [({"key": "'e:crowd' || n || '@crowd.example'", "holder_id": id_(_EMAIL)}, living)],
-        "evidence": [({**pair, "kind": "'phone'", "value": "'+4420' || (70000000 + n)",
-                       "other_value": "'+4420' || (70000000 + n)", **at()}, paired)],
+        "evidence": [
+            (
+                {
+                    **pair,
+                    "kind": "'phone'",
+                    "value": "'+4420' || (70000000 + n)",
+                    "other_value": "'+4420' || (70000000 + n)",
+                    **at(),
+                },
+                paired,
+            )
+        ],
         "suggestions": [suggested(1, "open"), suggested(2, "open"), suggested(3, "open"), suggested(4, "dismissed")],
         "verdicts": [({"id": other, **pair, "kinds": "' phone '", **at()}, paired)],
-        "merges": [({"id": other, "source_id": profile, "destination_id": after, "event_seq": "2 * n",
-                     "audit_seq": "n", **at()}, "true")],
+        "merges": [
+            (
+                {
+                    "id": other,
+                    "source_id": profile,
+                    "destination_id": after,
+                    "event_seq": "2 * n",
+                    "audit_seq": "n",
+                    **at(),
+                },
+                "true",
+            )
+        ],
         "absorbed_points": [({"id": other, "contact_point_id": id_(_EMAIL)}, "true")],
-        "audit": [({"seq": "n", **at("at"), "action": "'crowd.' || n % 20", "agent_id": agent, "origin": "'x'", **pair,
-                     "details": "'{}'", "record_hash": "'x'", "hash": "'x'"}, "true")],
+        "audit": [
+            (
+                {
+                    "seq": "n",
+                    **at("at"),
+                    "action": "'crowd.' || n % 20",
+                    "agent_id": agent,
+                    "origin": "'x'",
+                    **pair,
+                    "details": "'{}'",
+                    "record_hash": "'x'",
+                    "hash": "'x'",
+                },
+                "true",
+            )
+        ],
         "audit_records": [({"seq": "n", "salt": "'x'", "record": "'{}'"}, "true")],
         "outbox": [({"seq": "n", **event, "type": "'contact.received'", "data": "'{}'"}, "true")],
-        "webhook_endpoints": [({"id": endpoint, "url": "'https://crowd.example'", "secret": "''", "after_seq": "0",
-                                "state": "'disabled'", **at()}, once)],
+        "webhook_endpoints": [
+            (
+                {
+                    "id": endpoint,
+                    "url": "'https://crowd.example'",
+                    "secret": "''",
+                    "after_seq": "0",
+                    "state": "'disabled'",
+                    **at(),
+                },
+                once,
+            )
+        ],
         "webhook_deliveries": [
             ({**delivery, "state": "'delivered'"}, living),
             ({**delivery, "state": "'pending'", **at("next_at")}, merged),
         ],
         "webhook_turns": [({"endpoint_id": endpoint, "profile_id": profile, "event_seq": "n"}, merged)],
-        "runs": [({"id": id_(_RUN), "kind": "'merge_pairs'", "name": "'Crowd'", "state": "'finished'", "counts": "'{}'",
-                   **at(), **at("updated_at")}, few)],
-        "run_pairs": [({"run_id": run, "position": "n", "source_id": "'x'", "destination_id": "'y'",
-                        "outcome": "'refused'"}, "true")],
-        "idempotency_keys": [({"key": "'crowd-' || n", "fingerprint": "'x'", "status": "200", "headers": "'{}'",
-                               "body": "'{}'", **at()}, "true")],
-        "sessions": [({"token_hash": "'crowd-' || n", "agent_id": agent, **at(),
-                       **at("expires_at")}, few)],
-        "sign_in_tokens": [({"token_hash": "'crowd-' || n", "agent_id": agent, "purpose": "'link'",
-                             **at("expires_at")}, few)],
+        "runs": [
+            (
+                {
+                    "id": id_(_RUN),
+                    "kind": "'merge_pairs'",
+                    "name": "'Crowd'",
+                    "state": "'finished'",
+                    "counts": "'{}'",
+                    **at(),
+                    **at("updated_at"),
+                },
+                few,
+            )
+        ],
+        "run_pairs": [
+            (
+                {"run_id": run, "position": "n", "source_id": "'x'", "destination_id": "'y'", "outcome": "'refused'"},
+                "true",
+            )
+        ],
+        "idempotency_keys": [
+            (
+                {
+                    "key": "'crowd-' || n",
+                    "fingerprint": "'x'",
+                    "status": "200",
+                    "headers": "'{}'",
+                    "body": "'{}'",
+                    **at(),
+                },
+                "true",
+            )
+        ],
+        "sessions": [({"token_hash": "'crowd-' || n", "agent_id": agent, **at(), **at("expires_at")}, few)],
+        "sign_in_tokens": [
+            ({"token_hash": "'crowd-' || n", "agent_id": agent, "purpose": "'link'", **at("expires_at")}, few)
+        ],
         "daily_counts": [({"day": "'2026-01-' || (10 + n)", "name": "'profile.merged'", "number": "5"}, "n <= 20")],
-    }  # fmt: skip
+    }
 
 
 def fill(database: Database, organization_id: int, inbox_id: str, many: int, superuser: str = "") -> None:

@@ -25,11 +25,16 @@ _UNIQUE_KIND = "(cp.kind IN ('email', 'social', 'visitor') OR cp.phone_type = 'm
 _SURVIVOR = "SELECT coalesce(p.survivor_id, p.id) FROM profiles AS p WHERE p.organization_id = :org AND p.id ="
 
 _OWNED = {
-    "contact_points": ("profile_id",), "details": ("profile_id",), "addresses": ("profile_id",),
-    "drafts": ("profile_id",), "search_terms": ("profile_id",), "match_keys": ("holder_id",),
-    "relationships": ("profile_id", "other_id"), "evidence": ("profile_id", "other_id"),
+    "contact_points": ("profile_id",),
+    "details": ("profile_id",),
+    "addresses": ("profile_id",),
+    "drafts": ("profile_id",),
+    "search_terms": ("profile_id",),
+    "match_keys": ("holder_id",),
+    "relationships": ("profile_id", "other_id"),
+    "evidence": ("profile_id", "other_id"),
     "suggestions": ("profile_id", "other_id"),
-}  # fmt: skip
+}
 
 
 def _left_on(profile_id: str) -> str:

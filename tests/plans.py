@@ -23,9 +23,18 @@ from onefold.storage.organizations import add_organization, load_policy
 from tests import crowd, postgres
 from tests.statements import Sent
 
-SMALL = frozenset((
-    "inboxes", "inbox_agents", "blocklist", "agents", "api_keys", "webhook_endpoints", "counted_until", "runs",
-))  # fmt: skip
+SMALL = frozenset(
+    (
+        "inboxes",
+        "inbox_agents",
+        "blocklist",
+        "agents",
+        "api_keys",
+        "webhook_endpoints",
+        "counted_until",
+        "runs",
+    )
+)
 """Tables of settings, and of what people start: they do not grow with the customers, and are read whole."""
 BIG = {table.name: frozenset(table.columns.keys()) for table in tables.OWNED if table.name not in SMALL}
 NOT_LEADING = frozenset(("organization_id", "kind", "state", "channel", "type", "action", "agent_id"))

@@ -80,16 +80,36 @@ def server(*settings: str, kept: Path | None = None) -> Iterator[str]:
     run = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **account}
     if not (folder / "data").exists():
         subprocess.run(
-            [programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
-             "--locale=C.UTF-8"], **run,
-        )  # fmt: skip
+            [
+                programs / "initdb",
+                "-D",
+                "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+                "--locale=C.UTF-8",
+            ],
+            **run,
+        )
     port = _free_port()
-    options = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}",
-               "max_connections=200", *settings]  # fmt: skip
+    options = [
+        f"port={port}",
+        "listen_addresses=127.0.0.1",
+        f"unix_socket_directories={folder}",
+        "max_connections=200",
+        *settings,
+    ]
     process = subprocess.Popen(
         [programs / "postgres", "-D", folder / "data", *(part for o in options for part in ("-c", o))],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account,  # type: ignore[call-overload]
-    )  # fmt: skip
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **account,  # type: ignore[call-overload]
+    )
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     try:
         _wait_until_it_answers(url, process)

@@ -34,9 +34,14 @@ def typed(folder: Path, url: str, text: str, *words: str) -> subprocess.Complete
     """The command, with this on its standard input."""
     environment = {**os.environ, "ONEFOLD_DATABASE_URL": url, "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "onefold", *words], cwd=folder, env=environment, input=text, capture_output=True,
-        text=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-m", "onefold", *words],
+        cwd=folder,
+        env=environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_a_link_alone_goes_to_standard_output_and_signs_in(

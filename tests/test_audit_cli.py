@@ -69,12 +69,18 @@ def test_records_that_an_erasure_took_away_are_counted__MRG_14(shell: Shell) -> 
     assert "2 personal records were taken away by erasures" in shell.run("audit", "verify").stdout
 
 
-@pytest.mark.parametrize(("statement", "said"), [
-    ("UPDATE audit SET origin = 'x' WHERE seq = 2", "Entry 2 is not what was written"),
-    ("DELETE FROM audit WHERE seq = 2", "Entry 2 is missing."),
-    ("UPDATE audit_records SET record = '{}' WHERE seq = 2", "What entry 2 keeps of before is not what was written."),
-    ("DELETE FROM audit WHERE seq > 1", "Entry 2 and what came after it are missing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE audit SET origin = 'x' WHERE seq = 2", "Entry 2 is not what was written"),
+        ("DELETE FROM audit WHERE seq = 2", "Entry 2 is missing."),
+        (
+            "UPDATE audit_records SET record = '{}' WHERE seq = 2",
+            "What entry 2 keeps of before is not what was written.",
+        ),
+        ("DELETE FROM audit WHERE seq > 1", "Entry 2 and what came after it are missing"),
+    ],
+)
 def test_tampering_is_told_and_the_exit_code_is_1__MRG_14(shell: Shell, statement: str, said: str) -> None:
     append(shell, 3)
     tamper(shell, statement)

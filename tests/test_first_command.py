@@ -88,10 +88,15 @@ class Machine:
         environment = {**os.environ, "PYTHONPATH": str(self.modules), "ASKED": str(self.book), "FATE": fate}
         environment |= {"PIP_USER": "1", "LC_ALL": "C", "MAKEFLAGS": "", "MAKELEVEL": "0"}
         return subprocess.Popen(
-            ["make", "setup", f"PYTHON={python}"], cwd=self.clone, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            ["make", "setup", f"PYTHON={python}"],
+            cwd=self.clone,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a shell's `&`
-        )  # fmt: skip
+        )
 
     def make(self, fate: str = "", python: str = sys.executable) -> tuple[bool, list[str]]:
         """`make setup`: whether it succeeded, and what it complained of, but for make's own last line."""

@@ -43,8 +43,13 @@ from tests.invariants import check_base
 from tests.services.words import agent, do, inbox
 
 # Few values, so that they meet: one Gmail box under three names, a slip, a shared line, accounts of one network.
-EMAILS = ("lena.hofer@gmail.com", "lenahofer+shop@googlemail.com", "lena.hofre@gmail.com", "lena@acme.com",
-          "test@test.com")  # fmt: skip
+EMAILS = (
+    "lena.hofer@gmail.com",
+    "lenahofer+shop@googlemail.com",
+    "lena.hofre@gmail.com",
+    "lena@acme.com",
+    "test@test.com",
+)
 PHONES = ("+447911123456", "+442079460000", "+14155552671")
 ACCOUNTS = (("facebook", "1001", "lena.h"), ("facebook", "1002", "Lena.H"), ("instagram", "77", None))
 CUSTOMER_IDS = ("C-1", "C-2")
@@ -58,21 +63,42 @@ SENDERS: list[tuple[str, tuple[str, str] | None, dict[str, Any]]] = [
     ("chat", None, {}),
 ]
 FURTHER = [
-    None, None, *(Further(emails=(email,)) for email in EMAILS), *(Further(phones=(ListedPhone(p),)) for p in PHONES),
+    None,
+    None,
+    *(Further(emails=(email,)) for email in EMAILS),
+    *(Further(phones=(ListedPhone(p),)) for p in PHONES),
     Further(emails=EMAILS[:1], phones=(ListedPhone(PHONES[0], "mobile"),), customer_id="C-1"),
-]  # fmt: skip
+]
 POINTS: list[PointInput] = [
     *(PointInput("email", email, main=main) for email in EMAILS[:4] for main in (False, True)),
-    *(PointInput("phone", phone, phone_type=kind, main=main)
-      for phone in PHONES for kind in ("mobile", "home", "other") for main in (False, True)),
+    *(
+        PointInput("phone", phone, phone_type=kind, main=main)
+        for phone in PHONES
+        for kind in ("mobile", "home", "other")
+        for main in (False, True)
+    ),
     *(PointInput("social", user, network, handle=handle) for network, user, handle in ACCOUNTS),
-]  # fmt: skip
+]
 POLICIES = [BY_RULE, ASK, {**BY_RULE, **dict.fromkeys(REFUSING_FIELDS, "choose")}]
 
 # What undoing at once does not bring back: that it all happened.
 TOLD = ("merges", "audit", "audit_records", "outbox")
-KEPT = ("profiles", "contact_points", "details", "addresses", "relationships", "conversations", "items", "drafts",
-        "absorbed_points", "suggestions", "evidence", "verdicts", "match_keys", "search_terms")  # fmt: skip
+KEPT = (
+    "profiles",
+    "contact_points",
+    "details",
+    "addresses",
+    "relationships",
+    "conversations",
+    "items",
+    "drafts",
+    "absorbed_points",
+    "suggestions",
+    "evidence",
+    "verdicts",
+    "match_keys",
+    "search_terms",
+)
 
 incoming = st.tuples(
     st.sampled_from(SENDERS), st.sampled_from([True, True, False]), st.sampled_from(NAMES), st.sampled_from(FURTHER)
@@ -86,10 +112,12 @@ class Merging(RuleBasedStateMachine):
     database: Database
 
     @initialize(
-        mode=st.sampled_from(["listed", "contacted"]), policies=st.sampled_from(POLICIES),
-        shared_limit=st.sampled_from([2, 20]), first=st.lists(incoming, min_size=2, max_size=5),
+        mode=st.sampled_from(["listed", "contacted"]),
+        policies=st.sampled_from(POLICIES),
+        shared_limit=st.sampled_from([2, 20]),
+        first=st.lists(incoming, min_size=2, max_size=5),
         people=st.lists(st.tuples(st.sampled_from([None, *CUSTOMER_IDS]), by_hand), min_size=1, max_size=3),
-    )  # fmt: skip
+    )
     def begin(
         self, mode: str, policies: Mapping[str, str], shared_limit: int, first: list[Any], people: list[Any]
     ) -> None:
@@ -146,8 +174,11 @@ class Merging(RuleBasedStateMachine):
             for name in names:
                 table = tables.metadata.tables[name]
                 # An empty document and none say the same.
-                columns = [sa.func.coalesce(c, sa.literal({}, c.type)) if c.name == "attributes" else c
-                           for c in table.c if not restored or c.name != "version"]  # fmt: skip
+                columns = [
+                    sa.func.coalesce(c, sa.literal({}, c.type)) if c.name == "attributes" else c
+                    for c in table.c
+                    if not restored or c.name != "version"
+                ]
                 select = sa.select(*columns).where(table.c.organization_id == unit.organization_id)
                 if restored and name == "items":
                     select = select.where(table.c.kind != "event")
@@ -220,11 +251,19 @@ class Merging(RuleBasedStateMachine):
 
     # Edits by hand
 
-    @rule(data=st.data(), name=st.sampled_from(NAMES), fields=st.fixed_dictionaries({}, optional={
-        "username": st.sampled_from([None, "lena.h", "hofer"]), "image": st.sampled_from([None, "a.png", "b.png"]),
-        "attributes": st.dictionaries(st.sampled_from(["tier", "since"]), st.sampled_from(["1", "2"])),
-        "customer_id": st.sampled_from([None, *CUSTOMER_IDS]),
-    }))  # fmt: skip
+    @rule(
+        data=st.data(),
+        name=st.sampled_from(NAMES),
+        fields=st.fixed_dictionaries(
+            {},
+            optional={
+                "username": st.sampled_from([None, "lena.h", "hofer"]),
+                "image": st.sampled_from([None, "a.png", "b.png"]),
+                "attributes": st.dictionaries(st.sampled_from(["tier", "since"]), st.sampled_from(["1", "2"])),
+                "customer_id": st.sampled_from([None, *CUSTOMER_IDS]),
+            },
+        ),
+    )
     def edit_a_profile(self, data: st.DataObject, name: str | None, fields: dict[str, Any]) -> None:
         profile_id = self.some_profile(data)
         self.edit(lambda unit: profiles.edit(unit, profile_id, {"name": name, **fields}, None))
@@ -244,10 +283,21 @@ class Merging(RuleBasedStateMachine):
         profile_id = self.some_profile(data)
         self.edit(lambda unit: profiles.add_point(unit, profile_id, point, None))
 
-    @rule(data=st.data(), change=st.sampled_from([
-        {"main": True}, {"main": False}, {"phone_type": "mobile"}, {"phone_type": "home"}, {"value": EMAILS[0]},
-        {"value": EMAILS[2]}, {"value": PHONES[1]}, {"handle": "hofer"},
-    ]))  # fmt: skip
+    @rule(
+        data=st.data(),
+        change=st.sampled_from(
+            [
+                {"main": True},
+                {"main": False},
+                {"phone_type": "mobile"},
+                {"phone_type": "home"},
+                {"value": EMAILS[0]},
+                {"value": EMAILS[2]},
+                {"value": PHONES[1]},
+                {"handle": "hofer"},
+            ]
+        ),
+    )
     def edit_or_remove_a_point(self, data: st.DataObject, change: dict[str, Any]) -> None:
         point = data.draw(st.sampled_from(self.points()), label="point") if self.points() else None
         if point is None or data.draw(st.integers(0, 4), label="remove") == 0:
@@ -256,11 +306,20 @@ class Merging(RuleBasedStateMachine):
             self.edit(lambda unit: profiles.edit_point(unit, point.profile_id, point.id, change, None))
         self.look()
 
-    @rule(data=st.data(), part=st.sampled_from([
-        (DETAILS, {"key": "colour", "value": "red"}), (DETAILS, {"key": "Colour", "value": "blue"}),
-        (DETAILS, {"key": "birthday", "value": "1990-01-02"}), (ADDRESSES, {"street": "1 Main St", "city": "York"}),
-        (ADDRESSES, {"street": "1 main st", "city": "York"}), (ADDRESSES, {"street": "2 Main St", "city": "Bath"}),
-    ]), how=st.sampled_from(["add", "add", "edit", "remove"]))  # fmt: skip
+    @rule(
+        data=st.data(),
+        part=st.sampled_from(
+            [
+                (DETAILS, {"key": "colour", "value": "red"}),
+                (DETAILS, {"key": "Colour", "value": "blue"}),
+                (DETAILS, {"key": "birthday", "value": "1990-01-02"}),
+                (ADDRESSES, {"street": "1 Main St", "city": "York"}),
+                (ADDRESSES, {"street": "1 main st", "city": "York"}),
+                (ADDRESSES, {"street": "2 Main St", "city": "Bath"}),
+            ]
+        ),
+        how=st.sampled_from(["add", "add", "edit", "remove"]),
+    )
     def details_and_addresses(self, data: st.DataObject, part: Any, how: str) -> None:
         profile_id, (table, values) = self.survivors()[self.some_profile(data)], part
         with self.database.read(self.base.organization_id) as unit:
@@ -311,9 +370,16 @@ class Merging(RuleBasedStateMachine):
         conversation_id = data.draw(st.sampled_from(self.conversations), label="conversation")
         assignee = data.draw(st.sampled_from([None, *self.agents]), label="assignee")
         to_inbox = data.draw(st.sampled_from([None, *self.inboxes]), label="inbox")
-        self.edit(lambda unit: conversations.change(
-            unit, conversation_id, inbox_id=to_inbox, assignee_id=assignee, unassign=assignee is None, state=state,
-        ))  # fmt: skip
+        self.edit(
+            lambda unit: conversations.change(
+                unit,
+                conversation_id,
+                inbox_id=to_inbox,
+                assignee_id=assignee,
+                unassign=assignee is None,
+                state=state,
+            )
+        )
 
     @rule(data=st.data(), decide=st.sampled_from([suggestions.no_match, suggestions.no_match, suggestions.withdraw]))
     def decide_on_a_pair(self, data: st.DataObject, decide: Any) -> None:
@@ -485,11 +551,14 @@ def _check(make_url: MakeUrl, examples: int, steps: int) -> None:
         run_state_machine_as_test(
             Merging,
             settings=settings(
-                max_examples=examples, phases=(Phase.explicit, Phase.reuse, Phase.generate),
-                stateful_step_count=steps, deadline=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True,
+                max_examples=examples,
+                phases=(Phase.explicit, Phase.reuse, Phase.generate),
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+                print_blob=True,
             ),
-        )  # fmt: skip
+        )
     finally:
         Merging.database.dispose()
 

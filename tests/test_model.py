@@ -32,12 +32,18 @@ LANDLINES = {"+442079460000"}
 UNKNOWN = {"+14155552671"}
 BLOCKED = {"test@test.com", "+266696687"}
 # The same value in several spellings: the model knows the normal form only.
-EMAILS = {"a@example.com": ["a@example.com", "A@Example.COM"], "b@example.com": ["b@example.com", " B@example.com"],
-          "test@test.com": ["test@test.com", "TEST@test.com"]}  # fmt: skip
-PHONES = {"+447911123456": ["+447911123456", "+44 7911 123456"],
-          "+4915112345678": ["+4915112345678", "004915112345678"],
-          "+442079460000": ["+442079460000", "+44 (0)20 7946 0000"], "+14155552671": ["(415) 555-2671", "+14155552671"],
-          "+266696687": ["+266696687"]}  # fmt: skip
+EMAILS = {
+    "a@example.com": ["a@example.com", "A@Example.COM"],
+    "b@example.com": ["b@example.com", " B@example.com"],
+    "test@test.com": ["test@test.com", "TEST@test.com"],
+}
+PHONES = {
+    "+447911123456": ["+447911123456", "+44 7911 123456"],
+    "+4915112345678": ["+4915112345678", "004915112345678"],
+    "+442079460000": ["+442079460000", "+44 (0)20 7946 0000"],
+    "+14155552671": ["(415) 555-2671", "+14155552671"],
+    "+266696687": ["+266696687"],
+}
 TYPES = ["mobile", "home", "office", "other"]
 
 
@@ -190,8 +196,11 @@ class Histories(RuleBasedStateMachine):
         profile, profile_id = data.draw(st.sampled_from(opened), label="profile")
         with self.database.read(self.organization_id) as unit:
             newest = conversations.of_profile(unit, profile_id, None, 1)[0].id
-        self.do(lambda unit: conversations.change(
-            unit, newest, inbox_id=None, assignee_id=None, unassign=False, state="closed"))  # fmt: skip
+        self.do(
+            lambda unit: conversations.change(
+                unit, newest, inbox_id=None, assignee_id=None, unassign=False, state="closed"
+            )
+        )
         profile.open = False
 
     @invariant()
@@ -240,11 +249,14 @@ def _check(make_url: MakeUrl, examples: int, steps: int) -> None:
         run_state_machine_as_test(
             Histories,
             settings=settings(
-                max_examples=examples, phases=(Phase.explicit, Phase.reuse, Phase.generate),
-                stateful_step_count=steps, deadline=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True,
+                max_examples=examples,
+                phases=(Phase.explicit, Phase.reuse, Phase.generate),
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+                print_blob=True,
             ),
-        )  # fmt: skip
+        )
     finally:
         Histories.database.dispose()
 

@@ -110,9 +110,14 @@ def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command, and keeps to itself what it says."""
     try:
         return subprocess.run(
-            command, env={**os.environ, **_PIP, **environment}, check=False, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            env={**os.environ, **_PIP, **environment},
+            check=False,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
     except OSError as error:  # there is no such program
         return subprocess.CompletedProcess(command, 127, str(error))
 

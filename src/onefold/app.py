@@ -80,8 +80,18 @@ def create_app(settings: Settings | None = None) -> Any:
     problems.install(app)
     app.add_middleware(_Observed)
     for routes in (
-        profiles, privacy, conversations, drafts, suggestions, merging, organization, audit, webhooks, channels, system,
-    ):  # fmt: skip
+        profiles,
+        privacy,
+        conversations,
+        drafts,
+        suggestions,
+        merging,
+        organization,
+        audit,
+        webhooks,
+        channels,
+        system,
+    ):
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     console = create_console(

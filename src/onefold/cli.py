@@ -37,8 +37,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one
 db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
 organization_app = typer.Typer(no_args_is_help=True, help="Organizations, the tenants of this service.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
-for name, group in (("db", db_app), ("organization", organization_app), ("agent", agent_app), ("key", key_app),
-                    ("profile", profile_app), ("audit", audit_app)):  # fmt: skip
+for name, group in (
+    ("db", db_app),
+    ("organization", organization_app),
+    ("agent", agent_app),
+    ("key", key_app),
+    ("profile", profile_app),
+    ("audit", audit_app),
+):
     app.add_typer(group, name=name)
 app.command()(merge)
 
@@ -62,9 +68,15 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
     import uvicorn  # here, because no other command needs a server
 
     uvicorn.run(
-        "onefold.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,
-        log_level="warning", timeout_graceful_shutdown=2,
-    )  # fmt: skip
+        "onefold.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+    )
 
 
 @app.command()
@@ -173,8 +185,14 @@ def _write_refusals(refused: Path, path: Path, refusals: list[ingesting.Refusal]
         return
     with refused.open("a", encoding="utf-8") as file:
         for position, reason, text in refusals:
-            row = {"file": path.name, "entry": position, "code": reason.code, "field": reason.field,
-                   "reason": reason.detail, "line": text}  # fmt: skip
+            row = {
+                "file": path.name,
+                "entry": position,
+                "code": reason.code,
+                "field": reason.field,
+                "reason": reason.detail,
+                "line": text,
+            }
             file.write(json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=True) + "\n")
 
 

@@ -34,23 +34,19 @@ from onefold.storage.organizations import add_organization, organization_ids
 from onefold.storage.profiles import ADDRESSES, DETAILS
 from onefold.storage.queue import QueueFilter
 
-_FIRST = [
-    "Ada", "Amara", "Anna", "Arjun", "Aylin", "Beatriz", "Ben", "Bola", "Carlos", "Chiara", "Chloé", "Daniel",
-    "Dilara", "Elif", "Emeka", "Emma", "Esra", "Fatima", "Felix", "Finn", "Grace", "Hana", "Hiro", "Ines", "Ivan",
-    "Jade", "Jakub", "João", "Jonas", "José", "Julia", "Kofi", "Lara", "Lea", "Leo", "Lin", "Lucía", "Luka", "Maja",
-    "María", "Marta", "Mateo", "Mei", "Mia", "Milan", "Nadia", "Ngozi", "Nils", "Noah", "Nora", "Olga", "Omar",
-    "Paula", "Pedro", "Priya", "Rahul", "Rosa", "Sara", "Sofia", "Søren", "Tariq", "Tomás", "Uma", "Vera", "Viktor",
-    "Wei", "Yara", "Yuki", "Zeynep", "Zofia",
-]  # fmt: skip
-_LAST = [
-    "Abe", "Acosta", "Adeyemi", "Ahmed", "Andersson", "Bauer", "Bianchi", "Brown", "Castro", "Chen", "Costa",
-    "Demir", "Diaz", "Dubois", "Eriksen", "Fernández", "Fischer", "García", "Gupta", "Haddad", "Hansen", "Hoffmann",
-    "Ito", "Jansen", "Johnson", "Kaya", "Khan", "Kim", "Kowalski", "Kumar", "Larsen", "Lopez", "Martin", "Mbeki",
-    "Mendes", "Meyer", "Moreau", "Müller", "Nagy", "Nakamura", "Nguyen", "Novak", "O'Brien", "Okafor", "Olsen",
-    "Park", "Patel", "Pereira", "Petrov", "Popescu", "Ricci", "Rossi", "Sánchez", "Santos", "Sato", "Schmidt",
-    "Silva", "Smith", "Suzuki", "Tanaka", "Taylor", "Thomas", "Torres", "Varga", "Vargas", "Wagner", "Walker",
-    "Wang", "Weber", "Williams", "Wilson", "Wójcik", "Yılmaz", "Young", "Zhang",
-]  # fmt: skip
+_FIRST = """
+    Ada Amara Anna Arjun Aylin Beatriz Ben Bola Carlos Chiara Chloé Daniel Dilara Elif Emeka Emma Esra Fatima Felix
+    Finn Grace Hana Hiro Ines Ivan Jade Jakub João Jonas José Julia Kofi Lara Lea Leo Lin Lucía Luka Maja María Marta
+    Mateo Mei Mia Milan Nadia Ngozi Nils Noah Nora Olga Omar Paula Pedro Priya Rahul Rosa Sara Sofia Søren Tariq Tomás
+    Uma Vera Viktor Wei Yara Yuki Zeynep Zofia
+""".split()
+_LAST = """
+    Abe Acosta Adeyemi Ahmed Andersson Bauer Bianchi Brown Castro Chen Costa Demir Diaz Dubois Eriksen Fernández
+    Fischer García Gupta Haddad Hansen Hoffmann Ito Jansen Johnson Kaya Khan Kim Kowalski Kumar Larsen Lopez Martin
+    Mbeki Mendes Meyer Moreau Müller Nagy Nakamura Nguyen Novak O'Brien Okafor Olsen Park Patel Pereira Petrov Popescu
+    Ricci Rossi Sánchez Santos Sato Schmidt Silva Smith Suzuki Tanaka Taylor Thomas Torres Varga Vargas Wagner Walker
+    Wang Weber Williams Wilson Wójcik Yılmaz Young Zhang
+""".split()
 _DOMAINS = (
     "gmail.com",
     "outlook.com",
@@ -71,8 +67,14 @@ _SUBJECTS = (
     ("Broken lid", "The lid of the teapot arrived in two pieces. Pictures are below."),
     ("Question about the warranty", "Does it cover the battery as well?"),
 )
-_DETAILS = (("allergies", "nuts"), ("preferred colour", "green"), ("nickname", "Captain"), ("shoe size", "42"),
-            ("delivery", "leave with the neighbour"), ("language", "prefers Spanish"))  # fmt: skip
+_DETAILS = (
+    ("allergies", "nuts"),
+    ("preferred colour", "green"),
+    ("nickname", "Captain"),
+    ("shoe size", "42"),
+    ("delivery", "leave with the neighbour"),
+    ("language", "prefers Spanish"),
+)
 _AGENTS = (("Mara Lindt", "lead"), ("Theo Brandt", "agent"), ("Sina Aydin", "agent"), ("Iris Novak", "admin"))
 _INBOXES = ("Orders", "Returns", "VIP")
 
@@ -201,9 +203,14 @@ def _person(choose: random.Random, number: int) -> _Person:
     landline = f"+44207946{choose.randint(0, 59):04d}"  # households and offices share them
     email = f"{local}@{choose.choice(_DOMAINS)}"
     return _Person(
-        f"{first} {last}", email, _second_email(choose, email, f"{plain}.{number}@work{number % 40}.example"),
-        mobile, landline, f"{plain.replace('.', '_')}_{number}", f"K-{10_000 + number}",
-    )  # fmt: skip
+        f"{first} {last}",
+        email,
+        _second_email(choose, email, f"{plain}.{number}@work{number % 40}.example"),
+        mobile,
+        landline,
+        f"{plain.replace('.', '_')}_{number}",
+        f"K-{10_000 + number}",
+    )
 
 
 def _second_email(choose: random.Random, email: str, of_work: str) -> str:

@@ -42,9 +42,17 @@ def test_an_entry_is_read_with_what_was_before__MRG_14(api: Api) -> None:
     assert begun[:19] <= at[:19]
     assert len(hashed) == 64
     assert entry == {
-        "seq": 1, "action": "profile.merged", "agent_id": AGENT, "key_id": None, "origin": "api 203.0.113.7",
-        "profile_id": ADA, "other_id": BOB, "details": {"evidence": ["email"]}, "before": BEFORE, "erased": False,
-    }  # fmt: skip
+        "seq": 1,
+        "action": "profile.merged",
+        "agent_id": AGENT,
+        "key_id": None,
+        "origin": "api 203.0.113.7",
+        "profile_id": ADA,
+        "other_id": BOB,
+        "details": {"evidence": ["email"]},
+        "before": BEFORE,
+        "erased": False,
+    }
     assert "before" not in api.read("/v1/audit")["data"][0]
 
 

@@ -43,12 +43,22 @@ def test_every_address_needs_a_key(sqlite_served: Any, operation: tuple[str, str
 @pytest.mark.parametrize(
     "credential",
     [
-        "", "Bearer", "Bearer x", "Basic x", "Basic " + base64.b64encode(b"no colon").decode(), "Digest x",
-        "Bearer ofk_1_" + "A" * 43, "Bearer ofk_999999999999999999_" + "A" * 43, "Bearer ofs_1_" + "A" * 43,
-        "Bearer ofk_1_" + "A" * 10_000, "Basic é", "Bearer ofk_1_é", "Bearer ofk_٣_" + "A" * 43,
+        "",
+        "Bearer",
+        "Bearer x",
+        "Basic x",
+        "Basic " + base64.b64encode(b"no colon").decode(),
+        "Digest x",
+        "Bearer ofk_1_" + "A" * 43,
+        "Bearer ofk_999999999999999999_" + "A" * 43,
+        "Bearer ofs_1_" + "A" * 43,
+        "Bearer ofk_1_" + "A" * 10_000,
+        "Basic é",
+        "Bearer ofk_1_é",
+        "Bearer ofk_٣_" + "A" * 43,
     ],
     ids=lambda text: text[:20],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("path", ["/v1/settings", "/v1/contacts"])
 def test_a_credential_that_is_none(api: Api, path: str, credential: str) -> None:
     method = "POST" if path == "/v1/contacts" else "GET"
@@ -72,9 +82,13 @@ def test_a_credential_that_is_none(api: Api, path: str, credential: str) -> None
 def test_a_key_may_do_what_its_scopes_say_and_no_more(api: Api, scope: str, allowed: set[str]) -> None:
     requests: dict[str, Any] = {
         "POST /v1/contacts": {"channel": "email", "message_id": fresh("m"), "sender": {"email": "a@example.org"}},
-        "POST /v1/profiles": {}, "GET /v1/profiles": None, "GET /v1/settings": None, "PATCH /v1/settings": {},
-        "GET /v1/keys": None, "GET /v1/audit": None,
-    }  # fmt: skip
+        "POST /v1/profiles": {},
+        "GET /v1/profiles": None,
+        "GET /v1/settings": None,
+        "PATCH /v1/settings": {},
+        "GET /v1/keys": None,
+        "GET /v1/audit": None,
+    }
     with api.with_key(scope) as client:
         for name, body in requests.items():
             method, _, path = name.partition(" ")

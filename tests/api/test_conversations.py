@@ -164,8 +164,11 @@ def test_a_conversation_is_routed_assigned_closed_and_reopened(api: Api) -> None
     problem(api.patch(path, json={"state": "open"}), 409, "open_conversation")
     api.patch(f"/v1/conversations/{after['conversation_id']}", json={"state": "closed"})
     assert api.patch(path, json={"state": "open"}).json() == {
-        **api.read(path), "state": "open", "closed_at": None, "inbox_id": sales,
-    }  # fmt: skip
+        **api.read(path),
+        "state": "open",
+        "closed_at": None,
+        "inbox_id": sales,
+    }
 
 
 def test_a_conversation_goes_to_nobody_who_is_not_there(api: Api) -> None:
@@ -181,8 +184,12 @@ def test_a_conversation_goes_to_nobody_who_is_not_there(api: Api) -> None:
 def test_a_conversation_of_a_profile_that_was_merged_away_belongs_to_the_survivor_EVT_2(api: Api) -> None:
     found = api.contact("email", {"email": "a@example.org"})
     survivor = api.profile(name="Ada")["id"]
-    api.sql("UPDATE profiles SET survivor_id = :s WHERE organization_id = :o AND id = :p",
-            s=survivor, o=api.organization_id, p=found["profile_id"])  # fmt: skip
+    api.sql(
+        "UPDATE profiles SET survivor_id = :s WHERE organization_id = :o AND id = :p",
+        s=survivor,
+        o=api.organization_id,
+        p=found["profile_id"],
+    )
     assert api.read(f"/v1/conversations/{found['conversation_id']}")["profile_id"] == survivor
     assert [i["id"] for i in api.read(f"/v1/profiles/{survivor}/items")["data"]] == [found["item_id"]]
     (listed,) = api.read(f"/v1/profiles/{survivor}/conversations")["data"]

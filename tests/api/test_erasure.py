@@ -49,8 +49,11 @@ class Base:
         """A profile with the word in whatever can be written on one."""
         word = f"{self.word}{role}"
         body = {
-            "name": f"Ada {word}", "username": word, "image": f"https://img.example/{word}.png",
-            "customer_id": f"C-{word}", "attributes": {"shoe": word, "size": 41},
+            "name": f"Ada {word}",
+            "username": word,
+            "image": f"https://img.example/{word}.png",
+            "customer_id": f"C-{word}",
+            "attributes": {"shoe": word, "size": 41},
             "contact_points": [
                 {"kind": "email", "value": f"{word}@example.org"},
                 {"kind": "email", "value": f"lovelace{role}+{word}@gmail.com"},
@@ -58,12 +61,14 @@ class Base:
                 {"kind": "social", "network": "instagram", "value": f"2{word}", "handle": f"@two{word}"},
             ],
             **more,
-        }  # fmt: skip
+        }
         made = self.post("/v1/profiles", body)
         path = f"/v1/profiles/{made['id']}"
         self.post(f"{path}/details", {"key": word, "value": word})
-        self.post(f"{path}/addresses", {"label": word, "street": word, "city": word, "region": word,
-                                        "postal_code": word, "country": "GB"})  # fmt: skip
+        self.post(
+            f"{path}/addresses",
+            {"label": word, "street": word, "city": word, "region": word, "postal_code": word, "country": "GB"},
+        )
         received = self.email(f"{word}@example.org", word)
         assert received["profile_id"] == made["id"]
         self.post(f"{path}/items", {"body": f"note {word}"})
@@ -88,17 +93,23 @@ class Cast(Base):
         super().__init__(api)
         api.patch("/v1/settings", json={"merge_policies": {"customer_id": "choose"}})
         phones = [{"kind": "phone", "value": f"+1{NUMBER}", "type": "mobile", "sms": True}]
-        self.ada = self.full_profile("a", contact_points=[
-            *phones,
-            {"kind": "email", "value": f"{self.word}a@example.org"},
-            {"kind": "email", "value": f"lovelace+{self.word}@gmail.com"},
-            {"kind": "email", "value": "plain@example.org"},
-            {"kind": "social", "network": "instagram", "value": f"1{self.word}", "handle": f"@{self.word}"},
-        ])  # fmt: skip
+        self.ada = self.full_profile(
+            "a",
+            contact_points=[
+                *phones,
+                {"kind": "email", "value": f"{self.word}a@example.org"},
+                {"kind": "email", "value": f"lovelace+{self.word}@gmail.com"},
+                {"kind": "email", "value": "plain@example.org"},
+                {"kind": "social", "network": "instagram", "value": f"1{self.word}", "handle": f"@{self.word}"},
+            ],
+        )
         self.api.contact("sms", {"phone": f"+1{NUMBER}", "name": self.word}, body=f"sms {self.word}")
         self.other = self.full_profile("b")
-        self.friend = str(self.post("/v1/profiles", {"name": "Bob", "contact_points": [
-            {"kind": "email", "value": "lovelace@gmail.com"}]})["id"])  # fmt: skip
+        self.friend = str(
+            self.post(
+                "/v1/profiles", {"name": "Bob", "contact_points": [{"kind": "email", "value": "lovelace@gmail.com"}]}
+            )["id"]
+        )
         self.neighbour = str(self.post("/v1/profiles", {"name": "Cleo"})["id"])
         self.post(f"/v1/profiles/{self.ada}/relationships", {"profile_id": self.friend, "kind": f"kin {self.word}"})
         self.post(f"/v1/profiles/{self.friend}/no-match", {"profile_id": self.ada})
@@ -152,9 +163,20 @@ def test_after_an_erasure_no_column_of_any_table_tells_of_the_customer(api: Api,
     theirs = whole_base(api, other.organization_id)
     before = telling(api, api.organization_id, cast.word, NUMBER)
     assert {
-        "profiles", "contact_points", "details", "addresses", "relationships", "items", "attachments", "drafts",
-        "search_terms", "match_keys", "evidence", "audit_records", "idempotency_keys",
-    } <= set(before)  # the canary sings wherever it can  # fmt: skip
+        "profiles",
+        "contact_points",
+        "details",
+        "addresses",
+        "relationships",
+        "items",
+        "attachments",
+        "drafts",
+        "search_terms",
+        "match_keys",
+        "evidence",
+        "audit_records",
+        "idempotency_keys",
+    } <= set(before)  # the canary sings wherever it can
     erased = cast.erase(cast.other)  # by an id that was merged away
     assert erased["ids"] == [cast.ada, cast.other]
     assert telling(api, api.organization_id, cast.word, NUMBER) == {}
@@ -261,9 +283,14 @@ def test_an_export_holds_everything_of_the_customer_and_nothing_of_others(api: A
     assert (found["profile"]["id"], found["former_ids"]) == (cast.ada, [cast.other])
     word = cast.word
     assert {p["value"] for p in found["contact_points"]} >= {
-        f"{word}a@example.org", f"{word}b@example.org", f"+1{NUMBER}", f"C-{word}a", f"C-{word}b",
-        f"instagram:1{word}", f"instagram:2{word}b",
-    }  # fmt: skip
+        f"{word}a@example.org",
+        f"{word}b@example.org",
+        f"+1{NUMBER}",
+        f"C-{word}a",
+        f"C-{word}b",
+        f"instagram:1{word}",
+        f"instagram:2{word}b",
+    }
     assert {d["value"] for d in found["details"]} == {f"{word}a", f"{word}b"}
     assert {a["street"] for a in found["addresses"]} == {f"{word}a", f"{word}b"}
     assert {d["body"] for d in found["drafts"]} == {f"{word}a", f"{word}b"}

@@ -92,7 +92,7 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
         ),
         "/v1/inboxes": ("/v1/inboxes", {"name": "One"}, {"name": "Two"}),
         "/v1/agents": ("/v1/agents", {"email": "1@example.org", "name": "1"}, {"email": "2@example.org", "name": "2"}),
-    }  # fmt: skip
+    }
 
 
 KEYED = sorted(
@@ -104,17 +104,22 @@ KEYED = sorted(
 FINAL = {"/v1/profiles/{profile_id}/erase", "/v1/merges/{merge_id}/undo"}
 # These have no body that could differ; the first is tried below, the others are refused the second time anyhow.
 WITHOUT_BODY = {
-    "/v1/settings/mobile-identification/preview", "/v1/runs/{run_id}/stop", "/v1/runs/{run_id}/resume",
-    "/v1/drafts/{draft_id}/send", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+    "/v1/settings/mobile-identification/preview",
+    "/v1/runs/{run_id}/stop",
+    "/v1/runs/{run_id}/resume",
+    "/v1/drafts/{draft_id}/send",
+    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
     "/v1/profiles/{profile_id}/contact-points/{point_id}/detach",
-}  # fmt: skip
+}
 
 
 def test_every_post_but_those_that_must_not_takes_the_header() -> None:
     posts = {path for path, operations in document()["paths"].items() if "post" in operations}
     assert posts - set(KEYED) == {
-        "/v1/keys", "/v1/webhooks", "/v1/webhooks/{webhook_id}/rotate",  # what is secret is kept nowhere
-    }  # fmt: skip
+        "/v1/keys",
+        "/v1/webhooks",
+        "/v1/webhooks/{webhook_id}/rotate",  # what is secret is kept nowhere
+    }
 
 
 def others(api: Api) -> dict[str, str]:

@@ -43,9 +43,14 @@ def test_each_pairs_outcome_is_reported__MRG_16(api: Api, mara: Person) -> None:
     assert (run["state"], run["done"]) == ("finished", 7)
     assert run["counts"] == {"merged": 2, "one_already": 2, "refused": 3}
     assert outcomes(mara.at, run) == [
-        ("merged", None), ("one_already", None), ("refused", "customer_ids_differ"), ("one_already", None),
-        ("refused", "profile_not_found"), ("refused", "profile_not_found"), ("merged", None),
-    ]  # fmt: skip
+        ("merged", None),
+        ("one_already", None),
+        ("refused", "customer_ids_differ"),
+        ("one_already", None),
+        ("refused", "profile_not_found"),
+        ("refused", "profile_not_found"),
+        ("merged", None),
+    ]
     pairs = mara.at.read(f"/v1/runs/{run['id']}/pairs")["data"]
     assert [(p["position"], p["source_id"]) for p in pairs][:2] == [(1, a), (2, a)]
     assert "refused" in pairs[2]["detail"]
@@ -68,8 +73,9 @@ def test_each_merge_of_a_run_can_be_undone_and_says_where_it_is_from__MRG_13_MRG
     assert events(api, b) == ["Onefold merged a customer into P1"]
     entries = api.read("/v1/audit")["data"]
     assert [(e["action"], e["origin"]) for e in entries] == [
-        ("profile.merged", f"run {run['id']}"), ("merges.started", "api 127.0.0.1"),
-    ]  # fmt: skip
+        ("profile.merged", f"run {run['id']}"),
+        ("merges.started", "api 127.0.0.1"),
+    ]
     [merge] = api.read("/v1/merges")["data"]
     assert api.post(f"/v1/merges/{merge['id']}/undo", json={}).status_code == 200
     assert api.read(f"/v1/profiles/{a}")["display_name"] == "P0"

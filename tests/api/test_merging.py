@@ -73,9 +73,14 @@ def test_an_agent_merges_what_is_suggested_and_a_lead_undoes_it__MRG_1_MRG_13(
 
     preview = previewed(mara.at, other, here)
     assert outcome(preview, "name") == {
-        "field": "name", "source": "Ada Lovelace", "destination": "Ada", "kept": "source", "why": "longer_name",
-        "options": ["source", "destination"], "preselected": "source",
-    }  # fmt: skip
+        "field": "name",
+        "source": "Ada Lovelace",
+        "destination": "Ada",
+        "kept": "source",
+        "why": "longer_name",
+        "options": ["source", "destination"],
+        "preselected": "source",
+    }
     chosen = {"name": "destination"}
     preview = previewed(mara.at, other, here, choices=chosen)
     assert (outcome(preview, "name")["kept"], outcome(preview, "name")["why"]) == ("destination", "chosen")
@@ -93,8 +98,9 @@ def test_an_agent_merges_what_is_suggested_and_a_lead_undoes_it__MRG_1_MRG_13(
     assert undone.status_code == 200, undone.text
     assert mara.at.read(f"/v1/profiles/{other}")["display_name"] == "Ada Lovelace"
     assert [item["body"] for item in mara.at.read(f"/v1/profiles/{other}/items")["data"]] == [
-        "Lena undid the merge of this customer into Ada", "It is Ada Lovelace",
-    ]  # fmt: skip
+        "Lena undid the merge of this customer into Ada",
+        "It is Ada Lovelace",
+    ]
     [suggested] = mara.at.read(f"/v1/profiles/{here}")["suggestions"]
     assert suggested["profile_id"] == other
 
@@ -150,9 +156,11 @@ def test_a_merge_is_read_and_listed__MRG_14(api: Api, mara: Person) -> None:
 
 def test_the_timeline_names_who_merged__MRG_6(api: Api, mara: Person) -> None:
     for client, more, name in (
-        (mara.at, {}, "Mara"), (api, {}, "test"), (api, {"agent_id": mara.id}, "Mara"),
+        (mara.at, {}, "Mara"),
+        (api, {}, "test"),
+        (api, {"agent_id": mara.id}, "Mara"),
         (mara.at, {"agent_id": person(api, "Ned").id}, "Mara"),  # who is signed in merges for nobody else
-    ):  # fmt: skip
+    ):
         source, destination = api.profile()["id"], api.profile(name="Bob")["id"]
         merged(client, source, destination, **more)
         assert events(api, destination) == [f"{name} merged a customer into Bob"]
@@ -367,9 +375,13 @@ def test_a_key_may_merge_or_undo_as_its_scopes_say(api: Api, scope: str, allowed
     merge = merged(api, *two(api))
     body = pair(api.profile()["id"], api.profile()["id"])
     requests: dict[str, Any] = {
-        "GET /v1/merges": None, "POST /v1/merges/preview": body, "POST /v1/merges": body,
-        "POST /v1/merges/many": {"pairs": [body]}, "GET /v1/merges/{id}/undo": None, "POST /v1/merges/{id}/undo": {},
-    }  # fmt: skip
+        "GET /v1/merges": None,
+        "POST /v1/merges/preview": body,
+        "POST /v1/merges": body,
+        "POST /v1/merges/many": {"pairs": [body]},
+        "GET /v1/merges/{id}/undo": None,
+        "POST /v1/merges/{id}/undo": {},
+    }
     with api.with_key(scope) as client:
         for name, given in requests.items():
             method, _, path = name.partition(" ")
@@ -394,9 +406,11 @@ def test_for_agents_a_merge_is_final__MRG_13(api: Api, mara: Person, lena: Perso
 
 def test_the_preview_of_an_undo_lists_what_it_does__MRG_13(api: Api) -> None:
     source = api.profile(
-        name="Ada", customer_id="C-1", details=[{"key": "a", "value": "b"}],
+        name="Ada",
+        customer_id="C-1",
+        details=[{"key": "a", "value": "b"}],
         contact_points=[{"kind": "email", "value": "ada@example.org"}, {"kind": "email", "value": "a@example.org"}],
-    )  # fmt: skip
+    )
     destination = api.profile(name="Bob")["id"]
     merge = merged(api, source["id"], destination)
     api.contact("email", {"email": "ada@example.org"}, body="Since")
@@ -457,9 +471,11 @@ def test_a_contact_point_is_detached_with_its_conversations__DET_1_DET_3(api: Ap
     assert answer.status_code == 201
     new = answer.json()["new_profile_id"]
     assert answer.json() == {
-        "profile_id": here, "new_profile_id": new, "moved_conversations": [ada["conversation_id"]],
+        "profile_id": here,
+        "new_profile_id": new,
+        "moved_conversations": [ada["conversation_id"]],
         "split_conversations": {},
-    }  # fmt: skip
+    }
     assert api.read(f"/v1/conversations/{ada['conversation_id']}")["profile_id"] == new
     assert events(api, new) == ["Mara detached ada@example.org from Ada"]
     assert events(api, here) == ["Mara detached ada@example.org into a new customer"]

@@ -24,10 +24,21 @@ from tests.api.conftest import LARGEST_BODY, Api, Served, anonymous, new_api, pr
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/nowhere", "/v1", "/v2/profiles", "/v1/profiles/x/y", "/v1/profiles/x/items/y/z", "/docs", "/redoc",
-        "/v1/contacts/x", "/v1/%2e%2e/profiles/x", "/%00", "/v1/profiles/a%2Fb", "//v1/profiles",
+        "/",
+        "/nowhere",
+        "/v1",
+        "/v2/profiles",
+        "/v1/profiles/x/y",
+        "/v1/profiles/x/items/y/z",
+        "/docs",
+        "/redoc",
+        "/v1/contacts/x",
+        "/v1/%2e%2e/profiles/x",
+        "/%00",
+        "/v1/profiles/a%2Fb",
+        "//v1/profiles",
     ],
-)  # fmt: skip
+)
 def test_an_address_that_is_none(api: Api, path: str) -> None:
     for method in ("GET", "POST"):
         problem(api.request(method, path), 404, "no_such_address")
@@ -158,9 +169,13 @@ def process(tmp_path: Path) -> Iterator[tuple[Api, subprocess.Popen[str]]]:
         port = listener.getsockname()[1]
     environment = {**os.environ, "ONEFOLD_DATABASE_URL": url, "ONEFOLD_LOG_LEVEL": "debug", "PYTHONUNBUFFERED": "1"}
     service = subprocess.Popen(
-        [sys.executable, "-m", "onefold", "serve", "--port", str(port)], cwd=tmp_path, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [sys.executable, "-m", "onefold", "serve", "--port", str(port)],
+        cwd=tmp_path,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address)

@@ -36,8 +36,12 @@ def point(profile: dict[str, Any], value: str) -> dict[str, Any]:
 
 def merge_away(api: Api, source: str, destination: str) -> None:
     """What a merge leaves of the source, past every rule."""
-    api.sql("UPDATE profiles SET survivor_id = :d WHERE organization_id = :o AND id = :s",
-            d=destination, s=source, o=api.organization_id)  # fmt: skip
+    api.sql(
+        "UPDATE profiles SET survivor_id = :d WHERE organization_id = :o AND id = :s",
+        d=destination,
+        s=source,
+        o=api.organization_id,
+    )
 
 
 # Adding and reading
@@ -50,8 +54,11 @@ def test_a_profile_added_by_hand_is_read_back_whole_PRO_1_PRO_6(api: Api) -> Non
         k: ADA[k] for k in ("name", "username", "image", "customer_id", "attributes")
     }
     assert [p["value"] for p in made["contact_points"]] == [
-        "ada@example.org", "+12125550123", "+442079460000", "facebook:1815",
-    ]  # fmt: skip
+        "ada@example.org",
+        "+12125550123",
+        "+442079460000",
+        "facebook:1815",
+    ]
     assert point(made, "ada@example.org")["written"] == "Ada@Example.org"  # PRO-10: what was written is kept
     assert [p["identifying"] for p in made["contact_points"]] == [True, True, False, True]  # PRO-3
     assert made["name_confirmed"]
@@ -329,10 +336,27 @@ def test_a_limit_out_of_bounds_is_refused(api: Api) -> None:
 
 
 QUERIES = (
-    "Ada Love", "lovelace", "ADA", "ádá", "ada@ex", "Ada@Example.org", "example.org", "+1 212", "(212) 555-0123",
-    "2125550123", "0123", "555 0123", "001 212 555", "@ada.l", "ada.l", "@countess", "1815", "C-1815", "c-18",
+    "Ada Love",
+    "lovelace",
+    "ADA",
+    "ádá",
+    "ada@ex",
+    "Ada@Example.org",
+    "example.org",
+    "+1 212",
+    "(212) 555-0123",
+    "2125550123",
+    "0123",
+    "555 0123",
+    "001 212 555",
+    "@ada.l",
+    "ada.l",
+    "@countess",
+    "1815",
+    "C-1815",
+    "c-18",
     "+44 20 7946",
-)  # fmt: skip
+)
 
 
 def test_search_as_one_types_MRG_1(api: Api) -> None:

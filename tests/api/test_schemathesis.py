@@ -105,8 +105,14 @@ def test_answers_are_as_documented(
 
     # Health checks are about slow generation, which says something of the document and nothing of the answers.
     @given(operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     def answers(case: Case) -> None:
         nonlocal turn
         turn += 1

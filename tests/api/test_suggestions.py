@@ -92,8 +92,10 @@ def test_the_queue_holds_each_pair_once_the_likeliest_first__SUG_7(api: Api, mar
 
 def test_the_queue_is_filtered_by_evidence_state_and_rating__SUG_7(api: Api) -> None:
     likely, (one, other) = alike(api), callers(api, 2)
-    low, high = (min(s["rating"] for s in api.read("/v1/suggestions")["data"]),
-                 max(s["rating"] for s in api.read("/v1/suggestions")["data"]))  # fmt: skip
+    low, high = (
+        min(s["rating"] for s in api.read("/v1/suggestions")["data"]),
+        max(s["rating"] for s in api.read("/v1/suggestions")["data"]),
+    )
     assert low < high
 
     def found(**query: Any) -> list[tuple[str, ...]]:
@@ -138,8 +140,10 @@ def test_a_queue_that_is_none(api: Api, query: dict[str, str], code: str) -> Non
 
 
 def test_any_two_profiles_are_compared_in_the_order_asked_for__SUG_5(api: Api) -> None:
-    ada, bob = (api.profile(name=name, contact_points=[{"kind": "email", "value": f"{name}@example.org"}])["id"]
-                for name in ("Ada", "Bob"))  # fmt: skip
+    ada, bob = (
+        api.profile(name=name, contact_points=[{"kind": "email", "value": f"{name}@example.org"}])["id"]
+        for name in ("Ada", "Bob")
+    )
     why = api.read(f"/v1/profiles/{ada}/why/{bob}")
     [reason] = why["reasons"]
     assert (reason["feature"], reason["value"], reason["other_value"]) == ("name_differs", "Ada", "Bob")
@@ -315,12 +319,14 @@ def test_a_key_may_look_or_decide_as_its_scopes_say(api: Api, scope: str, allowe
     with api.with_key(scope) as client:
         path = f"/v1/profiles/{older}"
         answers = {
-            "suggestions": client.get(f"{path}/suggestions"), "queue": client.get("/v1/suggestions"),
-            "why": client.get(f"{path}/why/{newer}"), "shared-lines": client.get(f"{path}/shared-lines"),
+            "suggestions": client.get(f"{path}/suggestions"),
+            "queue": client.get("/v1/suggestions"),
+            "why": client.get(f"{path}/why/{newer}"),
+            "shared-lines": client.get(f"{path}/shared-lines"),
             "no-match": client.post(f"{path}/no-match", json=body),
             "no-match/withdraw": client.post(f"{path}/no-match/withdraw", json=body),
             "match": client.post(f"{path}/match", json=body),
-        }  # fmt: skip
+        }
     assert {name for name, answer in answers.items() if answer.is_success} == allowed
     for name, answer in answers.items():
         if name not in allowed:

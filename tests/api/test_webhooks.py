@@ -55,9 +55,12 @@ def test_a_webhook_is_told_by_the_running_service__EVT_1(api: Api, receiver: Rec
     events = [Webhook(webhook["secret"]).verify(got.body, got.headers) for got in receiver.taken]
     assert [event["type"] for event in events] == ["profile.created", "contact.received"]
     assert events[1]["data"] == {
-        "profile_id": received["profile_id"], "conversation_id": received["conversation_id"],
-        "item_id": received["item_id"], "channel": "email", "outcome": "created",
-    }  # fmt: skip
+        "profile_id": received["profile_id"],
+        "conversation_id": received["conversation_id"],
+        "item_id": received["item_id"],
+        "channel": "email",
+        "outcome": "created",
+    }
     until(lambda: len(deliveries(api, webhook, state="delivered")) == 2)
     newest, older = deliveries(api, webhook)
     assert (newest["event_type"], newest["event_id"]) == ("contact.received", receiver.tries[1].headers["webhook-id"])
@@ -126,8 +129,13 @@ def test_a_removed_webhook_is_not_there_any_more__EVT_1(api: Api) -> None:
     path = f"/v1/webhooks/{webhook['id']}"
     assert api.delete(path).status_code == 204
     assert api.read("/v1/webhooks")["data"] == []
-    for answer in (api.get(path), api.patch(path, json={}), api.delete(path), api.get(f"{path}/deliveries"),
-                   api.post(f"{path}/rotate", json={})):  # fmt: skip
+    for answer in (
+        api.get(path),
+        api.patch(path, json={}),
+        api.delete(path),
+        api.get(f"{path}/deliveries"),
+        api.post(f"{path}/rotate", json={}),
+    ):
         problem(answer, 404, "webhook_not_found")
 
 
@@ -162,8 +170,12 @@ def test_reading_and_changing_need_their_scopes__EVT_1(api: Api) -> None:
     with api.with_key("settings:read") as reader:
         assert reader.get(path).status_code == 200
         assert reader.get(f"{path}/deliveries").status_code == 200
-        for answer in (reader.post("/v1/webhooks", json={"url": "x"}), reader.patch(path, json={"url": "x"}),
-                       reader.delete(path), reader.post(f"{path}/rotate", json={})):  # fmt: skip
+        for answer in (
+            reader.post("/v1/webhooks", json={"url": "x"}),
+            reader.patch(path, json={"url": "x"}),
+            reader.delete(path),
+            reader.post(f"{path}/rotate", json={}),
+        ):
             problem(answer, 403, "scope_missing")
     with api.with_key("profiles:read") as stranger:
         problem(stranger.get("/v1/webhooks"), 403, "scope_missing")

@@ -26,10 +26,19 @@ LONG = "Wolfeschlegelsteinhausenbergerdorff-" * 6
 RIGHT_TO_LEFT = "مكتبة الإسكندرية"
 # Every part and every colour of both schemes is on these; `make soak` looks at all the others as well.
 IN_THE_DARK = (
-    "/account", "/audit", "/customers", "/customers/{profile_id}", "/customers/{profile_id}/matches",
-    "/customers/{profile_id}/merge/{source_id}", "/customers/{profile_id}/origins", "/insights", "/queue",
-    "/settings/matching", "/settings/webhooks", "/sign-in",
-)  # fmt: skip
+    "/account",
+    "/audit",
+    "/customers",
+    "/customers/{profile_id}",
+    "/customers/{profile_id}/matches",
+    "/customers/{profile_id}/merge/{source_id}",
+    "/customers/{profile_id}/origins",
+    "/insights",
+    "/queue",
+    "/settings/matching",
+    "/settings/webhooks",
+    "/sign-in",
+)
 every_page = pytest.mark.parametrize(
     "path", [path if path in IN_THE_DARK else pytest.param(path, marks=pytest.mark.soak) for path in PAGES]
 )
@@ -147,9 +156,15 @@ _REACHABLE = """() => [...document.querySelectorAll("a[href], button, input, sel
 
 @pytest.mark.parametrize(
     "path",
-    ["/customers", "/customers/new", "/customers/{profile_id}", "/customers/{profile_id}/matches",
-     "/customers/{profile_id}/merge/{other_id}", "/inboxes/{general_id}"],
-)  # fmt: skip
+    [
+        "/customers",
+        "/customers/new",
+        "/customers/{profile_id}",
+        "/customers/{profile_id}/matches",
+        "/customers/{profile_id}/merge/{other_id}",
+        "/inboxes/{general_id}",
+    ],
+)
 def test_tab_reaches_every_control_and_shows_where_it_is(sit: SitDown, office: tuple[Console, Cast], path: str) -> None:
     console, ids = office
     desk = sit(console.agent)

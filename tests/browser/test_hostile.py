@@ -106,11 +106,21 @@ def test_nothing_that_a_customer_sends_runs(watched: tuple[Desk, list[object]], 
         page.goto(f"/customers/{profile_id}", wait_until="domcontentloaded")
         assert "49" not in page.title() + page.locator("h1").inner_text() or "49" in text
     for path in (
-        "/customers", f"/inboxes/{console.general_id}", "/search?q=%3Cscript%3E", "/palette?q=%3C", "/queue", "/merges",
-        f"/customers/{hub_id}/matches", f"/customers/{hub_id}/origins", f"/customers/{hub_id}/merge", "/audit",
+        "/customers",
+        f"/inboxes/{console.general_id}",
+        "/search?q=%3Cscript%3E",
+        "/palette?q=%3C",
+        "/queue",
+        "/merges",
+        f"/customers/{hub_id}/matches",
+        f"/customers/{hub_id}/origins",
+        f"/customers/{hub_id}/merge",
+        "/audit",
         *(f"/customers/{one}/merge/{hub_id}" for one in people[2:6]),
-        f"/customers?said={HOSTILE[0]}", f"/search?q={HOSTILE[1]}", f"/customers/{hub_id}/merge?q={HOSTILE[2]}",
-    ):  # fmt: skip
+        f"/customers?said={HOSTILE[0]}",
+        f"/search?q={HOSTILE[1]}",
+        f"/customers/{hub_id}/merge?q={HOSTILE[2]}",
+    ):
         look_at(page, path)
     assert ran == []
 

@@ -223,18 +223,24 @@ WAYS = {
     "side by side": Way("**/queue/match", from_the_queue_side_by_side, "Merged."),
     "a call": Way("**/file-call", by_filing_a_call, "Call filed with this customer."),
     "many at once": Way(
-        "**/queue/bulk", many_at_once, "Started",
+        "**/queue/bulk",
+        many_at_once,
+        "Started",
         "The bulk merge is being started. It continues by itself, even if you leave this page.",
     ),
     "an undo": Way(
-        "**/undo", undoing, "Merge undone",
+        "**/undo",
+        undoing,
+        "Merge undone",
         "Undoing the merge is in process. It continues by itself, even if you leave this page.",
     ),
     "a detach": Way(
-        "**/detach", detaching, "Detached",
+        "**/detach",
+        detaching,
+        "Detached",
         "Detaching is in process. It continues by itself, even if you leave this page.",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)

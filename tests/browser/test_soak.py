@@ -31,8 +31,10 @@ PATIENCE_MS = 4_000
 """How long somebody tries for what another may have taken away."""
 LINE = "+12125550123"
 DECIDED = {
-    "profile.merged": "merge", "profile.unmerged": "undo", "suggestion.dismissed": "no match",
-}  # fmt: skip
+    "profile.merged": "merge",
+    "profile.unmerged": "undo",
+    "suggestion.dismissed": "no match",
+}
 Steps = Iterator[None]
 
 
@@ -70,9 +72,18 @@ class Agent:
         self.desk, self.page, self.console, self.chance, self.ledger = desk, desk.page, console, chance, ledger
         self.id, self.serial = desk.seat.agent_id, 0
         self.activities: list[Callable[[], Steps]] = [
-            self.writes, self.writes, self.writes, self.adds_a_detail, self.adds_a_customer, self.looks_for_somebody,
-            self.merges, self.matches, self.matches, self.files_a_call, *([self.undoes] if leads else []),
-        ]  # fmt: skip
+            self.writes,
+            self.writes,
+            self.writes,
+            self.adds_a_detail,
+            self.adds_a_customer,
+            self.looks_for_somebody,
+            self.merges,
+            self.matches,
+            self.matches,
+            self.files_a_call,
+            *([self.undoes] if leads else []),
+        ]
         self.steps = self._works()
 
     def _works(self) -> Steps:

@@ -354,9 +354,16 @@ def test_keys_do_not_decide_on_matches_that_have_only_just_come__SUG_3(mara: Des
 
 @pytest.mark.parametrize(
     ("path", "key"),
-    [("/queue", "m"), ("/queue", "n"), ("/queue/{}/{}", "m"), ("/customers/{}/matches", "m"),
-     ("/customers/{}/matches", "n"), ("/customers/{}", "v"), ("/customers/{}", "m")],
-)  # fmt: skip
+    [
+        ("/queue", "m"),
+        ("/queue", "n"),
+        ("/queue/{}/{}", "m"),
+        ("/customers/{}/matches", "m"),
+        ("/customers/{}/matches", "n"),
+        ("/customers/{}", "v"),
+        ("/customers/{}", "m"),
+    ],
+)
 def test_a_key_that_is_held_down_decides_once__UI_3(sit: SitDown, console: Console, path: str, key: str) -> None:
     ada_id, one_id, _ = undecided(console, "Ada Lovelace", 3)
     for name in ("Bo", "Cy"):

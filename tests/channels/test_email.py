@@ -506,13 +506,50 @@ def test_the_inbox_it_was_routed_to_goes_along() -> None:
     assert contact_of_email(mail("From: a@x.com"), inbox_id="inbox").inbox_id == "inbox"
 
 
-_NAMES = ("From", "To", "Subject", "Message-ID", "References", "Date", "Content-Type", "Content-Disposition",
-          "Content-Transfer-Encoding", "Authentication-Results", "Return-Path")  # fmt: skip
-_PIECES = st.sampled_from((
-    b"multipart/report; boundary=b", b"multipart/alternative; boundary=b", b"message/rfc822", b"text/html; charset=",
-    b"\n--b\n", b"\n--b--\n", b"=?utf-8?b?", b"?=", b"base64", b"attachment; filename*0*=", b"utf-8''%ff", b"<", b">",
-    b'"', b"(", b")", b"@", b"a@x.com", b"\\", b";", b",", b":", b"\n ", b"\n\n", b"\x00", b"\xed\xa0\x80", b"\xff",
-))  # fmt: skip
+_NAMES = (
+    "From",
+    "To",
+    "Subject",
+    "Message-ID",
+    "References",
+    "Date",
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Transfer-Encoding",
+    "Authentication-Results",
+    "Return-Path",
+)
+_PIECES = st.sampled_from(
+    (
+        b"multipart/report; boundary=b",
+        b"multipart/alternative; boundary=b",
+        b"message/rfc822",
+        b"text/html; charset=",
+        b"\n--b\n",
+        b"\n--b--\n",
+        b"=?utf-8?b?",
+        b"?=",
+        b"base64",
+        b"attachment; filename*0*=",
+        b"utf-8''%ff",
+        b"<",
+        b">",
+        b'"',
+        b"(",
+        b")",
+        b"@",
+        b"a@x.com",
+        b"\\",
+        b";",
+        b",",
+        b":",
+        b"\n ",
+        b"\n\n",
+        b"\x00",
+        b"\xed\xa0\x80",
+        b"\xff",
+    )
+)
 _LINES = st.builds(
     lambda name, pieces: name.encode() + b": " + b"".join(pieces),
     st.sampled_from(_NAMES),

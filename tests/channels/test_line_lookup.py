@@ -52,11 +52,20 @@ def address() -> Iterator[str]:
     server.shutdown()
 
 
-@pytest.mark.parametrize(("number", "told"), [
-    ("+14155552671", "mobile"), ("+14155552672", "landline"), ("+14155552673", "unknown"), ("+14155552674", "unknown"),
-    ("+14155552675", "unknown"), ("+14155552676", "unknown"), ("+14155552677", "unknown"), ("+14155552678", "unknown"),
-    ("+14155552679", "unknown"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        ("+14155552671", "mobile"),
+        ("+14155552672", "landline"),
+        ("+14155552673", "unknown"),
+        ("+14155552674", "unknown"),
+        ("+14155552675", "unknown"),
+        ("+14155552676", "unknown"),
+        ("+14155552677", "unknown"),
+        ("+14155552678", "unknown"),
+        ("+14155552679", "unknown"),
+    ],
+)
 def test_only_what_the_service_says_counts__RES_6(address: str, number: str, told: str) -> None:
     assert twilio_lookup(address, "AC1", "secret")(number) == told
 

@@ -76,8 +76,16 @@ class Fake(ThreadingHTTPServer):
         if begun["code_challenge"] != _s256(form["code_verifier"]) or begun["code_challenge_method"] != "S256":
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        claims = {"iss": self.issuer, "sub": "10769150350006150715113082367", "aud": "kite", "exp": now + 300,
-                  "iat": now, "nonce": begun["nonce"], "email": "mara@kite.example", **self.claims}  # fmt: skip
+        claims = {
+            "iss": self.issuer,
+            "sub": "10769150350006150715113082367",
+            "aud": "kite",
+            "exp": now + 300,
+            "iat": now,
+            "nonce": begun["nonce"],
+            "email": "mara@kite.example",
+            **self.claims,
+        }
         claims = {name: value for name, value in claims.items() if value is not None}
         header = {"alg": self.alg, "kid": self.key.kid, **self.header}
         anything = JWSRegistry(algorithms=[self.alg], strict_check_header=False)
@@ -160,19 +168,30 @@ def test_who_signs_in_there_is_told_by_issuer_and_subject_alone(provider: Provid
 def test_the_browser_is_sent_with_a_challenge_and_nothing_that_is_kept_secret(provider: Provider) -> None:
     url, kept = provider.begin(BACK)
     assert parse_qs(urlsplit(url).query) == {
-        "tenant": ["kite"], "response_type": ["code"], "client_id": ["kite"], "redirect_uri": [BACK],
-        "scope": ["openid"], "state": [kept.state], "nonce": [kept.nonce], "code_challenge_method": ["S256"],
+        "tenant": ["kite"],
+        "response_type": ["code"],
+        "client_id": ["kite"],
+        "redirect_uri": [BACK],
+        "scope": ["openid"],
+        "state": [kept.state],
+        "nonce": [kept.nonce],
+        "code_challenge_method": ["S256"],
         "code_challenge": [_s256(kept.verifier)],
-    }  # fmt: skip
+    }
     assert kept.verifier not in url
     assert len({*kept, *provider.begin(BACK)[1]}) == 6
     assert all(len(secret) == 43 for secret in kept)
 
 
-@pytest.mark.parametrize(("ways", "secret", "in_header", "in_form"), [
-    (None, "s3cret/:", True, None), (["client_secret_post"], "s3cret/:", False, "s3cret/:"),
-    (["client_secret_post", "client_secret_basic"], "s3cret/:", True, None), (["none"], "", False, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ways", "secret", "in_header", "in_form"),
+    [
+        (None, "s3cret/:", True, None),
+        (["client_secret_post"], "s3cret/:", False, "s3cret/:"),
+        (["client_secret_post", "client_secret_basic"], "s3cret/:", True, None),
+        (["none"], "", False, None),
+    ],
+)
 def test_it_proves_who_it_is_the_way_the_provider_takes(
     fake: Fake, ways: list[str] | None, secret: str, in_header: bool, in_form: str | None
 ) -> None:
@@ -185,13 +204,36 @@ def test_it_proves_who_it_is_the_way_the_provider_takes(
     assert fake.form.get("client_id") == (None if in_header else "kite")
 
 
-@pytest.mark.parametrize("claims", [
-    {"iss": "https://elsewhere.example"}, {"iss": None}, {"aud": "another"}, {"aud": None}, {"aud": []},
-    {"aud": ["kite", "another"]}, {"aud": ["kite", "another"], "azp": "another"}, {"azp": "another"},
-    {"exp": 1}, {"exp": None}, {"exp": "never"}, {"nbf": 32_503_680_000}, {"iat": None}, {"iat": 32_503_680_000},
-    {"nonce": "another"}, {"nonce": None}, {"nonce": ["x"]}, {"sub": None}, {"sub": ""}, {"sub": 7},
-    {"sub": "x" * 256}, {"sub": "a\x00b"}, {"at_hash": "AAAA"}, {"at_hash": 7},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://elsewhere.example"},
+        {"iss": None},
+        {"aud": "another"},
+        {"aud": None},
+        {"aud": []},
+        {"aud": ["kite", "another"]},
+        {"aud": ["kite", "another"], "azp": "another"},
+        {"azp": "another"},
+        {"exp": 1},
+        {"exp": None},
+        {"exp": "never"},
+        {"nbf": 32_503_680_000},
+        {"iat": None},
+        {"iat": 32_503_680_000},
+        {"nonce": "another"},
+        {"nonce": None},
+        {"nonce": ["x"]},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": "x" * 256},
+        {"sub": "a\x00b"},
+        {"at_hash": "AAAA"},
+        {"at_hash": 7},
+    ],
+    ids=str,
+)
 def test_an_id_token_that_says_something_else_is_refused(
     provider: Provider, fake: Fake, claims: dict[str, Any]
 ) -> None:
@@ -199,9 +241,15 @@ def test_an_id_token_that_says_something_else_is_refused(
     refused(lambda: sign_in(provider, fake))
 
 
-@pytest.mark.parametrize("claims", [
-    {"aud": ["kite"]}, {"aud": ["kite", "another"], "azp": "kite"}, {"auth_time": 1},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["kite"]},
+        {"aud": ["kite", "another"], "azp": "kite"},
+        {"auth_time": 1},
+    ],
+    ids=str,
+)
 def test_one_that_a_provider_may_write_otherwise_is_taken(
     provider: Provider, fake: Fake, claims: dict[str, Any]
 ) -> None:
@@ -256,9 +304,18 @@ def _for_encryption(fake: Fake) -> None:
     fake.listed = [{**RSA.as_dict(private=False), "use": "enc"}]
 
 
-@pytest.mark.parametrize("spoil", [
-    _hs256, _hs256_by_the_public_key, _hs256_by_a_listed_key, _none, _somebody_elses, _unknown, _for_encryption,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _hs256,
+        _hs256_by_the_public_key,
+        _hs256_by_a_listed_key,
+        _none,
+        _somebody_elses,
+        _unknown,
+        _for_encryption,
+    ],
+)
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_an_id_token_that_the_provider_did_not_sign_is_refused(
     provider: Provider, fake: Fake, spoil: Callable[[Fake], None]
@@ -269,8 +326,13 @@ def test_an_id_token_that_the_provider_did_not_sign_is_refused(
 
 
 def test_a_token_whose_signature_is_cut_off_or_changed_is_refused(provider: Provider, fake: Fake) -> None:
-    for change in (lambda t: t.rpartition(".")[0] + ".", lambda t: t.rpartition(".")[0], lambda t: "x", lambda t: 7,
-                   lambda t: t[:-9] + ("AAAAAAAA" if t[-9:-1] != "AAAAAAAA" else "BBBBBBBB") + t[-1]):  # fmt: skip
+    for change in (
+        lambda t: t.rpartition(".")[0] + ".",
+        lambda t: t.rpartition(".")[0],
+        lambda t: "x",
+        lambda t: 7,
+        lambda t: t[:-9] + ("AAAAAAAA" if t[-9:-1] != "AAAAAAAA" else "BBBBBBBB") + t[-1],
+    ):
         url, kept = provider.begin(BACK)
         _, answer = fake.exchange({"code": fake.visited(url), "redirect_uri": BACK, "code_verifier": kept.verifier})
         good = {**answer}
@@ -329,16 +391,34 @@ def test_keys_it_has_withdrawn_are_good_for_an_hour_at_most(
 
 
 def test_keys_of_kinds_nobody_knows_stand_beside_good_ones(provider: Provider, fake: Fake) -> None:
-    fake.listed = [{"kty": "ML-DSA"}, {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}, {"kty": "RSA"}, 7, None,
-                   *fake.listed]  # fmt: skip
+    fake.listed = [
+        {"kty": "ML-DSA"},
+        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+        {"kty": "RSA"},
+        7,
+        None,
+        *fake.listed,
+    ]
     sign_in(provider, fake)
 
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys", "/token"])
-@pytest.mark.parametrize(("status", "body"), [
-    (500, b"{}"), (302, b"{}"), (404, b"{}"), (429, b"{}"), (200, b""), (200, b"<html>"), (200, b"[]"),
-    (200, b"\xff"), (200, b"[" * 100_000), (200, b'{"keys": "x"}' + b" " * 2_000_000),
-], ids=lambda value: str(value)[:12])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"{}"),
+        (302, b"{}"),
+        (404, b"{}"),
+        (429, b"{}"),
+        (200, b""),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b"\xff"),
+        (200, b"[" * 100_000),
+        (200, b'{"keys": "x"}' + b" " * 2_000_000),
+    ],
+    ids=lambda value: str(value)[:12],
+)
 def test_a_provider_that_answers_nonsense_is_not_available(
     provider: Provider, fake: Fake, path: str, status: int, body: bytes
 ) -> None:
@@ -348,11 +428,20 @@ def test_a_provider_that_answers_nonsense_is_not_available(
     sign_in(provider, fake)
 
 
-@pytest.mark.parametrize("metadata", [
-    {"issuer": "https://elsewhere.example"}, {"issuer": None}, {"token_endpoint": None}, {"jwks_uri": 7},
-    {"token_endpoint": "http://192.0.2.1/token"}, {"authorization_endpoint": "javascript:alert(1)"},
-    {"jwks_uri": "https://"}, {"jwks_uri": "http://[x"},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"issuer": "https://elsewhere.example"},
+        {"issuer": None},
+        {"token_endpoint": None},
+        {"jwks_uri": 7},
+        {"token_endpoint": "http://192.0.2.1/token"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"jwks_uri": "https://"},
+        {"jwks_uri": "http://[x"},
+    ],
+    ids=str,
+)
 def test_a_provider_that_describes_itself_wrongly_is_not_available(
     provider: Provider, fake: Fake, metadata: dict[str, Any]
 ) -> None:

@@ -138,8 +138,21 @@ def test_only_what_twilio_signed_is_valid() -> None:
     assert not twilio_signature_valid("", url, SMS, RequestValidator("").compute_signature(url, SMS))
 
 
-_KEYS = ("CallSid", "MessageSid", "SmsStatus", "From", "To", "Body", "CallerName", "ProfileName", "WaId", "Timestamp",
-         "MediaUrl0", "OriginalRepliedMessageSid", "Direction")  # fmt: skip
+_KEYS = (
+    "CallSid",
+    "MessageSid",
+    "SmsStatus",
+    "From",
+    "To",
+    "Body",
+    "CallerName",
+    "ProfileName",
+    "WaId",
+    "Timestamp",
+    "MediaUrl0",
+    "OriginalRepliedMessageSid",
+    "Direction",
+)
 _TEXT = st.text(st.characters(), max_size=20) | st.sampled_from(
     ("+447700900123", "whatsapp:+447700900123", "anonymous")
 )

@@ -43,17 +43,28 @@ def cast(console: Console, author_id: str) -> Cast:
         (called_from,) = store.points_of(unit, [caller_id])[caller_id]
         assert item is not None
         return {
-            "detail_id": detail_id, "address_id": address_id, "relationship_id": relationship_id,
-            "point_id": further_id, "conversation_id": conversation.id, "draft_id": draft.id, "item_id": str(item.seq),
+            "detail_id": detail_id,
+            "address_id": address_id,
+            "relationship_id": relationship_id,
+            "point_id": further_id,
+            "conversation_id": conversation.id,
+            "draft_id": draft.id,
+            "item_id": str(item.seq),
             "line_id": called_from.contact_point_id,
-        }  # fmt: skip
+        }
 
     merged_id = console.customer("Ada Kite Sr")
     merge = words.merge(base, merged_id, other_id)
     return {
-        "profile_id": profile_id, "other_id": other_id, "source_id": other_id, "caller_id": caller_id,
-        "merge_id": merge.id, "inbox_id": console.inbox_id, "email": email, **words.do(base, more),
-    }  # fmt: skip
+        "profile_id": profile_id,
+        "other_id": other_id,
+        "source_id": other_id,
+        "caller_id": caller_id,
+        "merge_id": merge.id,
+        "inbox_id": console.inbox_id,
+        "email": email,
+        **words.do(base, more),
+    }
 
 
 def settings_cast(console: Console) -> Cast:
@@ -70,6 +81,10 @@ def settings_cast(console: Console) -> Cast:
     member_id = words.agent(console.base, "Mia")
     words.do(console.base, lambda unit: store_accounts.assign_to_inbox(unit, console.general_id, member_id))
     return {
-        **found, "agent_id": agent_id, "member_id": member_id,
-        "general_id": console.general_id, "inbox_id": words.inbox(console.base, fresh("Inbox")), "serial": fresh(),
-    }  # fmt: skip
+        **found,
+        "agent_id": agent_id,
+        "member_id": member_id,
+        "general_id": console.general_id,
+        "inbox_id": words.inbox(console.base, fresh("Inbox")),
+        "serial": fresh(),
+    }

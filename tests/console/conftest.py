@@ -45,7 +45,7 @@ __all__ = [
 _BESIDE = ("counted_until", "daily_counts", "outbox", "webhook_deliveries", "webhook_turns")
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -194,4 +194,4 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/settings/webhooks/{webhook_id}/replay"): _of(since="day"),
     # What happens, told to pages
     ("GET", "/events"): Place(200, foreign=None, page=False),
-}  # fmt: skip
+}

@@ -63,9 +63,7 @@ def word(message: Message) -> str:
 # In one process ------------------------------------------------------------------------------------------------------
 
 
-def listening(
-    database: Database, organization_id: int, story: Callable[[Listener], Awaitable[T]], **more: Any
-) -> T:  # fmt: skip
+def listening(database: Database, organization_id: int, story: Callable[[Listener], Awaitable[T]], **more: Any) -> T:
     """What becomes of a listener, whom nobody lets wait for ever."""
 
     async def tell() -> T:

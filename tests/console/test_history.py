@@ -41,8 +41,9 @@ def test_the_history_names_both_by_what_they_were_called_and_who_merged__MRG_13(
     second = words.merge(console.base, merge.destination_id, console.customer("Rear Admiral Grace"))
     page = console.agent.page("/merges")
     assert [e["href"] for e in page.all("a") if "data-row" in e.attributes] == [
-        f"/merges/{second.id}", f"/merges/{merge.id}",
-    ]  # fmt: skip
+        f"/merges/{second.id}",
+        f"/merges/{merge.id}",
+    ]
     newer, older = [row.text for row in page.all("tr")][1:]
     assert newer.startswith("Ada Lovelace Rear Admiral Grace Onefold")
     assert older.startswith("Ada Ada Lovelace Mara")

@@ -23,9 +23,16 @@ BACK = "/sign-in/provider/back"
 KEPT = "onefold-provider"
 
 ELSEWHERE = (
-    "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "evil", "",
-    "//[", "//\u2100",  # which Python refuses to take apart
-)  # fmt: skip
+    "//evil.example",
+    "/\\evil.example",
+    "https://evil.example",
+    "javascript:alert(1)",
+    "/\t/evil.example",
+    "evil",
+    "",
+    "//[",
+    "//\u2100",  # which Python refuses to take apart
+)
 
 
 @pytest.mark.parametrize("then", ELSEWHERE)
@@ -223,12 +230,21 @@ GOOD = {"secrets": ["state", "nonce", "verifier"], "then": "/", "organization": 
 @pytest.mark.parametrize(
     "kept",
     [
-        "x", 1, [], {}, GOOD | {"secrets": [1, 2, 3]}, GOOD | {"secrets": "abc"}, GOOD | {"secrets": ["state"]},
-        GOOD | {"then": None}, GOOD | {"organization": "x"}, GOOD | {"organization": 10**30},
+        "x",
+        1,
+        [],
+        {},
+        GOOD | {"secrets": [1, 2, 3]},
+        GOOD | {"secrets": "abc"},
+        GOOD | {"secrets": ["state"]},
+        GOOD | {"then": None},
+        GOOD | {"organization": "x"},
+        GOOD | {"organization": 10**30},
         GOOD | {"organization": 0},
-        GOOD | {"link": "nobody"}, GOOD | {"link": None},
+        GOOD | {"link": "nobody"},
+        GOOD | {"link": None},
     ],
-)  # fmt: skip
+)
 def test_a_cookie_that_we_have_not_made_signs_nobody_in(console: Console, browser: Browser, kept: Any) -> None:
     browser.cookies.set(KEPT, base64.urlsafe_b64encode(json.dumps(kept).encode()).decode())
     assert browser.get(BACK, params={"code": "x", "state": "state"}).status_code == 401

@@ -99,6 +99,8 @@ def test_one_place_says_whether_something_can_be_sent__SND_1(console: Console, m
     monkeypatch.setattr(sending, "can_send", lambda channel: channel == "email")
     page = console.agent.page(f"/customers/{ada_id}")
     assert {kind: page.all("span", data_for=kind)[0].text for kind in CHANNELS} == {
-        "email": "Send", "sms": "Record", "whatsapp": "Record",
-    }  # fmt: skip
+        "email": "Send",
+        "sms": "Record",
+        "whatsapp": "Record",
+    }
     assert [notice["data-for"] for notice in page.all("p", class_="composer-unsent")] == ["sms", "whatsapp"]

@@ -68,16 +68,24 @@ def test_every_region_has_a_name_and_its_calling_code() -> None:
 
 def test_the_organization_is_changed_as_a_whole_or_not_at_all(console: Console) -> None:
     given = {
-        "name": "Kite & Co.", "default_region": "DE", "default_inbox_id": console.inbox_id, "undo_days": 0,
+        "name": "Kite & Co.",
+        "default_region": "DE",
+        "default_inbox_id": console.inbox_id,
+        "undo_days": 0,
         "shared_limit": 1000,
-    }  # fmt: skip
+    }
     assert console.admin.sent("/settings", **given) == ("/settings", "saved")
     now = set_up(console)
     assert {name: getattr(now, name) for name in given} == given
     for wrong in (
-        {"undo_days": 3651}, {"undo_days": "-1"}, {"undo_days": ""}, {"shared_limit": 0}, {"default_region": "XX"},
-        {"name": " "}, {"default_inbox_id": "nowhere"},
-    ):  # fmt: skip
+        {"undo_days": 3651},
+        {"undo_days": "-1"},
+        {"undo_days": ""},
+        {"shared_limit": 0},
+        {"default_region": "XX"},
+        {"name": " "},
+        {"default_inbox_id": "nowhere"},
+    ):
         console.admin.refused("/settings", 422, **{**given, "name": "Other", **wrong})
     assert set_up(console) == now
 

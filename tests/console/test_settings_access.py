@@ -183,9 +183,13 @@ def webhook(console: Console) -> str:
 def test_a_webhook_is_added_for_some_events_and_its_secret_shown_once__EVT_1(console: Console) -> None:
     path = "/settings/webhooks"
     shown = posted(
-        console.admin, path, url=NOBODY_THERE, description="Shop", which="some",
+        console.admin,
+        path,
+        url=NOBODY_THERE,
+        description="Shop",
+        which="some",
         event_type=["profile.merged", "profile.unmerged"],
-    )  # fmt: skip
+    )
     assert secret_of(shown).startswith("whsec_")
     listed = console.admin.page(path)
     assert secret_of(shown) not in listed.source

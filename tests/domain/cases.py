@@ -29,10 +29,15 @@ OTHER_INBOX = "00000000-0000-7000-8000-00000000000b"
 def policy(**changes: Any) -> Policy:
     """The settings an organization begins with, in the US."""
     settings: dict[str, Any] = {
-        "version": 1, "default_region": "US", "matching_mode": "listed", "mobile_identification": False,
-        "shared_limit": 20, "default_inbox_id": INBOX, "inbox_ids": frozenset((INBOX, OTHER_INBOX)),
+        "version": 1,
+        "default_region": "US",
+        "matching_mode": "listed",
+        "mobile_identification": False,
+        "shared_limit": 20,
+        "default_inbox_id": INBOX,
+        "inbox_ids": frozenset((INBOX, OTHER_INBOX)),
         "blocklist": Blocklist(DEFAULT_ENTRIES),
-    }  # fmt: skip
+    }
     return Policy(**{**settings, **changes})
 
 
@@ -74,14 +79,18 @@ class Base:
         for new in decision.new_points:
             point = new.point
             self.points[new.profile_id][point.kind, point.value] = {
-                "type": point.phone_type, "sms": point.sms, "identifying": new.identifying
-            }  # fmt: skip
+                "type": point.phone_type,
+                "sms": point.sms,
+                "identifying": new.identifying,
+            }
         if decision.change:
             change = decision.change
             key = next(k for k, h in self.book.identified.items() if h.contact_point_id == change.contact_point_id)
             self.points[change.profile_id][key] = {
-                "type": change.phone_type, "sms": change.sms, "identifying": change.identifying
-            }  # fmt: skip
+                "type": change.phone_type,
+                "sms": change.sms,
+                "identifying": change.identifying,
+            }
         self.suggested |= {(frozenset((s.profile_id, s.other_id)), s.kind, s.value) for s in decision.suggestions}
         return decision
 
@@ -102,17 +111,27 @@ def held(kind: str, value: str, point_id: str | None = None, **fields: Any) -> H
     phone_type = fields.get("phone_type", "mobile" if kind == "phone" else None)
     opens = phone_type in (None, "mobile") and kind != "visitor"
     given: dict[str, Any] = {
-        "written": None, "phone_type": phone_type, "main": False, "sms": False, "handle": None, "identifying": opens,
+        "written": None,
+        "phone_type": phone_type,
+        "main": False,
+        "sms": False,
+        "handle": None,
+        "identifying": opens,
         "contacted": False,
-    }  # fmt: skip
+    }
     return HeldPoint(point_id or f"{kind}={value}", kind, value, **{**given, **fields})  # type: ignore[arg-type]
 
 
 def side(profile_id: str, *points: HeldPoint, **fields: Any) -> Side:
     """A profile before a merge, empty but for what is given. Its rows' ids are given, or named after the profile."""
     given: dict[str, Any] = {
-        "version": 1, "name": None, "name_confirmed": False, "username": None, "image": None, "attributes": {},
-    }  # fmt: skip
+        "version": 1,
+        "name": None,
+        "name_confirmed": False,
+        "username": None,
+        "image": None,
+        "attributes": {},
+    }
     mine = tuple(p._replace(contact_point_id=f"{profile_id}:{p.contact_point_id}") for p in points)
     return Side(profile_id, points=mine, **{**given, **fields})
 

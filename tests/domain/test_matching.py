@@ -82,10 +82,22 @@ PAIRS = [
     Pair("an office phone of 15", "low", [f"office {LANDLINE}"], [f"office {LANDLINE}"], holders=15),
     Pair("an office phone of 15, equal names", "medium", [f"office {LANDLINE}"], [f"office {LANDLINE}"], ADA, ADA, 15),
     Pair("an office phone of 15, different names", "low", [f"office {LANDLINE}"], [f"office {LANDLINE}"], ADA, BEN, 15),
-    Pair("a household: home phone, address, different names", "medium", [f"home {LANDLINE}"], [f"home {LANDLINE}"],
-         {**ADA, **HOUSE}, {**BEN, **HOUSE}),
-    Pair("a household with birth dates", "low", [f"home {LANDLINE}"], [f"home {LANDLINE}"],
-         {**ADA, **HOUSE, **BORN}, {**BEN, **HOUSE, **BORN_LATER}),
+    Pair(
+        "a household: home phone, address, different names",
+        "medium",
+        [f"home {LANDLINE}"],
+        [f"home {LANDLINE}"],
+        {**ADA, **HOUSE},
+        {**BEN, **HOUSE},
+    ),
+    Pair(
+        "a household with birth dates",
+        "low",
+        [f"home {LANDLINE}"],
+        [f"home {LANDLINE}"],
+        {**ADA, **HOUSE, **BORN},
+        {**BEN, **HOUSE, **BORN_LATER},
+    ),
     Pair("one mailbox, written with a tag", "high", [f"email {EMAIL}"], ["email ada.lovelace+shop@example.com"]),
     Pair("one mailbox, equal names", "high", [f"email {EMAIL}"], ["email ada.lovelace+shop@example.com"], ADA, ADA),
     Pair("a mistyped domain", "medium", ["email ada@gmail.com"], ["email ada@gmial.com"]),
@@ -94,12 +106,20 @@ PAIRS = [
     Pair("a typing slip, different names", "low", [f"email {EMAIL}"], ["email ada.lovelac@example.com"], ADA, BEN),
     Pair("a handle on two networks, equal names", "medium", ["handle x @ada"], ["handle fb ada"], ADA, ADA),
     Pair("a handle on two networks, different names", "low", ["handle x @ada"], ["handle fb ada"], ADA, BEN),
-    Pair("one email, different customer IDs", "low", [f"email {EMAIL}", "customer_id 1"],
-         [f"email {EMAIL}", "customer_id 2"]),
-    Pair("one email and home phone", "high", [f"email {EMAIL}", f"home {LANDLINE}"],
-         [f"email {EMAIL}", f"home {LANDLINE}"]),
+    Pair(
+        "one email, different customer IDs",
+        "low",
+        [f"email {EMAIL}", "customer_id 1"],
+        [f"email {EMAIL}", "customer_id 2"],
+    ),
+    Pair(
+        "one email and home phone",
+        "high",
+        [f"email {EMAIL}", f"home {LANDLINE}"],
+        [f"email {EMAIL}", f"home {LANDLINE}"],
+    ),
     Pair("nothing", "low", [], []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("pair", [pytest.param(p, id=p.what) for p in PAIRS])
@@ -149,10 +169,18 @@ def test_similar_emails_are_explained_with_both_values__SUG_1_SUG_2_SUG_5() -> N
     assert [r[:3] for r in comparison.reasons] == [("same_mailbox", EMAIL, "ada.lovelace+x@example.com")]
 
 
-@pytest.mark.parametrize(("kind", "value"), [
-    ("email", "test@test.com"), ("email", "noemail@shop.example"), ("phone", "+266696687"), ("customer_id", "null"),
-    ("customer_id", "0000"), ("social", "x:blocked"), ("visitor", "v1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", "test@test.com"),
+        ("email", "noemail@shop.example"),
+        ("phone", "+266696687"),
+        ("customer_id", "null"),
+        ("customer_id", "0000"),
+        ("social", "x:blocked"),
+        ("visitor", "v1"),
+    ],
+)
 def test_blocked_values_and_visitors_are_no_evidence__PRO_12(kind: str, value: str) -> None:
     blocklist = Blocklist((*DEFAULT_ENTRIES, Entry("social", "x:blocked")))
     one, other = (facts(who, held(kind, value, handle="@h" if kind == "social" else None)) for who in ("one", "other"))
@@ -211,9 +239,15 @@ def test_what_supports_or_weakens__SUG_5(of_one: dict[str, Any], of_other: dict[
         assert [r.feature for r in comparison.reasons] == ([feature] if feature else [])
 
 
-@pytest.mark.parametrize(("ids", "other_ids", "differ"), [
-    (["1"], ["2"], True), (["1"], ["1"], False), (["1"], [], False), (["1", "2-"], ["2"], False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ids", "other_ids", "differ"),
+    [
+        (["1"], ["2"], True),
+        (["1"], ["1"], False),
+        (["1"], [], False),
+        (["1", "2-"], ["2"], False),
+    ],
+)
 def test_different_customer_ids_weaken__SUG_5(ids: list[str], other_ids: list[str], differ: bool) -> None:
     one, other = (
         facts(who, held("email", EMAIL), *(held("customer_id", i[0], current=len(i) == 1) for i in of))
@@ -244,10 +278,18 @@ def test_a_handle_without_letters_is_found_by_nobody__SUG_1(handle: str) -> None
 # "No Match" (SUG-4) ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kinds", "dismissed", "opened"), [
-    ((), (), False), (("email",), (), True), (("email",), ("email",), False), (("email", "phone"), ("email",), True),
-    (("email",), ("email", "phone"), False), (("phone",), ("email",), True), ((), ("email",), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kinds", "dismissed", "opened"),
+    [
+        ((), (), False),
+        (("email",), (), True),
+        (("email",), ("email",), False),
+        (("email", "phone"), ("email",), True),
+        (("email",), ("email", "phone"), False),
+        (("phone",), ("email",), True),
+        ((), ("email",), False),
+    ],
+)
 def test_no_match_holds_until_there_is_evidence_of_another_kind__SUG_4(
     kinds: tuple[str, ...], dismissed: tuple[str, ...], opened: bool
 ) -> None:
@@ -257,9 +299,11 @@ def test_no_match_holds_until_there_is_evidence_of_another_kind__SUG_4(
 # Senders that are not proven (RES-14) ---------------------------------------------------------------------------------
 
 UNPROVEN = [
-    held("email", EMAIL, proven=False), held("phone", MOBILE, proven=False), held("customer_id", "C1", proven=False),
+    held("email", EMAIL, proven=False),
+    held("phone", MOBILE, proven=False),
+    held("customer_id", "C1", proven=False),
     held("social", "x:1", proven=False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("point", UNPROVEN, ids=lambda p: p.kind)
@@ -289,13 +333,26 @@ def test_the_handle_and_the_like_of_an_unproven_sender_are_not_proven__RES_14() 
 # What holds for any two -----------------------------------------------------------------------------------------------
 
 POINTS = st.one_of(
-    st.sampled_from([EMAIL, "ada.lovelace+x@example.com", "ada.lovelac@example.com", "ada.lovelace@exampel.com",
-                     "ada@gmail.com", "a.da@gmail.com", "ada@gmial.com", "countess1@gmail.com", "countesss1@gmail.com",
-                     "countess1+a@gmail.com", "test@test.com", OTHER_EMAIL]).map(lambda v: held("email", v)),
+    st.sampled_from(
+        [
+            EMAIL,
+            "ada.lovelace+x@example.com",
+            "ada.lovelac@example.com",
+            "ada.lovelace@exampel.com",
+            "ada@gmail.com",
+            "a.da@gmail.com",
+            "ada@gmial.com",
+            "countess1@gmail.com",
+            "countesss1@gmail.com",
+            "countess1+a@gmail.com",
+            "test@test.com",
+            OTHER_EMAIL,
+        ]
+    ).map(lambda v: held("email", v)),
     st.sampled_from([held("phone", LANDLINE, phone_type=t) for t in ("mobile", "home", "other")]),
     st.sampled_from([held("social", f"{n}:{i}", handle=h) for n in ("x", "fb") for i in "12" for h in ("@a", "b")]),
     st.sampled_from([held("customer_id", i, current=c) for i in "12" for c in (True, False)]),
-)  # fmt: skip
+)
 NAMES = st.sampled_from(
     [None, "Ada", "Ada Lovelace", "A L", "A. Lovelace", "Lovelace A", "J John", "John James", ".", "é"]
 )
@@ -306,11 +363,13 @@ def _facts(draw: st.DrawFn, who: str) -> Facts:
     points = draw(st.lists(POINTS, max_size=5, unique_by=lambda p: (p.kind, p.value)))
     unproven = draw(st.sampled_from([(), ("email",), ("email", "phone", "social", "customer_id")]))
     return facts(
-        who, *(p._replace(proven=p.kind not in unproven) for p in points), name=draw(NAMES),
+        who,
+        *(p._replace(proven=p.kind not in unproven) for p in points),
+        name=draw(NAMES),
         username=draw(st.sampled_from([None, "A", "@b"])),
         addresses=draw(st.frozensets(st.sampled_from("pq"), max_size=2)),
         birth_date=draw(st.sampled_from([None, "1", "2"])),
-    )  # fmt: skip
+    )
 
 
 HOLDERS = st.dictionaries(
@@ -362,8 +421,13 @@ def test_an_email_that_many_share_does_not_hide_one_that_is_similar__SUG_5() -> 
 
 def _shared_by(kind: str, counts: list[int]) -> list[Comparison]:
     """Two profiles compared that share one value of a kind, as many profiles hold it."""
-    word = {"email": f"email {EMAIL}", "phone": f"home {LANDLINE}", "social": "social x:1",
-            "customer_id": "customer_id C1", "handle": "handle x a"}[kind]  # fmt: skip
+    word = {
+        "email": f"email {EMAIL}",
+        "phone": f"home {LANDLINE}",
+        "social": "social x:1",
+        "customer_id": "customer_id C1",
+        "handle": "handle x a",
+    }[kind]
     point = _point(word)
     other = held("social", "fb:9", handle="a") if kind == "handle" else point
     key: Any = (kind, "a" if kind == "handle" else point.value)

@@ -36,10 +36,12 @@ def _refusals() -> list[Any]:
         for n, who in enumerate((SOURCE, DESTINATION))
     ]
     return [
-        pytest.param(*ids, id="customer IDs"), pytest.param(*mains, id="Main phones"),
-        pytest.param(*types, id="types"), pytest.param(*tagged, id="types of Main phones"),
+        pytest.param(*ids, id="customer IDs"),
+        pytest.param(*mains, id="Main phones"),
+        pytest.param(*types, id="types"),
+        pytest.param(*tagged, id="types of Main phones"),
         pytest.param(*both, id="customer IDs and Main phones"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -164,12 +166,20 @@ def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
         sms, handle, opens, contacted, proven = (flags >> bit & 1 == 1 for bit in range(5))
         points.append(
             HeldPoint(
-                f"{who}:{kind}:{end}", kind, f"fb:{end}" if kind == "social" else end, None, phone_type,
-                kind in ("email", "phone") and end == main, kind == "phone" and sms, "@ada" if handle else None,
-                phone_type in (None, "mobile") and opens, contacted,
-                kind not in ("social", "customer_id") or end == shown, proven,
+                f"{who}:{kind}:{end}",
+                kind,
+                f"fb:{end}" if kind == "social" else end,
+                None,
+                phone_type,
+                kind in ("email", "phone") and end == main,
+                kind == "phone" and sms,
+                "@ada" if handle else None,
+                phone_type in (None, "mobile") and opens,
+                contacted,
+                kind not in ("social", "customer_id") or end == shown,
+                proven,
             )
-        )  # fmt: skip
+        )
     return tuple(points)
 
 
@@ -182,8 +192,14 @@ def _sides(draw: st.DrawFn, who: str, other: str) -> Side:
     relations = draw(st.lists(st.tuples(third, kinds, st.booleans()), max_size=3))
     inbox, agent = draw(st.sampled_from(["", "i", "o"])), draw(st.sampled_from([None, "x", "y"]))
     return Side(
-        who, draw(st.integers(1, 2)), draw(NAMES), draw(st.booleans()), draw(NAMES), draw(st.none() | WORDS),
-        draw(st.dictionaries(WORDS, VALUES, max_size=2)), draw(_points(who)),
+        who,
+        draw(st.integers(1, 2)),
+        draw(NAMES),
+        draw(st.booleans()),
+        draw(NAMES),
+        draw(st.none() | WORDS),
+        draw(st.dictionaries(WORDS, VALUES, max_size=2)),
+        draw(_points(who)),
         tuple(Detail(f"{who}:d{n}", key, value, None) for n, (key, value) in enumerate(details)),
         tuple(Address(f"{who}:a{n}", None, street, None, None, None, "GB", n) for n, street in enumerate(streets)),
         tuple(
@@ -191,7 +207,7 @@ def _sides(draw: st.DrawFn, who: str, other: str) -> Side:
             for n, (them, kind, turned) in enumerate(relations)
         ),
         OpenConversation(f"{who}:c", inbox, agent, agent or inbox) if inbox else None,
-    )  # fmt: skip
+    )
 
 
 class Attempt(NamedTuple):

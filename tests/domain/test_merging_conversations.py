@@ -37,13 +37,16 @@ def sides(source: str | None, destination: str | None) -> tuple[Side, Side]:
 @pytest.mark.parametrize("merger", MERGERS)
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", ["Ada", None])
-@pytest.mark.parametrize(("source", "destination"), [
-    pytest.param(None, None, id="none or all closed"),
-    pytest.param("Ann in Sales", None, id="only the source's open, assigned"),
-    pytest.param("Sales", None, id="only the source's open, unassigned"),
-    pytest.param(None, "Bob in Support", id="only the destination's open, assigned"),
-    pytest.param(None, "Support", id="only the destination's open, unassigned"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        pytest.param(None, None, id="none or all closed"),
+        pytest.param("Ann in Sales", None, id="only the source's open, assigned"),
+        pytest.param("Sales", None, id="only the source's open, unassigned"),
+        pytest.param(None, "Bob in Support", id="only the destination's open, assigned"),
+        pytest.param(None, "Support", id="only the destination's open, unassigned"),
+    ],
+)
 def test_one_event_and_each_conversation_stays_as_it_is__MRG_5_MRG_6_MRG_8(
     source: str | None, destination: str | None, name: str | None, policy: str, merger: str
 ) -> None:
@@ -59,11 +62,15 @@ def test_one_event_and_each_conversation_stays_as_it_is__MRG_5_MRG_6_MRG_8(
 BOTH_OPEN: dict[tuple[str, str], dict[str, tuple[list[str], str]]] = {
     # the source's, the destination's: who merges → routed from … to …, assigned afterwards
     ("Ann in Sales", "Ann in Sales"): {
-        "Ann": ([], "Ann in Sales"), "Bob": ([], "Ann in Sales"), "Cy": ([], "Ann in Sales"),
+        "Ann": ([], "Ann in Sales"),
+        "Bob": ([], "Ann in Sales"),
+        "Cy": ([], "Ann in Sales"),
         "API": ([], "Ann in Sales"),
     },
     ("Ann in Sales", "Ann in Support"): {
-        "Ann": ([], "Ann in Support"), "Bob": ([], "Ann in Support"), "API": ([], "Ann in Support"),
+        "Ann": ([], "Ann in Support"),
+        "Bob": ([], "Ann in Support"),
+        "API": ([], "Ann in Support"),
     },
     ("Sales", "Sales"): {"Ann": ([], "Sales"), "Cy": ([], "Sales"), "API": ([], "Sales")},
     ("Ann in Sales", "Bob in Sales"): {
@@ -103,7 +110,7 @@ BOTH_OPEN: dict[tuple[str, str], dict[str, tuple[list[str], str]]] = {
         "Cy": (["Support>Sales", "Sales>Cy"], "Cy in Sales"),
         "API": (["Support>Sales"], "Sales"),
     },
-}  # fmt: skip
+}
 
 
 def _both_open() -> Iterator[Any]:

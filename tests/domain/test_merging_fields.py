@@ -40,16 +40,27 @@ def _value(point: Any) -> Any:
 
 FIELDS = {
     "customer_id": Field(
-        "C-100", "C-2", lambda v: {"held": [held("customer_id", v)]}, lambda s: _value(s.customer_id),
-        "customer_ids_differ", True,
+        "C-100",
+        "C-2",
+        lambda v: {"held": [held("customer_id", v)]},
+        lambda s: _value(s.customer_id),
+        "customer_ids_differ",
+        True,
     ),
     "main_phone": Field(
-        "+442079460001", "+4930901820", lambda v: {"held": [held("phone", v, main=True)]},
-        lambda s: _value(s.main("phone")), "main_phones_differ", True,
+        "+442079460001",
+        "+4930901820",
+        lambda v: {"held": [held("phone", v, main=True)]},
+        lambda s: _value(s.main("phone")),
+        "main_phones_differ",
+        True,
     ),
     "main_email": Field(
-        "ada.lovelace@example.com", "a@example.com", lambda v: {"held": [held("email", v, main=True)]},
-        lambda s: _value(s.main("email")), "current_profile",
+        "ada.lovelace@example.com",
+        "a@example.com",
+        lambda v: {"held": [held("email", v, main=True)]},
+        lambda s: _value(s.main("email")),
+        "current_profile",
     ),
     "name": Field("Ada Lovelace", "Ada", lambda v: {"name": v}, lambda s: s.name, "longer_name"),
     "image": Field("/i/long.png", "/i/s.png", lambda v: {"image": v}, lambda s: s.image, "current_profile"),
@@ -57,7 +68,7 @@ FIELDS = {
     "attributes.tier": Field(
         "platinum", "gold", lambda v: {"attributes": {"tier": v}}, lambda s: s.attributes.get("tier"), "current_profile"
     ),
-}  # fmt: skip
+}
 
 
 class Cell(NamedTuple):
@@ -154,9 +165,15 @@ def test_what_waits_for_a_choice_is_previewed_as_the_rule_preselects_it__MRG_4(n
     assert field.seen(plan.after) == (outcome.source if outcome.preselected == "source" else outcome.destination)
 
 
-@pytest.mark.parametrize(("name", "policy"), [
-    ("main_email", "by_rule"), ("main_email", "ask"), ("main_phone", "ask"), ("customer_id", "ask"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("main_email", "by_rule"),
+        ("main_email", "ask"),
+        ("main_phone", "ask"),
+        ("customer_id", "ask"),
+    ],
+)
 @pytest.mark.parametrize("choice", BOTH_SIDES)
 def test_the_loser_stays_as_an_ordinary_or_former_one__MRG_3_MRG_4(name: str, policy: str, choice: str) -> None:
     field = FIELDS[name]

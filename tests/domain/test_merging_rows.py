@@ -202,8 +202,10 @@ def test_a_mark_of_an_earlier_merge_stays__MRG_3() -> None:
     source = _details(SOURCE, {"pet": "owl"})
     plan = merge(source, side(DESTINATION, details=tuple(earlier)))
     assert {(d.value, d.from_profile_id) for d in plan.after.details} == {
-        ("dog", "profile-before"), ("cat", DESTINATION), ("owl", SOURCE),
-    }  # fmt: skip
+        ("dog", "profile-before"),
+        ("cat", DESTINATION),
+        ("owl", SOURCE),
+    }
 
 
 # Relationships --------------------------------------------------------------------------------------------------------
@@ -241,9 +243,19 @@ def test_relationships_of_both_stay_but_one_between_the_two__MRG_3(
 # Free attributes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("source", "destination"), [
-    (True, 1), (0, False), ([1], [True]), ({"a": 0}, {"a": False}), ("1", 1), ([], {}), (0, 2), (False, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        (True, 1),
+        (0, False),
+        ([1], [True]),
+        ({"a": 0}, {"a": False}),
+        ("1", 1),
+        ([], {}),
+        (0, 2),
+        (False, True),
+    ],
+)
 def test_values_of_another_type_are_a_mismatch__MRG_3_MRG_4(source: Any, destination: Any) -> None:
     sides = side(SOURCE, attributes={"a": source}), side(DESTINATION, attributes={"a": destination})
     assert obstacles_of(merge(*sides, "ask"), "attributes.a") == ["choice_missing"]

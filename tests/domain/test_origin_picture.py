@@ -20,7 +20,7 @@ WIDTHS = st.sampled_from([360, 390, 720, 960, 1200])
 TEXTS = st.one_of(
     st.sampled_from(["ada@kite.example", "+447911123456", "Ada", "محمد عبد الله", "李小龍" * 9, "W" * 80]),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60),
-)  # fmt: skip
+)
 
 
 def after(days: float) -> datetime:
@@ -115,8 +115,22 @@ def test_the_svg_is_well_formed_and_holds_nothing_but_shapes_and_texts(history: 
     tags = {element.tag for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "path", "circle", "text"}
     names = {name for element in root.iter() for name in element.attrib}
-    assert names <= {"class", "role", "viewBox", "width", "height", "aria-labelledby", "aria-describedby", "id",
-                     "d", "cx", "cy", "r", "x", "y"}  # fmt: skip
+    assert names <= {
+        "class",
+        "role",
+        "viewBox",
+        "width",
+        "height",
+        "aria-labelledby",
+        "aria-describedby",
+        "id",
+        "d",
+        "cx",
+        "cy",
+        "r",
+        "x",
+        "y",
+    }
     assert all(re.fullmatch(r"[-MHVQ0-9. e]+", path.attrib["d"]) for path in root.iter("path"))
 
 
@@ -133,17 +147,26 @@ def test_a_long_text_is_cut_to_its_place(text: str, width: int) -> None:
 def merged_twice() -> History:
     """Bob was merged and undone, Eve was merged for good, and an address was detached."""
     return History(
-        "ada", after(900),
-        (Origin("ada", "Ada", BEGAN, "Bea", True), Origin("eve", "Eve", after(20), None, True),
-         Origin("bob", "Bob", after(30), None, False), Origin("new", "old@x.example", after(90), None, False)),
-        (Arrival("1", "ada", "ada@x.example", BEGAN, True, True),
-         Arrival("2", "eve", "+447911123456", after(20), True, True),
-         Arrival("3", "ada", "old@x.example", after(25), False, False)),
-        (Join("j1", "bob", "ada", "Ada", after(40), "Bea", after(50), "Mona"),
-         Join("j2", "eve", "ada", "Ada", after(60), "Bea", None, None)),
+        "ada",
+        after(900),
+        (
+            Origin("ada", "Ada", BEGAN, "Bea", True),
+            Origin("eve", "Eve", after(20), None, True),
+            Origin("bob", "Bob", after(30), None, False),
+            Origin("new", "old@x.example", after(90), None, False),
+        ),
+        (
+            Arrival("1", "ada", "ada@x.example", BEGAN, True, True),
+            Arrival("2", "eve", "+447911123456", after(20), True, True),
+            Arrival("3", "ada", "old@x.example", after(25), False, False),
+        ),
+        (
+            Join("j1", "bob", "ada", "Ada", after(40), "Bea", after(50), "Mona"),
+            Join("j2", "eve", "ada", "Ada", after(60), "Bea", None, None),
+        ),
         (Departure("ada", "new", "old@x.example", after(90), "Bea"),),
         more_profiles=1,
-    )  # fmt: skip
+    )
 
 
 def test_the_living_profile_is_the_thickest_lane_and_what_left_it_lies_above() -> None:
@@ -166,9 +189,14 @@ def test_what_nobody_else_holds_ends_at_its_merge_and_the_living_one_today() -> 
 
 def test_a_name_that_is_a_contact_point_is_said_once() -> None:
     origins = (Origin("p", "Ada", BEGAN, None, True), Origin("q", "q@x.example", BEGAN, None, True))
-    history = History("p", after(1), origins,
-                      (Arrival("1", "q", "q@x.example", BEGAN, True, True),),
-                      (Join("j", "q", "p", None, after(0.5), "Bea", None, None),), ())  # fmt: skip
+    history = History(
+        "p",
+        after(1),
+        origins,
+        (Arrival("1", "q", "q@x.example", BEGAN, True, True),),
+        (Join("j", "q", "p", None, after(0.5), "Bea", None, None),),
+        (),
+    )
     assert [label.full for label in lay_out(history, 720).labels].count("q@x.example") == 1
 
 
@@ -187,10 +215,18 @@ def test_the_story_tells_all_of_it_oldest_first() -> None:
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</title></svg><script>alert(1)</script>",
-    "<![CDATA[<script>]]>", "&lt;b&gt; {{ 7*7 }} {% raw %}", "javascript:alert(1)", "a\u0301\u0301\u0301\u0301" * 50,
-    "x\x00\x01\x1b[31m\u2028y", "\u202eevil\u202c", "\ufdfd" * 20, "👩‍👩‍👧‍👦" * 30,
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></svg><script>alert(1)</script>",
+    "<![CDATA[<script>]]>",
+    "&lt;b&gt; {{ 7*7 }} {% raw %}",
+    "javascript:alert(1)",
+    "a\u0301\u0301\u0301\u0301" * 50,
+    "x\x00\x01\x1b[31m\u2028y",
+    "\u202eevil\u202c",
+    "\ufdfd" * 20,
+    "👩‍👩‍👧‍👦" * 30,
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

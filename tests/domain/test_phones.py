@@ -42,12 +42,20 @@ def test_what_the_customer_wrote_is_kept_beside_the_normal_form__PRO_10() -> Non
 
 
 NOT_PHONES = [
-    ("72345", "short_code"), ("911", "short_code"), ("5551234", "short_code"), ("", "short_code"),
-    ("12345678901234567", "not_a_phone"), ("hello", "not_a_phone"), ("AMAZON", "not_a_phone"),
-    ("whatsapp:+14155552671", "not_a_phone"), ("1-800-FLOWERS", "not_a_phone"), ("+1 415", "short_code"),
-    ("call +14155552671 please", "not_a_phone"), ("\u202e+14155552671x", "not_a_phone"),
+    ("72345", "short_code"),
+    ("911", "short_code"),
+    ("5551234", "short_code"),
+    ("", "short_code"),
+    ("12345678901234567", "not_a_phone"),
+    ("hello", "not_a_phone"),
+    ("AMAZON", "not_a_phone"),
+    ("whatsapp:+14155552671", "not_a_phone"),
+    ("1-800-FLOWERS", "not_a_phone"),
+    ("+1 415", "short_code"),
+    ("call +14155552671 please", "not_a_phone"),
+    ("\u202e+14155552671x", "not_a_phone"),
     ("+999123456789", "not_a_phone"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("written", "code"), [case for case in NOT_PHONES if case[0]])
@@ -79,10 +87,15 @@ def test_the_number_to_dial_keeps_what_the_normal_form_drops__RES_15() -> None:
 
 
 LINE_TYPES = [
-    ("+447911123456", "mobile"), ("+442079460000", "landline"), ("+14155552671", "unknown"),
-    ("+18005550123", "unknown"), ("+5491123456789", "mobile"), ("+4915112345678", "mobile"),
-    ("not a number", "unknown"), ("+14155552671;ext=5", "unknown"),
-]  # fmt: skip
+    ("+447911123456", "mobile"),
+    ("+442079460000", "landline"),
+    ("+14155552671", "unknown"),
+    ("+18005550123", "unknown"),
+    ("+5491123456789", "mobile"),
+    ("+4915112345678", "mobile"),
+    ("not a number", "unknown"),
+    ("+14155552671;ext=5", "unknown"),
+]
 
 
 @pytest.mark.parametrize(("number", "kind"), LINE_TYPES)

@@ -17,9 +17,14 @@ ME, OTHER = "profile-me", "profile-other"
 
 def point(kind: str = "email", value: str = "ada@example.com", point_id: str = "p1", **fields: Any) -> HeldPoint:
     given: dict[str, Any] = {
-        "written": None, "phone_type": None, "main": False, "sms": False, "handle": None, "identifying": False,
+        "written": None,
+        "phone_type": None,
+        "main": False,
+        "sms": False,
+        "handle": None,
+        "identifying": False,
         "contacted": False,
-    }  # fmt: skip
+    }
     return HeldPoint(point_id, kind, value, **{**given, **fields})  # type: ignore[arg-type]
 
 
@@ -30,18 +35,21 @@ def phone(phone_type: str, **fields: Any) -> HeldPoint:
 # What is identifying: kind × mode (PRO-3, RES-9) ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("added", "listed", "contacted_only"), [
-    (point(), True, False),
-    (point(contacted=True), True, True),
-    (point("social", "x:1"), True, False),
-    (phone("mobile"), True, False),
-    (phone("mobile", contacted=True), True, True),
-    (phone("home"), False, False),
-    (phone("office"), False, False),
-    (phone("other", contacted=True), False, False),
-    (point(value="test@test.com"), False, False),
-    (point("customer_id", "null", contacted=True), False, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("added", "listed", "contacted_only"),
+    [
+        (point(), True, False),
+        (point(contacted=True), True, True),
+        (point("social", "x:1"), True, False),
+        (phone("mobile"), True, False),
+        (phone("mobile", contacted=True), True, True),
+        (phone("home"), False, False),
+        (phone("office"), False, False),
+        (phone("other", contacted=True), False, False),
+        (point(value="test@test.com"), False, False),
+        (point("customer_id", "null", contacted=True), False, False),
+    ],
+)
 def test_what_alone_opens_a_profile__PRO_3_RES_9_PRO_12(added: HeldPoint, listed: bool, contacted_only: bool) -> None:
     for mode, opens in (("listed", listed), ("contacted", contacted_only)):
         assert plan_point(added, [], None, ME, policy(matching_mode=mode)).point.identifying is opens
@@ -97,10 +105,16 @@ def test_main_moves_from_one_email_to_another_and_phones_keep_theirs__PRO_2() ->
     assert plan.demoted_id == "p1"
 
 
-@pytest.mark.parametrize("wrong", [
-    point(sms=True), point(phone_type="mobile"), point("social", "x:1", main=True), point("phone", "+447911123456"),
-    point("phone", "+447911123456", phone_type="fax"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        point(sms=True),
+        point(phone_type="mobile"),
+        point("social", "x:1", main=True),
+        point("phone", "+447911123456"),
+        point("phone", "+447911123456", phone_type="fax"),
+    ],
+)
 def test_tags_that_do_not_belong_are_refused__PRO_2(wrong: HeldPoint) -> None:
     with pytest.raises(InvalidValue):
         plan_point(wrong, [], None, ME, policy())
@@ -116,10 +130,17 @@ def test_an_sms_needs_the_tag__PRO_11() -> None:
 # Relationships and names (PRO-8, MRG-8) -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "seen"), [
-    ("spouse", "spouse"), ("colleague", "colleague"), ("parent", "child"), ("child", "parent"),
-    ("godmother", "godmother of"), ("landlord of", "landlord"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        ("spouse", "spouse"),
+        ("colleague", "colleague"),
+        ("parent", "child"),
+        ("child", "parent"),
+        ("godmother", "godmother of"),
+        ("landlord of", "landlord"),
+    ],
+)
 def test_a_relationship_is_seen_from_both_sides__PRO_8(kind: str, seen: str) -> None:
     assert seen_from_other(kind) == seen
 

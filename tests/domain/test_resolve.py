@@ -244,12 +244,15 @@ def test_listed_values_open_their_profile__RES_9() -> None:
     assert base.receives(contact("email", email="ada@example.com")).profile_id == A
 
 
-@pytest.mark.parametrize(("channel", "kind", "value", "sender"), [
-    ("email", "email", "ada@example.com", {"email": "ada@example.com"}),
-    ("sms", "phone", MOBILE, {"phone": MOBILE}),
-    ("voice", "phone", MOBILE, {"phone": MOBILE}),
-    ("social", "social", "x:1", {"network": "x", "user_id": "1"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("channel", "kind", "value", "sender"),
+    [
+        ("email", "email", "ada@example.com", {"email": "ada@example.com"}),
+        ("sms", "phone", MOBILE, {"phone": MOBILE}),
+        ("voice", "phone", MOBILE, {"phone": MOBILE}),
+        ("social", "social", "x:1", {"network": "x", "user_id": "1"}),
+    ],
+)
 def test_merely_listed_values_only_suggest_where_contacting_counts__RES_9(
     channel: str, kind: str, value: str, sender: dict[str, Any]
 ) -> None:
@@ -407,14 +410,17 @@ def test_the_senders_own_identifier_comes_before_the_thread__RES_13_RES_2_RES_10
 # RES-15: other spellings of a number ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("+5215512345678", "+525512345678"),
-    ("+551187654321", "+5511987654321"),
-    ("+5491123456789", "+541123456789"),
-    ("+54 11 15 2345 6789", "+5491123456789"),
-    ("+54 9 11 15 2345 6789", "+541123456789"),
-    ("+54 351 15 234 5678", "+543512345678"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+5215512345678", "+525512345678"),
+        ("+551187654321", "+5511987654321"),
+        ("+5491123456789", "+541123456789"),
+        ("+54 11 15 2345 6789", "+5491123456789"),
+        ("+54 9 11 15 2345 6789", "+541123456789"),
+        ("+54 351 15 234 5678", "+543512345678"),
+    ],
+)
 @pytest.mark.parametrize("turned", [False, True])
 def test_every_spelling_of_a_line_opens_the_same_profile__RES_15(one: str, other: str, turned: bool) -> None:
     base = Base()

@@ -142,13 +142,52 @@ NOT_SIMILAR = [
 ]
 
 ROLES = [
-    "info", "info2", "info+berlin", "info.berlin", "info-uk", "support", "support-fr", "sales", "office", "contact",
-    "contact2024", "admin", "noreply", "no-reply", "no.reply", "no_reply", "no-reply-orders", "do-not-reply",
-    "postmaster", "abuse", "webmaster", "mailer-daemon", "customer.service", "sales.team", "kontakt", "vertrieb",
-    "buchhaltung", "büro", "buero", "kunden.service", "accueil", "réception", "service-clients", "ventas", "atención",
-    "facturación", "informazioni", "contabilità", "segreteria", "klantenservice", "verkoop", "contato", "vendas",
-    "recepção", "in.fo",
-]  # fmt: skip
+    "info",
+    "info2",
+    "info+berlin",
+    "info.berlin",
+    "info-uk",
+    "support",
+    "support-fr",
+    "sales",
+    "office",
+    "contact",
+    "contact2024",
+    "admin",
+    "noreply",
+    "no-reply",
+    "no.reply",
+    "no_reply",
+    "no-reply-orders",
+    "do-not-reply",
+    "postmaster",
+    "abuse",
+    "webmaster",
+    "mailer-daemon",
+    "customer.service",
+    "sales.team",
+    "kontakt",
+    "vertrieb",
+    "buchhaltung",
+    "büro",
+    "buero",
+    "kunden.service",
+    "accueil",
+    "réception",
+    "service-clients",
+    "ventas",
+    "atención",
+    "facturación",
+    "informazioni",
+    "contabilità",
+    "segreteria",
+    "klantenservice",
+    "verkoop",
+    "contato",
+    "vendas",
+    "recepção",
+    "in.fo",
+]
 # No role, however much they look like one.
 PEOPLE = ["infante", "salesian", "adminah", "12345", "o.ffice.smith", "contador", "+info", "noreen", "no.reed"]
 
@@ -206,10 +245,26 @@ def test_an_address_has_42_keys_at_most__SUG_2() -> None:
 _letters = "abehilnotjüß"
 _locals = st.text(_letters + "019.-_+", min_size=1, max_size=44)
 _domains = st.sampled_from(
-    ["gmail.com", "gmial.com", "gmail.co", "googlemail.com", "yahoo.com", "yaho.com", "icloud.com", "me.com",
-     "proton.me", "pm.me", "yandex.ru", "ya.com", "example.com", "sub.example.com",
-     "hotmail.com", "hotmail.con", "live.com"]
-)  # fmt: skip
+    [
+        "gmail.com",
+        "gmial.com",
+        "gmail.co",
+        "googlemail.com",
+        "yahoo.com",
+        "yaho.com",
+        "icloud.com",
+        "me.com",
+        "proton.me",
+        "pm.me",
+        "yandex.ru",
+        "ya.com",
+        "example.com",
+        "sub.example.com",
+        "hotmail.com",
+        "hotmail.con",
+        "live.com",
+    ]
+)
 _addresses = st.builds("{}@{}".format, _locals, _domains)
 
 

@@ -12,10 +12,20 @@ from onefold.domain.search import Hit, ranked, search_prefixes, search_terms
 from onefold.domain.text import NAME_LENGTH, clean_name, fold, mended, storable
 
 
-@pytest.mark.parametrize(("written", "clean"), [
-    ("  Ada \t Lovelace\n", "Ada Lovelace"), ("", None), ("\u202e\u202d", None), (None, None),
-    ("evil\u202egnp.exe", "evil gnp.exe"), ("Zoe\u0308", "Zoë"), ("a\x00b", None), ("علي", "علي"), ("👩‍🚀", "👩‍🚀"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "clean"),
+    [
+        ("  Ada \t Lovelace\n", "Ada Lovelace"),
+        ("", None),
+        ("\u202e\u202d", None),
+        (None, None),
+        ("evil\u202egnp.exe", "evil gnp.exe"),
+        ("Zoe\u0308", "Zoë"),
+        ("a\x00b", None),
+        ("علي", "علي"),
+        ("👩‍🚀", "👩‍🚀"),
+    ],
+)
 def test_names_are_cleaned__RES_3(written: str | None, clean: str | None) -> None:
     if written == "a\x00b":
         with pytest.raises(InvalidValue):
@@ -45,13 +55,21 @@ def test_mended_text_can_be_stored__RES_8(text: str) -> None:
     storable(mended(text), "body")
 
 
-@pytest.mark.parametrize(("kind", "value", "held"), [
-    ("email", "postmaster@anything.example", True), ("email", "me@blocked.example", True),
-    ("email", "me@ok.example", False),
-    ("email", "test@test.com", True), ("phone", "+266696687", True), ("phone", "+442079460000", False),
-    ("customer_id", "null", True), ("customer_id", "000", True), ("customer_id", "1000", False),
-    ("visitor", "null", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "value", "held"),
+    [
+        ("email", "postmaster@anything.example", True),
+        ("email", "me@blocked.example", True),
+        ("email", "me@ok.example", False),
+        ("email", "test@test.com", True),
+        ("phone", "+266696687", True),
+        ("phone", "+442079460000", False),
+        ("customer_id", "null", True),
+        ("customer_id", "000", True),
+        ("customer_id", "1000", False),
+        ("visitor", "null", False),
+    ],
+)
 def test_what_is_on_the_blocklist__PRO_12(kind: str, value: str, held: bool) -> None:
     assert Blocklist([*DEFAULT_ENTRIES, Entry("email", "*@blocked.example")]).holds(kind, value) is held
 
@@ -60,12 +78,35 @@ def test_the_default_list_has_every_withheld_number_code__PRO_12() -> None:
     assert {e.value for e in DEFAULT_ENTRIES if e.kind == "phone"} >= set(WITHHELD)
 
 
-POINTS = [("email", "ada.lovelace@example.co.uk", None), ("phone", "+14155552671", None), ("social", "x:178", "@AdaL"),
-          ("customer_id", "K-1815", None), ("visitor", "secret", None)]  # fmt: skip
+POINTS = [
+    ("email", "ada.lovelace@example.co.uk", None),
+    ("phone", "+14155552671", None),
+    ("social", "x:178", "@AdaL"),
+    ("customer_id", "K-1815", None),
+    ("visitor", "secret", None),
+]
 TYPED = [
-    "a", "ada", "Ada Love", "lovelace", "LOVELACE ada", "ada.love", "lovelace@ex", "@example", "example.co", "co.uk",
-    "+1 415", "(415) 555", "4155552671", "0014155552671", "555-26", "2671", "@adal", "ADAL", "178", "k-18",
-]  # fmt: skip
+    "a",
+    "ada",
+    "Ada Love",
+    "lovelace",
+    "LOVELACE ada",
+    "ada.love",
+    "lovelace@ex",
+    "@example",
+    "example.co",
+    "co.uk",
+    "+1 415",
+    "(415) 555",
+    "4155552671",
+    "0014155552671",
+    "555-26",
+    "2671",
+    "@adal",
+    "ADAL",
+    "178",
+    "k-18",
+]
 
 
 @pytest.mark.parametrize("typed", TYPED)

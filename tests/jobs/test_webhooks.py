@@ -140,8 +140,10 @@ def test_a_new_webhook_is_told_of_new_events_only__EVT_1(base: Base, receiver: R
     happens(base, "after")
     send(base, clock)
     assert sorted((got.path, got.what) for got in receiver.taken) == [
-        ("/hook/one", "after"), ("/hook/one", "before"), ("/hook/two", "after"),
-    ]  # fmt: skip
+        ("/hook/one", "after"),
+        ("/hook/one", "before"),
+        ("/hook/two", "after"),
+    ]
 
 
 def test_a_webhook_gets_the_types_of_events_it_asked_for__EVT_1(
@@ -448,10 +450,27 @@ def test_the_certificate_must_be_of_the_name_and_the_connection_of_the_address__
         pytest.skip("openssl is not on this machine: certificates were not tested")
     files = ["-keyout", f"{tmp_path}/key.pem", "-out", f"{tmp_path}/cert.pem"]
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=hooks.example", "-addext", "subjectAltName=DNS:hooks.example", *files],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=hooks.example",
+            "-addext",
+            "subjectAltName=DNS:hooks.example",
+            *files,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.load_cert_chain(f"{tmp_path}/cert.pem", f"{tmp_path}/key.pem")
     theirs = ssl.create_default_context(cafile=f"{tmp_path}/cert.pem")
@@ -525,8 +544,10 @@ def test_events_are_kept_while_somebody_waits_for_them_and_forgotten_with_their_
         forget_old(base.database)
 
     def kept() -> list[str]:
-        return [row.data["word"] if isinstance(row.data, dict) else row.data.split('"')[3]
-                for row in rows(base, "SELECT data FROM outbox ORDER BY seq")]  # fmt: skip
+        return [
+            row.data["word"] if isinstance(row.data, dict) else row.data.split('"')[3]
+            for row in rows(base, "SELECT data FROM outbox ORDER BY seq")
+        ]
 
     age()
     assert kept() == ["undelivered", "pending"]

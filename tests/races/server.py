@@ -80,8 +80,11 @@ def serving(database_url: str, key: str, folder: Path) -> Iterator[Server]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "onefold", "serve", "--port", str(port)],
-            cwd=folder, env=environment, stdout=output, stderr=output,
-        )  # fmt: skip
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
     server = Server(process, f"http://127.0.0.1:{port}", key, log)
     try:
         server.wait_until_ready()

@@ -75,12 +75,17 @@ def check_whole(base: Base) -> None:
 _LEFT_WITH_THE_DEAD = [
     f"SELECT '{table}', p.id FROM {table} AS x JOIN profiles AS p ON p.id = x.{side} WHERE p.survivor_id IS NOT NULL"
     for table, sides in {
-        "contact_points": ("profile_id",), "details": ("profile_id",), "addresses": ("profile_id",),
-        "drafts": ("profile_id",), "search_terms": ("profile_id",), "relationships": ("profile_id", "other_id"),
-        "evidence": ("profile_id", "other_id"), "suggestions": ("profile_id", "other_id"),
+        "contact_points": ("profile_id",),
+        "details": ("profile_id",),
+        "addresses": ("profile_id",),
+        "drafts": ("profile_id",),
+        "search_terms": ("profile_id",),
+        "relationships": ("profile_id", "other_id"),
+        "evidence": ("profile_id", "other_id"),
+        "suggestions": ("profile_id", "other_id"),
     }.items()
     for side in sides
-]  # fmt: skip
+]
 
 
 def _check_redirects(base: Base) -> None:
@@ -302,9 +307,18 @@ def test_who_is_suggested_at_the_instant_of_its_merge_is_suggested_as_what_it_ha
 # Everything at once ---------------------------------------------------------------------------------------------------
 
 DOCUMENTED = {
-    "done", "merged_away", "merge_refused", "contact_point_not_found", "only_contact_point", "undone",
-    "contact_point_taken", "contact_point_listed", "relationship_present", "same_profile", "no_verdict",
-}  # fmt: skip
+    "done",
+    "merged_away",
+    "merge_refused",
+    "contact_point_not_found",
+    "only_contact_point",
+    "undone",
+    "contact_point_taken",
+    "contact_point_listed",
+    "relationship_present",
+    "same_profile",
+    "no_verdict",
+}
 
 
 @pytest.mark.parametrize(("workers", "seconds"), [(8, 4), pytest.param(32, 180, marks=pytest.mark.soak, id="soak")])

@@ -245,9 +245,19 @@ class Mix(NamedTuple):
 
 
 _MIX: dict[str, int] = {
-    "contact": 36, "merge": 18, "detach": 9, "undo": 8, "no_match": 4, "withdraw": 1, "add_point": 4, "relate": 4,
-    "rename": 2, "note": 6, "draft": 4, "save": 4,
-}  # fmt: skip
+    "contact": 36,
+    "merge": 18,
+    "detach": 9,
+    "undo": 8,
+    "no_match": 4,
+    "withdraw": 1,
+    "add_point": 4,
+    "relate": 4,
+    "rename": 2,
+    "note": 6,
+    "draft": 4,
+    "save": 4,
+}
 SHARED_LINES = 8
 
 

@@ -33,8 +33,10 @@ def test_a_key_is_stored_hashed_and_opens_its_organization(base: Base) -> None:
     key, token = do(base, lambda unit: accounts.create_key(unit, "gateway", ["contacts:write"]))
     principal = accounts.authenticate(base.database, token)
     assert (principal.organization_id, principal.scopes, principal.key_id) == (
-        base.organization_id, {"contacts:write"}, key.id,
-    )  # fmt: skip
+        base.organization_id,
+        {"contacts:write"},
+        key.id,
+    )
     stored = str(rows(base, "SELECT * FROM api_keys"))
     assert token not in stored
     assert token.split("_", 2)[2] not in stored  # the secret itself may hold underscores

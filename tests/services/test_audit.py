@@ -213,8 +213,15 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...], int, str]] = {
     **{
         f"another {field}": ((f"UPDATE audit SET {field} = '{value}' WHERE seq = 3",), 3, "changed")
         for field, value in {
-            "action": "profile.seen", "agent_id": ID, "key_id": ID, "origin": "elsewhere", "profile_id": ID,
-            "other_id": ID, "details": "{}", "at": "2001-01-01T00:00:00.000000+00:00", "hash": "0" * 64,
+            "action": "profile.seen",
+            "agent_id": ID,
+            "key_id": ID,
+            "origin": "elsewhere",
+            "profile_id": ID,
+            "other_id": ID,
+            "details": "{}",
+            "at": "2001-01-01T00:00:00.000000+00:00",
+            "hash": "0" * 64,
             "record_hash": "0" * 64,
         }.items()
     },
@@ -229,11 +236,12 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "another salt": (("UPDATE audit_records SET salt = 'x' WHERE seq = 4",), 4, "record_changed"),
     "a record where none was": (
         ("DELETE FROM audit_records WHERE seq = 5", "UPDATE audit_records SET seq = 5 WHERE seq = 4"),
-        5, "record_changed",
+        5,
+        "record_changed",
     ),
     "cut off, the records left": (("DELETE FROM audit WHERE seq > 3",), 4, "cut_off"),
     "emptied, the records left": (("DELETE FROM audit",), 1, "cut_off"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("statements", "seq", "wrong"), TAMPERINGS.values(), ids=TAMPERINGS)

@@ -36,7 +36,7 @@ from tests.services.words import (
     show,
     suggested,
     told,
-)  # fmt: skip
+)
 
 ADA, WORK = "ada@kite.example", "ada@work.example"
 MOBILE, HOME = "+447911123456", "+442079460001"
@@ -206,9 +206,12 @@ def test_a_detach_is_told_once__EVT_1(base: Base) -> None:
     already = len(told(base))
     new = detach(base, one, work).new_profile_id
     data = {
-        "from": one, "to": new, "contact_point_id": work, "moved_conversations": [begun.conversation_id],
+        "from": one,
+        "to": new,
+        "contact_point_id": work,
+        "moved_conversations": [begun.conversation_id],
         "split_conversations": {},
-    }  # fmt: skip
+    }
     assert told(base)[already:] == [("profile.detached", one, data)]
 
 

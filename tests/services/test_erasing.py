@@ -52,8 +52,23 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
     """So many items of a kilobyte."""
     (conversation,) = rows(base, f"SELECT id FROM conversations WHERE profile_id = '{profile_id}'")
     at = instant_text(utc_now())
-    row = (base.organization_id, profile_id, str(conversation.id), None, "note", None, None, None, None, "x" * 1_000,
-           None, at, at, True, 0)  # fmt: skip
+    row = (
+        base.organization_id,
+        profile_id,
+        str(conversation.id),
+        None,
+        "note",
+        None,
+        None,
+        None,
+        None,
+        "x" * 1_000,
+        None,
+        at,
+        at,
+        True,
+        0,
+    )
     for _ in range(number // 1_000):
         do(base, lambda unit: unit.append(_WRITTEN, [row] * 1_000))
 
@@ -62,9 +77,11 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
 def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base: Base, alone: bool) -> None:
     def vanish(profile_id: str) -> Erased:
         return transact(
-            base.database, base.organization_id,
-            lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN), alone=alone,
-        )  # fmt: skip
+            base.database,
+            base.organization_id,
+            lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN),
+            alone=alone,
+        )
 
     with ThreadPoolExecutor(4) as threads:
         for _ in range(15):

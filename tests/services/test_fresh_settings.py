@@ -26,8 +26,10 @@ def kept(base: Base) -> None:
 def test_an_inbox_made_a_moment_ago_is_known__RES_3_PRO_9(base: Base, channel: str) -> None:
     kept(base)
     sender = {
-        "email": {"email": "ada@kite.example"}, "social": {"network": "x", "user_id": "1"}, "chat": {"visitor": "v"},
-    }.get(channel, {"phone": "+447911123456"})  # fmt: skip
+        "email": {"email": "ada@kite.example"},
+        "social": {"network": "x", "user_id": "1"},
+        "chat": {"visitor": "v"},
+    }.get(channel, {"phone": "+447911123456"})
     new = inbox(base, "Sales")
     assert receive(base, channel, inbox_id=new, **sender).outcome == "created"
 

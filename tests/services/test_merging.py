@@ -50,7 +50,7 @@ from tests.services.words import (
     suggested,
     timeline,
     told,
-)  # fmt: skip
+)
 
 ADA, BOB = "ada@kite.example", "bob@kite.example"
 LANDLINE, MOBILE = "+442079460001", "+447911123456"
@@ -81,9 +81,17 @@ class Rich(NamedTuple):
 
 def rich(base: Base) -> Rich:
     author, friend = agent(base, "Mara"), profile(base, name="Friend")
-    told = receive(base, "email", email=ADA, body="Hello", name="Ada Lovelace", further=Further(
-        phones=(ListedPhone(LANDLINE, "home"),), customer_id="C-1",
-    ))  # fmt: skip
+    told = receive(
+        base,
+        "email",
+        email=ADA,
+        body="Hello",
+        name="Ada Lovelace",
+        further=Further(
+            phones=(ListedPhone(LANDLINE, "home"),),
+            customer_id="C-1",
+        ),
+    )
     ada = told.profile_id
     like = receive(base, "voice", phone=LANDLINE).profile_id
     edit(base, ada, username="ada")
@@ -155,11 +163,15 @@ def test_every_contact_point_of_a_merged_profile_opens_it__RES_2(base: Base) -> 
     ):
         merge(base, source.profile_id, stays.profile_id)
     answers = [
-        receive(base, "email", email=BOB), receive(base, "email", email=ADA), receive(base, "sms", phone=MOBILE),
-        receive(base, "voice", phone=MOBILE), receive(base, "whatsapp", phone=MOBILE),
-        receive(base, "social", network="facebook", user_id="7"), receive(base, "chat", visitor="token-1"),
+        receive(base, "email", email=BOB),
+        receive(base, "email", email=ADA),
+        receive(base, "sms", phone=MOBILE),
+        receive(base, "voice", phone=MOBILE),
+        receive(base, "whatsapp", phone=MOBILE),
+        receive(base, "social", network="facebook", user_id="7"),
+        receive(base, "chat", visitor="token-1"),
         receive(base, "chat", customer_id="C-7", proven=True),
-    ]  # fmt: skip
+    ]
     assert {(a.outcome, a.profile_id) for a in answers} == {("opened", stays.profile_id)}
     assert {a.conversation_id for a in answers} == {stays.conversation_id}
     check_base(base.database, base.organization_id)
@@ -367,9 +379,13 @@ EVENTS = [
 
 @pytest.mark.parametrize(("of_source", "of_destination", "merger", "texts", "afterwards"), EVENTS)
 def test_the_timeline_tells_exactly_this_in_this_order__MRG_6_MRG_7(
-    base: Base, of_source: str | None, of_destination: str | None, merger: str | None, texts: list[str],
+    base: Base,
+    of_source: str | None,
+    of_destination: str | None,
+    merger: str | None,
+    texts: list[str],
     afterwards: str | None,
-) -> None:  # fmt: skip
+) -> None:
     agents = {name: agent(base, name) for name in ("Ann", "Bob", "Cy")}
     inboxes = {"General": None, "Sales": inbox(base, "Sales")}
 

@@ -69,8 +69,9 @@ def test_each_contact_point_is_on_the_profile_it_came_on_however_deep__MRG_2(bas
     found = history(base, ada)
     assert lanes(found) == {ada: [ADA, MOBILE], bob: [BOB, HOME], eve: [EVE]}
     assert [(j.id, j.source_id, j.destination_id, j.by) for j in found.joins] == [
-        (first.id, eve, bob, "Bea"), (second.id, bob, ada, "Onefold"),
-    ]  # fmt: skip
+        (first.id, eve, bob, "Bea"),
+        (second.id, bob, ada, "Onefold"),
+    ]
     assert parts(found) == {ada, bob, eve}
     assert all(a.known for a in found.arrivals)
 

@@ -24,8 +24,12 @@ def test_a_profile_and_all_that_belongs_to_it__RES_3(base: Base) -> None:
     assert (found.row.name, found.row.name_confirmed) == ("Ada Lovelace", False)
     point = found.points[0]
     assert (point.value, point.written, point.identifying, point.contacted, point.main) == (
-        "ada@example.com", "Ada@Example.com", True, True, False,
-    )  # fmt: skip
+        "ada@example.com",
+        "Ada@Example.com",
+        True,
+        True,
+        False,
+    )
     with base.database.read(base.organization_id) as unit:
         item = conversations.timeline(unit, answer.profile_id, None, 10)[0]
         assert (str(item.seq), item.subject, item.body, item.direction) == (answer.item_id, "Hi", "Where is it?", "in")
@@ -48,8 +52,12 @@ def test_a_conversation_begins_in_the_inbox_the_contact_was_routed_to__PRO_9(bas
 
 def test_after_closing_the_next_contact_opens_a_new_conversation__RES_2(base: Base) -> None:
     first = receive(base, "email", email="ada@example.com")
-    do(base, lambda unit: conversations.change(
-        unit, first.conversation_id, inbox_id=None, assignee_id=None, unassign=False, state="closed"))  # fmt: skip
+    do(
+        base,
+        lambda unit: conversations.change(
+            unit, first.conversation_id, inbox_id=None, assignee_id=None, unassign=False, state="closed"
+        ),
+    )
     second = receive(base, "email", email="ada@example.com")
     assert second.profile_id == first.profile_id
     assert second.conversation_id != first.conversation_id
@@ -71,8 +79,12 @@ def test_a_batch_holding_the_same_delivery_twice_makes_one_item__RES_12(base: Ba
 
 
 def test_a_batch_is_what_its_contacts_would_be_one_by_one__RES_4_RES_5(base: Base) -> None:
-    given = [contact("voice", phone=LANDLINE), contact("voice", phone=LANDLINE), contact("sms", phone=LANDLINE),
-             contact("voice", phone=LANDLINE)]  # fmt: skip
+    given = [
+        contact("voice", phone=LANDLINE),
+        contact("voice", phone=LANDLINE),
+        contact("sms", phone=LANDLINE),
+        contact("voice", phone=LANDLINE),
+    ]
     answers = [a for a in base.receiver.receive(base.organization_id, given) if isinstance(a, Answer)]
     assert [a.outcome for a in answers] == ["created", "created", "created", "opened"]
     assert holders(base, "phone", LANDLINE)[answers[2].profile_id] == "mobile"
@@ -80,8 +92,12 @@ def test_a_batch_is_what_its_contacts_would_be_one_by_one__RES_4_RES_5(base: Bas
 
 
 def test_one_bad_contact_does_not_touch_the_others__RES_12(base: Base) -> None:
-    given = [contact("email", email="ada@example.com"), contact("email", email="nonsense"),
-             contact("email", email="bob@example.com", name="x" * 1_000_000), contact("sms", phone=MOBILE)]  # fmt: skip
+    given = [
+        contact("email", email="ada@example.com"),
+        contact("email", email="nonsense"),
+        contact("email", email="bob@example.com", name="x" * 1_000_000),
+        contact("sms", phone=MOBILE),
+    ]
     answers = base.receiver.receive(base.organization_id, given)
     assert [type(a) for a in answers] == [Answer, InvalidValue, InvalidValue, Answer]
     assert [a.code for a in answers if isinstance(a, Refused)] == ["not_an_email", "text_too_long"]

@@ -110,8 +110,10 @@ def test_a_password_signs_in_and_signing_out_ends_it(base: Base, mara: AgentRow)
     token, other = session(base), session(base)
     principal = accounts.authenticate(base.database, token)
     assert (principal.agent_id, "profiles:write" in principal.scopes, "settings:write" in principal.scopes) == (
-        mara.id, True, False,
-    )  # fmt: skip
+        mara.id,
+        True,
+        False,
+    )
     do(base, lambda unit: signing_in.sign_out(unit, token))
     assert (is_open(base, token), is_open(base, other)) == (False, True)
 
@@ -147,10 +149,16 @@ def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
         signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD)
 
 
-@pytest.mark.parametrize(("email", "password"), [
-    ("mara@kite.example", "wrong password"), ("nobody@kite.example", PASSWORD), ("theo@kite.example", ""),
-    ("mara@kite.example", PASSWORD + "x" * 1_000_000), ("mara@kite.example", "\ud800\x00"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("mara@kite.example", "wrong password"),
+        ("nobody@kite.example", PASSWORD),
+        ("theo@kite.example", ""),
+        ("mara@kite.example", PASSWORD + "x" * 1_000_000),
+        ("mara@kite.example", "\ud800\x00"),
+    ],
+)
 def test_a_wrong_sign_in_does_not_say_what_was_wrong(base: Base, mara: AgentRow, email: str, password: str) -> None:
     do(base, lambda unit: accounts.add_agent(unit, "theo@kite.example", "Theo", "agent"))
     with pytest.raises(NotSignedIn, match="The email or the password is wrong"):
@@ -356,8 +364,10 @@ def test_an_invitation_sets_the_password_and_ends_what_was_before(base: Base, ma
     assert isinstance(entered, SignedIn)
     assert is_open(base, entered.token)
     assert not is_open(base, before)
-    for gone in (lambda unit: signing_in.accept_invitation(unit, token, PASSWORD),
-                 lambda unit: signing_in.use_link(unit, plain)):  # fmt: skip
+    for gone in (
+        lambda unit: signing_in.accept_invitation(unit, token, PASSWORD),
+        lambda unit: signing_in.use_link(unit, plain),
+    ):
         assert code_refused(lambda g=gone: do(base, g)) == "link_not_valid"  # type: ignore[misc]
     assert isinstance(enter(base, password="a new long password"), SignedIn)
     with pytest.raises(NotSignedIn):
@@ -441,9 +451,14 @@ def test_the_audit_log_says_who_changed_how_somebody_signs_in_and_no_more__MRG_1
     do(base, lambda unit: signing_in.unlink_provider(unit, mara.id, admin))
     do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, None, admin))
     assert audited(base) == [
-        "agent.second_factor_on", "agent.second_factor_off", "agent.link_made", "agent.invited",
-        "agent.provider_linked", "agent.provider_unlinked", "agent.signed_out_everywhere",
-    ]  # fmt: skip
+        "agent.second_factor_on",
+        "agent.second_factor_off",
+        "agent.link_made",
+        "agent.invited",
+        "agent.provider_linked",
+        "agent.provider_unlinked",
+        "agent.signed_out_everywhere",
+    ]
     with base.database.read(base.organization_id) as unit:
         entries = audit.page(unit)
     assert {entry.details["agent_id"] for entry in entries} == {mara.id}

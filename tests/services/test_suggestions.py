@@ -36,7 +36,7 @@ from tests.services.words import (
     rows,
     suggested,
     told,
-)  # fmt: skip
+)
 
 ADA, SLIP = "ada.lovelace@kite.example", "ada.lovelacee@kite.example"
 PHONE, OTHER_PHONE = "+442079460001", "+442079460002"
@@ -88,32 +88,68 @@ def email(value: str) -> PointInput:
 SHARED = [
     # one, another → the kinds of evidence between them (none: no suggestion)
     ("a phone, by calls", sent("voice", phone=PHONE), sent("voice", phone=PHONE), ("phone",)),
-    ("a phone of two types", handed(PointInput("phone", PHONE, phone_type="home")),
-     handed(PointInput("phone", PHONE, phone_type="office")), ("phone",)),
-    ("a mobile that is another's home", sent("sms", phone=PHONE),
-     handed(PointInput("phone", PHONE, phone_type="home")), ("phone",)),
-    ("an email in a form", sent("email", email=ADA), sent("sms", phone=OTHER_PHONE, further=Further(emails=(ADA,))),
-     ("email",)),
-    ("a social account in a form", sent("social", network="facebook", user_id="7"),
-     sent("email", email=ADA, further=Further(social=(ListedSocial("facebook", "7"),))), ("social",)),
-    ("a customer ID in a form", handed(customer_id="C-1"),
-     sent("email", email=ADA, further=Further(customer_id="C-1")), ("customer_id",)),
-    ("handles of two networks", sent("social", network="facebook", user_id="7", handle="Ada.L"),
-     sent("social", network="instagram", user_id="8", handle="@ada.l"), ("handle",)),
-    ("a username and a handle", handed(username="Ada.L"),
-     sent("social", network="instagram", user_id="8", handle="@ada.l"), ("handle",)),
+    (
+        "a phone of two types",
+        handed(PointInput("phone", PHONE, phone_type="home")),
+        handed(PointInput("phone", PHONE, phone_type="office")),
+        ("phone",),
+    ),
+    (
+        "a mobile that is another's home",
+        sent("sms", phone=PHONE),
+        handed(PointInput("phone", PHONE, phone_type="home")),
+        ("phone",),
+    ),
+    (
+        "an email in a form",
+        sent("email", email=ADA),
+        sent("sms", phone=OTHER_PHONE, further=Further(emails=(ADA,))),
+        ("email",),
+    ),
+    (
+        "a social account in a form",
+        sent("social", network="facebook", user_id="7"),
+        sent("email", email=ADA, further=Further(social=(ListedSocial("facebook", "7"),))),
+        ("social",),
+    ),
+    (
+        "a customer ID in a form",
+        handed(customer_id="C-1"),
+        sent("email", email=ADA, further=Further(customer_id="C-1")),
+        ("customer_id",),
+    ),
+    (
+        "handles of two networks",
+        sent("social", network="facebook", user_id="7", handle="Ada.L"),
+        sent("social", network="instagram", user_id="8", handle="@ada.l"),
+        ("handle",),
+    ),
+    (
+        "a username and a handle",
+        handed(username="Ada.L"),
+        sent("social", network="instagram", user_id="8", handle="@ada.l"),
+        ("handle",),
+    ),
     ("two usernames", handed(username="Ada.L"), handed(username="ada.l"), ("handle",)),
     ("a slip in an email, by contacts", sent("email", email=ADA), sent("email", email=SLIP), ("similar_email",)),
     ("a slip in an email, by hand", handed(email(ADA)), handed(email(SLIP)), ("similar_email",)),
     ("a tag", sent("email", email="ada+news@kite.example"), handed(email("ada@kite.example")), ("similar_email",)),
     ("dots at Gmail", handed(email("ada.l@gmail.com")), sent("email", email="adal@googlemail.com"), ("similar_email",)),
-    ("a mistyped domain", sent("email", email="ada.l@gmial.com"), sent("email", email="ada.l@gmail.com"),
-     ("similar_email",)),
+    (
+        "a mistyped domain",
+        sent("email", email="ada.l@gmial.com"),
+        sent("email", email="ada.l@gmail.com"),
+        ("similar_email",),
+    ),
     ("role addresses", sent("email", email="info@kite.example"), sent("email", email="info+x@kite.example"), None),
     ("a name alone", handed(name="Ada Lovelace"), handed(name="Ada Lovelace"), None),
-    ("two values at once", sent("email", email=ADA, further=Further(phones=(ListedPhone(PHONE, "home"),))),
-     sent("email", email=SLIP, further=Further(phones=(ListedPhone(PHONE, "home"),))), ("phone", "similar_email")),
-]  # fmt: skip
+    (
+        "two values at once",
+        sent("email", email=ADA, further=Further(phones=(ListedPhone(PHONE, "home"),))),
+        sent("email", email=SLIP, further=Further(phones=(ListedPhone(PHONE, "home"),))),
+        ("phone", "similar_email"),
+    ),
+]
 
 
 MATTERS_WHO_IS_FIRST = ("a mobile", "an email in a form", "a social account in a form", "a customer ID in a form")
@@ -151,10 +187,13 @@ def test_a_listed_email_of_two_suggests_them_where_only_contact_identifies__SUG_
 
 def test_two_of_one_batch_are_suggested__SUG_1_SUG_2(base: Base) -> None:
     batch = [
-        contact("email", email=ADA), contact("email", email=SLIP), contact("voice", phone=PHONE),
-        contact("voice", phone=PHONE), contact("social", network="facebook", user_id="1", handle="ada.l"),
+        contact("email", email=ADA),
+        contact("email", email=SLIP),
+        contact("voice", phone=PHONE),
+        contact("voice", phone=PHONE),
+        contact("social", network="facebook", user_id="1", handle="ada.l"),
         contact("social", network="instagram", user_id="2", handle="Ada.L"),
-    ]  # fmt: skip
+    ]
     answers = base.receiver.receive(base.organization_id, batch)
     ids = [answer.profile_id for answer in answers]  # type: ignore[union-attr]
     found = {one: suggested(base, one) for one in ids}
@@ -175,21 +214,40 @@ def test_the_same_account_is_no_further_evidence_by_its_handle__SUG_1(base: Base
 
 LOST: list[tuple[str, Callable[[Base], tuple[str, str]], Callable[[Base, str], object]]] = [
     ("a phone is removed", lambda b: (caller(b), caller(b)), lambda b, one: remove(b, one, PHONE)),
-    ("an email is removed", lambda b: (profile(b, email(ADA)), profile(b, email(SLIP))),
-     lambda b, one: remove(b, one, ADA)),
-    ("an email is corrected", lambda b: (profile(b, email(ADA)), profile(b, email(SLIP))),
-     lambda b, one: change_point(b, one, ADA, value="somebody.else@kite.example")),
-    ("a username is emptied", lambda b: (profile(b, username="ada"), profile(b, username="ada")),
-     lambda b, one: edit(b, one, username=None)),
-    ("a handle is corrected",
-     lambda b: (profile(b, PointInput("social", "1", network="facebook", handle="ada")), profile(b, username="ada")),
-     lambda b, one: change_point(b, one, "facebook:1", handle="eve")),
-    ("a contact point is detached", lambda b: (caller(b, emails=(ADA,)), caller(b)),
-     lambda b, one: detach(b, one, point_of(b, one, PHONE).contact_point_id)),
-    ("a customer ID is changed", lambda b: (
-        profile(b, customer_id="C-1"), receive(b, "email", email=ADA, further=Further(customer_id="C-1")).profile_id
-     ), lambda b, one: edit(b, one, customer_id="C-2")),
-]  # fmt: skip
+    (
+        "an email is removed",
+        lambda b: (profile(b, email(ADA)), profile(b, email(SLIP))),
+        lambda b, one: remove(b, one, ADA),
+    ),
+    (
+        "an email is corrected",
+        lambda b: (profile(b, email(ADA)), profile(b, email(SLIP))),
+        lambda b, one: change_point(b, one, ADA, value="somebody.else@kite.example"),
+    ),
+    (
+        "a username is emptied",
+        lambda b: (profile(b, username="ada"), profile(b, username="ada")),
+        lambda b, one: edit(b, one, username=None),
+    ),
+    (
+        "a handle is corrected",
+        lambda b: (profile(b, PointInput("social", "1", network="facebook", handle="ada")), profile(b, username="ada")),
+        lambda b, one: change_point(b, one, "facebook:1", handle="eve"),
+    ),
+    (
+        "a contact point is detached",
+        lambda b: (caller(b, emails=(ADA,)), caller(b)),
+        lambda b, one: detach(b, one, point_of(b, one, PHONE).contact_point_id),
+    ),
+    (
+        "a customer ID is changed",
+        lambda b: (
+            profile(b, customer_id="C-1"),
+            receive(b, "email", email=ADA, further=Further(customer_id="C-1")).profile_id,
+        ),
+        lambda b, one: edit(b, one, customer_id="C-2"),
+    ),
+]
 
 
 def remove(base: Base, profile_id: str, value: str) -> None:
@@ -273,8 +331,10 @@ def test_evidence_of_a_new_kind_raises_it_again_and_says_what_is_new__SUG_4(base
     list_point(base, other, email(SLIP))
     (view,) = views(base, one)
     assert (view.row.kinds, view.new_kinds, view.dismissed_kinds) == (
-        ("phone", "similar_email"), ("similar_email",), ("phone",)
-    )  # fmt: skip
+        ("phone", "similar_email"),
+        ("similar_email",),
+        ("phone",),
+    )
     no_match(base, one, other)
     assert suggested(base, one) == {}
 

@@ -107,12 +107,15 @@ def test_who_has_signed_in_from_a_place_is_not_locked_out_there_by_failures_else
     refused(lambda: right(door, client=HOME))
 
 
-@pytest.mark.parametrize(("clients", "other"), [
-    ([CAFE], HOME),
-    ([f"2001:db8:1:2:{n:x}::1" for n in range(MOST_BY_CLIENT)], "2001:db8:1:3::1"),
-    (["::ffff:198.51.100.4", CAFE], "::ffff:203.0.113.7"),
-    (["fe80::1%eth0", "fe80::2%eth1"], "unix"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("clients", "other"),
+    [
+        ([CAFE], HOME),
+        ([f"2001:db8:1:2:{n:x}::1" for n in range(MOST_BY_CLIENT)], "2001:db8:1:3::1"),
+        (["::ffff:198.51.100.4", CAFE], "::ffff:203.0.113.7"),
+        (["fe80::1%eth0", "fe80::2%eth1"], "unix"),
+    ],
+)
 def test_a_network_fails_50_times_with_whatever_addresses(door: Throttle, clients: list[str], other: str) -> None:
     for n in range(MOST_BY_CLIENT):
         wrong(door, f"nobody{n}@kite.example", clients[n % len(clients)])

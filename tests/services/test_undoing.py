@@ -50,7 +50,7 @@ from tests.services.words import (
     suggested,
     told,
     undo,
-)  # fmt: skip
+)
 
 ADA, BOB = "ada.lovelace@kite.example", "bob@kite.example"
 HOME, MOBILE = "+442079460001", "+447911123456"
@@ -111,9 +111,14 @@ def everything_twice(base: Base) -> tuple[str, str]:
     like = receive(base, "voice", phone=HOME).profile_id  # who is suggested with both
     found = []
     for email, name in ((ADA, "Ada Lovelace"), (BOB, "Bob")):
-        answer = receive(base, "email", email=email, name=name, body=f"Hello, {name}", further=Further(
-            phones=(ListedPhone(HOME, "home"),)
-        ))  # fmt: skip
+        answer = receive(
+            base,
+            "email",
+            email=email,
+            name=name,
+            body=f"Hello, {name}",
+            further=Further(phones=(ListedPhone(HOME, "home"),)),
+        )
         one = answer.profile_id
         edit(base, one, username=name[:3], image=f"{name}.png", attributes={"tier": name, name[:3]: True})
         for key, value in (("colour", name), ("shoe", "41")):
@@ -140,8 +145,14 @@ def social_twice(base: Base) -> tuple[str, str]:
 
 
 PAIRS: list[Callable[[Base], tuple[str, str]]] = [
-    plain, both_open, source_open, both_closed, same_house, everything_twice, social_twice,
-]  # fmt: skip
+    plain,
+    both_open,
+    source_open,
+    both_closed,
+    same_house,
+    everything_twice,
+    social_twice,
+]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -591,9 +602,14 @@ def test_undoing_is_refused_where_the_record_was_erased__MRG_13_MRG_14(base: Bas
     ada, bob = plain(base)
     merged = merge(base, ada, bob)
     records = tables.audit_records
-    do(base, lambda unit: unit.execute(
-        sa.delete(records).where(records.c.organization_id == unit.organization_id, records.c.seq == merged.audit_seq)
-    ))  # fmt: skip
+    do(
+        base,
+        lambda unit: unit.execute(
+            sa.delete(records).where(
+                records.c.organization_id == unit.organization_id, records.c.seq == merged.audit_seq
+            )
+        ),
+    )
     assert refusal_of(base, merged.id) == "record_erased"
 
 

@@ -186,8 +186,10 @@ def suggested(base: Base, profile_id: str) -> dict[str, tuple[str, ...]]:
     """Whom a profile is suggested with, and by which kinds of evidence."""
     with base.database.read(base.organization_id) as unit:
         found = suggestions.of_profile(unit, profile_id)
-    return {view.row.other_id if view.row.profile_id == profile_id else view.row.profile_id: view.row.kinds
-            for view in found}  # fmt: skip
+    return {
+        view.row.other_id if view.row.profile_id == profile_id else view.row.profile_id: view.row.kinds
+        for view in found
+    }
 
 
 def found_by(base: Base, query: str) -> list[str]:

@@ -474,8 +474,13 @@ def test_a_server_is_not_started_without_its_database_and_says_why(base: Base, p
     """One line for the person at the screen, no traceback."""
     environment = {**os.environ, "ONEFOLD_DATABASE_URL": proxy.url}
     ended = subprocess.run(
-        [sys.executable, "-m", "onefold", "serve"], env=environment, cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "onefold", "serve"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert ended.returncode == 1
     assert ended.stderr.strip() == "onefold: The database cannot be reached; try again in a moment."

@@ -172,13 +172,19 @@ AnyCall = Annotated[Call, Depends(_call)]
 
 
 _IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200},
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 200},
     "description": "The same request under the same key is done once and answered alike.",
-}  # fmt: skip
+}
 _IF_MATCH = {
-    "name": "If-Match", "in": "header", "required": False, "schema": {"type": "string"},
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
     "description": "The ETag the profile was read with: the change is made only if nobody was faster (412).",
-}  # fmt: skip
+}
 
 
 def header_parameters(*, post: bool = True, edits: bool = False) -> dict[str, Any]:

@@ -130,9 +130,11 @@ class SettingsChange(Input):
         Literal["by-rule", "ask"]
         | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]
     ) = Field("by-rule", description="A preset, or modes by field: rule or ask; refuse or choose (MRG-4).")
-    match_weights: dict[Annotated[str, Field(max_length=40)], Annotated[list[_Probability], Field(min_length=2,
-        max_length=2)]] = Field({}, description="By feature: how often it is seen between two profiles of one customer "
-        "(m), and of two (u).")  # fmt: skip
+    match_weights: dict[
+        Annotated[str, Field(max_length=40)], Annotated[list[_Probability], Field(min_length=2, max_length=2)]
+    ] = Field(
+        {}, description="By feature: how often it is seen between two profiles of one customer (m), and of two (u)."
+    )
 
 
 class Obstacle(BaseModel):

@@ -102,13 +102,20 @@ def _without_values(text: str) -> str:
 
 def _contact(c: ContactJson) -> Contact:
     s = c.sender
-    sender = Sender(
-        s.email, s.phone, s.network, s.user_id, s.handle, s.visitor, s.customer_id, s.proven, s.name
-    )  # fmt: skip
+    sender = Sender(s.email, s.phone, s.network, s.user_id, s.handle, s.visitor, s.customer_id, s.proven, s.name)
     return Contact(
-        c.channel, c.message_id, sender, c.subject, c.body, _in_utc(c.occurred_at), c.inbox_id, tuple(c.reply_to),
-        c.conversation_id, None if c.further is None else _further(c.further), c.verified,
-    )  # fmt: skip
+        c.channel,
+        c.message_id,
+        sender,
+        c.subject,
+        c.body,
+        _in_utc(c.occurred_at),
+        c.inbox_id,
+        tuple(c.reply_to),
+        c.conversation_id,
+        None if c.further is None else _further(c.further),
+        c.verified,
+    )
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from onefold.domain.text import BODY_LENGTH
 
 _UNREAD = frozenset(("script", "style", "title", "template"))
-_LINES = frozenset((
-    "address", "article", "blockquote", "br", "dd", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
-    "header", "hr", "li", "ol", "p", "pre", "section", "table", "tr", "ul",
-))  # fmt: skip
+_LINES = frozenset(
+    """
+        address article blockquote br dd div dl dt footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section table tr ul
+    """.split()
+)
 _SPACES = frozenset(("td", "th"))
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")

@@ -72,10 +72,15 @@ class Provider:
         """Where to send a browser, and what to keep until it comes back. Raises Unavailable `provider_unavailable`."""
         kept = Secrets(*(secrets.token_urlsafe(32) for _ in Secrets._fields))
         asked = {
-            "response_type": "code", "client_id": self._id, "redirect_uri": redirect_uri, "scope": "openid",
-            "state": kept.state, "nonce": kept.nonce, "code_challenge_method": "S256",
+            "response_type": "code",
+            "client_id": self._id,
+            "redirect_uri": redirect_uri,
+            "scope": "openid",
+            "state": kept.state,
+            "nonce": kept.nonce,
+            "code_challenge_method": "S256",
             "code_challenge": create_s256_code_challenge(kept.verifier),
-        }  # fmt: skip
+        }
         return str(httpx.URL(self._known().authorization).copy_merge_params(asked)), kept
 
     def finish(self, code: str, secrets: Secrets, redirect_uri: str) -> Identity:
@@ -103,8 +108,12 @@ class Provider:
 
     def _exchanged(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
         known = self._known()
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri,
-                "code_verifier": verifier}  # fmt: skip
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
         auth = None
         if self._secret and known.secret_in_header:
             auth = httpx.BasicAuth(quote_plus(self._id), quote_plus(self._secret))

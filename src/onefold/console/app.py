@@ -50,10 +50,29 @@ from onefold.services.profiles import summaries
 from onefold.storage.database import Database
 
 _ROUTES = (
-    customers, customer, talk, matches, merging, sign_in, provider, account, insights, settings_agents,
-    settings_blocklist, settings_channels, settings_inboxes, settings_keys, settings_matching, settings_merging,
-    settings_organization, settings_webhooks, queue, history, audit, runs,
-)  # fmt: skip
+    customers,
+    customer,
+    talk,
+    matches,
+    merging,
+    sign_in,
+    provider,
+    account,
+    insights,
+    settings_agents,
+    settings_blocklist,
+    settings_channels,
+    settings_inboxes,
+    settings_keys,
+    settings_matching,
+    settings_merging,
+    settings_organization,
+    settings_webhooks,
+    queue,
+    history,
+    audit,
+    runs,
+)
 _TITLES = {
     403: "You don't have access",
     404: "Not found",

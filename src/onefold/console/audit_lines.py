@@ -60,9 +60,12 @@ def _detach(entry: Entry, _actors: Actors) -> list[Line]:
 
 
 _ERASED = (
-    ("profiles", "profile", None), ("contact_points", "contact point", None), ("conversations", "conversation", None),
-    ("items", "timeline entry", "timeline entries"), ("attachments", "file", None),
-)  # fmt: skip
+    ("profiles", "profile", None),
+    ("contact_points", "contact point", None),
+    ("conversations", "conversation", None),
+    ("items", "timeline entry", "timeline entries"),
+    ("attachments", "file", None),
+)
 
 
 def _erasure(entry: Entry, _actors: Actors) -> list[Line]:

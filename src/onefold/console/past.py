@@ -91,9 +91,10 @@ def outcomes(details: Mapping[str, Any], record: Mapping[str, Any] | None) -> li
     """(field, what became of it) of a merge: choices by hand first, then what the two had differently (MRG-4)."""
     chosen = {**details.get("choices", {}), **((record or {}).get("choices") or {})}
     kept = {
-        field: which for field, which in details.get("outcomes", {}).items()
+        field: which
+        for field, which in details.get("outcomes", {}).items()
         if which and field not in chosen and _differed(field, record)
-    }  # fmt: skip
+    }
     found = [(_field(field, record), f"{_WHOSE.get(which, which)}, by choice") for field, which in chosen.items()]
     return found + [(_field(field, record), _WHOSE.get(which, which)) for field, which in kept.items()]
 

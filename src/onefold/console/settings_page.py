@@ -18,10 +18,16 @@ from onefold.settings import Settings
 SCOPE = "settings:write"
 
 TABS = (
-    ("/settings", "Organization"), ("/settings/matching", "Matching"), ("/settings/merging", "Merging"),
-    ("/settings/blocklist", "Blocklist"), ("/settings/inboxes", "Inboxes"), ("/settings/agents", "Agents"),
-    ("/settings/keys", "API keys"), ("/settings/webhooks", "Webhooks"), ("/settings/channels", "Channels"),
-)  # fmt: skip
+    ("/settings", "Organization"),
+    ("/settings/matching", "Matching"),
+    ("/settings/merging", "Merging"),
+    ("/settings/blocklist", "Blocklist"),
+    ("/settings/inboxes", "Inboxes"),
+    ("/settings/agents", "Agents"),
+    ("/settings/keys", "API keys"),
+    ("/settings/webhooks", "Webhooks"),
+    ("/settings/channels", "Channels"),
+)
 
 
 async def _admin(visitor: AnyVisitor) -> Visitor:

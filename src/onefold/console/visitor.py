@@ -110,9 +110,14 @@ def cookie_name(request: Request) -> str:
 def set_session(request: Request, response: Response, token: str) -> None:
     """Signs the browser in; the cookie is read by no script and sent with no request that another site makes."""
     response.set_cookie(
-        cookie_name(request), token, max_age=int(SESSION_LENGTH.total_seconds()), path="/", httponly=True,
-        secure=is_secure(request), samesite="lax",
-    )  # fmt: skip
+        cookie_name(request),
+        token,
+        max_age=int(SESSION_LENGTH.total_seconds()),
+        path="/",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
 
 
 def end_session(request: Request, response: Response) -> None:

@@ -15,12 +15,23 @@ from onefold.services.audit import Action
 from onefold.services.sending import SendingState, state_of
 
 CHANNELS = {
-    "email": "Email", "voice": "Call", "sms": "SMS", "whatsapp": "WhatsApp", "social": "Social", "chat": "Chat",
-}  # fmt: skip
+    "email": "Email",
+    "voice": "Call",
+    "sms": "SMS",
+    "whatsapp": "WhatsApp",
+    "social": "Social",
+    "chat": "Chat",
+}
 KINDS = {
-    "email": "Email", "phone": "Phone", "social": "Social", "visitor": "Chat visitor", "customer_id": "Customer ID",
-    "handle": "Handle", "similar_email": "Similar email", "thread": "Conversation",
-}  # fmt: skip
+    "email": "Email",
+    "phone": "Phone",
+    "social": "Social",
+    "visitor": "Chat visitor",
+    "customer_id": "Customer ID",
+    "handle": "Handle",
+    "similar_email": "Similar email",
+    "thread": "Conversation",
+}
 PHONE_TYPES = {"mobile": "Mobile", "home": "Home", "office": "Office", "other": "Other"}
 ROLES = {"agent": "Agent", "lead": "Lead", "admin": "Admin"}
 NETWORKS = {"facebook": "Facebook", "instagram": "Instagram", "x": "X", "twitter": "Twitter", "linkedin": "LinkedIn"}
@@ -49,10 +60,18 @@ REASONS = {
 """Every feature of a comparison (SUG-5)."""
 
 FIELDS = {
-    "name": "Name", "image": "Image", "username": "Username", "customer_id": "Customer ID",
-    "main_phone": "Main phone", "main_email": "Main email", "phone_type": "Type of", "social": "Shown account on",
-    "attributes": "Attribute", "details": "Detail", "addresses": "Addresses",
-}  # fmt: skip
+    "name": "Name",
+    "image": "Image",
+    "username": "Username",
+    "customer_id": "Customer ID",
+    "main_phone": "Main phone",
+    "main_email": "Main email",
+    "phone_type": "Type of",
+    "social": "Shown account on",
+    "attributes": "Attribute",
+    "details": "Detail",
+    "addresses": "Addresses",
+}
 
 WHY = {
     "only_one": "only one side has it",

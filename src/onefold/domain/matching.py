@@ -20,8 +20,14 @@ from onefold.domain.weights import Weight
 
 EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread"]
 EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
-    "customer_id", "email", "social", "phone", "handle", "similar_email", "thread",
-)  # fmt: skip
+    "customer_id",
+    "email",
+    "social",
+    "phone",
+    "handle",
+    "similar_email",
+    "thread",
+)
 """What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
 ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
 """Evidence of values that are only alike: it rests on what both profiles hold."""

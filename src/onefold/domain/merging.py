@@ -97,9 +97,17 @@ def plan_merge(
     )
     events = _events(source.conversation, destination.conversation, merger, display_name(after.name, points))
     return MergePlan(
-        source.profile_id, destination.profile_id, (source.version, destination.version), tuple(outcomes.found),
-        tuple(outcomes.obstacles), after, absorbed, detached, joined, events,
-    )  # fmt: skip
+        source.profile_id,
+        destination.profile_id,
+        (source.version, destination.version),
+        tuple(outcomes.found),
+        tuple(outcomes.obstacles),
+        after,
+        absorbed,
+        detached,
+        joined,
+        events,
+    )
 
 
 def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -139,19 +147,27 @@ def _plan_fields(source: Side, destination: Side, outcomes: Outcomes) -> None:
     outcomes.decide("image", source.image, destination.image, "destination", "current_profile")
     outcomes.decide("username", source.username, destination.username, "destination", "current_profile")
     outcomes.refuse(
-        "customer_id", _value(source.customer_id), _value(destination.customer_id),
+        "customer_id",
+        _value(source.customer_id),
+        _value(destination.customer_id),
         Obstacle(
-            "customer_ids_differ", "customer_id", "The two profiles have different customer IDs.",
+            "customer_ids_differ",
+            "customer_id",
+            "The two profiles have different customer IDs.",
             tuple(Step("keep_former", side) for side in BOTH_SIDES),
         ),
-    )  # fmt: skip
+    )
     outcomes.refuse(
-        "main_phone", _value(source.main("phone")), _value(destination.main("phone")),
+        "main_phone",
+        _value(source.main("phone")),
+        _value(destination.main("phone")),
         Obstacle(
-            "main_phones_differ", "main_phone", "The two profiles have different Main phones.",
+            "main_phones_differ",
+            "main_phone",
+            "The two profiles have different Main phones.",
             tuple(Step("make_ordinary", side) for side in BOTH_SIDES),
         ),
-    )  # fmt: skip
+    )
     emails = _value(source.main("email")), _value(destination.main("email"))
     outcomes.decide("main_email", *emails, "destination", "current_profile")
     for network in sorted(_networks(source) & _networks(destination)):

@@ -254,9 +254,16 @@ def _holder(history: History, profile_id: str, at: datetime) -> str:
     seen = {profile_id}
     while True:
         onward = next(
-            (j.destination_id for j in history.joins if j.source_id == profile_id and j.at < at
-             and (j.undone_at is None or j.undone_at > at) and j.destination_id not in seen), None
-        )  # fmt: skip
+            (
+                j.destination_id
+                for j in history.joins
+                if j.source_id == profile_id
+                and j.at < at
+                and (j.undone_at is None or j.undone_at > at)
+                and j.destination_id not in seen
+            ),
+            None,
+        )
         if onward is None:
             return profile_id
         profile_id = onward
@@ -267,8 +274,13 @@ def _busy(history: History, lane: _Lane, x: Callable[[datetime], float]) -> list
     """Where something happens on a lane: there it has to be straight."""
     mine = lane.origin.id
     found = [x(a.at) for a, _ in lane.hung] + [x(lane.origin.created_at)]
-    found += [x(at) for j in history.joins if mine in (j.source_id, j.destination_id)
-              for at in (j.at, j.undone_at) if at is not None]  # fmt: skip
+    found += [
+        x(at)
+        for j in history.joins
+        if mine in (j.source_id, j.destination_id)
+        for at in (j.at, j.undone_at)
+        if at is not None
+    ]
     return found + [x(d.at) for d in history.departures if mine in (d.from_id, d.to_id)]
 
 

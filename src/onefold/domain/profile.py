@@ -97,8 +97,16 @@ def check_sms(point: HeldPoint) -> None:
         )
 
 
-_INVERSES = {"parent": "child", "child": "parent", "guardian": "ward", "ward": "guardian",
-             "manager": "report", "report": "manager", "employer": "employee", "employee": "employer"}  # fmt: skip
+_INVERSES = {
+    "parent": "child",
+    "child": "parent",
+    "guardian": "ward",
+    "ward": "guardian",
+    "manager": "report",
+    "report": "manager",
+    "employer": "employee",
+    "employee": "employer",
+}
 _SYMMETRICAL = frozenset(("spouse", "partner", "sibling", "colleague", "friend", "neighbour", "relative", "household"))
 
 

@@ -104,9 +104,17 @@ def resolve(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes,
     )
     book.threads[arrival.message_key] = Thread(conversation_id, opening.profile_id)
     return Decision(
-        arrival, opening.outcome, opening.profile_id, conversation_id, opens, opening.contact_point_id,
-        points, opening.change, suggestions, joins_thread=thread,
-    )  # fmt: skip
+        arrival,
+        opening.outcome,
+        opening.profile_id,
+        conversation_id,
+        opens,
+        opening.contact_point_id,
+        points,
+        opening.change,
+        suggestions,
+        joins_thread=thread,
+    )
 
 
 class _Opening(NamedTuple):

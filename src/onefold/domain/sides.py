@@ -109,14 +109,16 @@ class Side(NamedTuple):
     def from_record(cls, record: Mapping[str, Any]) -> Side:
         """The side again, out of what `as_record` made."""
         conversation = record["conversation"]
-        return cls(**{
-            **record,
-            "points": tuple(HeldPoint(**row) for row in record["points"]),
-            "details": tuple(Detail(**row) for row in record["details"]),
-            "addresses": tuple(Address(**row) for row in record["addresses"]),
-            "relations": tuple(Relation(**row) for row in record["relations"]),
-            "conversation": None if conversation is None else OpenConversation(**conversation),
-        })  # fmt: skip
+        return cls(
+            **{
+                **record,
+                "points": tuple(HeldPoint(**row) for row in record["points"]),
+                "details": tuple(Detail(**row) for row in record["details"]),
+                "addresses": tuple(Address(**row) for row in record["addresses"]),
+                "relations": tuple(Relation(**row) for row in record["relations"]),
+                "conversation": None if conversation is None else OpenConversation(**conversation),
+            }
+        )
 
 
 def network_of(point: HeldPoint) -> str:

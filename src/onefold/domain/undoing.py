@@ -54,13 +54,17 @@ def plan_undo(record: Record, now: Side, policy: Policy, living: Collection[str]
     relations = _split_relations(record, now, living)
     parts = {"contact point": points, "detail": details, "address": addresses, "relationship": relations}
     source = record.source._replace(
-        points=tuple(points.source), details=tuple(details.source), addresses=tuple(addresses.source),
+        points=tuple(points.source),
+        details=tuple(details.source),
+        addresses=tuple(addresses.source),
         relations=tuple(relations.source),
-    )  # fmt: skip
+    )
     destination = now._replace(
-        points=tuple(points.destination), details=tuple(details.destination), addresses=tuple(addresses.destination),
+        points=tuple(points.destination),
+        details=tuple(details.destination),
+        addresses=tuple(addresses.destination),
         relations=tuple(relations.destination),
-    )  # fmt: skip
+    )
     return UndoPlan(
         source,
         destination,
@@ -109,9 +113,12 @@ def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
     brought = [p for p in record.source.points if p.contact_point_id not in record.absorbed]
     after = [*brought, *(p for p in record.after.points if p.contact_point_id not in record.absorbed)]
     found = _split(
-        record.source.points, record.destination.points, after, now.points,
+        record.source.points,
+        record.destination.points,
+        after,
+        now.points,
         lambda point: cast(str, point.contact_point_id),
-    )  # fmt: skip
+    )
     held = {p.contact_point_id: p.value for p in now.points}
     # A later merge may have taken the Main tag; nobody did so by hand.
     merged_on = now.profile_id != record.destination.profile_id

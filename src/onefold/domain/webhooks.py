@@ -9,18 +9,36 @@ from typing import Any, Literal, NamedTuple
 from onefold.domain.ids import is_id
 
 EVENT_TYPES = (
-    "contact.received", "conversation.updated", "message.written", "note.written", "profile.created",
-    "profile.detached", "profile.erased", "profile.merged", "profile.unmerged", "profile.updated",
-    "suggestion.dismissed", "suggestion.raised", "suggestion.reopened", "task.written",
-)  # fmt: skip
+    "contact.received",
+    "conversation.updated",
+    "message.written",
+    "note.written",
+    "profile.created",
+    "profile.detached",
+    "profile.erased",
+    "profile.merged",
+    "profile.unmerged",
+    "profile.updated",
+    "suggestion.dismissed",
+    "suggestion.raised",
+    "suggestion.reopened",
+    "task.written",
+)
 """Every type of event there is."""
 
 _NOT_PROFILES = frozenset(("agent_id", "contact_point_id", "conversation_id", "item_id", "key_id", "merge_id"))
 
 Error = Literal[
-    "address_refused", "name_unresolved", "connection_failed", "tls_failed", "timeout", "bad_answer", "redirected",
-    "gone", "refused",
-]  # fmt: skip
+    "address_refused",
+    "name_unresolved",
+    "connection_failed",
+    "tls_failed",
+    "timeout",
+    "bad_answer",
+    "redirected",
+    "gone",
+    "refused",
+]
 """Why a try failed; what the receiver wrote is never kept."""
 
 _UNREACHED: frozenset[Error | None] = frozenset(

@@ -131,9 +131,13 @@ class Sender:
         self._patiently(partial(transact, self._database, parcel.organization_id, enter))
         if outcome is not None and not outcome.delivered:
             _log.warning(
-                "webhook not taken", endpoint=parcel.endpoint_id, event_id=parcel.claimed.event.id,
-                attempt=parcel.claimed.attempts, status=outcome.status, error=outcome.error,
-            )  # fmt: skip
+                "webhook not taken",
+                endpoint=parcel.endpoint_id,
+                event_id=parcel.claimed.event.id,
+                attempt=parcel.claimed.attempts,
+                status=outcome.status,
+                error=outcome.error,
+            )
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Storage that is busy for a moment is no reason to send something twice."""

@@ -25,9 +25,16 @@ from onefold.storage.organizations import change_settings
 
 Role = Literal["agent", "lead", "admin"]
 Scope = Literal[
-    "contacts:write", "profiles:read", "profiles:write", "profiles:export", "profiles:erase", "merges:undo",
-    "audit:read", "settings:read", "settings:write",
-]  # fmt: skip
+    "contacts:write",
+    "profiles:read",
+    "profiles:write",
+    "profiles:export",
+    "profiles:erase",
+    "merges:undo",
+    "audit:read",
+    "settings:read",
+    "settings:write",
+]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     "agent": frozenset(("profiles:read", "profiles:write", "settings:read")),

@@ -27,10 +27,21 @@ ORIGIN_LENGTH = 200
 _CHUNK = 500
 
 Action = Literal[
-    "profile.merged", "profile.unmerged", "profile.detached", "profile.erased", "suggestion.dismissed",
-    "suggestion.reopened", "merges.started", "agent.invited", "agent.link_made", "agent.second_factor_on",
-    "agent.second_factor_off", "agent.provider_linked", "agent.provider_unlinked", "agent.signed_out_everywhere",
-]  # fmt: skip
+    "profile.merged",
+    "profile.unmerged",
+    "profile.detached",
+    "profile.erased",
+    "suggestion.dismissed",
+    "suggestion.reopened",
+    "merges.started",
+    "agent.invited",
+    "agent.link_made",
+    "agent.second_factor_on",
+    "agent.second_factor_off",
+    "agent.provider_linked",
+    "agent.provider_unlinked",
+    "agent.signed_out_everywhere",
+]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """Everything that is recorded. A new action is named here, or `record` refuses it; a test walks through all of them."""
 
@@ -86,9 +97,18 @@ def record(
     kept = None if before is None else RecordRow(secrets.token_hex(32), _json(before))
     seq, previous = store.last(unit) or (0, _beginning(unit))
     entry = EntryRow(
-        seq + 1, instant_text(utc_now()), action, actor.agent_id, actor.key_id, actor.origin[:ORIGIN_LENGTH],
-        profile_id, other_id, _json(details), None if kept is None else _record_hash(kept), "",
-    )  # fmt: skip
+        seq + 1,
+        instant_text(utc_now()),
+        action,
+        actor.agent_id,
+        actor.key_id,
+        actor.origin[:ORIGIN_LENGTH],
+        profile_id,
+        other_id,
+        _json(details),
+        None if kept is None else _record_hash(kept),
+        "",
+    )
     store.append(unit, entry._replace(hash=_hash(previous, entry)), kept)
     return entry.seq
 
@@ -186,6 +206,14 @@ def _entry(row: EntryRow, kept: RecordRow | None) -> Entry:
     actor = Actor(row.agent_id, row.key_id, row.origin)
     before = None if kept is None else json.loads(kept.record)
     return Entry(
-        row.seq, instant(row.at), row.action, actor, row.profile_id, row.other_id, json.loads(row.details), before,
-        False, row.hash,
-    )  # fmt: skip
+        row.seq,
+        instant(row.at),
+        row.action,
+        actor,
+        row.profile_id,
+        row.other_id,
+        json.loads(row.details),
+        before,
+        False,
+        row.hash,
+    )

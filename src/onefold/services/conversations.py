@@ -16,8 +16,14 @@ from onefold.storage.database import Unit
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 
-_KINDS_OF_CHANNEL = {"email": "email", "sms": "phone", "whatsapp": "phone", "voice": "phone",
-                     "social": "social", "chat": "visitor"}  # fmt: skip
+_KINDS_OF_CHANNEL = {
+    "email": "email",
+    "sms": "phone",
+    "whatsapp": "phone",
+    "voice": "phone",
+    "social": "social",
+    "chat": "visitor",
+}
 
 
 class Written(NamedTuple):
@@ -130,11 +136,18 @@ def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -
     conversation_id = conversation.id if conversation else _begin(unit, profile.id, agent_id)
     now, kind = utc_now(), written.kind if point is None else "message"
     seq = store.add_item(
-        unit, now, profile_id=profile.id, conversation_id=conversation_id, agent_id=agent_id,
-        kind=kind, direction=None if point is None else "out",
-        channel=written.channel, contact_point_id=None if point is None else point.contact_point_id,
-        subject=written.subject, body=written.body,
-    )  # fmt: skip
+        unit,
+        now,
+        profile_id=profile.id,
+        conversation_id=conversation_id,
+        agent_id=agent_id,
+        kind=kind,
+        direction=None if point is None else "out",
+        channel=written.channel,
+        contact_point_id=None if point is None else point.contact_point_id,
+        subject=written.subject,
+        body=written.body,
+    )
     emit(unit, new_id(), f"{kind}.written", profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
     return store.read_item(unit, seq)
 

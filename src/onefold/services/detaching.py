@@ -51,14 +51,22 @@ def detach(
     _find_by(unit, plan, actor._replace(agent_id=actor.agent_id or agent_id), now)
     found = Detached(row.id, plan.new.profile_id, tuple(moved), split)
     data: dict[str, Any] = {
-        "from": row.id, "to": plan.new.profile_id, "contact_point_id": contact_point_id,
-        "moved_conversations": moved, "split_conversations": split,
-    }  # fmt: skip
+        "from": row.id,
+        "to": plan.new.profile_id,
+        "contact_point_id": contact_point_id,
+        "moved_conversations": moved,
+        "split_conversations": split,
+    }
     emit(unit, new_id(), "profile.detached", row.id, data, now)
     audit.record(
-        unit, actor._replace(agent_id=actor.agent_id or agent_id), "profile.detached", profile_id=row.id,
-        other_id=plan.new.profile_id, details=data, before=before,
-    )  # fmt: skip
+        unit,
+        actor._replace(agent_id=actor.agent_id or agent_id),
+        "profile.detached",
+        profile_id=row.id,
+        other_id=plan.new.profile_id,
+        details=data,
+        before=before,
+    )
     return found
 
 

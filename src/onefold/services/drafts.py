@@ -43,9 +43,16 @@ def create(unit: Unit, profile_id: str, author_id: str | None, composed: Compose
     _check_point(unit, living_id, composed.contact_point_id)
     now = utc_now()
     draft = DraftRow(
-        new_id(), living_id, author_id, composed.kind, composed.contact_point_id, composed.subject, composed.body,
-        now, now,
-    )  # fmt: skip
+        new_id(),
+        living_id,
+        author_id,
+        composed.kind,
+        composed.contact_point_id,
+        composed.subject,
+        composed.body,
+        now,
+        now,
+    )
     store.add(unit, draft)
     return draft
 

@@ -102,9 +102,11 @@ def _living(unit: Unit, profile_id: str) -> ProfileRow:
     row = profiles.read_profile(unit, profile_id)
     if row.survivor_id is not None:
         raise Conflict(
-            "One of the two profiles was merged into another; merge with that one.", code="merged_away",
-            profile_id=profile_id, survivor_id=row.survivor_id,
-        )  # fmt: skip
+            "One of the two profiles was merged into another; merge with that one.",
+            code="merged_away",
+            profile_id=profile_id,
+            survivor_id=row.survivor_id,
+        )
     return row
 
 
@@ -151,16 +153,23 @@ def _apply(
     _find_by(unit, source, destination, plan, likenesses, policy, now)
     event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
     details = {
-        "merge_id": merge_id, "steps": [s._asdict() for s in request.steps],
+        "merge_id": merge_id,
+        "steps": [s._asdict() for s in request.steps],
         "choices": {field: kept for field, kept in record["choices"].items() if "." not in field},
-        "versions": plan.versions, "evidence": sorted({row["kind"] for row in record["evidence_between"]}),
+        "versions": plan.versions,
+        "evidence": sorted({row["kind"] for row in record["evidence_between"]}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
-    }  # fmt: skip
+    }
     _emit(unit, merge_id, plan, record, now)
     seq = audit.record(
-        unit, actor, "profile.merged", profile_id=plan.destination_id, other_id=plan.source_id, details=details,
+        unit,
+        actor,
+        "profile.merged",
+        profile_id=plan.destination_id,
+        other_id=plan.source_id,
+        details=details,
         before=record,
-    )  # fmt: skip
+    )
     row = MergeRow(merge_id, plan.source_id, plan.destination_id, actor.agent_id, event_seq, seq, now, None)
     store.add_merge(unit, row)
     return row

@@ -169,9 +169,13 @@ def _arrivals(found: _Found, held: Sequence[HeldPoint], created: Mapping[str, da
 
 
 def _arrival(
-    found: _Found, profile_id: str, point: HeldPoint, at: datetime, doubtful: Mapping[str, Sequence[MergeRow]],
+    found: _Found,
+    profile_id: str,
+    point: HeldPoint,
+    at: datetime,
+    doubtful: Mapping[str, Sequence[MergeRow]],
     until: datetime | None,
-) -> Arrival:  # fmt: skip
+) -> Arrival:
     """Not on a profile that was not there yet: then on one of those whose records are gone, if one was."""
     perhaps = [merge for merge in doubtful.get(profile_id, ()) if at < merge.created_at]
     known = not perhaps and (until is None or at >= until)

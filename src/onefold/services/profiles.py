@@ -305,9 +305,17 @@ def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
 def _place(unit: Unit, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
     point = _normal(given, policy)
     held = HeldPoint(
-        new_id(), point.kind, point.value, point.written, given.phone_type, given.main, given.sms, point.handle,
-        identifying=False, contacted=False,
-    )  # fmt: skip
+        new_id(),
+        point.kind,
+        point.value,
+        point.written,
+        given.phone_type,
+        given.main,
+        given.sms,
+        point.handle,
+        identifying=False,
+        contacted=False,
+    )
     _plan_and_save(unit, profile_id, held, policy, now)
     return held.contact_point_id
 

@@ -112,9 +112,14 @@ def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
 def _behind_chunk(unit: Unit, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
     """Notes how far the run is; it is finished where the chunk found less than its size."""
     store.change_run(
-        unit, run.id, utc_now(), done=run.done + len(passed), counts=dict(counts),
-        position=passed[-1] if passed else run.position, state="finished" if len(passed) < size else "running",
-    )  # fmt: skip
+        unit,
+        run.id,
+        utc_now(),
+        done=run.done + len(passed),
+        counts=dict(counts),
+        position=passed[-1] if passed else run.position,
+        state="finished" if len(passed) < size else "running",
+    )
     return store.read_run(unit, run.id)
 
 

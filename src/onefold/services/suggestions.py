@@ -110,9 +110,13 @@ def no_match(unit: Unit, one_id: str, other_id: str, actor: Actor) -> Suggestion
     verdict = remember_no_match(unit, *pair, actor.agent_id, policy, now)
     emit(unit, new_id(), "suggestion.dismissed", pair[0], {"other_id": pair[1]}, now)
     audit.record(
-        unit, actor, "suggestion.dismissed", profile_id=pair[0], other_id=pair[1],
+        unit,
+        actor,
+        "suggestion.dismissed",
+        profile_id=pair[0],
+        other_id=pair[1],
         details={"verdict_id": verdict.id, "kinds": verdict.kinds},
-    )  # fmt: skip
+    )
     return store.suggestions_between(unit, [pair]).get(pair)
 
 
@@ -140,9 +144,13 @@ def withdraw(unit: Unit, one_id: str, other_id: str, actor: Actor) -> Suggestion
     matching.rate(unit, [pair], load_policy(unit), now)
     emit(unit, new_id(), "suggestion.reopened", pair[0], {"other_id": pair[1]}, now)
     audit.record(
-        unit, actor, "suggestion.reopened", profile_id=pair[0], other_id=pair[1],
+        unit,
+        actor,
+        "suggestion.reopened",
+        profile_id=pair[0],
+        other_id=pair[1],
         details={"verdict_ids": [verdict.id for verdict in found]},
-    )  # fmt: skip
+    )
     return store.suggestions_between(unit, [pair]).get(pair)
 
 

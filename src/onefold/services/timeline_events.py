@@ -15,9 +15,14 @@ def write_events(unit: Unit, profile_id: str, texts: Sequence[str], agent_id: st
     conversation_id = None if conversation is None else conversation.id
     numbers = [
         add_item(
-            unit, now, profile_id=profile_id, conversation_id=conversation_id, kind="event", agent_id=agent_id,
+            unit,
+            now,
+            profile_id=profile_id,
+            conversation_id=conversation_id,
+            kind="event",
+            agent_id=agent_id,
             body=text,
         )
         for text in texts
-    ]  # fmt: skip
+    ]
     return numbers[0]

@@ -74,9 +74,12 @@ def undo(unit: Unit, merge_id: str, version: int | None, actor: Actor) -> Undo:
     before = {"profile": store.read_side(unit, profiles.read_profile(unit, found.profile_id)).as_record()}
     _share_rows(unit, look)
     parting = Parting(
-        found.plan.source.profile_id, found.profile_id, found.returning, point_ids_of(unit, found.plan, record),
+        found.plan.source.profile_id,
+        found.profile_id,
+        found.returning,
+        point_ids_of(unit, found.plan, record),
         found.merge.event_seq,
-    )  # fmt: skip
+    )
     share_conversations(unit, parting, record)
     _share_evidence(unit, look, now)
     _write_events(unit, found, actor, now)
@@ -236,9 +239,15 @@ def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) ->
         row = profiles.read_profile(unit, profile_id)
         before = _as_assigned(unit, change.old.conversation)
         now = Side(
-            row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes,
+            row.id,
+            row.version,
+            row.name,
+            row.name_confirmed,
+            row.username,
+            row.image,
+            row.attributes,
             conversation=before,
-        )  # fmt: skip
+        )
         after = change.applied_to(now)
         if own := after.own_changes(now) if profile_id != living_id else {}:
             profiles.change_profile(unit, profile_id, **own)

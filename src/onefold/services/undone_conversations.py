@@ -69,9 +69,13 @@ def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
         return {}  # parted already, or detached since with the whole of it
     into = conversations.read_conversation(unit, gone.merged_into_id)
     conversations.change_conversation(
-        unit, gone.id, merged_into_id=None, state=into.state, closed_at=into.closed_at,
+        unit,
+        gone.id,
+        merged_into_id=None,
+        state=into.state,
+        closed_at=into.closed_at,
         profile_id=parting.source_id,
-    )  # fmt: skip
+    )
     return {into.id: gone.id}
 
 

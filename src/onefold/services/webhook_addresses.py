@@ -55,8 +55,9 @@ class Addresses:
         if url.userinfo:
             raise InvalidValue(
                 "url holds credentials; leave them out, the signature tells who is calling.",
-                code="credentials_in_url", field="url",
-            )  # fmt: skip
+                code="credentials_in_url",
+                field="url",
+            )
         if url.fragment:
             raise InvalidValue(
                 "url has a fragment, which is never sent; leave it out.", code="invalid_url", field="url"

@@ -40,9 +40,21 @@ def create(unit: Unit, url: str, description: str = "", event_types: Sequence[st
     if len(before) >= MOST_ENDPOINTS:
         raise Conflict(f"There are {MOST_ENDPOINTS} webhooks already; remove one.", code="too_many_webhooks")
     endpoint = EndpointRow(
-        new_id(), url, storable(description, "description"), _types(event_types), "enabled", None, _secret(), None,
-        None, store.newest_seq(unit), 0, None, None, utc_now(),
-    )  # fmt: skip
+        new_id(),
+        url,
+        storable(description, "description"),
+        _types(event_types),
+        "enabled",
+        None,
+        _secret(),
+        None,
+        None,
+        store.newest_seq(unit),
+        0,
+        None,
+        None,
+        utc_now(),
+    )
     endpoints.add_endpoint(unit, endpoint)
     if not before:
         change_settings(unit, has_webhooks=True)
@@ -55,8 +67,9 @@ def _types(wanted: Sequence[str] | None) -> list[str] | None:
     if not wanted or not set(wanted) <= set(EVENT_TYPES):
         raise InvalidValue(
             f"event_types are some of {', '.join(EVENT_TYPES)}; leave it out for all.",
-            code="unknown_event_type", field="event_types",
-        )  # fmt: skip
+            code="unknown_event_type",
+            field="event_types",
+        )
     return sorted(set(wanted))
 
 
@@ -82,9 +95,14 @@ def change(unit: Unit, endpoint_id: str, changes: Mapping[str, Any]) -> Endpoint
 def rotate(unit: Unit, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
     """A new secret, shown this once. What is sent carries the old one's signature too, for as long as is asked."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id, lock=True)
-    kept = {"previous_secret": None, "previous_until": None} if previous_valid_hours == 0 else {
-        "previous_secret": endpoint.secret, "previous_until": utc_now() + timedelta(hours=previous_valid_hours),
-    }  # fmt: skip
+    kept = (
+        {"previous_secret": None, "previous_until": None}
+        if previous_valid_hours == 0
+        else {
+            "previous_secret": endpoint.secret,
+            "previous_until": utc_now() + timedelta(hours=previous_valid_hours),
+        }
+    )
     endpoints.change_endpoint(unit, endpoint.id, secret=_secret(), **kept)
     return endpoints.read_endpoint(unit, endpoint.id)
 

@@ -170,10 +170,13 @@ def add_session(unit: Unit, token_hash: str, agent_id: str, now: datetime, expir
     """A new sign-in session."""
     unit.execute(
         sessions.insert().values(
-            organization_id=unit.organization_id, token_hash=token_hash, agent_id=agent_id, created_at=now,
+            organization_id=unit.organization_id,
+            token_hash=token_hash,
+            agent_id=agent_id,
+            created_at=now,
             expires_at=expires_at,
         )
-    )  # fmt: skip
+    )
 
 
 def session_agent(unit: Unit, token_hash: str, now: datetime) -> AgentRow | None:

@@ -22,11 +22,22 @@ PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at
 POINTS = Insert(
     tables.contact_points,
     (
-        "organization_id", "id", "profile_id", "kind", "value", "written", "phone_type", "sms", "handle",
-        "identifying", "contacted", "proven", "created_at",
+        "organization_id",
+        "id",
+        "profile_id",
+        "kind",
+        "value",
+        "written",
+        "phone_type",
+        "sms",
+        "handle",
+        "identifying",
+        "contacted",
+        "proven",
+        "created_at",
     ),
     skip_taken=True,
-)  # fmt: skip
+)
 CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying", "proven"), also="contacted = true")
 VERSIONS = Update(tables.profiles, (), also="version = version + 1")
 CONVERSATIONS = Insert(
@@ -37,14 +48,32 @@ CONVERSATIONS = Insert(
 ITEMS = Insert(
     tables.items,
     (
-        "organization_id", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "message_id", "outcome", "subject", "body", "data", "verified", "occurred_at", "recorded_at",
+        "organization_id",
+        "profile_id",
+        "conversation_id",
+        "contact_point_id",
+        "kind",
+        "direction",
+        "channel",
+        "message_id",
+        "outcome",
+        "subject",
+        "body",
+        "data",
+        "verified",
+        "occurred_at",
+        "recorded_at",
         "timeline_second",
     ),
-)  # fmt: skip
+)
 ATTACHMENTS = (
-    "organization_id", "item_seq", "position", "filename", "content_type", "content",
-)  # fmt: skip
+    "organization_id",
+    "item_seq",
+    "position",
+    "filename",
+    "content_type",
+    "content",
+)
 TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
 MATCH_KEYS = Insert(tables.match_keys, ("organization_id", "key", "holder_id"), skip_taken=True)
 OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
@@ -107,11 +136,22 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
     points = sorted((n for d in fresh for n in d.new_points), key=lambda n: (n.point.kind, n.point.value))
     return [
         (
-            org, n.contact_point_id, n.profile_id, n.point.kind, n.point.value, n.point.written,
-            n.point.phone_type, n.point.sms, n.point.handle, n.identifying, n.contacted, n.point.proven, moment,
+            org,
+            n.contact_point_id,
+            n.profile_id,
+            n.point.kind,
+            n.point.value,
+            n.point.written,
+            n.point.phone_type,
+            n.point.sms,
+            n.point.handle,
+            n.identifying,
+            n.contacted,
+            n.point.proven,
+            moment,
         )
         for n in points
-    ]  # fmt: skip
+    ]
 
 
 def _apply_changes(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
@@ -157,21 +197,39 @@ def _match_key_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str,
 def _conversation_rows(org: int, fresh: Sequence[Decision], policy: Policy, moment: str) -> list[tuple[object, ...]]:
     return [
         (
-            org, d.conversation_id, d.profile_id, d.arrival.contact.inbox_id or policy.default_inbox_id, "open", moment,
+            org,
+            d.conversation_id,
+            d.profile_id,
+            d.arrival.contact.inbox_id or policy.default_inbox_id,
+            "open",
+            moment,
         )
         for d in fresh
         if d.opens_conversation
-    ]  # fmt: skip
+    ]
 
 
 def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object, ...]:
     c = d.arrival.contact
     occurred_at = now if c.occurred_at is None else c.occurred_at
     return (
-        org, d.profile_id, d.conversation_id, d.contact_point_id, "call" if c.channel == "voice" else "message",
-        "in", c.channel, d.arrival.message_key, d.outcome, c.subject, c.body, c.data, c.verified,
-        moment if c.occurred_at is None else instant_text(occurred_at), moment, timeline_second(occurred_at, now),
-    )  # fmt: skip
+        org,
+        d.profile_id,
+        d.conversation_id,
+        d.contact_point_id,
+        "call" if c.channel == "voice" else "message",
+        "in",
+        c.channel,
+        d.arrival.message_key,
+        d.outcome,
+        c.subject,
+        c.body,
+        c.data,
+        c.verified,
+        moment if c.occurred_at is None else instant_text(occurred_at),
+        moment,
+        timeline_second(occurred_at, now),
+    )
 
 
 def _outbox_rows(
@@ -205,8 +263,22 @@ def _say_who_joined(unit: Unit, fresh: Sequence[Decision], now: datetime, moment
     second = timeline_second(now, now)
     rows = [
         (
-            unit.organization_id, profile_id, conversation_id, None, "event", None, None, None, None, None, text, None,
-            True, moment, moment, second,
+            unit.organization_id,
+            profile_id,
+            conversation_id,
+            None,
+            "event",
+            None,
+            None,
+            None,
+            None,
+            None,
+            text,
+            None,
+            True,
+            moment,
+            moment,
+            second,
         )
         for d in fresh
         if d.joins_thread is not None
@@ -214,7 +286,7 @@ def _say_who_joined(unit: Unit, fresh: Sequence[Decision], now: datetime, moment
             (d.profile_id, d.conversation_id, JOINED_THREAD),
             (d.joins_thread.profile_id, d.joins_thread.conversation_id, THREAD_WAS_JOINED),
         )
-    ]  # fmt: skip
+    ]
     if rows:
         unit.append(ITEMS, rows)
 

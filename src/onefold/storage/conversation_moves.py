@@ -93,9 +93,12 @@ def copy_conversation(unit: Unit, conversation_id: str, copy_id: str, profile_id
     is_open = row.state == "open" and may_be_open
     closed_at = None if is_open else row.closed_at or row.opened_at
     values = row._replace(
-        id=copy_id, profile_id=profile_id, state="open" if is_open else "closed", closed_at=closed_at,
+        id=copy_id,
+        profile_id=profile_id,
+        state="open" if is_open else "closed",
+        closed_at=closed_at,
         merged_into_id=None,
-    )  # fmt: skip
+    )
     unit.execute(conversations.insert().values(organization_id=unit.organization_id, **values._asdict()))
 
 

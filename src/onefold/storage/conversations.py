@@ -18,10 +18,23 @@ from onefold.storage.tables import attachments, conversations, instant_text, ite
 _WRITTEN = Insert(
     items,
     (
-        "organization_id", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "agent_id", "subject", "body", "data", "occurred_at", "recorded_at", "verified", "timeline_second",
+        "organization_id",
+        "profile_id",
+        "conversation_id",
+        "contact_point_id",
+        "kind",
+        "direction",
+        "channel",
+        "agent_id",
+        "subject",
+        "body",
+        "data",
+        "occurred_at",
+        "recorded_at",
+        "verified",
+        "timeline_second",
     ),
-)  # fmt: skip
+)
 
 
 class ConversationRow(NamedTuple):
@@ -135,10 +148,14 @@ def add_conversation(unit: Unit, conversation_id: str, profile_id: str, inbox_id
     """A new open conversation."""
     unit.execute(
         conversations.insert().values(
-            organization_id=unit.organization_id, id=conversation_id, profile_id=profile_id, inbox_id=inbox_id,
-            state="open", opened_at=now,
+            organization_id=unit.organization_id,
+            id=conversation_id,
+            profile_id=profile_id,
+            inbox_id=inbox_id,
+            state="open",
+            opened_at=now,
         )
-    )  # fmt: skip
+    )
 
 
 def change_conversation(unit: Unit, conversation_id: str, **values: object) -> None:
@@ -180,9 +197,10 @@ def add_item(unit: Unit, now: datetime, **values: Any) -> int:
     """Appends an item written here (a note, an outgoing message); returns its number."""
     row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, "verified": True, **values}
     stored = {
-        "recorded_at": instant_text(row["recorded_at"]), "occurred_at": instant_text(row["occurred_at"]),
+        "recorded_at": instant_text(row["recorded_at"]),
+        "occurred_at": instant_text(row["occurred_at"]),
         "timeline_second": timeline_second(row["occurred_at"], row["recorded_at"]),
-    }  # fmt: skip
+    }
     return unit.append(_WRITTEN, [tuple({**row, **stored}.get(column) for column in _WRITTEN.columns)])[0]
 
 

@@ -25,19 +25,51 @@ from onefold.storage.timelines import Position
 Rows = list[dict[str, Any]]
 
 _POINT = (
-    "id", "kind", "value", "written", "phone_type", "main", "sms", "handle", "identifying", "contacted", "current",
-    "proven", "created_at",
-)  # fmt: skip
+    "id",
+    "kind",
+    "value",
+    "written",
+    "phone_type",
+    "main",
+    "sms",
+    "handle",
+    "identifying",
+    "contacted",
+    "current",
+    "proven",
+    "created_at",
+)
 _DETAIL = ("id", "key", "value", "from_profile_id", "created_at")
 _ADDRESS = ("id", "label", "street", "city", "region", "postal_code", "country", "created_at")
 _DRAFT = ("id", "author_id", "kind", "contact_point_id", "subject", "body", "created_at", "updated_at")
 _CONVERSATION = (
-    "id", "profile_id", "inbox_id", "assignee_id", "state", "opened_at", "closed_at", "merged_into_id",
-)  # fmt: skip
+    "id",
+    "profile_id",
+    "inbox_id",
+    "assignee_id",
+    "state",
+    "opened_at",
+    "closed_at",
+    "merged_into_id",
+)
 _ITEM = (
-    "seq", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel", "message_id",
-    "agent_id", "subject", "body", "data", "verified", "occurred_at", "recorded_at", "timeline_second",
-)  # fmt: skip
+    "seq",
+    "profile_id",
+    "conversation_id",
+    "contact_point_id",
+    "kind",
+    "direction",
+    "channel",
+    "message_id",
+    "agent_id",
+    "subject",
+    "body",
+    "data",
+    "verified",
+    "occurred_at",
+    "recorded_at",
+    "timeline_second",
+)
 _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at")
 
 
@@ -52,9 +84,11 @@ def _rows(unit: Unit, select: sa.Select[Any]) -> Rows:
 def parts_of(unit: Unit, profile_id: str) -> dict[str, Rows]:
     """Contact points, those not shown among them, details, addresses and every author's drafts of a living profile."""
     wanted = {
-        "contact_points": (contact_points, _POINT), "details": (details, _DETAIL), "addresses": (addresses, _ADDRESS),
+        "contact_points": (contact_points, _POINT),
+        "details": (details, _DETAIL),
+        "addresses": (addresses, _ADDRESS),
         "drafts": (drafts, _DRAFT),
-    }  # fmt: skip
+    }
     return {
         name: _rows(unit, _select(unit, table, fields, table.c.profile_id == profile_id).order_by(table.c.id))
         for name, (table, fields) in wanted.items()

@@ -25,11 +25,15 @@ def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
     points, addresses, dates = points_of(unit, ids), _addresses(unit, ids), _birth_dates(unit, ids)
     return {
         profile_id: Facts(
-            profile_id, name, username, tuple(points[profile_id]), frozenset(addresses.get(profile_id, ())),
+            profile_id,
+            name,
+            username,
+            tuple(points[profile_id]),
+            frozenset(addresses.get(profile_id, ())),
             dates.get(profile_id) or _birth_date(attributes),
         )
         for profile_id, name, username, attributes in heads
-    }  # fmt: skip
+    }
 
 
 def _addresses(unit: Unit, ids: Sequence[str]) -> dict[str, list[str]]:

@@ -46,13 +46,19 @@ class MergeRow(NamedTuple):
 def read_side(unit: Unit, row: ProfileRow) -> Side:
     """A living profile with everything a merge decides on."""
     return Side(
-        row.id, row.version, row.name, row.name_confirmed, row.username, row.image, row.attributes,
+        row.id,
+        row.version,
+        row.name,
+        row.name_confirmed,
+        row.username,
+        row.image,
+        row.attributes,
         tuple(points_of(unit, [row.id])[row.id]),
         tuple(Detail._make(found) for found in _parts(unit, details, Detail, row.id)),
         tuple(Address._make(found) for found in _parts(unit, addresses, Address, row.id)),
         tuple(Relation._make(found) for found in relationships_of(unit, row.id)),
         _open_conversation(unit, row.id),
-    )  # fmt: skip
+    )
 
 
 def _parts(unit: Unit, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:

@@ -86,7 +86,12 @@ def remember(
     """Keeps an answer for its idempotency key, in the transaction that did what it answers."""
     unit.execute(
         idempotency_keys.insert().values(
-            organization_id=unit.organization_id, key=key, fingerprint=fingerprint, status=status, headers=headers,
-            body=body, created_at=now,
+            organization_id=unit.organization_id,
+            key=key,
+            fingerprint=fingerprint,
+            status=status,
+            headers=headers,
+            body=body,
+            created_at=now,
         )
-    )  # fmt: skip
+    )

@@ -92,10 +92,13 @@ def add_token(unit: Unit, token_hash: str, agent_id: str, purpose: str, expires_
     """A new one-time token."""
     unit.execute(
         sign_in_tokens.insert().values(
-            organization_id=unit.organization_id, token_hash=token_hash, agent_id=agent_id, purpose=purpose,
+            organization_id=unit.organization_id,
+            token_hash=token_hash,
+            agent_id=agent_id,
+            purpose=purpose,
             expires_at=expires_at,
         )
-    )  # fmt: skip
+    )
 
 
 def take_token(unit: Unit, token_hash: str, purpose: str, now: datetime) -> str | None:

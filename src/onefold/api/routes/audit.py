@@ -23,8 +23,12 @@ WantedId = Annotated[str | None, Query(max_length=100)]
 
 
 def _fields(entry: Entry) -> dict[str, Any]:
-    return {**entry._asdict(), "agent_id": entry.actor.agent_id, "key_id": entry.actor.key_id,
-            "origin": entry.actor.origin}  # fmt: skip
+    return {
+        **entry._asdict(),
+        "agent_id": entry.actor.agent_id,
+        "key_id": entry.actor.key_id,
+        "origin": entry.actor.origin,
+    }
 
 
 @router.get("/audit", response_model=Page[AuditEntry], responses=responses())
@@ -43,9 +47,15 @@ def list_audit(
 
     def work(unit: Unit) -> Shown:
         found = audit.page(
-            unit, profile_id=profile_id, action=action, agent_id=agent_id, since=since, until=until,
-            before_seq=before, limit=limit + 1,
-        )  # fmt: skip
+            unit,
+            profile_id=profile_id,
+            action=action,
+            agent_id=agent_id,
+            since=since,
+            until=until,
+            before_seq=before,
+            limit=limit + 1,
+        )
         more = cursor_of(str(found[limit - 1].seq)) if len(found) > limit else None
         shown = [AuditEntry.model_validate(_fields(entry)) for entry in found[:limit]]
         return Shown(Page[AuditEntry](data=shown, next_cursor=more))

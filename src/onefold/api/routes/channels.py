@@ -46,11 +46,13 @@ def _body(description: str, *types: str) -> dict[str, Any]:
 
 @router.post(
     "/email",
-    responses={200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AnswerJson"}}}},
-               **responses(409, 429)},
+    responses={
+        200: {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/AnswerJson"}}}},
+        **responses(409, 429),
+    },
     response_class=Response,
     openapi_extra=_body("An email as it came (RFC 5322).", "message/rfc822"),
-)  # fmt: skip
+)
 async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None) -> Response:
     """Receives an email: the raw message, from a mail server's pipe or a forwarding rule."""
     allow(call.principal, "contacts:write")

@@ -206,8 +206,11 @@ _EXAMPLES: Mapping[str, Any] = {
     "email": {
         "summary": "An email",
         "value": {
-            "channel": "email", "message_id": "<1@mail.example.com>", "subject": "My order",
-            "sender": {"email": "Ada@Example.com", "name": "Ada Lovelace"}, "body": "Where is it?",
+            "channel": "email",
+            "message_id": "<1@mail.example.com>",
+            "subject": "My order",
+            "sender": {"email": "Ada@Example.com", "name": "Ada Lovelace"},
+            "body": "Where is it?",
         },
     },
     "voice": {
@@ -221,11 +224,13 @@ _EXAMPLES: Mapping[str, Any] = {
     "chat": {
         "summary": "A chat of a signed-in customer",
         "value": {
-            "channel": "chat", "message_id": "c-17", "body": "Hi",
+            "channel": "chat",
+            "message_id": "c-17",
+            "body": "Hi",
             "sender": {"visitor": "b7f3", "customer_id": "C-1815", "proven": True},
         },
     },
-}  # fmt: skip
+}
 
 
 def document(openapi: dict[str, Any]) -> None:
@@ -236,14 +241,19 @@ def document(openapi: dict[str, Any]) -> None:
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(components, Problem=PROBLEM_SCHEMA)
     schemas["BatchJson"] = {
-        "title": "BatchJson", "type": "object", "required": ["contacts"], "additionalProperties": False,
+        "title": "BatchJson",
+        "type": "object",
+        "required": ["contacts"],
+        "additionalProperties": False,
         "description": BatchJson.__doc__,
         "properties": {
             "contacts": {
-                "type": "array", "maxItems": MOST_IN_A_BATCH, "items": {"$ref": "#/components/schemas/ContactJson"},
+                "type": "array",
+                "maxItems": MOST_IN_A_BATCH,
+                "items": {"$ref": "#/components/schemas/ContactJson"},
             }
         },
-    }  # fmt: skip
+    }
     openapi["paths"][SINGLE] = {
         "post": _operation("receive_contact", "Receive a contact", _ONE, "ContactJson", "AnswerJson")
     }
@@ -262,10 +272,15 @@ _MANY = "The same for many contacts, in one transaction; each has its own result
 
 def _operation(name: str, summary: str, description: str, body: str, answer: str) -> dict[str, Any]:
     return {
-        "tags": ["contacts"], "operationId": name, "summary": summary, "description": description,
+        "tags": ["contacts"],
+        "operationId": name,
+        "summary": summary,
+        "description": description,
         "parameters": [
             {
-                "name": "Idempotency-Key", "in": "header", "required": False,
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
                 "schema": {"type": "string", "maxLength": 200},
             }
         ],
@@ -281,4 +296,4 @@ def _operation(name: str, summary: str, description: str, body: str, answer: str
             **{str(status): response for status, response in responses(409, 415, 429).items()},
         },
         "security": [{"bearer": []}],
-    }  # fmt: skip
+    }

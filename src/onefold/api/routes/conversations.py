@@ -38,8 +38,9 @@ def _items(unit: Unit, found: Sequence[ItemRow], limit: int) -> Shown:
 
 @router.get(
     "/profiles/{profile_id}/conversations",
-    response_model=schemas.Page[schemas.Conversation], responses=responses(404),
-)  # fmt: skip
+    response_model=schemas.Page[schemas.Conversation],
+    responses=responses(404),
+)
 def list_conversations(call: AnyCall, profile_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """A profile's conversations, newest first; at most one is open."""
     before = schemas.id_of(cursor)
@@ -60,8 +61,11 @@ def read_timeline(call: AnyCall, profile_id: str, cursor: Cursor = None, limit: 
 
 @router.post(
     "/profiles/{profile_id}/items",
-    status_code=201, response_model=schemas.Item, responses=responses(404, 409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Item,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
 def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Response:
     """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9). An SMS needs a
     phone with the SMS tag (PRO-11). A message is recorded, not sent: its `state` says so, and the event
@@ -77,8 +81,9 @@ def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Respons
 
 @router.get(
     "/inboxes/{inbox_id}/conversations",
-    response_model=schemas.Page[schemas.Conversation], responses=responses(404),
-)  # fmt: skip
+    response_model=schemas.Page[schemas.Conversation],
+    responses=responses(404),
+)
 def list_inbox(call: AnyCall, inbox_id: str, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """The open conversations of an inbox, newest first."""
     before = schemas.id_of(cursor)
@@ -89,8 +94,9 @@ def list_inbox(call: AnyCall, inbox_id: str, cursor: Cursor = None, limit: Limit
 
 @router.get(
     "/conversations/{conversation_id}",
-    response_model=schemas.Conversation, responses={**responses(404), **MOVED},
-)  # fmt: skip
+    response_model=schemas.Conversation,
+    responses={**responses(404), **MOVED},
+)
 def read_conversation(call: AnyCall, conversation_id: str) -> Response:
     """One conversation, and the profile it belongs to today."""
 

@@ -41,8 +41,11 @@ def _composed(body: DraftInput) -> Composed:
 
 @router.post(
     "/profiles/{profile_id}/drafts",
-    status_code=201, response_model=Draft, responses=responses(404, 409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=Draft,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
 def create_draft(call: AnyCall, profile_id: str, body: DraftInput) -> Response:
     """Begins a draft on a profile. Other systems are not told of drafts."""
     author_id = call.principal.agent_id or body.agent_id
@@ -98,8 +101,11 @@ def delete_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Resp
 
 @router.post(
     "/drafts/{draft_id}/send",
-    status_code=201, response_model=schemas.Item, responses=responses(404, 409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Item,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
 def send_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Response:
     """Finishes a draft: it becomes an item of the timeline, as if it had been written there, and is a draft no more.
     The item's `state` says whether it was sent; Onefold sends nothing yet (SND-1)."""

@@ -37,8 +37,10 @@ def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoice
 
 @router.post(
     "/merges/preview",
-    response_model=schemas.MergePreview, responses=responses(404, 409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    response_model=schemas.MergePreview,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
 def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
     """What a merge would do: every field's outcome and why, the mismatches with the rule's choice preselected, what
     refuses it and the steps that would clear it. Nothing is changed (MRG-1, MRG-4, MRG-17)."""
@@ -47,9 +49,11 @@ def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
 
 @router.post(
     "/merges",
-    status_code=201, response_model=schemas.Merge, responses=responses(404, 409, 412),
+    status_code=201,
+    response_model=schemas.Merge,
+    responses=responses(404, 409, 412),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def merge(call: AnyCall, body: schemas.MergeInput) -> Response:
     """Merges two profiles, all or nothing (MRG). Refused with `merge_refused` and what stands in the way (MRG-17), or
     with 412 where it is not what the preview showed any more (MRG-12)."""
@@ -90,8 +94,10 @@ def preview_undo(call: AnyCall, merge_id: str) -> Response:
 
 @router.post(
     "/merges/{merge_id}/undo",
-    response_model=schemas.Undo, responses=responses(404, 409, 412), openapi_extra=header_parameters(),
-)  # fmt: skip
+    response_model=schemas.Undo,
+    responses=responses(404, 409, 412),
+    openapi_extra=header_parameters(),
+)
 def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Response:
     """Undoes a merge within the organization's undo window; for leads and admins (MRG-13)."""
     return call.write(UNDO, lambda unit: Shown(shown.undo(undoing.undo(unit, merge_id, body.version, call.actor))))
@@ -99,9 +105,11 @@ def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Respons
 
 @router.post(
     "/merges/many",
-    status_code=202, response_model=organization_schemas.Run, responses=responses(409),
+    status_code=202,
+    response_model=organization_schemas.Run,
+    responses=responses(409),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def merge_many(call: AnyCall, body: schemas.ManyMerges) -> Response:
     """Starts a run that merges pairs one after another by the same rules (MRG-16). It can be stopped and resumed as any
     run; an id that was merged away stands for its survivor."""
@@ -125,9 +133,11 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
 
 @router.post(
     "/profiles/{profile_id}/contact-points/{point_id}/detach",
-    status_code=201, response_model=schemas.Detached, responses=responses(404, 409, 412),
+    status_code=201,
+    response_model=schemas.Detached,
+    responses=responses(404, 409, 412),
     openapi_extra=header_parameters(edits=True),
-)  # fmt: skip
+)
 def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
 
@@ -135,9 +145,11 @@ def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
         found = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
         return Shown(
             schemas.Detached(
-                profile_id=found.profile_id, new_profile_id=found.new_profile_id,
-                moved_conversations=list(found.moved), split_conversations=found.split,
+                profile_id=found.profile_id,
+                new_profile_id=found.new_profile_id,
+                moved_conversations=list(found.moved),
+                split_conversations=found.split,
             )
-        )  # fmt: skip
+        )
 
     return call.write(WRITE, work, status=201)

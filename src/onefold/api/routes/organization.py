@@ -65,8 +65,11 @@ def preview_matching_mode(call: AnyCall, mode: schemas.MatchingMode) -> Response
 
 @router.post(
     "/settings/mobile-identification/preview",
-    status_code=202, response_model=schemas.Run, responses=responses(409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=202,
+    response_model=schemas.Run,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
 def preview_mobile_identification(call: AnyCall) -> Response:
     """Starts a run that counts what Mobile Phone Number Identification would change, and changes nothing (RES-7)."""
     return call.write(WRITE, lambda unit: Shown(views.run(runs.start_preview(unit))), status=202)
@@ -88,18 +91,22 @@ def read_run(call: AnyCall, run_id: str) -> Response:
 
 
 @router.post(
-    "/runs/{run_id}/stop", response_model=schemas.Run, responses=responses(404, 409),
+    "/runs/{run_id}/stop",
+    response_model=schemas.Run,
+    responses=responses(404, 409),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def stop_run(call: AnyCall, run_id: str) -> Response:
     """Stops a run; what it has done stays, and it can be resumed. Who may merge may stop a run of merges (MRG-16)."""
     return _turn(call, run_id, runs.stop)
 
 
 @router.post(
-    "/runs/{run_id}/resume", response_model=schemas.Run, responses=responses(404, 409),
+    "/runs/{run_id}/resume",
+    response_model=schemas.Run,
+    responses=responses(404, 409),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def resume_run(call: AnyCall, run_id: str) -> Response:
     """Takes a stopped run up again. Who may merge may resume a run of merges (MRG-16)."""
     return _turn(call, run_id, runs.resume)
@@ -139,8 +146,11 @@ def read_candidates(call: AnyCall) -> Response:
 
 @router.post(
     "/blocklist",
-    status_code=201, response_model=schemas.Entry, responses=responses(409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Entry,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
 def block(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
 
@@ -153,8 +163,11 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
 
 @router.post(
     "/blocklist/remove",
-    status_code=204, response_class=Response, responses=responses(404, 409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
 def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
 
@@ -185,8 +198,11 @@ def list_inboxes(call: AnyCall) -> Response:
 
 @router.post(
     "/inboxes",
-    status_code=201, response_model=schemas.Inbox, responses=responses(409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Inbox,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
 def add_inbox(call: AnyCall, body: schemas.NamedInput) -> Response:
     """Adds an inbox."""
     return call.write(
@@ -248,8 +264,11 @@ def list_agents(call: AnyCall) -> Response:
 
 @router.post(
     "/agents",
-    status_code=201, response_model=schemas.Agent, responses=responses(409), openapi_extra=header_parameters(),
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Agent,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
 def add_agent(call: AnyCall, body: schemas.NewAgent) -> Response:
     """Adds an agent, who cannot sign in before a password is set (`onefold agent password`)."""
     return call.write(

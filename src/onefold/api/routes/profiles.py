@@ -114,8 +114,11 @@ def edit_profile(call: AnyCall, profile_id: str, body: schemas.ProfileChange) ->
 
 @router.post(
     "/{profile_id}/contact-points",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_ADDS,
+)
 def add_contact_point(call: AnyCall, profile_id: str, body: schemas.NewContactPoint) -> Response:
     """Lists an email, phone or social account (PRO-2 … PRO-4)."""
 
@@ -182,8 +185,11 @@ def _changed_part(
 
 @router.post(
     "/{profile_id}/details",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_ADDS,
+)
 def add_detail(call: AnyCall, profile_id: str, body: schemas.NewDetail) -> Response:
     """Adds a general fact about the customer (PRO-7)."""
     return _with_part(call, DETAILS, profile_id, body.model_dump())
@@ -207,8 +213,11 @@ def remove_detail(call: AnyCall, profile_id: str, detail_id: str) -> Response:
 
 @router.post(
     "/{profile_id}/addresses",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_ADDS,
+)
 def add_address(call: AnyCall, profile_id: str, body: schemas.AddressFields) -> Response:
     """Adds a postal address."""
     return _with_part(call, ADDRESSES, profile_id, body.model_dump())
@@ -232,8 +241,11 @@ def remove_address(call: AnyCall, profile_id: str, address_id: str) -> Response:
 
 @router.post(
     "/{profile_id}/relationships",
-    status_code=201, response_model=schemas.Profile, responses=_EDITED, openapi_extra=_ADDS,
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_ADDS,
+)
 def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationship) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
 

@@ -86,8 +86,11 @@ def read_why(call: AnyCall, profile_id: str, other_id: str) -> Response:
 
 @router.post(
     "/profiles/{profile_id}/match",
-    status_code=201, response_model=schemas.Merge, responses=responses(404, 409, 412), openapi_extra=_POSTS,
-)  # fmt: skip
+    status_code=201,
+    response_model=schemas.Merge,
+    responses=responses(404, 409, 412),
+    openapi_extra=_POSTS,
+)
 def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
     """ "Match": merges the newer of the two profiles into the older one, unless turned round (SUG-3)."""
 
@@ -101,8 +104,11 @@ def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
 
 @router.post(
     "/profiles/{profile_id}/no-match",
-    status_code=204, response_class=Response, responses=responses(404, 409), openapi_extra=_POSTS,
-)  # fmt: skip
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409),
+    openapi_extra=_POSTS,
+)
 def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """ "No Match": the pair is not suggested again on the same evidence (SUG-4)."""
     return _decided(call, suggestions.no_match, profile_id, body.profile_id)
@@ -110,8 +116,11 @@ def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Respons
 
 @router.post(
     "/profiles/{profile_id}/no-match/withdraw",
-    status_code=204, response_class=Response, responses=responses(404, 409), openapi_extra=_POSTS,
-)  # fmt: skip
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 409),
+    openapi_extra=_POSTS,
+)
 def withdraw_no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """Takes a "No Match" back; the pair is suggested again if evidence speaks for it."""
     return _decided(call, suggestions.withdraw, profile_id, body.profile_id)
@@ -137,12 +146,16 @@ def read_shared_lines(call: AnyCall, profile_id: str) -> Response:
     def work(unit: Unit) -> Shown:
         data = [
             schemas.SharedLine(
-                profile=views.summary(line.profile), contact_point_id=line.contact_point_id, value=line.value,
-                last_contact_at=line.last_contact_at, last_subject=line.last_subject,
-                agent=line.agent, inbox=line.inbox,
+                profile=views.summary(line.profile),
+                contact_point_id=line.contact_point_id,
+                value=line.value,
+                last_contact_at=line.last_contact_at,
+                last_subject=line.last_subject,
+                agent=line.agent,
+                inbox=line.inbox,
             )
             for line in shared_lines.candidates(unit, profile_id)
-        ]  # fmt: skip
+        ]
         return Shown(Listing[schemas.SharedLine](data=data))
 
     return call.read(READ, work)

@@ -69,8 +69,10 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
     return call.write(
         WRITE,
         lambda unit: _made(webhooks.create(unit, url, body.description, body.event_types)),
-        status=201, alone=True, kept=False,
-    )  # fmt: skip
+        status=201,
+        alone=True,
+        kept=False,
+    )
 
 
 @router.get("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))
@@ -107,9 +109,7 @@ def rotate_secret(call: AnyCall, webhook_id: str, body: shapes.Rotation) -> Resp
     )
 
 
-@router.get(
-    "/{webhook_id}/deliveries", response_model=schemas.Page[shapes.Delivery], responses=responses(404)
-)  # fmt: skip
+@router.get("/{webhook_id}/deliveries", response_model=schemas.Page[shapes.Delivery], responses=responses(404))
 def list_deliveries(
     call: AnyCall, webhook_id: str, state: State = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Response:
@@ -126,18 +126,22 @@ def list_deliveries(
 
 
 @router.post(
-    "/{webhook_id}/deliveries/{delivery_id}/replay", response_model=shapes.Delivery, responses=responses(404, 409),
+    "/{webhook_id}/deliveries/{delivery_id}/replay",
+    response_model=shapes.Delivery,
+    responses=responses(404, 409),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def replay(call: AnyCall, webhook_id: str, delivery_id: str) -> Response:
     """Sends one delivery again."""
     return call.write(WRITE, lambda unit: Shown(_delivery(webhooks.repeat(unit, webhook_id, delivery_id))))
 
 
 @router.post(
-    "/{webhook_id}/replay", response_model=shapes.Repeated, responses=responses(404, 409),
+    "/{webhook_id}/replay",
+    response_model=shapes.Repeated,
+    responses=responses(404, 409),
     openapi_extra=header_parameters(),
-)  # fmt: skip
+)
 def replay_failed(call: AnyCall, webhook_id: str, body: shapes.Since) -> Response:
     """Sends again, in order, whatever has failed since a moment."""
 

@@ -28,9 +28,15 @@ Before = Annotated[int | None, Query(ge=0, lt=2**62)]
 
 @router.get("")
 def log(
-    request: Request, visitor: AnyVisitor, action: str = "", customer: str = "", agent: str = "", since: str = "",
-    until: str = "", before: Before = None,
-) -> Response:  # fmt: skip
+    request: Request,
+    visitor: AnyVisitor,
+    action: str = "",
+    customer: str = "",
+    agent: str = "",
+    since: str = "",
+    until: str = "",
+    before: Before = None,
+) -> Response:
     """Entries, newest first; the days are those of the agent's zone, both included."""
     first, end = _day(since, visitor, "since"), _day(until, visitor, "until", behind=True)
     asked = {"action": action, "customer": customer, "agent": agent, "since": since, "until": until}
@@ -38,10 +44,20 @@ def log(
 
     def work(unit: Unit) -> dict[str, Any]:
         only = names.wanted_customer(unit, customer)
-        found = [] if only == "" else audit.page(
-            unit, profile_id=only, action=action or None, agent_id=agent or None, since=first, until=end,
-            before_seq=before, limit=_SHOWN + 1,
-        )  # fmt: skip
+        found = (
+            []
+            if only == ""
+            else audit.page(
+                unit,
+                profile_id=only,
+                action=action or None,
+                agent_id=agent or None,
+                since=first,
+                until=end,
+                before_seq=before,
+                limit=_SHOWN + 1,
+            )
+        )
         more = found[_SHOWN - 1].seq if len(found) > _SHOWN else None
         return {
             **_told(unit, found[:_SHOWN]),

@@ -70,9 +70,7 @@ def _history(unit: Unit, asked: str | None, before: str | None) -> list[MergeRow
 def _shown(unit: Unit, rows: list[MergeRow]) -> list[Shown]:
     named = names.customers(unit, [one for row in rows for one in (row.source_id, row.destination_id)])
     actors, days = names.actors(unit), organization_settings.read(unit).undo_days
-    return [
-        Shown(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows
-    ]  # fmt: skip
+    return [Shown(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows]
 
 
 def _sides_of(unit: Unit, row: MergeRow, named: dict[str, Named]) -> tuple[Named, Named]:
@@ -101,9 +99,13 @@ def _page(
     request: Request, visitor: Visitor, merge_id: str, *, status: int = 200, notice: str | None = None
 ) -> Response:
     return page(
-        request, visitor, "merge.html", status=status, notice=notice,
+        request,
+        visitor,
+        "merge.html",
+        status=status,
+        notice=notice,
         **visitor.read(lambda unit: _whole(unit, visitor, merge_id)),
-    )  # fmt: skip
+    )
 
 
 def _whole(unit: Unit, visitor: Visitor, merge_id: str) -> dict[str, Any]:

@@ -18,8 +18,13 @@ from onefold.storage.database import Unit
 
 router = APIRouter()
 _PERIODS = (7, 30, 90, 365)
-_SERIES = (("found", "Found"), ("merged", "Merged"), ("dismissed", "No Match"), ("undone", "Undone"),
-           ("detached", "Detached"))  # fmt: skip
+_SERIES = (
+    ("found", "Found"),
+    ("merged", "Merged"),
+    ("dismissed", "No Match"),
+    ("undone", "Undone"),
+    ("detached", "Detached"),
+)
 _WIDTH, _HEIGHT = 640, 96
 
 

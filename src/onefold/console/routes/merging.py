@@ -66,9 +66,16 @@ def _survivor(visitor: Visitor, profile_id: str, source_id: str, refusal: Confli
 
 
 def _shown(
-    request: Request, visitor: Visitor, profile_id: str, source_id: str, choices: dict[str, Which], steps: list[Step],
-    *, status: int = 200, notice: str | None = None,
-) -> Response:  # fmt: skip
+    request: Request,
+    visitor: Visitor,
+    profile_id: str,
+    source_id: str,
+    choices: dict[str, Which],
+    steps: list[Step],
+    *,
+    status: int = 200,
+    notice: str | None = None,
+) -> Response:
     def work(unit: Unit) -> dict[str, Any]:
         destination_id, other_id = profiles.living(unit, profile_id), profiles.living(unit, source_id)
         found = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
@@ -91,9 +98,13 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
 
     def work(unit: Unit) -> str:
         asked = MergeRequest(
-            profiles.living(unit, source_id), profiles.living(unit, profile_id), choices, steps, versions,
+            profiles.living(unit, source_id),
+            profiles.living(unit, profile_id),
+            choices,
+            steps,
+            versions,
             form.line("digest"),
-        )  # fmt: skip
+        )
         return merging.merge(unit, asked, visitor.actor)[0].destination_id
 
     try:

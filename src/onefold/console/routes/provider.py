@@ -70,9 +70,14 @@ def _begin(request: Request, then: str, organization: int | None, visitor: Visit
         value["link"] = visitor.agent_id
     response = RedirectResponse(address, 303, HEADERS)
     response.set_cookie(
-        _cookie(request), base64.urlsafe_b64encode(json.dumps(value).encode()).decode(), max_age=60 * _MINUTES,
-        path="/", httponly=True, secure=is_secure(request), samesite="lax",
-    )  # fmt: skip
+        _cookie(request),
+        base64.urlsafe_b64encode(json.dumps(value).encode()).decode(),
+        max_age=60 * _MINUTES,
+        path="/",
+        httponly=True,
+        secure=is_secure(request),
+        samesite="lax",
+    )
     return response
 
 
@@ -101,9 +106,10 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
         visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
         return go("/account", "linked")
     found = transact(
-        request.app.state.database, kept["organization"],
+        request.app.state.database,
+        kept["organization"],
         lambda unit: signing_in.sign_in_by_provider(unit, identity),
-    )  # fmt: skip
+    )
     response = go(local_path(kept["then"]))
     set_session(request, response, found.token)
     return response

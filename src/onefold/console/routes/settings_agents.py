@@ -88,9 +88,14 @@ def _one(request: Request, admin: Visitor, agent_id: str, **made: Any) -> Respon
 
     values = {**admin.read(work, SCOPE), "link": None, "purpose": None, **made}
     return settings_page(
-        request, admin, "settings_agent.html", at=f"{_PATH}/{agent_id}" if made else None, valid=_VALID,
-        oneself=values["agent"].id == admin.agent_id, **values,
-    )  # fmt: skip
+        request,
+        admin,
+        "settings_agent.html",
+        at=f"{_PATH}/{agent_id}" if made else None,
+        valid=_VALID,
+        oneself=values["agent"].id == admin.agent_id,
+        **values,
+    )
 
 
 @router.post("/{agent_id}")

@@ -20,7 +20,14 @@ def channels(request: Request, admin: AnyAdmin) -> Response:
     inboxes, found = admin.read(lambda unit: (accounts.list_inboxes(unit), settings.read(unit)), SCOPE)
     process: Settings = request.app.state.settings
     return settings_page(
-        request, admin, "settings_channels.html", inboxes=inboxes, default_inbox_id=found.default_inbox_id,
-        base=base_address(request), public=bool(process.public_url), checks_twilio=bool(process.twilio_auth_token),
-        checks_meta=bool(process.meta_app_secret), looks_up=bool(process.twilio_lookup_account),
-    )  # fmt: skip
+        request,
+        admin,
+        "settings_channels.html",
+        inboxes=inboxes,
+        default_inbox_id=found.default_inbox_id,
+        base=base_address(request),
+        public=bool(process.public_url),
+        checks_twilio=bool(process.twilio_auth_token),
+        checks_meta=bool(process.meta_app_secret),
+        looks_up=bool(process.twilio_lookup_account),
+    )

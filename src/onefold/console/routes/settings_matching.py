@@ -70,9 +70,16 @@ def _shown(
     found = values["preview"]
     obstacles = admin.read(lambda unit: _obstacles(unit, found.obstacles), SCOPE) if found else []
     return settings_page(
-        request, admin, "settings_matching.html", status=status, at=_PATH if notice else None, notice=notice,
-        obstacles=obstacles, defaults=DEFAULT_WEIGHTS, **values,
-    )  # fmt: skip
+        request,
+        admin,
+        "settings_matching.html",
+        status=status,
+        at=_PATH if notice else None,
+        notice=notice,
+        obstacles=obstacles,
+        defaults=DEFAULT_WEIGHTS,
+        **values,
+    )
 
 
 def _mode(text: str) -> MatchingMode:
@@ -93,12 +100,13 @@ def _obstacles(unit: Unit, found: list[Any]) -> list[Obstacle]:
     known = {summary.row.id: summary for summary in profiles.summaries(unit, wanted)}
     return [
         Obstacle(
-            shared.kind, shared.value,
+            shared.kind,
+            shared.value,
             [known[one] for one in sorted(shared.profile_ids[:_HOLDERS_SHOWN]) if one in known],
             max(0, len(shared.profile_ids) - _HOLDERS_SHOWN),
         )
         for shared in found
-    ]  # fmt: skip
+    ]
 
 
 @router.post("/mode")

@@ -20,9 +20,15 @@ def merging(request: Request, admin: AnyAdmin) -> Response:
     policies = admin.read(lambda unit: settings.read(unit).merge_policies, SCOPE)
     current = next((name for name, preset in PRESETS.items() if dict(preset) == policies), None)
     return settings_page(
-        request, admin, "settings_merging.html", policies=policies, presets=list(PRESETS), current=current,
-        ruled=RULED_FIELDS, refusing=REFUSING_FIELDS,
-    )  # fmt: skip
+        request,
+        admin,
+        "settings_merging.html",
+        policies=policies,
+        presets=list(PRESETS),
+        current=current,
+        ruled=RULED_FIELDS,
+        refusing=REFUSING_FIELDS,
+    )
 
 
 @router.post("/settings/merging")

@@ -144,9 +144,10 @@ def accept(request: Request, form: AnyForm) -> Response:
             raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
         organization_id = signing_in.organization_of_token(token)
         found = transact(
-            request.app.state.database, organization_id,
+            request.app.state.database,
+            organization_id,
             lambda unit: signing_in.accept_invitation(unit, token, password),
-        )  # fmt: skip
+        )
     except InvalidValue as refusal:
         return render(request, "invitation.html", 422, token=token, refusal=refusal)
     except NotSignedIn as refusal:

@@ -79,11 +79,16 @@ agents = Table(
     sa.UniqueConstraint("organization_id", "email", name="agents_email"),
     refers_to("inboxes", "recent_inbox_id"),
     Index(
-        "agents_oidc", "organization_id", "oidc_issuer", "oidc_subject", unique=True,
-        sqlite_where=text("oidc_subject IS NOT NULL"), postgresql_where=text("oidc_subject IS NOT NULL"),
+        "agents_oidc",
+        "organization_id",
+        "oidc_issuer",
+        "oidc_subject",
+        unique=True,
+        sqlite_where=text("oidc_subject IS NOT NULL"),
+        postgresql_where=text("oidc_subject IS NOT NULL"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 inbox_agents = Table(
     "inbox_agents",

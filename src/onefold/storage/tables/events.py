@@ -20,11 +20,14 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     primary_key("seq"),
     Index(
-        "outbox_pending", "organization_id", "seq",
-        sqlite_where=text("pending"), postgresql_where=text("pending"),
+        "outbox_pending",
+        "organization_id",
+        "seq",
+        sqlite_where=text("pending"),
+        postgresql_where=text("pending"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -67,18 +70,26 @@ webhook_deliveries = Table(
     primary_key("endpoint_id", "event_seq"),
     refers_to("webhook_endpoints", "endpoint_id"),
     Index(
-        "webhook_deliveries_due", "organization_id", "endpoint_id", "next_at",
-        sqlite_where=text("next_at IS NOT NULL"), postgresql_where=text("next_at IS NOT NULL"),
+        "webhook_deliveries_due",
+        "organization_id",
+        "endpoint_id",
+        "next_at",
+        sqlite_where=text("next_at IS NOT NULL"),
+        postgresql_where=text("next_at IS NOT NULL"),
     ),
     *(
         Index(
-            f"webhook_deliveries_{state}", "organization_id", "endpoint_id", "event_seq",
-            sqlite_where=text(f"state = '{state}'"), postgresql_where=text(f"state = '{state}'"),
+            f"webhook_deliveries_{state}",
+            "organization_id",
+            "endpoint_id",
+            "event_seq",
+            sqlite_where=text(f"state = '{state}'"),
+            postgresql_where=text(f"state = '{state}'"),
         )
         for state in ("pending", "failed")
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 # A pending delivery under each profile its event speaks of: it is its turn when it is the first of every one of them.
 webhook_turns = Table(

@@ -36,23 +36,38 @@ conversations = Table(
     refers_to("agents", "assignee_id"),
     Index("conversations_profile", "organization_id", "profile_id", "id"),
     Index(
-        "conversations_open", "organization_id", "profile_id", unique=True,
-        sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
+        "conversations_open",
+        "organization_id",
+        "profile_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
     ),
     Index(
-        "conversations_inbox", "organization_id", "inbox_id", "id",
-        sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
+        "conversations_inbox",
+        "organization_id",
+        "inbox_id",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
     ),
     Index(
-        "conversations_assignee", "organization_id", "assignee_id", "id",
-        sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'"),
+        "conversations_assignee",
+        "organization_id",
+        "assignee_id",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
     ),
     Index(
-        "conversations_merged", "organization_id", "merged_into_id",
-        sqlite_where=text("merged_into_id IS NOT NULL"), postgresql_where=text("merged_into_id IS NOT NULL"),
+        "conversations_merged",
+        "organization_id",
+        "merged_into_id",
+        sqlite_where=text("merged_into_id IS NOT NULL"),
+        postgresql_where=text("merged_into_id IS NOT NULL"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 # What each agent has read: unread is a conversation whose customer wrote something newer.
 conversation_reads = Table(
@@ -98,11 +113,16 @@ items = Table(
     Index("items_conversation", "organization_id", "conversation_id", "seq"),
     # RES-12: the channel's own message id, once.
     Index(
-        "items_delivery", "organization_id", "channel", "message_id", unique=True,
-        sqlite_where=text("message_id IS NOT NULL"), postgresql_where=text("message_id IS NOT NULL"),
+        "items_delivery",
+        "organization_id",
+        "channel",
+        "message_id",
+        unique=True,
+        sqlite_where=text("message_id IS NOT NULL"),
+        postgresql_where=text("message_id IS NOT NULL"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 attachments = Table(
     "attachments",

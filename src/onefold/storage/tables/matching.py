@@ -52,13 +52,18 @@ suggestions = Table(
     Index("suggestions_other", "organization_id", "other_id"),
     *(
         Index(
-            name, "organization_id", "rating", "profile_id", "other_id",
-            sqlite_where=text(f"state = '{state}'"), postgresql_where=text(f"state = '{state}'"),
+            name,
+            "organization_id",
+            "rating",
+            "profile_id",
+            "other_id",
+            sqlite_where=text(f"state = '{state}'"),
+            postgresql_where=text(f"state = '{state}'"),
         )
         for name, state in (("suggestions_queue", "open"), ("suggestions_dismissed", "dismissed"))
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 verdicts = Table(
     "verdicts",

@@ -36,11 +36,14 @@ profiles = Table(
     refers_to("profiles", "survivor_id"),
     refers_to("agents", "created_by"),
     Index(
-        "profiles_merged_into", "organization_id", "survivor_id",
-        sqlite_where=text("survivor_id IS NOT NULL"), postgresql_where=text("survivor_id IS NOT NULL"),
+        "profiles_merged_into",
+        "organization_id",
+        "survivor_id",
+        sqlite_where=text("survivor_id IS NOT NULL"),
+        postgresql_where=text("survivor_id IS NOT NULL"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 contact_points = Table(
     "contact_points",
@@ -67,25 +70,43 @@ contact_points = Table(
     sa.UniqueConstraint("organization_id", "profile_id", "kind", "value", name="contact_points_once"),
     # PRO-3: at most one profile holds a given identifying contact point.
     Index(
-        "contact_points_identifying", "organization_id", "kind", "value", unique=True,
-        sqlite_where=text("identifying"), postgresql_where=text("identifying"),
+        "contact_points_identifying",
+        "organization_id",
+        "kind",
+        "value",
+        unique=True,
+        sqlite_where=text("identifying"),
+        postgresql_where=text("identifying"),
     ),
     Index(
-        "contact_points_listed", "organization_id", "kind", "value", "id",
-        sqlite_where=text("NOT identifying"), postgresql_where=text("NOT identifying"),
+        "contact_points_listed",
+        "organization_id",
+        "kind",
+        "value",
+        "id",
+        sqlite_where=text("NOT identifying"),
+        postgresql_where=text("NOT identifying"),
     ),
     # PRO-2: at most one Main email and one Main phone; PRO-1: at most one customer ID.
     Index(
-        "contact_points_main", "organization_id", "profile_id", "kind", unique=True,
-        sqlite_where=text("main"), postgresql_where=text("main"),
+        "contact_points_main",
+        "organization_id",
+        "profile_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("main"),
+        postgresql_where=text("main"),
     ),
     Index(
-        "contact_points_customer_id", "organization_id", "profile_id", unique=True,
+        "contact_points_customer_id",
+        "organization_id",
+        "profile_id",
+        unique=True,
         sqlite_where=text("kind = 'customer_id' AND current"),
         postgresql_where=text("kind = 'customer_id' AND current"),
     ),
     **CLUSTERED,
-)  # fmt: skip
+)
 
 # As the partial indexes say it: SQLite meets no index by `identifying = 1`.
 IDENTIFYING, LISTED = text("contact_points.identifying"), text("NOT contact_points.identifying")

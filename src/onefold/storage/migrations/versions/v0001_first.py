@@ -9,10 +9,26 @@ revision = "0001"
 down_revision = None
 
 _OWNED = (
-    "addresses", "agents", "api_keys", "attachments", "blocklist", "contact_points", "conversations", "details",
-    "idempotency_keys", "inbox_agents", "inboxes", "items", "outbox", "profiles", "relationships", "runs",
-    "search_terms", "sessions", "suggestions",
-)  # fmt: skip
+    "addresses",
+    "agents",
+    "api_keys",
+    "attachments",
+    "blocklist",
+    "contact_points",
+    "conversations",
+    "details",
+    "idempotency_keys",
+    "inbox_agents",
+    "inboxes",
+    "items",
+    "outbox",
+    "profiles",
+    "relationships",
+    "runs",
+    "search_terms",
+    "sessions",
+    "suggestions",
+)
 
 
 def upgrade() -> None:

@@ -9,9 +9,17 @@ revision = "0002"
 down_revision = "0001"
 
 _NEW = (
-    "absorbed_points", "audit", "audit_records", "drafts", "evidence", "match_keys", "merges", "run_pairs",
-    "suggestions", "verdicts",
-)  # fmt: skip
+    "absorbed_points",
+    "audit",
+    "audit_records",
+    "drafts",
+    "evidence",
+    "match_keys",
+    "merges",
+    "run_pairs",
+    "suggestions",
+    "verdicts",
+)
 
 
 def upgrade() -> None:
@@ -44,17 +52,24 @@ def _add_columns() -> None:
     op.drop_index("contact_points_customer_id", "contact_points")
     one_current = sa.text("kind = 'customer_id' AND current")
     op.create_index(
-        "contact_points_customer_id", "contact_points", ["organization_id", "profile_id"],
-        unique=True, sqlite_where=one_current, postgresql_where=one_current,
-    )  # fmt: skip
+        "contact_points_customer_id",
+        "contact_points",
+        ["organization_id", "profile_id"],
+        unique=True,
+        sqlite_where=one_current,
+        postgresql_where=one_current,
+    )
     op.add_column("details", sa.Column("from_profile_id", Id))
     op.add_column("addresses", sa.Column("position", sa.Integer(), server_default="0", nullable=False))
     op.add_column("conversations", sa.Column("merged_into_id", Id))
     merged = sa.text("merged_into_id IS NOT NULL")
     op.create_index(
-        "conversations_merged", "conversations", ["organization_id", "merged_into_id"],
-        sqlite_where=merged, postgresql_where=merged,
-    )  # fmt: skip
+        "conversations_merged",
+        "conversations",
+        ["organization_id", "merged_into_id"],
+        sqlite_where=merged,
+        postgresql_where=merged,
+    )
     op.add_column("runs", sa.Column("agent_id", Id))
     op.add_column("outbox", _flag("pending", False))
     pending = sa.text("pending")
@@ -74,9 +89,24 @@ def _let_items_stand_alone(postgres: bool) -> None:
         return
     # SQLite cannot take NOT NULL away. `migrate.upgrade` has foreign keys switched off, so attachments keep theirs.
     columns = (
-        "organization_id", "seq", "profile_id", "conversation_id", "contact_point_id", "kind", "direction", "channel",
-        "message_id", "outcome", "agent_id", "subject", "body", "data", "verified", "occurred_at", "recorded_at",
-    )  # fmt: skip
+        "organization_id",
+        "seq",
+        "profile_id",
+        "conversation_id",
+        "contact_point_id",
+        "kind",
+        "direction",
+        "channel",
+        "message_id",
+        "outcome",
+        "agent_id",
+        "subject",
+        "body",
+        "data",
+        "verified",
+        "occurred_at",
+        "recorded_at",
+    )
     op.create_table(
         "items_new",
         sa.Column("organization_id", sa.BigInteger(), nullable=False),
@@ -136,10 +166,14 @@ def _fill_suggestions(postgres: bool) -> None:
         "FROM old_suggestions GROUP BY organization_id, profile_id, other_id"
     )
     op.drop_table("old_suggestions")
-    new_id = "gen_random_uuid()" if postgres else (
-        "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' || "
-        "substr(h, 21, 12)"
-    )  # fmt: skip
+    new_id = (
+        "gen_random_uuid()"
+        if postgres
+        else (
+            "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' || substr(h, 14, 3) || '-8' || substr(h, 18, 3) || '-' "
+            "|| substr(h, 21, 12)"
+        )
+    )
     now = "now()" if postgres else "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
     some = "EXISTS (SELECT 1 FROM profiles AS p WHERE p.organization_id = o.id)"
     if postgres:
@@ -227,9 +261,12 @@ def _create_tables() -> None:
     op.create_index("suggestions_other", "suggestions", ["organization_id", "other_id"])
     is_open = sa.text("state = 'open'")
     op.create_index(
-        "suggestions_queue", "suggestions", ["organization_id", "rating", "profile_id", "other_id"],
-        sqlite_where=is_open, postgresql_where=is_open,
-    )  # fmt: skip
+        "suggestions_queue",
+        "suggestions",
+        ["organization_id", "rating", "profile_id", "other_id"],
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
     op.create_table(
         "evidence",
         sa.Column("organization_id", sa.BigInteger(), nullable=False),

@@ -75,15 +75,21 @@ def _create_deliveries() -> None:
     )
     due = sa.text("next_at IS NOT NULL")
     op.create_index(
-        "webhook_deliveries_due", "webhook_deliveries", ["organization_id", "endpoint_id", "next_at"],
-        sqlite_where=due, postgresql_where=due,
-    )  # fmt: skip
+        "webhook_deliveries_due",
+        "webhook_deliveries",
+        ["organization_id", "endpoint_id", "next_at"],
+        sqlite_where=due,
+        postgresql_where=due,
+    )
     for state in ("pending", "failed"):
         such = sa.text(f"state = '{state}'")
         op.create_index(
-            f"webhook_deliveries_{state}", "webhook_deliveries", ["organization_id", "endpoint_id", "event_seq"],
-            sqlite_where=such, postgresql_where=such,
-        )  # fmt: skip
+            f"webhook_deliveries_{state}",
+            "webhook_deliveries",
+            ["organization_id", "endpoint_id", "event_seq"],
+            sqlite_where=such,
+            postgresql_where=such,
+        )
 
 
 def _create_turns() -> None:

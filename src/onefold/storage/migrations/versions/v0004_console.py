@@ -18,9 +18,12 @@ def upgrade() -> None:
     _create_counts()
     is_open = sa.text("state = 'open'")
     op.create_index(
-        "conversations_assignee", "conversations", ["organization_id", "assignee_id", "id"],
-        sqlite_where=is_open, postgresql_where=is_open,
-    )  # fmt: skip
+        "conversations_assignee",
+        "conversations",
+        ["organization_id", "assignee_id", "id"],
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
     for table in _NEW if op.get_bind().dialect.name == "postgresql" else ():
         _guard(table)
 
@@ -40,9 +43,13 @@ def _extend_agents() -> None:
     op.add_column("agents", sa.Column("oidc_subject", Value))
     linked = sa.text("oidc_subject IS NOT NULL")
     op.create_index(
-        "agents_oidc", "agents", ["organization_id", "oidc_issuer", "oidc_subject"],
-        unique=True, sqlite_where=linked, postgresql_where=linked,
-    )  # fmt: skip
+        "agents_oidc",
+        "agents",
+        ["organization_id", "oidc_issuer", "oidc_subject"],
+        unique=True,
+        sqlite_where=linked,
+        postgresql_where=linked,
+    )
 
 
 def _of_agent() -> sa.ForeignKeyConstraint:

@@ -15,6 +15,9 @@ def upgrade() -> None:
     op.create_index("drafts_author", "drafts", ["organization_id", "author_id", "id"])
     dismissed = sa.text("state = 'dismissed'")
     op.create_index(
-        "suggestions_dismissed", "suggestions", ["organization_id", "rating", "profile_id", "other_id"],
-        sqlite_where=dismissed, postgresql_where=dismissed,
-    )  # fmt: skip
+        "suggestions_dismissed",
+        "suggestions",
+        ["organization_id", "rating", "profile_id", "other_id"],
+        sqlite_where=dismissed,
+        postgresql_where=dismissed,
+    )
