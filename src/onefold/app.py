@@ -65,6 +65,34 @@ def create_app(settings: Settings | None = None) -> Any:
     addresses = Addresses(allow_private=settings.webhooks_allow_private)
     background = _Background(database, gate, Sender(database, Poster(addresses)), feed, group)
 
+    app = _api(background)
+    app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
+    app.state.addresses, app.state.feed = addresses, feed
+    console = create_console(
+        database, settings=settings, feed=feed, addresses=addresses, throttle=Throttle(), provider=_provider(settings)
+    )
+    console.add_middleware(_Observed)
+    api = contacts.ContactRoutes(app, gate, group, database)
+    return BodyLimit(_Edges(api, console), settings.largest_body)
+
+
+_ROUTES = (
+    profiles,
+    privacy,
+    conversations,
+    drafts,
+    suggestions,
+    merging,
+    organization,
+    audit,
+    webhooks,
+    channels,
+    system,
+)
+
+
+def _api(background: _Background) -> FastAPI:
+    """The API with all its addresses but those of contacts."""
     # The framework's own pages for the document come from a CDN; /openapi.json is read by any tool.
     app = FastAPI(
         title="Onefold",
@@ -75,31 +103,12 @@ def create_app(settings: Settings | None = None) -> Any:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
-    app.state.addresses, app.state.feed = addresses, feed
     problems.install(app)
     app.add_middleware(_Observed)
-    for routes in (
-        profiles,
-        privacy,
-        conversations,
-        drafts,
-        suggestions,
-        merging,
-        organization,
-        audit,
-        webhooks,
-        channels,
-        system,
-    ):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    console = create_console(
-        database, settings=settings, feed=feed, addresses=addresses, throttle=Throttle(), provider=_provider(settings)
-    )
-    console.add_middleware(_Observed)
-    api = contacts.ContactRoutes(app, gate, group, database)
-    return BodyLimit(_Edges(api, console), settings.largest_body)
+    return app
 
 
 _API = ("/v1", "/openapi.json", "/health", "/ready", "/metrics")

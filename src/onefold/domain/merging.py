@@ -79,11 +79,30 @@ def plan_merge(
         outcomes.obstacles.append(Obstacle("only_contact_point", "detach", detail))
     _plan_fields(source, destination, outcomes)
     points, absorbed = _plan_points(source, destination, outcomes)
+    joined = _plan_conversation(source.conversation, destination.conversation, merger)
+    after = _after(source, destination, outcomes, points, joined)
+    return MergePlan(
+        source_id=source.profile_id,
+        destination_id=destination.profile_id,
+        versions=(source.version, destination.version),
+        outcomes=tuple(outcomes.found),
+        obstacles=tuple(outcomes.obstacles),
+        after=after,
+        absorbed=absorbed,
+        detached=detached,
+        joined=joined,
+        events=_events(source.conversation, destination.conversation, merger, display_name(after.name, points)),
+    )
+
+
+def _after(
+    source: Side, destination: Side, outcomes: Outcomes, points: tuple[HeldPoint, ...], joined: Joined | None
+) -> Side:
+    """The destination when it is done."""
     details = _plan_details(source, destination, outcomes)
     attributes = _plan_attributes(source, destination, outcomes)
     names = outcomes.side("name", source, destination)
-    joined = _plan_conversation(source.conversation, destination.conversation, merger)
-    after = destination._replace(
+    return destination._replace(
         name=names.name,
         name_confirmed=names.name_confirmed or (source.name == names.name and source.name_confirmed),
         username=outcomes.side("username", source, destination).username,
@@ -94,19 +113,6 @@ def plan_merge(
         addresses=_plan_addresses(source, destination),
         relations=_plan_relations(source, destination),
         conversation=_conversation_after(source, destination, joined),
-    )
-    events = _events(source.conversation, destination.conversation, merger, display_name(after.name, points))
-    return MergePlan(
-        source.profile_id,
-        destination.profile_id,
-        (source.version, destination.version),
-        tuple(outcomes.found),
-        tuple(outcomes.obstacles),
-        after,
-        absorbed,
-        detached,
-        joined,
-        events,
     )
 
 
@@ -141,33 +147,29 @@ def _cleared_by(steps: Sequence[Step]) -> dict[str, Which]:
     return cleared
 
 
+_TWO_CUSTOMER_IDS = Obstacle(
+    code="customer_ids_differ",
+    field="customer_id",
+    detail="The two profiles have different customer IDs.",
+    steps=tuple(Step("keep_former", side) for side in BOTH_SIDES),
+)
+_TWO_MAIN_PHONES = Obstacle(
+    code="main_phones_differ",
+    field="main_phone",
+    detail="The two profiles have different Main phones.",
+    steps=tuple(Step("make_ordinary", side) for side in BOTH_SIDES),
+)
+
+
 def _plan_fields(source: Side, destination: Side, outcomes: Outcomes) -> None:
     longer: Which = "source" if _length(source.name) > _length(destination.name) else "destination"
     outcomes.decide("name", source.name, destination.name, longer, "longer_name")
     outcomes.decide("image", source.image, destination.image, "destination", "current_profile")
     outcomes.decide("username", source.username, destination.username, "destination", "current_profile")
-    outcomes.refuse(
-        "customer_id",
-        _value(source.customer_id),
-        _value(destination.customer_id),
-        Obstacle(
-            "customer_ids_differ",
-            "customer_id",
-            "The two profiles have different customer IDs.",
-            tuple(Step("keep_former", side) for side in BOTH_SIDES),
-        ),
-    )
-    outcomes.refuse(
-        "main_phone",
-        _value(source.main("phone")),
-        _value(destination.main("phone")),
-        Obstacle(
-            "main_phones_differ",
-            "main_phone",
-            "The two profiles have different Main phones.",
-            tuple(Step("make_ordinary", side) for side in BOTH_SIDES),
-        ),
-    )
+    ids = _value(source.customer_id), _value(destination.customer_id)
+    outcomes.refuse("customer_id", *ids, _TWO_CUSTOMER_IDS)
+    phones = _value(source.main("phone")), _value(destination.main("phone"))
+    outcomes.refuse("main_phone", *phones, _TWO_MAIN_PHONES)
     emails = _value(source.main("email")), _value(destination.main("email"))
     outcomes.decide("main_email", *emails, "destination", "current_profile")
     for network in sorted(_networks(source) & _networks(destination)):

@@ -305,14 +305,14 @@ def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
 def _place(unit: Unit, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
     point = _normal(given, policy)
     held = HeldPoint(
-        new_id(),
-        point.kind,
-        point.value,
-        point.written,
-        given.phone_type,
-        given.main,
-        given.sms,
-        point.handle,
+        contact_point_id=new_id(),
+        kind=point.kind,
+        value=point.value,
+        written=point.written,
+        phone_type=given.phone_type,
+        main=given.main,
+        sms=given.sms,
+        handle=point.handle,
         identifying=False,
         contacted=False,
     )
