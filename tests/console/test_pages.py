@@ -11,6 +11,7 @@ import pytest
 from onefold.services.profiles import PointInput
 from tests.console.cast import cast
 from tests.console.conftest import Console, Html, Seat
+from tests.services import words
 
 LARGEST_COLD_PAGE = 150_000
 """Bytes over the wire until a customer's page is there for the first time."""
@@ -145,6 +146,22 @@ def test_whoever_comes_second_to_a_merge_is_led_to_the_survivor__MRG_11(console:
     assert console.lead.sent(path, **fields) == (f"/customers/{ada_id}", "moved-on")
     assert console.lead.get(path).headers["location"] == f"/customers/{ada_id}?said=moved-on"
     console.lead.page(f"/customers/{ada_id}/merge/{ada_id}", 409)
+
+
+def test_addresses_that_differ_are_shown_as_different_wherever_two_customers_are_compared__MRG_4(
+    console: Console,
+) -> None:
+    """Two towns of one name: the region tells them apart."""
+    emails = ("ada.king@gmail.com", "ada.king@gmial.com")
+    ada_id, bo_id = (console.customer("Ada King", PointInput("email", email)) for email in emails)
+    for profile_id, region in ((ada_id, "Illinois"), (bo_id, "Missouri")):
+        words.add_address(console.base, profile_id, "1 Main St", region=region)
+    lines = {f"1 Main St, London, {region}" for region in ("Illinois", "Missouri")}
+    for path in (f"/customers/{ada_id}/merge/{bo_id}", f"/queue/{ada_id}/{bo_id}"):
+        page = console.lead.page(path)
+        assert {line for line in lines if line in page.text} == lines, path
+    shown = console.lead.page(f"/customers/{ada_id}").text
+    assert "1 Main St, London, Illinois" in shown
 
 
 def _as_shown(page: Html) -> dict[str, str]:

@@ -93,9 +93,9 @@ def add_detail(base: Base, profile_id: str, key: str, value: str) -> None:
     do(base, lambda unit: profiles.add_part(unit, store.DETAILS, profile_id, {"key": key, "value": value}, None))
 
 
-def add_address(base: Base, profile_id: str, street: str) -> None:
+def add_address(base: Base, profile_id: str, street: str, **more: str) -> None:
     """Writes an address in London on a profile."""
-    given = {"street": street, "city": "London"}
+    given = {"street": street, "city": "London", **more}
     do(base, lambda unit: profiles.add_part(unit, store.ADDRESSES, profile_id, given, None))
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from onefold.console import words
 from onefold.domain.matching import Comparison
 from onefold.domain.profile import HeldPoint
-from onefold.domain.sides import Address
 from onefold.domain.text import alike, fold
 from onefold.services.profiles import ProfileView
 
@@ -49,7 +48,7 @@ def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[
     for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
         sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
         found.append(Line(label, _points(sides[0], sides[1], mine), _points(sides[1], sides[0], theirs)))
-    places = [[_place(a) for a in view.addresses] for view in (one, other)]
+    places = [[words.address(a) for a in view.addresses] for view in (one, other)]
     found.append(Line("Addresses", _shared(places[0], places[1]), _shared(places[1], places[0])))
     details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
     found.append(Line("Details", _shared(details[0], details[1]), _shared(details[1], details[0])))
@@ -78,12 +77,6 @@ def _text(point: HeldPoint) -> str:
         return f"{point.handle or words.point(point.value, 'social')} on {words.network(point.value)}"
     shown = words.point(point.value, point.kind)
     return f"{shown} ({words.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
-
-
-def _place(address: dict[str, object]) -> str:
-    row = Address(**{field: address.get(field) for field in Address._fields} | {"position": 0})  # type: ignore[arg-type]
-    parts = (row.street, row.postal_code, row.city, row.region, row.country)
-    return ", ".join(part for part in parts if part)
 
 
 def _shared(mine: list[str], theirs: list[str]) -> list[Value]:

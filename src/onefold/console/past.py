@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from onefold.console import words
 from onefold.domain.profile import HeldPoint, display_name
-from onefold.domain.sides import Address, Side
+from onefold.domain.sides import Side
 from onefold.services.undoing import Undo
 
 COLUMNS = {"source": "Merged customer", "destination": "Surviving customer", "profile": "Customer before"}
@@ -39,7 +39,7 @@ def table(shown: Sequence[Side], kin: Mapping[str, str]) -> list[Was]:
         Was("Image", [[side.image] if side.image else [] for side in shown]),
         *(Was(label, [points(side, kind) for side in shown]) for kind, label in _POINTS),
         Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in shown]),
-        Was("Addresses", [[place(a) for a in side.addresses] for side in shown]),
+        Was("Addresses", [[words.address(a) for a in side.addresses] for side in shown]),
         Was("Relationships", [_kin(side, kin) for side in shown]),
         Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in shown]),
         Was("Open conversation", [_conversation(side) for side in shown]),
@@ -62,12 +62,6 @@ def point(p: HeldPoint) -> str:
     tags += [tag for tag, told in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if told]
     where = f" on {words.network(p.value)}" if p.kind == "social" else ""
     return f"{value}{where} ({', '.join(tags)})" if tags else f"{value}{where}"
-
-
-def place(address: Address) -> str:
-    """An address on one line."""
-    parts = (address.street, address.postal_code, address.city, address.region, address.country)
-    return ", ".join(part for part in parts if part)
 
 
 def _kin(side: Side, kin: Mapping[str, str]) -> list[str]:
@@ -146,7 +140,7 @@ def staying(rows: Sequence[tuple[str, str]], among: Sequence[Side]) -> list[Stay
     for side in among:
         known |= {p.contact_point_id: point(p) for p in side.points}
         known |= {d.id: f"{d.key}: {d.value}" for d in side.details}
-        known |= {a.id: place(a) for a in side.addresses}
+        known |= {a.id: words.address(a) for a in side.addresses}
         known |= {r.id: r.seen_from(side.profile_id)[1] for r in side.relations}
     return [Staying(kind, known.get(row_id, "")) for kind, row_id in rows]
 

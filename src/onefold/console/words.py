@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from onefold.domain.phones import readable
 from onefold.domain.profile import HeldPoint
+from onefold.domain.sides import Address
 from onefold.services.audit import Action
 from onefold.services.sending import SendingState, state_of
 
@@ -257,6 +258,13 @@ def reached(points: Sequence[HeldPoint]) -> str:
     return " · ".join(p.handle or point(p.value, p.kind) for p in points if p.kind != "visitor" and p.current)
 
 
+def address(given: Address | Mapping[str, Any]) -> str:
+    """An address on one line: equal for two only where nothing of them differs."""
+    of = given._asdict() if isinstance(given, Address) else given
+    town = " ".join(filter(None, (of["postal_code"], of["city"])))
+    return ", ".join(filter(None, (of["street"], town, of["region"], of["country"])))
+
+
 def breakable(text: str) -> Markup:
     """A text that may break after an @, where a line is too short for an email."""
     return Markup("@<wbr>").join(escape(part) for part in text.split("@"))
@@ -301,6 +309,7 @@ def snippet(text: str | None, limit: int = 90) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "address": address,
     "breakable": breakable,
     "called": called,
     "clock": clock,
