@@ -195,6 +195,7 @@ def base(make_url: MakeUrl, _opened: dict[str, Database]) -> Iterator[Base]:
     """A database with one organization in it, whose region is US."""
     url = make_url()
     database = _opened.setdefault(url, Database(url))
+    database.policies.clear()  # of an organization of the same number, in the test before
     organization_id = add_organization(database, "Acme", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now())
     yield Base(url, database, organization_id, Receiver(database))
     database.dispose()

@@ -15,7 +15,7 @@ from onefold.services.clock import Clock, new_id, utc_now
 from onefold.storage.books import load_book
 from onefold.storage.contacts import apply_decisions, lock_opened
 from onefold.storage.database import Contended, Database, Unit, Unstorable
-from onefold.storage.organizations import load_policy, settings_version
+from onefold.storage.organizations import load_policy
 
 _ATTEMPTS = 12
 
@@ -31,7 +31,6 @@ class Receiver:
         self._database = database
         self._lookup = lookup
         self._clock = clock
-        self._policies: dict[int, Policy] = {}
 
     def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
         """Each contact's answer, in order; given only after the commit.
@@ -48,10 +47,10 @@ class Receiver:
 
     def policy(self, organization_id: int) -> Policy:
         """The organization's settings, as they were when last looked at."""
-        policy = self._policies.get(organization_id)
+        policy = self._database.policies.get(organization_id)
         if policy is None:
             with self._database.read(organization_id) as unit:
-                policy = self._policies[organization_id] = load_policy(unit)
+                policy = load_policy(unit)
         return policy
 
     def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
@@ -93,10 +92,7 @@ class Receiver:
             return self._still_holds(unit, policy)
 
     def _still_holds(self, unit: Unit, policy: Policy) -> bool:
-        if settings_version(unit) == policy.version:
-            return True
-        self._policies.pop(unit.organization_id, None)
-        return False
+        return load_policy(unit).version == policy.version
 
     def _line_types(self, organization_id: int, arrivals: Sequence[Arrival], policy: Policy) -> LineTypes:
         """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""

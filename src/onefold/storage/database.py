@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.domain.errors import Unavailable
+from onefold.domain.policy import Policy
 from onefold.storage.dialects import Dialect, Insert, Row, Update
 from onefold.storage.postgresql import PostgreSQL
 from onefold.storage.sqlite import SQLite
@@ -43,7 +44,8 @@ class Unstorable(Exception):
 class Unit:
     """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
 
-    `settings_version` is the version of the organization's settings, where the database told it on the way.
+    `settings_version` is the version of the organization's settings, where the database told it on the way; `policies`
+    are the settings that this process has read, by organization, each of a version.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Unit:
         dialect: Dialect,
         organization_id: int,
         version: int | None,
+        policies: dict[int, Policy],
     ) -> None:
         self._engine = engine
         self._pooled = pooled
         self.organization_id = organization_id
         self.settings_version = version
+        self.policies = policies
         self._dialect = dialect
         self._cursor = cursor
 
@@ -70,6 +74,11 @@ class Unit:
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a SQLAlchemy Core statement."""
         return self.connection.execute(statement, parameters)
+
+    def settings_change(self) -> None:
+        """From now on this unit reads settings anew, and shares with nobody what may yet be rolled back."""
+        self.settings_version = None
+        self.policies = {}
 
     @property
     def dialect(self) -> Dialect:
@@ -148,6 +157,7 @@ class Database:
         self._engine = _engine(self.url, pool_size, synchronous)
         self._dialect = SQLite() if self.is_sqlite else PostgreSQL()
         self._one_writer = threading.RLock() if self.is_sqlite else None
+        self.policies: dict[int, Policy] = {}
 
     @property
     def is_sqlite(self) -> bool:
@@ -178,7 +188,7 @@ class Database:
             # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
             version = self._dialect.begin(driver, cursor, organization_id, write=write, alone=alone)
             try:
-                yield Unit(self._engine, pooled, cursor, self._dialect, organization_id, version)
+                yield Unit(self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies)
                 driver.commit()
             except BaseException as error:
                 self._roll_back(driver)

@@ -83,12 +83,12 @@ def mark_runs(unit: Unit, under_way: bool) -> None:
 
 def settings_version(unit: Unit) -> int:
     """How often the settings have been changed; cheap enough to ask for in every transaction."""
-    if unit.settings_version is not None:
-        return unit.settings_version
-    found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
-    if found is None:
-        raise NotFound("There is no such organization.", code="unknown_organization")
-    return int(found[0])
+    if unit.settings_version is None:
+        found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
+        if found is None:
+            raise NotFound("There is no such organization.", code="unknown_organization")
+        unit.settings_version = int(found[0])
+    return unit.settings_version
 
 
 def settings_row(unit: Unit) -> Any:
@@ -100,7 +100,14 @@ def settings_row(unit: Unit) -> Any:
 
 
 def load_policy(unit: Unit) -> Policy:
-    """The settings as decisions need them."""
+    """The settings as decisions need them: those that this process keeps, if nobody has changed them since."""
+    kept = unit.policies.get(unit.organization_id)
+    if kept is None or kept.version != settings_version(unit):
+        kept = unit.policies[unit.organization_id] = _read_policy(unit)
+    return kept
+
+
+def _read_policy(unit: Unit) -> Policy:
     row = settings_row(unit)
     own_inboxes = unit.execute(sa.select(inboxes.c.id).where(inboxes.c.organization_id == unit.organization_id))
     return Policy(
@@ -121,6 +128,7 @@ def load_policy(unit: Unit) -> Policy:
 
 def change_settings(unit: Unit, **values: object) -> None:
     """Changes settings, so that every process reads them anew before its next decision."""
+    unit.settings_change()
     unit.execute(
         organizations.update()
         .where(organizations.c.id == unit.organization_id)
@@ -140,6 +148,7 @@ def entries(unit: Unit) -> list[Entry]:
 
 def add_entries(unit: Unit, new: Iterable[Entry]) -> None:
     """Adds entries to the blocklist."""
+    unit.settings_change()
     rows = [{"organization_id": unit.organization_id, "kind": kind, "value": value} for kind, value in new]
     if rows:
         unit.execute(blocklist.insert(), rows)
@@ -147,6 +156,7 @@ def add_entries(unit: Unit, new: Iterable[Entry]) -> None:
 
 def remove_entry(unit: Unit, entry: Entry) -> bool:
     """Takes an entry out; False if it was not there."""
+    unit.settings_change()
     found = unit.execute(
         blocklist.delete().where(
             blocklist.c.organization_id == unit.organization_id,
