@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onefold.domain.errors import Conflict, NotFound
+from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.phones import line_type
 from onefold.jobs.worker import run_jobs
 from onefold.services import profiles, runs, settings
@@ -19,6 +19,34 @@ MOBILE, OTHER_MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+447911123457", "+
 def with_phone(base: Base, number: str, phone_type: str) -> str:
     point = PointInput("phone", number, phone_type=phone_type)  # type: ignore[arg-type]
     return do(base, lambda unit: profiles.create(unit, name="X", points=[point])).id
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("undo_days", -5),
+        ("undo_days", 3_651),
+        ("undo_days", True),
+        ("undo_days", "7"),
+        ("shared_limit", 0),
+        ("shared_limit", 1_001),
+        ("default_region", "XX"),
+        ("default_inbox_id", "nowhere"),
+        ("merge_policies", {"colour": "rule"}),
+        ("match_weights", {"email": (0, 2)}),
+    ],
+)
+def test_a_setting_out_of_its_bounds_is_refused_whoever_asks(base: Base, setting: str, value: object) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        do(base, lambda unit: settings.change(unit, {setting: value}), alone=True)  # type: ignore[misc]
+    assert refused.value.field == setting
+
+
+@pytest.mark.parametrize(("setting", "value"), [("undo_days", 0), ("undo_days", 3_650), ("shared_limit", 1_000)])
+def test_its_bounds_are_within(base: Base, setting: str, value: int) -> None:
+    do(base, lambda unit: settings.change(unit, {setting: value}), alone=True)  # type: ignore[misc]
+    with base.database.read(base.organization_id) as unit:
+        assert getattr(settings.read(unit), setting) == value
 
 
 def switch_on(base: Base) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from onefold.api.schemas import Input
+from onefold.domain.policy import BOUNDS, MatchingMode
 from onefold.services.accounts import Scope
 
-MatchingMode = Literal["listed", "contacted"]
+
+def _bounded(setting: str) -> Any:
+    least, most = BOUNDS[setting]
+    return Field(ge=least, le=most)
 
 
 class Inbox(BaseModel):
@@ -123,9 +127,9 @@ class SettingsChange(Input):
     default_region: Annotated[str, Field(min_length=2, max_length=2)] = ""
     matching_mode: MatchingMode = "listed"
     mobile_identification: bool = False
-    shared_limit: Annotated[int, Field(ge=1, le=1_000)] = 20
+    shared_limit: Annotated[int, _bounded("shared_limit")] = 20
     default_inbox_id: Annotated[str, Field(max_length=100)] = ""
-    undo_days: Annotated[int, Field(ge=0, le=3_650)] = 30
+    undo_days: Annotated[int, _bounded("undo_days")] = 30
     merge_policies: (
         Literal["by-rule", "ask"]
         | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]

@@ -11,6 +11,8 @@ from onefold.domain.merge_policies import BY_RULE, Mode
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 
 MatchingMode = Literal["listed", "contacted"]
+BOUNDS: dict[str, tuple[int, int]] = {"shared_limit": (1, 1_000), "undo_days": (0, 3_650)}
+"""The least and the most of each setting that is a number."""
 
 
 class Policy(NamedTuple):

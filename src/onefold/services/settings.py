@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import phonenumbers
 
@@ -11,7 +11,7 @@ from onefold.domain.blocklist import BlockedKind, Blocklist, Entry
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
-from onefold.domain.policy import MatchingMode
+from onefold.domain.policy import BOUNDS, MatchingMode
 from onefold.domain.text import clean_name, storable
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.services import matching, runs
@@ -56,6 +56,20 @@ class SettingsView(NamedTuple):
     match_weights: dict[str, Weight]
 
 
+class SettingsChanges(TypedDict, total=False):
+    """Settings to change: policies as a preset or modes by field (MRG-4), weights as m and u by feature (SUG-5)."""
+
+    name: str
+    default_region: str
+    matching_mode: MatchingMode
+    mobile_identification: bool
+    shared_limit: int
+    default_inbox_id: str
+    undo_days: int
+    merge_policies: str | Mapping[str, str]
+    match_weights: Mapping[str, Sequence[float]]
+
+
 def read(unit: Unit) -> SettingsView:
     """The settings."""
     row, policy = settings_row(unit), load_policy(unit)
@@ -65,12 +79,14 @@ def read(unit: Unit) -> SettingsView:
     )
 
 
-def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
-    """Changes settings; the unit must be alone. Raises Conflict where RES-9 refuses.
+def change(unit: Unit, changes: SettingsChanges) -> SettingsView:
+    """Changes settings; the unit must be alone. Raises InvalidValue for a value that is none, Conflict where RES-9
+    refuses.
 
     Switching Mobile Phone Number Identification on starts its run over the existing phones (RES-7).
     """
-    before, values = read(unit), dict(changes)
+    before, values = read(unit), dict[str, Any](changes)
+    _check_numbers(values)
     if "name" in values:
         values["name"] = clean_name(values["name"]) or before.name
     if "default_region" in values and values["default_region"] not in phonenumbers.SUPPORTED_REGIONS:
@@ -91,6 +107,14 @@ def change(unit: Unit, changes: Mapping[str, Any]) -> SettingsView:
     if values.get("match_weights", before.match_weights) != before.match_weights:
         runs.start_again(unit, runs.REBUILD_MATCHES)
     return read(unit)
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    for field, (least, most) in BOUNDS.items():
+        number = values.get(field, least)
+        if type(number) is not int or not least <= number <= most:
+            detail = f"{field} is a whole number from {least} to {most:,}."
+            raise InvalidValue(detail, code="out_of_range", field=field)
 
 
 def _policies(given: str | Mapping[str, str]) -> Mapping[str, str]:

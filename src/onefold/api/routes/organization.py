@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -14,7 +15,9 @@ from onefold.api.call import AnyCall, Call, Shown, header_parameters
 from onefold.api.problems import responses
 from onefold.api.schemas import Listing
 from onefold.domain.errors import NotFound
+from onefold.domain.policy import MatchingMode
 from onefold.services import accounts, runs, settings
+from onefold.services.settings import SettingsChanges
 from onefold.storage import accounts as account_store
 from onefold.storage import runs as run_store
 from onefold.storage.accounts import AgentRow, KeyRow
@@ -40,7 +43,7 @@ def read_settings(call: AnyCall) -> Response:
 def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
     """Changes settings. Switching the matching mode is refused where several profiles would open on one value (RES-9);
     switching Mobile Phone Number Identification on starts its run (RES-7)."""
-    changes = body.model_dump(exclude_unset=True)
+    changes = cast(SettingsChanges, body.model_dump(exclude_unset=True))
 
     def work(unit: Unit) -> Shown:
         settings.change(unit, changes)
@@ -50,7 +53,7 @@ def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
 
 
 @router.get("/settings/matching-mode/{mode}/preview", response_model=schemas.ModePreview, responses=responses())
-def preview_matching_mode(call: AnyCall, mode: schemas.MatchingMode) -> Response:
+def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
     """What switching the matching mode would change, and what stands in the way (RES-9)."""
 
     def work(unit: Unit) -> Shown:

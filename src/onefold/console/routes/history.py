@@ -17,10 +17,10 @@ from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import Conflict, InvalidValue, NotFound, Stale
 from onefold.domain.ids import is_id
 from onefold.services import audit, merging, undoing
-from onefold.services import settings as organization_settings
 from onefold.services.clock import utc_now
 from onefold.storage.database import Unit
 from onefold.storage.merges import MergeRow
+from onefold.storage.organizations import load_policy
 
 router = APIRouter(prefix="/merges")
 _SHOWN = 40
@@ -69,7 +69,7 @@ def _history(unit: Unit, asked: str | None, before: str | None) -> list[MergeRow
 
 def _shown(unit: Unit, rows: list[MergeRow]) -> list[Shown]:
     named = names.customers(unit, [one for row in rows for one in (row.source_id, row.destination_id)])
-    actors, days = names.actors(unit), organization_settings.read(unit).undo_days
+    actors, days = names.actors(unit), load_policy(unit).undo_days
     return [Shown(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows]
 
 
@@ -127,7 +127,7 @@ def _whole(unit: Unit, visitor: Visitor, merge_id: str) -> dict[str, Any]:
         "after": past.changes_of(found, kin) if found else [],
         "kept": past.staying(found.plan.kept, after) if found else [],
         "gone": past.staying(found.plan.gone, list(kept.values())) if found else [],
-        "undo_days": organization_settings.read(unit).undo_days,
+        "undo_days": load_policy(unit).undo_days,
     }
 
 

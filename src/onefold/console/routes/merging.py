@@ -14,9 +14,9 @@ from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import Conflict, Stale
 from onefold.domain.merge_outcomes import Step, Which
 from onefold.services import merging, profiles
-from onefold.services import settings as organization_settings
 from onefold.services.merging import MergeRequest
 from onefold.storage.database import Unit
+from onefold.storage.organizations import load_policy
 
 router = APIRouter(prefix="/customers/{profile_id}/merge")
 _FOUND = 12
@@ -82,7 +82,7 @@ def _shown(
         source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
         return {
             "merge": MergePage(found, source, destination, steps),
-            "undo_days": organization_settings.read(unit).undo_days,
+            "undo_days": load_policy(unit).undo_days,
             "after_points": [p for p in found.plan.after.points if p.kind != "customer_id"],
         }
 

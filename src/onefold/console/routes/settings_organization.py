@@ -10,7 +10,9 @@ from onefold.console.pages import go
 from onefold.console.regions import regions
 from onefold.console.settings_page import SCOPE, AnyAdmin, number_between, settings_page
 from onefold.domain.errors import InvalidValue
+from onefold.domain.policy import BOUNDS
 from onefold.services import settings
+from onefold.services.settings import SettingsChanges
 from onefold.storage import accounts
 
 router = APIRouter()
@@ -30,12 +32,12 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
     """Changes them, all or none."""
     if form.line("name") is None:
         raise InvalidValue("The organization needs a name.", code="empty_value", field="name")
-    changes = {
-        "name": form.line("name"),
+    changes: SettingsChanges = {
+        "name": form.line("name") or "",
         "default_region": form.text("default_region"),
         "default_inbox_id": form.text("default_inbox_id"),
-        "undo_days": number_between(form, "undo_days", "Days to undo a merge", 0, 3_650),
-        "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", 1, 1_000),
+        "undo_days": number_between(form, "undo_days", "Days to undo a merge", *BOUNDS["undo_days"]),
+        "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", *BOUNDS["shared_limit"]),
     }
     admin.write(lambda unit: settings.change(unit, changes), SCOPE, alone=True)
     return go("/settings", "saved")
