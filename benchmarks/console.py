@@ -13,7 +13,7 @@ from benchmarks.over_http import Server, serving
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
 from onefold.console.pages import STATIC
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 
 _ITEMS, _CONVERSATIONS = 10_000, 200
 _FILES = (
@@ -33,7 +33,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Pages and the API's reading of the same in turns, over one connection."""
     database = pair.ours.open()
     try:
-        key, cookie = transact(database, pair.organization_id, credentials)
+        key, cookie = run_in_transaction(database, pair.organization_id, credentials)
         who = customer("Ada Long", 2, _CONVERSATIONS)
         write(database, pair.organization_id, [who], _ITEMS)
     finally:

@@ -21,10 +21,10 @@ from benchmarks.workload import Workload
 from onefold.jobs.feed import POLL_SECONDS
 from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as store
 from onefold.storage import outbox
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 
 STREAMS = 500
 _CHANGES_A_SECOND = 5
@@ -33,7 +33,7 @@ _CHANGES_A_SECOND = 5
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Delays, then searches in turns with and without the streams, quiet ones and busy ones."""
     database = pair.ours.open()
-    key, cookie = transact(database, pair.organization_id, credentials)
+    key, cookie = run_in_transaction(database, pair.organization_id, credentials)
     try:
         with serving(pair.ours) as server:
             _searches(server, workload, key, 50)
@@ -45,7 +45,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     return lines
 
 
-def credentials(unit: Unit) -> tuple[str, str]:
+def credentials(unit: UnitOfWork) -> tuple[str, str]:
     """A key that may search, and an agent's cookie."""
     _, key = accounts.create_key(unit, "bench", ["profiles:read"])
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent")
@@ -57,7 +57,7 @@ def credentials(unit: Unit) -> tuple[str, str]:
 def _change(database: Database, organization_id: int) -> tuple[str, float]:
     """An event, and when its commit was over."""
     event_id = new_id()
-    transact(
+    run_in_transaction(
         database,
         organization_id,
         lambda unit: outbox.emit(unit, event_id, "profile.updated", id_of(1, PROFILE), {}, utc_now()),

@@ -17,7 +17,7 @@ from benchmarks.workload import Workload
 from onefold.domain.contact import Contact, Further, Sender
 from onefold.services import settings
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 
 _PLACEHOLDERS = ("kunde@shop.example", "keine.angabe@shop.example", "noemail@shop.example")
@@ -34,8 +34,11 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
         receive(receiver, pair.organization_id, workload.batches(4, BATCH))
         lines: list[Line] = []
         for mode in ("listed", "contacted"):
-            transact(
-                database, pair.organization_id, partial(settings.change, changes={"matching_mode": mode}), alone=True
+            run_in_transaction(
+                database,
+                pair.organization_id,
+                partial(settings.change, changes={"matching_mode": mode}),
+                exclusive=True,
             )
             lines += _flood(database, receiver, pair.organization_id, mode, effort.flood // 2)
         return lines

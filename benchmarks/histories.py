@@ -12,7 +12,7 @@ from onefold.domain.timeline import timeline_second
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import tables
 from onefold.storage.contacts import ITEMS, MATCH_KEYS, POINTS, PROFILES, TERMS
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.dialects import Insert
 from onefold.storage.organizations import load_policy
 from onefold.storage.tables import instant_text
@@ -54,7 +54,7 @@ def write(database: Database, organization_id: int, customers: Sequence[Customer
             unit.append(ITEMS, [_item(unit, who, number, items, moment) for who, number in numbers[start:][:_AT_ONCE]])
 
 
-def _write_customers(unit: Unit, customers: Sequence[Customer]) -> None:
+def _write_customers(unit: UnitOfWork, customers: Sequence[Customer]) -> None:
     org, moment, inbox_id = unit.organization_id, instant_text(utc_now()), load_policy(unit).default_inbox_id
     points = [(who, point_id, value) for who in customers for point_id, value in who.points]
     terms = [
@@ -89,7 +89,7 @@ def _write_customers(unit: Unit, customers: Sequence[Customer]) -> None:
     unit.insert(_CONVERSATIONS, conversations)
 
 
-def _item(unit: Unit, who: Customer, number: int, items: int, moment: datetime) -> tuple[object, ...]:
+def _item(unit: UnitOfWork, who: Customer, number: int, items: int, moment: datetime) -> tuple[object, ...]:
     """The conversations follow each other; each contact point has its share of them."""
     at = number * len(who.conversations) // items
     point_id, _ = who.points[at * len(who.points) // len(who.conversations)]

@@ -15,8 +15,8 @@ from benchmarks.workload import Workload
 from onefold.services import detaching, merging, undoing
 from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 
 SIZES = (10, 1_000, 100_000)
 _ITEMS_OF_A_CONVERSATION = 20
@@ -84,11 +84,11 @@ class _Run(NamedTuple):
     driver: Any
     organization_id: int
 
-    def both(self, work: Callable[[Unit], Any], times: _Times) -> Any:
+    def both(self, work: Callable[[UnitOfWork], Any], times: _Times) -> Any:
         """Does the work, then has the bare driver do the same to its copy."""
         with self.tape.recording() as calls:
             begun = time.perf_counter()
-            found = transact(self.database, self.organization_id, work)
+            found = run_in_transaction(self.database, self.organization_id, work)
             times.ours.append((time.perf_counter() - begun) * 1000)
         times.floor.append(self._replayed(calls))
         return found

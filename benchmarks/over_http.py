@@ -22,7 +22,7 @@ from benchmarks.workload import Workload, json_of, request
 from onefold.demo import free_port
 from onefold.services.accounts import create_key
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 
 _SINGLE, _BATCH = "/v1/contacts", "/v1/contacts/batch"
 
@@ -88,7 +88,9 @@ def _recorded_floors(pair: Pair, workload: Workload, effort: Effort) -> _Floors:
 
 def _token(pair: Pair) -> str:
     database = pair.ours.open()
-    _, token = transact(database, pair.organization_id, lambda unit: create_key(unit, "bench", ["contacts:write"]))
+    _, token = run_in_transaction(
+        database, pair.organization_id, lambda unit: create_key(unit, "bench", ["contacts:write"])
+    )
     database.dispose()
     return token
 

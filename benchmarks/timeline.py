@@ -14,16 +14,16 @@ from benchmarks.workload import Workload
 from onefold.services import conversations, merging
 from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import merges
 from onefold.storage.conversations import ItemRow, change_conversation
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 
 _CONVERSATIONS = 1_000
 _ITEMS = 10 * _CONVERSATIONS
 _PAGE = 50
 
-_Page = Callable[[Unit], list[ItemRow]]
+_Page = Callable[[UnitOfWork], list[ItemRow]]
 
 
 def measure(pair: Pair, _workload: Workload, effort: Effort) -> list[Line]:
@@ -52,12 +52,14 @@ def _pages(database: Database, organization_id: int) -> dict[str, _Page]:
     write(database, organization_id, two, _ITEMS // 2)
     write(database, organization_id, many, _ITEMS // _CONVERSATIONS)
     request = MergeRequest(two[0].profile_id, two[1].profile_id)
-    transact(database, organization_id, lambda unit: merging.merge(unit, request, Actor(None, None, "benchmark")))
+    run_in_transaction(
+        database, organization_id, lambda unit: merging.merge(unit, request, Actor(None, None, "benchmark"))
+    )
     first, *others = many
     with database.write(organization_id) as unit:
         for who in others:
             change_conversation(unit, who.conversations[0], state="closed", merged_into_id=first.conversations[0])
-        merges.lead_to(unit, [who.profile_id for who in others], first.profile_id)
+        merges.set_redirect(unit, [who.profile_id for who in others], first.profile_id)
     middle = _middle(database, organization_id, first.profile_id)
     return {
         "timeline, two profiles": lambda unit: conversations.timeline(unit, two[1].profile_id, None, _PAGE),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.search import search_terms
 from onefold.services import audit
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import load_policy
 
 # Each select finds what breaks its rule. A value on the blocklist is plain text (PRO-12) and breaks none.
@@ -172,7 +172,7 @@ def check_base(database: Database, organization_id: int) -> None:
     assert not broken, "\n".join(f"{rule}: {found[:5]}" for rule, found in broken.items())
 
 
-def _found(unit: Unit, sql: str) -> list[tuple[Any, ...]]:
+def _found(unit: UnitOfWork, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in unit.execute(_text(sql), {"org": unit.organization_id})]
 
 
@@ -181,7 +181,7 @@ def _text(sql: str) -> sa.TextClause:
     return sa.text(sql)
 
 
-def _told_in_audit(unit: Unit) -> list[tuple[object, ...]]:
+def _told_in_audit(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """(kind, owner) of values that stand in an entry itself, where no erasure reaches them; plain ones are left out."""
     entries = "\n".join(str(d) for (d,) in _found(unit, "SELECT details FROM audit WHERE organization_id = :org"))
     points = _found(unit, "SELECT kind, profile_id, value FROM contact_points WHERE organization_id = :org")
@@ -190,7 +190,7 @@ def _told_in_audit(unit: Unit) -> list[tuple[object, ...]]:
     return [(kind, owner) for kind, owner, value in telling if json.dumps(value)[1:-1] in entries]
 
 
-def _wrong_search_terms(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_search_terms(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """(profile, missing terms, terms too many) of living profiles whose index is not what they hold."""
     names = _found(unit, "SELECT id, name, username FROM profiles WHERE organization_id = :org AND survivor_id IS NULL")
     points, blocked, terms = defaultdict(list), set(), defaultdict(set)
@@ -211,7 +211,7 @@ def _wrong_search_terms(unit: Unit) -> list[tuple[object, ...]]:
     return wrong
 
 
-def _wrong_chains(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_chains(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """Profiles merged away whose standing merges do not lead, one after the other, to their survivor."""
     merges = _found(
         unit, "SELECT source_id, destination_id FROM merges WHERE organization_id = :org AND undone_at IS NULL"
@@ -230,7 +230,7 @@ def _wrong_chains(unit: Unit) -> list[tuple[object, ...]]:
     return wrong
 
 
-def _wrong_suggestions(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_suggestions(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """Pairs whose suggestion is not what their evidence, and the verdicts on them, make it (SUG-4)."""
     recorded, dismissed = defaultdict(set), defaultdict(set)
     for low, high, kind in _found(unit, "SELECT profile_id, other_id, kind FROM evidence WHERE organization_id = :org"):
@@ -250,7 +250,7 @@ def _wrong_suggestions(unit: Unit) -> list[tuple[object, ...]]:
     return wrong
 
 
-def _wrong_handles(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_handles(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """Evidence of handles that one of the two does not go by."""
     handles = defaultdict(set)
     accounts = "SELECT profile_id, handle FROM contact_points WHERE organization_id = :org AND handle IS NOT NULL"
@@ -261,7 +261,7 @@ def _wrong_handles(unit: Unit) -> list[tuple[object, ...]]:
     return [row for row in _found(unit, evidence) if row[2] not in handles[row[0]] & handles[row[1]]]
 
 
-def _wrong_match_keys(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_match_keys(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """(holder, missing keys, keys too many) of what is not found by the keys of what it holds."""
     wanted: dict[str, set[str]] = defaultdict(set)
     stored: dict[str, set[str]] = defaultdict(set)
@@ -288,7 +288,7 @@ def _wrong_match_keys(unit: Unit) -> list[tuple[object, ...]]:
     ]
 
 
-def _wrong_audit(unit: Unit) -> list[tuple[object, ...]]:
+def _wrong_audit(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """Where the audit log does not verify."""
     found = audit.verify(unit)
     return [] if found.wrong is None else [(found.first_wrong, found.wrong)]

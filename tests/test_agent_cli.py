@@ -13,7 +13,7 @@ import pytest
 from onefold.services import accounts, audit, signing_in
 from onefold.services.clock import utc_now
 from onefold.services.signing_in import SecondFactorNeeded, SignedIn
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 from tests.services.words import COMMAND
 from tests.test_cli import Shell, shell
@@ -26,7 +26,9 @@ MARA = "mara@kite.example"
 def database(shell: Shell) -> Database:
     """The shell's database, with an agent in it."""
     database = Database(shell.url)
-    transact(database, 1, lambda unit: accounts.add_agent(unit, MARA, "Mara", "lead", "correct horse battery"))
+    run_in_transaction(
+        database, 1, lambda unit: accounts.add_agent(unit, MARA, "Mara", "lead", "correct horse battery")
+    )
     return database
 
 
@@ -54,7 +56,7 @@ def test_a_link_alone_goes_to_standard_output_and_signs_in(
     monkeypatch.setenv("ONEFOLD_PUBLIC_URL", "https://onefold.example/")
     address, _, token = shell.run("agent", "link", MARA).stdout.strip().partition("?token=")
     assert address == "https://onefold.example/sign-in/link"
-    assert isinstance(transact(database, 1, lambda unit: signing_in.use_link(unit, token)), SignedIn)
+    assert isinstance(run_in_transaction(database, 1, lambda unit: signing_in.use_link(unit, token)), SignedIn)
     with database.read(1) as unit:
         assert {(entry.action, entry.actor) for entry in audit.page(unit)} == {("agent.link_made", COMMAND)}
     assert "no agent with this email" in shell.run("agent", "link", "nobody@kite.example", ok=False).stderr
@@ -65,7 +67,7 @@ def test_a_password_is_set_from_standard_input(shell: Shell, database: Database)
     assert (done.returncode, "signed out everywhere" in done.stdout) == (0, True)
     assert "a new long password" not in done.stdout + done.stderr
     assert isinstance(
-        transact(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "a new long password")), SignedIn
+        run_in_transaction(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "a new long password")), SignedIn
     )
     refused = typed(shell.folder, shell.url, "short\n", "agent", "password", MARA)
     assert (refused.returncode, "10 to 500 characters" in refused.stderr) == (1, True)
@@ -76,10 +78,12 @@ def test_the_second_factor_of_who_has_lost_it_is_turned_off(shell: Shell, databa
         agent_id = accounts.store.list_agents(unit)[0].id
     secret = pyotp.random_base32()
     code = pyotp.TOTP(secret).at(utc_now())
-    transact(database, 1, lambda unit: signing_in.turn_on_second_factor(unit, agent_id, secret, code, COMMAND))
+    run_in_transaction(
+        database, 1, lambda unit: signing_in.turn_on_second_factor(unit, agent_id, secret, code, COMMAND)
+    )
     assert "has a second factor" in shell.run("agent", "second-factor", MARA).stdout
-    entered = transact(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "correct horse battery"))
+    entered = run_in_transaction(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "correct horse battery"))
     assert isinstance(entered, SecondFactorNeeded)
     assert "is off" in shell.run("agent", "second-factor", MARA, "--off").stdout
-    entered = transact(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "correct horse battery"))
+    entered = run_in_transaction(database, 1, lambda unit: signing_in.sign_in(unit, MARA, "correct horse battery"))
     assert isinstance(entered, SignedIn)

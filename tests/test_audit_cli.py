@@ -10,7 +10,7 @@ import pytest
 from onefold.services import audit
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 from tests.test_cli import Shell, shell
 
@@ -21,7 +21,7 @@ ADA = new_id()
 def append(shell: Shell, times: int) -> None:
     database = Database(shell.url)
     for _ in range(times):
-        transact(
+        run_in_transaction(
             database,
             1,
             lambda unit: audit.record(
@@ -64,7 +64,7 @@ def test_a_log_that_is_intact_is_said_to_be_and_gives_an_anchor__MRG_14(shell: S
 def test_records_that_an_erasure_took_away_are_counted__MRG_14(shell: Shell) -> None:
     append(shell, 2)
     database = Database(shell.url)
-    transact(database, 1, lambda unit: audit.erase_records(unit, [ADA]))
+    run_in_transaction(database, 1, lambda unit: audit.erase_records(unit, [ADA]))
     database.dispose()
     assert "2 personal records were taken away by erasures" in shell.run("audit", "verify").stdout
 

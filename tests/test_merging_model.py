@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Answer, Contact, Further, ListedPhone
-from onefold.domain.errors import Refused, Unavailable
+from onefold.domain.errors import DomainError, Unavailable
 from onefold.domain.merge_outcomes import Outcome, Step
 from onefold.domain.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
 from onefold.domain.merging import MergePlan
@@ -123,7 +123,7 @@ class Merging(RuleBasedStateMachine):
     ) -> None:
         number = add_organization(self.database, "Merging", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now())
         self.base = Base("", self.database, number, Receiver(self.database))
-        self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}), alone=True)
+        self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}), exclusive=True)
         self.do(lambda unit: change_settings(unit, merge_policies=dict(policies), shared_limit=shared_limit))
         self.agents = [agent(self.base, name) for name in ("Cy", "Lin")]
         self.inboxes = [inbox(self.base, "Claims"), *self.do(lambda unit: load_policy(unit).inbox_ids)][:2]
@@ -137,8 +137,8 @@ class Merging(RuleBasedStateMachine):
         for customer_id, given in people:
             self.create(name="Lena", customer_id=customer_id, points=given)
 
-    def do(self, work: Callable[..., Any], *, alone: bool = False) -> Any:
-        return do(self.base, work, alone=alone)
+    def do(self, work: Callable[..., Any], *, exclusive: bool = False) -> Any:
+        return do(self.base, work, exclusive=exclusive)
 
     def rows(self, sql: str) -> list[Any]:
         with self.database.read(self.base.organization_id) as unit:
@@ -151,7 +151,7 @@ class Merging(RuleBasedStateMachine):
             return self.do(work)
         except Unavailable:
             raise  # nobody else is here to be contended with
-        except Refused:
+        except DomainError:
             assert self.dump(KEPT + TOLD) == before
             return None
 
@@ -161,7 +161,7 @@ class Merging(RuleBasedStateMachine):
             return self.do(work)
         except Unavailable:
             raise
-        except Refused:
+        except DomainError:
             return None
 
     # What there is
@@ -462,7 +462,7 @@ class Merging(RuleBasedStateMachine):
     def look_again_at_all(self) -> None:
         """What is stored of suggestions may be older than what it rests on; a merge and its undo write it anew."""
         for profile_id in self.living():
-            self.do(lambda unit, one=profile_id: matching.after_edit(unit, one, load_policy(unit), utc_now()))
+            self.do(lambda unit, one=profile_id: matching.refresh_matches(unit, one, load_policy(unit), utc_now()))
 
     @rule(data=st.data())
     def merge_what_cannot_be(self, data: st.DataObject) -> None:

@@ -20,7 +20,7 @@ from onefold.services import settings as organization_settings
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import PointInput
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 from onefold.storage.organizations import add_organization
 from tests.conftest import MakeUrl
@@ -62,7 +62,7 @@ class Histories(RuleBasedStateMachine):
             self.database, "Model", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now()
         )
         changes = {"matching_mode": mode, "mobile_identification": identification, "shared_limit": 4}
-        self.do(lambda unit: organization_settings.change(unit, changes), alone=True)
+        self.do(lambda unit: organization_settings.change(unit, changes), exclusive=True)
         self.receiver = Receiver(self.database)
         self.model = Model(
             mode=mode, identification=identification, mobiles=MOBILES, landlines=LANDLINES, blocked=BLOCKED
@@ -70,8 +70,8 @@ class Histories(RuleBasedStateMachine):
         self.ids: list[tuple[Profile, str]] = []
         self.count = 0
 
-    def do(self, work: Any, *, alone: bool = False) -> Any:
-        return transact(self.database, self.organization_id, work, alone=alone)
+    def do(self, work: Any, *, exclusive: bool = False) -> Any:
+        return run_in_transaction(self.database, self.organization_id, work, exclusive=exclusive)
 
     def id_of(self, profile: Profile) -> str:
         return next(profile_id for known, profile_id in self.ids if known is profile)

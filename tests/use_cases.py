@@ -36,7 +36,7 @@ from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
 from onefold.settings import Settings
 from onefold.storage import feed
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.migrate import upgrade
 from onefold.storage.outbox import forget
 from onefold.storage.queue import QueueFilter
@@ -146,7 +146,7 @@ def decisions(console: Console) -> Iterator[Case]:
     yield "a run of merges", partial(run_jobs, base.database)
 
 
-def _queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None) -> object:
+def _queue(unit: UnitOfWork, wanted: QueueFilter, after: tuple[float, str, str] | None) -> object:
     ids = None if after is None else (after[0], *("ffffffff-0000-7000-8000-000000000000",) * 2)
     return suggestions.queue(unit, wanted, ids, 50)
 
@@ -181,7 +181,7 @@ def erasures(console: Console, ids: Cast) -> Iterator[Case]:
     one = ids["profile_id"]
     yield (
         "erase",
-        partial(words.do, console.base, lambda unit: erasing.erase(unit, one, one, words.COMMAND), alone=True),
+        partial(words.do, console.base, lambda unit: erasing.erase(unit, one, one, words.COMMAND), exclusive=True),
     )
     patch.undo()
 

@@ -11,14 +11,14 @@ import typer
 
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.domain.emails import parse_email
-from onefold.domain.errors import NotFound, Refused
+from onefold.domain.errors import DomainError, NotFound
 from onefold.services import accounts
 from onefold.services.actor import Actor
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage import accounts as account_store
 from onefold.storage.accounts import AgentRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
 _ACTOR = Actor(None, None, "command line")
@@ -61,7 +61,7 @@ def agent_link(
     """Make a link that signs an agent in, once. The link alone goes to standard output."""
     from onefold.services import signing_in  # here and below: no other command needs what it imports
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         return signing_in.make_link(unit, _named(unit, email).id, "link", timedelta(minutes=minutes), _ACTOR)
 
     token = _done(organization, work)
@@ -79,7 +79,7 @@ def agent_second_factor(
     """Say whether an agent has a second factor, or turn it off; that signs the agent out everywhere."""
     from onefold.services import signing_in
 
-    def work(unit: Unit) -> bool:
+    def work(unit: UnitOfWork) -> bool:
         agent_id = _named(unit, email).id
         had = signing_in.has_second_factor(unit, agent_id)
         if off:
@@ -95,15 +95,15 @@ def agent_second_factor(
         out.print("The agent has a second factor.")
 
 
-def _done(organization: int | None, work: Callable[[Unit], T]) -> T:
+def _done(organization: int | None, work: Callable[[UnitOfWork], T]) -> T:
     database = open_database()
     try:
-        return transact(database, chosen_organization(database, organization), work)
-    except Refused as refusal:
+        return run_in_transaction(database, chosen_organization(database, organization), work)
+    except DomainError as refusal:
         fail(refusal.detail)
 
 
-def _named(unit: Unit, email: str) -> AgentRow:
+def _named(unit: UnitOfWork, email: str) -> AgentRow:
     found = account_store.agent_by_email(unit, parse_email(email))
     if found is None:
         raise NotFound("There is no agent with this email.", code="agent_not_found")

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold import __version__
 from onefold.api import problems
-from onefold.api.auth import Gate
+from onefold.api.auth import Authenticator
 from onefold.api.group_commit import GroupCommit
 from onefold.api.limits import BodyLimit
 from onefold.api.routes import (
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> Any:
     settings = settings or Settings()  # type: ignore[call-arg]
     set_up_logging(settings.log_level)
     database = database_of(settings)
-    gate, feed = Gate(database), Feed(database)
+    gate, feed = Authenticator(database), Feed(database)
     # SQLite has one writer at a time; a second thread would only wait for the first.
     workers = 1 if database.is_sqlite else 2
     group = GroupCommit(receiver_of(settings, database), workers=workers, largest=settings.group_largest)
@@ -141,7 +141,7 @@ def _of_api(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
 class _Background:
     """What works beside the requests of a process, from its first to its last."""
 
-    def __init__(self, database: Database, gate: Gate, sender: Sender, feed: Feed, group: GroupCommit) -> None:
+    def __init__(self, database: Database, gate: Authenticator, sender: Sender, feed: Feed, group: GroupCommit) -> None:
         self._database, self._sender, self._feed, self._group = database, sender, feed, group
         self._worker = Worker(
             [

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from onefold.cli_shared import Organization, chosen_organization, fail, open_database, out
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.services import audit
 from onefold.services.audit import Verification
 
@@ -43,7 +43,7 @@ def audit_verify(
     try:
         with database.read(organization_id) as unit:
             found = audit.verify(unit, known)
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
     _show(found)
 

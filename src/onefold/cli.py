@@ -18,14 +18,14 @@ from onefold.audit_cli import audit_app
 from onefold.channels import files
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.errors import NotFound, Refused
+from onefold.domain.errors import DomainError, NotFound
 from onefold.merge_cli import merge
 from onefold.profile_cli import profile_app
 from onefold.services import accounts
 from onefold.services import ingest as ingesting
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage import accounts as account_store
 from onefold.storage.database import Database
@@ -121,7 +121,7 @@ def ingest(
         for path in _files(paths):
             counts = _ingest_file(database, receiver, organization_id, path, inbox_id, refused, restart)
             totals = {outcome: totals[outcome] + counts[outcome] for outcome in totals}
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(f"{refusal.detail} What was brought in stays; the same command goes on from there.")
     _show_totals(totals, refused)
 
@@ -211,7 +211,7 @@ def db_upgrade() -> None:
     database = database_of(Settings())  # type: ignore[call-arg]
     try:
         out.print(f"The database is at schema {upgrade(database)}.")
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
 
 
@@ -241,12 +241,12 @@ def key_create(
     organization_id = chosen_organization(database, organization)
     expires_at: datetime | None = utc_now() + timedelta(days=days) if days else None
     try:
-        _, token = transact(
+        _, token = run_in_transaction(
             database,
             organization_id,
             lambda unit: accounts.create_key(unit, name, scope or accounts.SCOPES, expires_at),
         )
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
     err.print("This key is shown once; keep it like a password:")
     sys.stdout.write(token + "\n")

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.settings import Settings
 from onefold.storage.database import Database
 from onefold.storage.migrate import current, newest
@@ -31,7 +31,7 @@ def open_database() -> Database:
     database = database_of(Settings())  # type: ignore[call-arg]
     try:
         found = current(database)
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
     if found != newest():
         fail("The database has no schema of this version. Run: onefold db upgrade")

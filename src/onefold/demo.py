@@ -26,9 +26,9 @@ from onefold.services.conversations import Written
 from onefold.services.merging import MergeRequest
 from onefold.services.receive import Receiver
 from onefold.services.suggestions import queue
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as account_store
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.migrate import upgrade
 from onefold.storage.organizations import add_organization, organization_ids
 from onefold.storage.profiles import ADDRESSES, DETAILS
@@ -107,12 +107,12 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
     database = Database(f"sqlite:///{path}")
     upgrade(database)
     organization_id = organization_ids(database)[0][0]
-    _, token = transact(
+    _, token = run_in_transaction(
         database,
         organization_id,
         lambda unit: accounts.create_key(unit, "demo", accounts.SCOPES, utc_now() + timedelta(days=30)),
     )
-    link = transact(database, organization_id, _link)
+    link = run_in_transaction(database, organization_id, _link)
     with database.read(organization_id) as unit:
         wanted = ("profiles WHERE survivor_id IS NULL", "items", "suggestions WHERE state = 'open'")
         counted = [unit.one(f"SELECT count(*) FROM {some}", ()) for some in wanted]
@@ -122,7 +122,7 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
     return Made(numbers[0], numbers[1], numbers[2], token, link, first[0].row.pair if first else ("", ""))
 
 
-def _link(unit: Unit) -> str:
+def _link(unit: UnitOfWork) -> str:
     lead = next(agent for agent in account_store.list_agents(unit) if agent.role == "lead")
     return signing_in.make_link(unit, lead.id, "link", timedelta(hours=12), Actor(None, None, "demo"))
 
@@ -142,7 +142,7 @@ def _fill(database: Database, customers: int, console: Console) -> None:
     console.print(f"Filling a sample base with {customers:,} customers …")
     first = new_id()
     organization_id = add_organization(database, "Kite & Co.", "GB", first, "General", DEFAULT_ENTRIES, utc_now())
-    inboxes = [first, *transact(database, organization_id, _set_up)]
+    inboxes = [first, *run_in_transaction(database, organization_id, _set_up)]
     choose = random.Random(1815)
     people = [_person(choose, number) for number in range(customers)]
     contacts = sorted(_contacts(choose, people, inboxes), key=lambda contact: contact.occurred_at or utc_now())
@@ -151,12 +151,12 @@ def _fill(database: Database, customers: int, console: Console) -> None:
         some = contacts[start : start + 25]
         last = some[-1].occurred_at or utc_now()
         Receiver(database, clock=lambda last=last: last).receive(organization_id, some)  # type: ignore[misc]
-    transact(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
-    transact(database, organization_id, lambda unit: _assign_some(unit, random.Random(11)))
-    transact(database, organization_id, _decide_some)
+    run_in_transaction(database, organization_id, lambda unit: _by_hand(unit, random.Random(7)))
+    run_in_transaction(database, organization_id, lambda unit: _assign_some(unit, random.Random(11)))
+    run_in_transaction(database, organization_id, _decide_some)
 
 
-def _assign_some(unit: Unit, choose: random.Random) -> None:
+def _assign_some(unit: UnitOfWork, choose: random.Random) -> None:
     """What agents have taken out of the inboxes."""
     agents = [agent.id for agent in account_store.list_agents(unit)]
     for inbox_id, _ in account_store.list_inboxes(unit):
@@ -167,7 +167,7 @@ def _assign_some(unit: Unit, choose: random.Random) -> None:
                 )
 
 
-def _decide_some(unit: Unit) -> None:
+def _decide_some(unit: UnitOfWork) -> None:
     """What a lead has done with the likeliest duplicates: merged some, said "No Match" to some, undone one."""
     agents = {agent.name: agent.id for agent in account_store.list_agents(unit)}
     actor = Actor(min(agents.values()), None, "demo")
@@ -186,7 +186,7 @@ def _decide_some(unit: Unit) -> None:
         undoing.undo(unit, merged[0], None, actor)
 
 
-def _set_up(unit: Unit) -> list[str]:
+def _set_up(unit: UnitOfWork) -> list[str]:
     inboxes = [accounts.add_inbox(unit, name)[0] for name in _INBOXES]
     for number, (name, role) in enumerate(_AGENTS):
         email = f"{name.split()[0].lower()}@kite.example"
@@ -267,7 +267,7 @@ def hash_of(person: _Person) -> int:
     return int(person.customer_id.partition("-")[2])
 
 
-def _by_hand(unit: Unit, choose: random.Random) -> None:
+def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
     """What agents add: details, addresses, relationships, notes."""
     found = [summary.row.id for summary in profiles.page(unit, None, 120)]
     agents = [agent.id for agent in account_store.list_agents(unit)]

@@ -13,11 +13,11 @@ from rich.prompt import Confirm
 from rich.table import Table
 
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.services import many_merges, merging, runs
 from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest, Preview
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import runs as run_store
 from onefold.storage.database import Database
 from onefold.storage.runs import RunRow
@@ -47,7 +47,7 @@ def merge(
             _merge_file(database, number, pairs, report, restart)
         else:
             _merge_two(database, number, MergeRequest(str(source), str(destination)), yes)
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
 
 
@@ -60,7 +60,7 @@ def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool
     if not yes and not Confirm.ask("Merge? Only a lead can undo it.", console=out):
         raise typer.Exit(1)
     confirmed = request._replace(versions=found.plan.versions, digest=found.plan.digest)
-    row, _ = transact(database, number, lambda unit: merging.merge(unit, confirmed, _ACTOR))
+    row, _ = run_in_transaction(database, number, lambda unit: merging.merge(unit, confirmed, _ACTOR))
     out.print(f"Merged; merge {row.id}.")
 
 
@@ -83,7 +83,7 @@ def _merge_file(database: Database, number: int, path: Path, report: Path, resta
         return
     if run.done:
         out.print(f"{path.name}: goes on behind pair {run.done:,}.")
-    run = transact(database, number, lambda unit: many_merges.resume(unit, run))
+    run = run_in_transaction(database, number, lambda unit: many_merges.resume(unit, run))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
@@ -92,7 +92,7 @@ def _merge_file(database: Database, number: int, path: Path, report: Path, resta
                 run = many_merges.advance(database, number, run.id, _STEP)
                 bar.update(task, completed=run.done)
     except KeyboardInterrupt:
-        transact(database, number, lambda unit: runs.stop(unit, run.id))
+        run_in_transaction(database, number, lambda unit: runs.stop(unit, run.id))
         fail("Stopped. What was merged stays; the same command goes on from there.")
     _write_report(database, number, run, report)
 
@@ -104,7 +104,9 @@ def _run_of(database: Database, number: int, path: Path, restart: bool) -> RunRo
     if known and not restart:
         return known[0]
     pairs = _read_pairs(path)
-    return transact(database, number, lambda unit: many_merges.begin(unit, pairs, _ACTOR, name=name, state="stopped"))
+    return run_in_transaction(
+        database, number, lambda unit: many_merges.begin(unit, pairs, _ACTOR, name=name, state="stopped")
+    )
 
 
 def _read_pairs(path: Path) -> list[tuple[str, str]]:

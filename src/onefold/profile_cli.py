@@ -13,12 +13,12 @@ from rich.prompt import Confirm
 from rich.table import Table
 
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
-from onefold.domain.errors import NotFound, Refused
+from onefold.domain.errors import DomainError, NotFound
 from onefold.services import erasing, exporting, profiles
 from onefold.services.actor import Actor
 from onefold.services.exporting import Subject
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 
 profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
 _ACTOR = Actor(None, None, "command line")
@@ -44,7 +44,7 @@ def profile_show(
                 if len(hits) != 1:
                     _show_hits(hits)
                 found = profiles.read(unit, hits[0].row.id)
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
     from onefold.api import views  # here: its schemas take longer to import than most commands to run
 
@@ -78,7 +78,7 @@ def profile_export(
         else:
             _write_file(database, organization_id, whose, to)
             out.print(f"{whose.items:,} items and all else of the customer are in {to}", soft_wrap=True)
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(f"{refusal.detail} What was written is not whole.")
 
 
@@ -91,7 +91,7 @@ def _write_file(database: Database, organization_id: int, whose: Subject, to: Pa
 
 
 def _write(database: Database, organization_id: int, whose: Subject, file: BinaryIO) -> None:
-    def read(work: Callable[[Unit], T]) -> T:
+    def read(work: Callable[[UnitOfWork], T]) -> T:
         with database.read(organization_id) as unit:
             return work(unit)
 
@@ -115,10 +115,10 @@ def profile_erase(
     try:
         if not yes:
             _confirm(database, organization_id, profile_id)
-        found = transact(
-            database, organization_id, lambda unit: erasing.erase(unit, profile_id, profile_id, _ACTOR), alone=True
+        found = run_in_transaction(
+            database, organization_id, lambda unit: erasing.erase(unit, profile_id, profile_id, _ACTOR), exclusive=True
         )
-    except Refused as refusal:
+    except DomainError as refusal:
         fail(refusal.detail)
     for erased_id in found.ids:
         out.print(f"{erased_id} is erased.", highlight=False)

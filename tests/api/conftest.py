@@ -23,7 +23,7 @@ from onefold.app import create_app
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.services import accounts, signing_in
 from onefold.services.clock import new_id, utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage.database import Database
 from onefold.storage.migrate import upgrade
@@ -172,7 +172,7 @@ def anonymous(method: str, address: str, **more: Any) -> httpx.Response:
 
 def make_key(served: Served, organization_id: int, *scopes: str) -> str:
     """A new key's token; of all scopes if none are named."""
-    _, token = transact(
+    _, token = run_in_transaction(
         served.database,
         organization_id,
         lambda unit: accounts.create_key(unit, "test", scopes or accounts.SCOPES),
@@ -218,7 +218,7 @@ def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
         agent_id = accounts.add_agent(unit, email, name, role, password).id
         return agent_id, signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
 
-    agent_id, token = transact(api.database, api.organization_id, sign_in)
+    agent_id, token = run_in_transaction(api.database, api.organization_id, sign_in)
     return Person(Api(api.served, api.organization_id, token), agent_id)
 
 

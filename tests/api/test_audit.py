@@ -9,7 +9,7 @@ import pytest
 from onefold.services import accounts, audit, signing_in
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from tests.api.conftest import Api, problem
 
 ADA, BOB, AGENT = new_id(), new_id(), new_id()
@@ -20,7 +20,9 @@ def append(api: Api, action: str = "profile.merged", **more: Any) -> int:
     """An entry, as a merge leaves it."""
     values = {"profile_id": ADA, "other_id": BOB, "details": {"evidence": ["email"]}, **more}
     actor = Actor(AGENT, None, "api 203.0.113.7")
-    return transact(api.database, api.organization_id, lambda unit: audit.record(unit, actor, action, **values))
+    return run_in_transaction(
+        api.database, api.organization_id, lambda unit: audit.record(unit, actor, action, **values)
+    )
 
 
 def signed_in(api: Api, role: accounts.Role) -> Api:
@@ -31,7 +33,7 @@ def signed_in(api: Api, role: accounts.Role) -> Api:
         accounts.add_agent(unit, email, role, role, password)
         return signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
 
-    return Api(api.served, api.organization_id, transact(api.database, api.organization_id, sign_in))
+    return Api(api.served, api.organization_id, run_in_transaction(api.database, api.organization_id, sign_in))
 
 
 def test_an_entry_is_read_with_what_was_before__MRG_14(api: Api) -> None:
@@ -59,7 +61,7 @@ def test_an_entry_is_read_with_what_was_before__MRG_14(api: Api) -> None:
 def test_what_an_erasure_took_away_is_said_to_be_gone__MRG_14(api: Api) -> None:
     append(api, before=BEFORE)
     append(api)
-    transact(api.database, api.organization_id, lambda unit: audit.erase_records(unit, [BOB]))
+    run_in_transaction(api.database, api.organization_id, lambda unit: audit.erase_records(unit, [BOB]))
     seen = [api.read(f"/v1/audit/{seq}") for seq in (1, 2)]
     assert [(entry["before"], entry["erased"]) for entry in seen] == [(None, True), (None, False)]
 

@@ -13,8 +13,8 @@ from onefold.api import auth
 from onefold.services import audit, webhook_sending
 from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
-from onefold.services.transact import transact
-from onefold.storage.database import Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import UnitOfWork
 from tests.api.conftest import Api, anonymous, document, fresh, problem
 
 OPERATIONS = [
@@ -153,7 +153,7 @@ def a_base(api: Api) -> dict[str, str]:
         "key_id": api.post("/v1/keys", json={"name": "x", "scopes": ["profiles:read"]}).json()["id"],
         "draft_id": _a_draft(api, made["id"]),
         **_a_delivery(api),
-        "seq": str(transact(api.database, api.organization_id, _an_entry)),
+        "seq": str(run_in_transaction(api.database, api.organization_id, _an_entry)),
         "run_id": api.post("/v1/settings/mobile-identification/preview").json()["id"],
         "other_id": other_one,
         "merge_id": _a_merge(api),
@@ -175,12 +175,12 @@ def _a_delivery(api: Api) -> dict[str, str]:
     """A webhook nobody listens at, and an event on its way there."""
     webhook_id = api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["id"]
     api.contact("email", {"email": "ada@example.org"})
-    transact(api.database, api.organization_id, lambda unit: webhook_sending.hand_over(unit, utc_now()))
+    run_in_transaction(api.database, api.organization_id, lambda unit: webhook_sending.enqueue(unit, utc_now()))
     [delivery, *_] = api.read(f"/v1/webhooks/{webhook_id}/deliveries")["data"]
     return {"webhook_id": webhook_id, "delivery_id": delivery["id"]}
 
 
-def _an_entry(unit: Unit) -> int:
+def _an_entry(unit: UnitOfWork) -> int:
     return audit.record(unit, Actor(None, None, "a test"), "profile.merged", details={})
 
 

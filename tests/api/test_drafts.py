@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onefold.services import accounts, signing_in
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from tests.api.conftest import Api, fresh, problem
 
 NOTE = {"kind": "note", "body": "Call back on"}
@@ -22,7 +22,7 @@ def signed_in(api: Api, role: accounts.Role = "agent") -> Api:
         accounts.add_agent(unit, email, role, role, password)
         return signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
 
-    return Api(api.served, api.organization_id, transact(api.database, api.organization_id, sign_in))
+    return Api(api.served, api.organization_id, run_in_transaction(api.database, api.organization_id, sign_in))
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from rich.console import Console
 from onefold import demo
 from onefold.services import accounts, profiles, suggestions
 from onefold.services.clock import utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as store
 from onefold.storage import conversations, merges
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import organization_ids
 from onefold.storage.queue import QueueFilter
 from tests.api.conftest import serving
@@ -48,7 +48,7 @@ def main() -> None:
         made = demo.prepare(path, CUSTOMERS, Console())
         database = Database(f"sqlite:///{path}")
         organization_id = organization_ids(database)[0][0]
-        token = transact(database, organization_id, _signed_in)
+        token = run_in_transaction(database, organization_id, _signed_in)
         with database.read(organization_id) as unit:
             shots = list(_shots(unit, made.pair))
         database.dispose()
@@ -57,7 +57,7 @@ def main() -> None:
                 _take(browser, address, token, shot)
 
 
-def _signed_in(unit: Unit) -> str:
+def _signed_in(unit: UnitOfWork) -> str:
     """A session of an admin, who sees every page."""
     admin = next(agent for agent in store.list_agents(unit) if agent.role == "admin")
     token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
@@ -66,14 +66,14 @@ def _signed_in(unit: Unit) -> str:
     return token
 
 
-def _give_work(unit: Unit, agent_id: str) -> None:
+def _give_work(unit: UnitOfWork, agent_id: str) -> None:
     """Some conversations of the organization, so that the admin's own list is not empty."""
     for inbox_id, _ in store.list_inboxes(unit):
         for row in conversations.open_conversations(unit, inbox_id, None, 3):
             conversations.change_conversation(unit, row.id, assignee_id=agent_id)
 
 
-def _shots(unit: Unit, pair: tuple[str, str]) -> Iterator[Shot]:
+def _shots(unit: UnitOfWork, pair: tuple[str, str]) -> Iterator[Shot]:
     one, other = pair
     customer_id = _well_known(unit)
     inbox_id = store.list_inboxes(unit)[0][0]
@@ -101,13 +101,13 @@ def _shots(unit: Unit, pair: tuple[str, str]) -> Iterator[Shot]:
         yield Shot(f"settings-{subject}", f"/settings/{subject}")
 
 
-def _well_known(unit: Unit) -> str:
+def _well_known(unit: UnitOfWork) -> str:
     """Of the likeliest duplicates the customer of whom most is known."""
     views = suggestions.queue(unit, QueueFilter(), None, 60)
     return max({one.row.id for view in views for one in (view.one, view.other)}, key=lambda one: _known_of(unit, one))
 
 
-def _known_of(unit: Unit, profile_id: str) -> tuple[int, str]:
+def _known_of(unit: UnitOfWork, profile_id: str) -> tuple[int, str]:
     view, said = profiles.read(unit, profile_id), conversations.timeline(unit, [profile_id], None, 10)
     return 4 * len(view.details) + 2 * len(view.points) + len(said) + len(view.relationships), profile_id
 

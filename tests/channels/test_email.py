@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from onefold.channels.email import contact_of_email
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.contact import Arrival, Contact
+from onefold.domain.contact import Contact, NormalizedContact
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import normalise_contact
 from onefold.domain.policy import Policy
@@ -33,7 +33,7 @@ def read(*headers: str | bytes, body: str | bytes = "Hello") -> Contact:
     return contact
 
 
-def normalised(contact: Contact) -> Arrival:
+def normalised(contact: Contact) -> NormalizedContact:
     return normalise_contact(contact, POLICY)
 
 

@@ -9,7 +9,7 @@ from onefold.services.profiles import PointInput
 from onefold.storage import accounts as store_accounts
 from onefold.storage import conversations as conversation_store
 from onefold.storage import profiles as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from tests.api.conftest import fresh
 from tests.console.conftest import Console
 from tests.services import words
@@ -31,7 +31,7 @@ def cast(console: Console, author_id: str) -> Cast:
     profile_id = console.contact("email", email=email, name="Ada Kite", subject="Hi", body="Hello", attachments=files)
     other_id = console.customer("Ada Kite", PointInput("phone", line, phone_type="home"))
 
-    def more(unit: Unit) -> Cast:
+    def more(unit: UnitOfWork) -> Cast:
         detail_id = profiles.add_part(unit, store.DETAILS, profile_id, {"key": "Likes", "value": "kites"}, None)
         address_id = profiles.add_part(unit, store.ADDRESSES, profile_id, {"street": "1 Main St"}, None)
         relationship_id = profiles.relate(unit, profile_id, other_id, "sibling", None)
@@ -70,14 +70,14 @@ def cast(console: Console, author_id: str) -> Cast:
 def settings_cast(console: Console) -> Cast:
     """What an admin's addresses name: an agent, a key, a webhook, a run that was stopped."""
 
-    def more(unit: Unit) -> Cast:
+    def more(unit: UnitOfWork) -> Cast:
         key, _ = accounts.create_key(unit, "Shop", ["contacts:write"])
         endpoint = webhooks.create(unit, "https://127.0.0.1/hooks", "Shop", None)
         webhooks.change(unit, endpoint.id, {"state": "disabled"})  # nothing is sent meanwhile
         return {"key_id": key.id, "webhook_id": endpoint.id, "run_id": runs.stop(unit, runs.start_preview(unit).id).id}
 
     agent_id = words.agent(console.base, "Ivo")
-    found = words.do(console.base, more, alone=True)
+    found = words.do(console.base, more, exclusive=True)
     member_id = words.agent(console.base, "Mia")
     words.do(console.base, lambda unit: store_accounts.assign_to_inbox(unit, console.general_id, member_id))
     return {

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import pyotp
 
-from onefold.console import words as labels
+from onefold.console import labels
 from onefold.services import audit, detaching, erasing, many_merges, profiles, signing_in, suggestions, undoing
 from onefold.services.actor import Actor
 from onefold.services.audit import ACTIONS, Action, Entry
 from onefold.services.profiles import PointInput
 from onefold.services.signing_in import Identity
 from onefold.storage import profiles as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html
 from tests.services import words
@@ -65,8 +65,8 @@ def do_everything(console: Console) -> dict[str, Entry]:
     """Everything the audit log keeps, each thing once, by the lead; the entries by their actions."""
     base, actor = console.base, Actor(console.lead.agent_id, None, ORIGIN)
 
-    def do(work: Callable[[Unit], object], *, alone: bool = False) -> None:
-        words.do(base, work, alone=alone)
+    def do(work: Callable[[UnitOfWork], object], *, exclusive: bool = False) -> None:
+        words.do(base, work, exclusive=exclusive)
 
     shared = PointInput("phone", "+442079460001", phone_type="home")
     grace = console.contact("email", email=GRACE, name="Grace")
@@ -85,7 +85,7 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: suggestions.withdraw(unit, bo, cy, actor))
     do(lambda unit: many_merges.begin(unit, [(cy, bo)], actor, state="stopped"))
     eve = console.customer("Eve", PointInput("email", "eve@kite.example"))
-    do(lambda unit: erasing.erase(unit, eve, eve, actor), alone=True)
+    do(lambda unit: erasing.erase(unit, eve, eve, actor), exclusive=True)
     ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
     do(lambda unit: signing_in.make_link(unit, ivo, "invitation", timedelta(days=7), actor))
     do(lambda unit: signing_in.make_link(unit, ivo, "link", timedelta(hours=1), actor))

@@ -27,7 +27,7 @@ from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts as store
 from onefold.storage import outbox
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.feed import Look
 from onefold.storage.organizations import add_organization
 from tests.api.conftest import serving as served_in_a_thread
@@ -44,7 +44,7 @@ PATIENCE_SECONDS = 20
 only_postgresql = pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
 
 
-def emit(unit: Unit, *words: object) -> None:
+def emit(unit: UnitOfWork, *words: object) -> None:
     """Events that can be told by their words."""
     for word in words:
         outbox.emit(unit, new_id(), "profile.updated", ADA, {"word": str(word)}, utc_now())
@@ -209,7 +209,7 @@ class Fitful(Database):
     away, refusals = False, 0
 
     @contextmanager
-    def read(self, organization_id: int) -> Iterator[Unit]:
+    def read(self, organization_id: int) -> Iterator[UnitOfWork]:
         if self.away:
             self.refusals += 1
             raise Unavailable("The database cannot be reached.")
@@ -275,7 +275,7 @@ def test_a_feed_that_is_closed_ends_all_and_whoever_comes_later__MRG_11(base: Ba
 def session(base: Base, organization_id: int | None = None) -> str:
     """The token of a new agent's session."""
 
-    def begin(unit: Unit) -> str:
+    def begin(unit: UnitOfWork) -> str:
         agent = accounts.add_agent(unit, f"{new_id()}@kite.example", "Mara", "agent")
         token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
         store.add_session(unit, accounts.hashed(token), agent.id, now, now + timedelta(hours=1))

@@ -110,7 +110,7 @@ def test_leads_see_what_comes_back_what_arrived_since_and_what_stays__MRG_13(con
     page = console.lead.page(f"/merges/{merge.id}")
     assert "is restored with its ID" in page.text
     assert "1 message or call that came since on its contact points goes with it" in page.text
-    assert "Not there any more, so they do not come back: contact point +44 20 7946 0001 (home)" in page.text
+    assert "Deleted since, so not restored: contact point +44 20 7946 0001 (home)" in page.text
     assert page.one("table", aria_label="Both customers after undoing")
     assert [cell.text for cell in page.all("td")][-6:-2] == ["—", "Ada Lovelace", MAIL, "lovelace@kite.example"]
     assert console.lead.sent(f"/merges/{merge.id}/undo", version=version(page)) == (f"/customers/{source_id}", "undone")
@@ -156,7 +156,9 @@ def test_a_merge_whose_record_was_erased_is_told_and_cannot_be_undone__MRG_13(co
 def test_the_history_of_who_was_erased_is_gone_with_them__MRG_13(console: Console) -> None:
     merge = merged(console)
     one = merge.destination_id
-    words.do(console.base, lambda unit: erasing.erase(unit, one, one, Actor(None, None, "command line")), alone=True)
+    words.do(
+        console.base, lambda unit: erasing.erase(unit, one, one, Actor(None, None, "command line")), exclusive=True
+    )
     console.lead.page("/merges")
     console.lead.page("/audit")
     assert "Ada" not in console.lead.page("/merges").one("main").text

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from onefold.console import words as labels
+from onefold.console import labels
 from onefold.console.pages import environment
 from onefold.services import sending
 from onefold.services.profiles import PointInput
@@ -88,7 +88,7 @@ def test_no_page_claims_that_something_was_sent__SND_1(console: Console) -> None
     for name in set(environment().list_templates(["html"])) - {"settings_webhook.html"}:
         source = environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
         assert not re.search(r">\s*Send\b", source), name
-    messages = {key: text for key, text in labels.SAID.items() if re.search(r"\bsent\b|\bSend\b", text)}
+    messages = {key: text for key, text in labels.FLASH_MESSAGES.items() if re.search(r"\bsent\b|\bSend\b", text)}
     assert set(messages) == {"not_sent", "repeated", "repeated-all", "repeated-some"}  # the others are webhooks'
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import phonenumbers
 
 from onefold.console.regions import regions
+from onefold.console.settings_labels import EVENTS, FEATURES, POLICY_FIELDS, SCOPES
 from onefold.console.settings_page import TABS
-from onefold.console.settings_words import EVENTS, FEATURES, POLICY_FIELDS, SCOPES
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.domain.webhooks import EVENT_TYPES
 from onefold.domain.weights import DEFAULT_WEIGHTS
@@ -18,7 +18,7 @@ from onefold.services.profiles import PointInput
 from onefold.services.settings import SettingsView
 from onefold.storage import accounts as store
 from onefold.storage import runs as run_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import mark_runs
 from onefold.storage.runs import RunRow
 from tests.api.conftest import Served, serving
@@ -95,7 +95,7 @@ def test_the_organization_is_changed_as_a_whole_or_not_at_all(console: Console) 
 
 def shared_by(console: Console, *names: str) -> list[str]:
     """Customers who list one email, which they may in the mode `contacted`."""
-    words.do(console.base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    words.do(console.base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
     return [console.customer(name, PointInput("email", EVERYBODYS)) for name in names]
 
 
@@ -155,7 +155,7 @@ def test_identification_is_previewed_switched_on_and_never_unmarks__RES_7(consol
 
 
 def test_a_run_is_stopped_and_resumed_and_followed_while_it_runs__RES_7(console: Console) -> None:
-    def asleep(unit: Unit) -> str:
+    def asleep(unit: UnitOfWork) -> str:
         run = runs.start_preview(unit)
         mark_runs(unit, False)  # so that the worker does not take it up beside the test
         return run.id
@@ -232,7 +232,7 @@ def test_a_value_is_blocked_and_taken_off__PRO_12(console: Console) -> None:
 
 def test_what_very_many_share_can_be_blocked_with_one_click__SUG_6_PRO_12(console: Console) -> None:
     path = "/settings/blocklist"
-    words.do(console.base, lambda unit: settings.change(unit, {"shared_limit": 2}), alone=True)
+    words.do(console.base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
     for name in ("Ada", "Bob", "Cyd"):
         console.customer(name, PointInput("phone", "+442079460018", phone_type="office"))
     assert console.admin.page(path).one("section", id="candidates")["hx-get"] == f"{path}?candidates=true"

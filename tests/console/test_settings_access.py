@@ -16,7 +16,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.signing_in import SignedIn
 from onefold.storage import accounts as store
 from onefold.storage import webhooks as webhook_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from tests.api.conftest import fresh
 from tests.console.conftest import Console, Html, Seat
 from tests.console.test_settings import until
@@ -118,7 +118,7 @@ def test_sessions_are_ended_but_for_ones_own(console: Console) -> None:
 
 
 def test_a_lost_second_factor_is_turned_off_by_an_admin_but_not_ones_own(console: Console) -> None:
-    def turn_on(unit: Unit) -> None:
+    def turn_on(unit: UnitOfWork) -> None:
         secret, _ = signing_in.new_second_factor(store.read_agent(unit, console.agent.agent_id))
         code = pyotp.TOTP(secret).now()
         signing_in.turn_on_second_factor(unit, console.agent.agent_id, secret, code, words.COMMAND)
@@ -176,7 +176,7 @@ NOBODY_THERE = "https://127.0.0.1:9/hook"
 
 def webhook(console: Console) -> str:
     """A webhook whose receiver is away; its address in the settings."""
-    made = words.do(console.base, lambda unit: webhooks.create(unit, NOBODY_THERE), alone=True)
+    made = words.do(console.base, lambda unit: webhooks.create(unit, NOBODY_THERE), exclusive=True)
     return f"/settings/webhooks/{made.id}"
 
 
@@ -222,7 +222,7 @@ def test_what_has_failed_is_sent_again__EVT_1(console: Console) -> None:
     console.customer("Ada")
     until(lambda: "no connection" in console.admin.page(path).text)
 
-    def give_up(unit: Unit) -> int:
+    def give_up(unit: UnitOfWork) -> int:
         later = utc_now() + timedelta(days=1)
         claimed = webhook_store.claim(unit, endpoint_id, new_id(), 10, later, later)
         for one in claimed:

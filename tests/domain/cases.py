@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.book import Book, Holder, Key, Thread
+from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
 from onefold.domain.contact import Contact, Sender
-from onefold.domain.matching import Comparison, Facts, Shared, compare, shared_values
+from onefold.domain.matching import Comparison, MatchFeatures, Shared, compare, shared_values
 from onefold.domain.merge_outcomes import Outcome
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.domain.merging import MergePlan, Merger, plan_merge
@@ -19,7 +19,7 @@ from onefold.domain.phones import line_type
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision, resolve
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 
 INBOX = "00000000-0000-7000-8000-00000000000a"
@@ -56,7 +56,7 @@ class Base:
 
     def __init__(self, **settings: Any) -> None:
         self.policy = policy(**settings)
-        self.book = Book()
+        self.book = BatchSnapshot()
         self.points: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
         self.suggested: set[tuple[frozenset[str], str, str]] = set()
         self._ids = itertools.count(1)
@@ -122,7 +122,7 @@ def held(kind: str, value: str, point_id: str | None = None, **fields: Any) -> H
     return HeldPoint(point_id or f"{kind}={value}", kind, value, **{**given, **fields})  # type: ignore[arg-type]
 
 
-def side(profile_id: str, *points: HeldPoint, **fields: Any) -> Side:
+def side(profile_id: str, *points: HeldPoint, **fields: Any) -> ProfileSnapshot:
     """A profile before a merge, empty but for what is given. Its rows' ids are given, or named after the profile."""
     given: dict[str, Any] = {
         "version": 1,
@@ -133,10 +133,10 @@ def side(profile_id: str, *points: HeldPoint, **fields: Any) -> Side:
         "attributes": {},
     }
     mine = tuple(p._replace(contact_point_id=f"{profile_id}:{p.contact_point_id}") for p in points)
-    return Side(profile_id, points=mine, **{**given, **fields})
+    return ProfileSnapshot(profile_id, points=mine, **{**given, **fields})
 
 
-def merge(source: Side, destination: Side, policies: str = "by_rule", **given: Any) -> MergePlan:
+def merge(source: ProfileSnapshot, destination: ProfileSnapshot, policies: str = "by_rule", **given: Any) -> MergePlan:
     """The plan of a merge by an agent, without choices or steps unless they are given."""
     rest: dict[str, Any] = {"choices": {}, "steps": (), "merger": AGENT}
     return plan_merge(source, destination, POLICIES[policies], **{**rest, **given})
@@ -155,17 +155,19 @@ def obstacles_of(plan: MergePlan, field: str) -> list[str]:
 # Matches --------------------------------------------------------------------------------------------------------------
 
 
-def facts(profile_id: str, *points: HeldPoint, **fields: Any) -> Facts:
+def facts(profile_id: str, *points: HeldPoint, **fields: Any) -> MatchFeatures:
     """What matching looks at of a profile, empty but for what is given."""
-    return Facts(profile_id, **{"name": None, "username": None, "points": points, **fields})
+    return MatchFeatures(profile_id, **{"name": None, "username": None, "points": points, **fields})
 
 
-def shared(one: Facts, other: Facts, blocklist: Blocklist) -> list[Shared]:
+def shared(one: MatchFeatures, other: MatchFeatures, blocklist: Blocklist) -> list[Shared]:
     """What two profiles share, but for what is no evidence."""
     return shared_values(one.evident(blocklist), other.evident(blocklist))
 
 
-def compared(one: Facts, other: Facts, holders: Mapping[Key, int] | None = None, **weights: Weight) -> Comparison:
+def compared(
+    one: MatchFeatures, other: MatchFeatures, holders: Mapping[Key, int] | None = None, **weights: Weight
+) -> Comparison:
     """Two profiles compared by all they share, each value held by the two alone unless `holders` says more."""
     one, other = (side.evident(Blocklist(DEFAULT_ENTRIES)) for side in (one, other))
     evidence = shared_values(one, other)

@@ -18,7 +18,7 @@ from onefold.domain.matching import (
     HIGH_RATING,
     UNPROVEN_RATING,
     Comparison,
-    Facts,
+    MatchFeatures,
     compare,
     handle_key,
     keys_of_point,
@@ -359,7 +359,7 @@ NAMES = st.sampled_from(
 
 
 @st.composite
-def _facts(draw: st.DrawFn, who: str) -> Facts:
+def _facts(draw: st.DrawFn, who: str) -> MatchFeatures:
     points = draw(st.lists(POINTS, max_size=5, unique_by=lambda p: (p.kind, p.value)))
     unproven = draw(st.sampled_from([(), ("email",), ("email", "phone", "social", "customer_id")]))
     return facts(
@@ -379,7 +379,7 @@ HOLDERS = st.dictionaries(
 
 
 @given(_facts("one"), _facts("other"), HOLDERS)
-def test_the_reasons_add_up_to_the_rating__SUG_5(one: Facts, other: Facts, holders: Any) -> None:
+def test_the_reasons_add_up_to_the_rating__SUG_5(one: MatchFeatures, other: MatchFeatures, holders: Any) -> None:
     comparison = compared(one, other, holders)
     assert math.isclose(comparison.bits, comparison.prior + sum(r.bits for r in comparison.reasons), abs_tol=1e-9)
     probability = 1 / (1 + 2**-comparison.bits)
@@ -390,14 +390,16 @@ def test_the_reasons_add_up_to_the_rating__SUG_5(one: Facts, other: Facts, holde
 
 
 @given(_facts("one"), _facts("other"), HOLDERS)
-def test_a_pair_is_rated_the_same_either_way_round__SUG_5(one: Facts, other: Facts, holders: Any) -> None:
+def test_a_pair_is_rated_the_same_either_way_round__SUG_5(
+    one: MatchFeatures, other: MatchFeatures, holders: Any
+) -> None:
     there, back = compared(one, other, holders), compared(other, one, holders)
     assert (there.rating, there.kinds) == (back.rating, back.kinds)
     assert sorted(r.feature for r in there.reasons) == sorted(r.feature for r in back.reasons)
 
 
 @given(_facts("one"), _facts("other"), HOLDERS)
-def test_more_evidence_never_lowers_the_rating__SUG_5(one: Facts, other: Facts, holders: Any) -> None:
+def test_more_evidence_never_lowers_the_rating__SUG_5(one: MatchFeatures, other: MatchFeatures, holders: Any) -> None:
     evidence = sorted(shared(one, other, BLOCKLIST))
     ratings = [compare(one, other, evidence[:n], holders, DEFAULT_WEIGHTS).rating for n in range(len(evidence) + 1)]
     assert ratings == sorted(ratings)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onefold.domain.merge_outcomes import BOTH_SIDES, Step
 from onefold.domain.merging import MergePlan, can_detach
 from onefold.domain.profile import HeldPoint
-from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side
+from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 
 NUMBER = "+442079460000"
@@ -46,7 +46,9 @@ def _refusals() -> list[Any]:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize(("source", "destination"), _refusals())
-def test_each_step_that_is_offered_clears_its_obstacle__MRG_17(source: Side, destination: Side, policy: str) -> None:
+def test_each_step_that_is_offered_clears_its_obstacle__MRG_17(
+    source: ProfileSnapshot, destination: ProfileSnapshot, policy: str
+) -> None:
     refused = merge(source, destination, policy)
     assert refused.obstacles
     for obstacle in refused.obstacles:
@@ -141,7 +143,7 @@ def test_steps_for_points_that_neither_side_holds_do_nothing__MRG_17() -> None:
 
 # Any two profiles -----------------------------------------------------------------------------------------------------
 
-# What `storable` lets in: no NUL, no lone surrogate.
+# What `validate_text` lets in: no NUL, no lone surrogate.
 WORDS = st.sampled_from(
     ["", "ada", "ADA", "Ada Lovelace", "e", "é", "か", "が", "\u0301", "\u202e", "\x7f", '{"', "🏳️‍🌈"]
 )
@@ -184,14 +186,14 @@ def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
 
 
 @st.composite
-def _sides(draw: st.DrawFn, who: str, other: str) -> Side:
+def _sides(draw: st.DrawFn, who: str, other: str) -> ProfileSnapshot:
     details = draw(st.lists(st.tuples(st.sampled_from(["pet", "Pet", "car"]), WORDS), max_size=3))
     streets = draw(st.lists(WORDS, max_size=2))
     third = st.sampled_from(["profile-3", "profile-4", other])
     kinds = st.sampled_from(["parent", "child", "spouse", "captain", "captain of"])
     relations = draw(st.lists(st.tuples(third, kinds, st.booleans()), max_size=3))
     inbox, agent = draw(st.sampled_from(["", "i", "o"])), draw(st.sampled_from([None, "x", "y"]))
-    return Side(
+    return ProfileSnapshot(
         who,
         draw(st.integers(1, 2)),
         draw(NAMES),
@@ -213,8 +215,8 @@ def _sides(draw: st.DrawFn, who: str, other: str) -> Side:
 class Attempt(NamedTuple):
     """A merge as somebody may ask for it."""
 
-    source: Side
-    destination: Side
+    source: ProfileSnapshot
+    destination: ProfileSnapshot
     policies: str
     choices: dict[str, Any]
     steps: list[Step]
@@ -341,7 +343,7 @@ def test_either_way_round_the_same_values_stay__MRG_1(attempt: Attempt) -> None:
     assert {r.seen_from(DESTINATION) for r in there.relations} == {r.seen_from(SOURCE) for r in back.relations}
 
 
-def _ids(sides: Sequence[Side]) -> set[str]:
+def _ids(sides: Sequence[ProfileSnapshot]) -> set[str]:
     return {
         *(p.contact_point_id for s in sides for p in s.points),
         *(row.id for s in sides for rows in (s.details, s.addresses, s.relations) for row in rows),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from onefold.domain.merging import Joined, Merger
+from onefold.domain.merging import MergedConversation, Merger
 from onefold.domain.profile import HeldPoint
-from onefold.domain.sides import OpenConversation, Side
+from onefold.domain.sides import OpenConversation, ProfileSnapshot
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 
 ANN, BOB, CY, API = (Merger(n and f"agent-{n.lower()}", n or "Shop key") for n in ("Ann", "Bob", "Cy", None))
@@ -24,7 +24,7 @@ def open_conversation(who: str, assigned: str) -> OpenConversation:
     return OpenConversation(f"{who}:conversation", f"inbox-{inbox.lower()}", agent_id, agent or inbox)
 
 
-def sides(source: str | None, destination: str | None) -> tuple[Side, Side]:
+def sides(source: str | None, destination: str | None) -> tuple[ProfileSnapshot, ProfileSnapshot]:
     """Two profiles with the open conversations that are given; closed ones are not looked at."""
     one = None if source is None else open_conversation(SOURCE, source)
     other = None if destination is None else open_conversation(DESTINATION, destination)
@@ -134,7 +134,7 @@ def test_two_open_conversations_become_one__MRG_5_MRG_6_MRG_7(
     assert plan.events == _texts(routed, merger)
     expected = open_conversation(DESTINATION, after)
     gone = f"{SOURCE}:conversation"
-    assert plan.joined == Joined(expected.conversation_id, gone, expected.inbox_id, expected.assignee_id)
+    assert plan.joined == MergedConversation(expected.conversation_id, gone, expected.inbox_id, expected.assignee_id)
     assert plan.after.conversation is not None
     assert plan.after.conversation[:3] == expected[:3]
 

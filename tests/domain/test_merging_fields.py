@@ -9,7 +9,7 @@ import pytest
 
 from onefold.domain.merge_outcomes import BOTH_SIDES
 from onefold.domain.merging import MergePlan
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, outcome_of, side
 
 CHOICES = (None, *BOTH_SIDES)
@@ -24,12 +24,12 @@ class Field(NamedTuple):
     longer: Any
     shorter: Any
     fill: Callable[[Any], dict[str, Any]]
-    seen: Callable[[Side], Any]
+    seen: Callable[[ProfileSnapshot], Any]
     rule: str
     refuses: bool = False
 
 
-def _filled(field: Field, profile_id: str, value: Any) -> Side:
+def _filled(field: Field, profile_id: str, value: Any) -> ProfileSnapshot:
     given = {} if value is None else field.fill(value)
     return side(profile_id, *given.pop("held", ()), **given)
 

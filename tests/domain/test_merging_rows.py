@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from onefold.domain.merging import MergePlan
-from onefold.domain.sides import Address, Detail, Relation, Side
+from onefold.domain.sides import Address, Detail, ProfileSnapshot, Relation
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, side
 
 # Emails and phones: all of both, one Main of each ---------------------------------------------------------------------
@@ -28,7 +28,7 @@ MAINS = [
 ]
 
 
-def _emails(who: str, written: list[str]) -> Side:
+def _emails(who: str, written: list[str]) -> ProfileSnapshot:
     return side(who, *(held("email", f"{e.strip('*')}@x.org", main=e.endswith("*")) for e in written))
 
 
@@ -71,7 +71,7 @@ ACCOUNTS = [
 ]
 
 
-def _accounts(who: str, written: list[str]) -> Side:
+def _accounts(who: str, written: list[str]) -> ProfileSnapshot:
     return side(who, *(held("social", a.strip("-"), current=not a.endswith("-")) for a in written))
 
 
@@ -120,7 +120,7 @@ def test_former_customer_ids_stay_former_and_one_is_current__MRG_4(
 # Addresses ------------------------------------------------------------------------------------------------------------
 
 
-def _addresses(who: str, *streets: str) -> Side:
+def _addresses(who: str, *streets: str) -> ProfileSnapshot:
     rows = (Address(f"{who}:{n}", None, street, "London", None, "N1", "GB", n) for n, street in enumerate(streets))
     return side(who, addresses=tuple(rows))
 
@@ -166,7 +166,7 @@ DETAILS = [
 ]
 
 
-def _details(who: str, given: dict[str, str]) -> Side:
+def _details(who: str, given: dict[str, str]) -> ProfileSnapshot:
     return side(who, details=tuple(Detail(f"{who}:{key}", key, value, None) for key, value in given.items()))
 
 
@@ -225,7 +225,7 @@ RELATIONS = [
 ]
 
 
-def _relations(who: str, given: list[tuple[str, str, str]]) -> Side:
+def _relations(who: str, given: list[tuple[str, str, str]]) -> ProfileSnapshot:
     rows = (Relation(f"{who}:{n}", of, other, kind) for n, (other, kind, of) in enumerate(given))
     return side(who, relations=tuple(rows))
 

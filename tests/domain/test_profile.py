@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from onefold.domain.book import Holder
-from onefold.domain.errors import Conflict, InvalidValue, Taken
+from onefold.domain.errors import AlreadyInUse, Conflict, InvalidValue
 from onefold.domain.identification import becomes_mobile
 from onefold.domain.profile import HeldPoint, check_sms, display_name, plan_point, seen_from_other
 from tests.domain.cases import policy
@@ -60,7 +60,7 @@ def test_what_alone_opens_a_profile__PRO_3_RES_9_PRO_12(added: HeldPoint, listed
 
 @pytest.mark.parametrize("added", [point(), point("social", "x:1"), phone("mobile")])
 def test_a_taken_value_is_refused_and_names_the_holder__PRO_4(added: HeldPoint) -> None:
-    with pytest.raises(Taken) as refusal:
+    with pytest.raises(AlreadyInUse) as refusal:
         plan_point(added, [], Holder("p9", OTHER), ME, policy())
     assert refusal.value.facts == {"profile_id": OTHER, "offer": "merge"}
     assert added.value not in refusal.value.detail

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onefold.domain.blocklist import DEFAULT_ENTRIES, WITHHELD, Blocklist, Entry
 from onefold.domain.errors import InvalidValue
 from onefold.domain.search import Hit, ranked, search_prefixes, search_terms
-from onefold.domain.text import NAME_LENGTH, clean_name, fold, mended, storable
+from onefold.domain.text import NAME_LENGTH, clean_name, fold, mended, validate_text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_clean_name_stays_as_it_is__PRO_10(text: str) -> None:
 
 @given(st.text(st.characters(categories=["Lu", "Cs", "Cc"]), max_size=50))
 def test_mended_text_can_be_stored__RES_8(text: str) -> None:
-    storable(mended(text), "body")
+    validate_text(mended(text), "body")
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.jobs.worker import Counting
 from onefold.services import suggestions
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
 from onefold.storage import insights as store
 from onefold.storage.contacts import ITEMS
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import add_organization
 from onefold.storage.outbox import emit
 from onefold.storage.tables import instant_text
@@ -43,7 +43,7 @@ def contacts(base: Base) -> Counter[str]:
     return Counter({f"contact.{row.channel}.{row.outcome}": row.number for row in rows(base, sql)})
 
 
-def happen(unit: Unit) -> None:
+def happen(unit: UnitOfWork) -> None:
     """A contact by email and a suggestion, as a transaction writes them down."""
     org, profile_id, moment = unit.organization_id, new_id(), instant_text(NOW)
     row = {"profile_id": profile_id, "kind": "message", "channel": "email", "outcome": "opened", "verified": True}
@@ -223,10 +223,10 @@ def test_writers_that_come_after_the_mark_are_not_waited_for(base: Base) -> None
 @postgresql
 def test_what_was_rolled_back_is_not_waited_for(base: Base) -> None:
     counting = Counting(base.database)
-    with pytest.raises(Refused), under_way(base):
+    with pytest.raises(DomainError), under_way(base):
         do(base, happen)
         counting.work()
-        raise Refused("no")
+        raise DomainError("no")
     counting.work()
     assert counts(base) == HAPPENED_ONCE
 

@@ -24,7 +24,7 @@ from onefold.services import webhook_sending as sending
 from onefold.services import webhooks
 from onefold.services.clock import new_id, utc_now
 from onefold.services.webhook_addresses import Addresses
-from onefold.services.webhook_sending import LEASE, Parcel, Room
+from onefold.services.webhook_sending import LEASE, PendingDelivery, Room
 from onefold.storage import outbox
 from onefold.storage.webhook_endpoints import EndpointRow
 from onefold.storage.webhooks import DeliveryRow
@@ -52,7 +52,7 @@ def clock() -> HandClock:
 
 def subscribed(base: Base, url: str, **more: Any) -> EndpointRow:
     """A new webhook of the organization."""
-    return do(base, lambda unit: webhooks.create(unit, ANYWHERE.check(url), **more), alone=True)
+    return do(base, lambda unit: webhooks.create(unit, ANYWHERE.check(url), **more), exclusive=True)
 
 
 def happens(base: Base, word: str, profile_id: str = ADA, **data: Any) -> None:
@@ -82,7 +82,7 @@ def deliveries(base: Base, found: EndpointRow, state: str | None = None) -> list
 
 def to_the_next_try(base: Base, found: EndpointRow, clock: HandClock) -> bool:
     """Time passes until something is due again; False if nothing ever will be."""
-    do(base, lambda unit: sending.hand_over(unit, clock()))
+    do(base, lambda unit: sending.enqueue(unit, clock()))
     due = [d.next_at for d in deliveries(base, found, "pending") if d.next_at is not None]
     clock.now = max(clock.now, min(due, default=clock.now))
     return bool(due)
@@ -125,7 +125,7 @@ def test_nothing_waits_where_nobody_wants_to_know__EVT_1(base: Base, receiver: R
     happens(base, "edited")
     assert rows(base, waiting)[0][0] == 3
 
-    do(base, lambda unit: webhooks.remove(unit, made.id), alone=True)
+    do(base, lambda unit: webhooks.remove(unit, made.id), exclusive=True)
     assert rows(base, waiting)[0][0] == 0
     receive(base, "email", email="cy@example.com")
     assert rows(base, waiting)[0][0] == 0
@@ -373,9 +373,9 @@ def test_what_was_sent_by_a_process_that_was_killed_is_sent_again__EVT_1(
 ) -> None:
     made = subscribed(base, receiver.url)
     happens(base, "one")
-    do(base, lambda unit: sending.hand_over(unit, clock()))
+    do(base, lambda unit: sending.enqueue(unit, clock()))
 
-    def claim() -> list[Parcel]:
+    def claim() -> list[PendingDelivery]:
         return do(base, lambda unit: sending.claim(unit, Room(16, 4, {}), clock()))
 
     [parcel] = claim()  # and then it was killed
@@ -434,7 +434,7 @@ def test_a_name_that_turns_to_a_private_address_is_refused_at_that_try__EVT_1(
     leads_to = ["93.184.216.34"]
     public_only = Addresses(resolver=lambda host, port: leads_to)
     url = public_only.check(f"https://hooks.example:{receiver.server_address[1]}/hook")
-    made = do(base, lambda unit: webhooks.create(unit, url), alone=True)
+    made = do(base, lambda unit: webhooks.create(unit, url), exclusive=True)
     happens(base, "one")
     for rebound in (["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::ffff:169.254.169.254"]):
         leads_to[:] = rebound
@@ -520,7 +520,7 @@ def test_all_that_failed_is_repeated_in_order__EVT_1(base: Base, receiver: Recei
     nothing = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() + timedelta(days=900)))
     assert nothing == (0, False)
     happens(base, "ada later")
-    do(base, lambda unit: sending.hand_over(unit, clock()))
+    do(base, lambda unit: sending.enqueue(unit, clock()))
     again = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() - timedelta(days=1)))
     assert again == (4, False)
     receiver.behaviour = takes
@@ -569,7 +569,7 @@ def test_what_a_disabled_webhook_waited_for_is_forgotten_in_the_end_and_the_rest
     long_ago = utc_now() - EVENTS_KEPT - timedelta(hours=1)
     do(base, lambda unit: unit.execute(outbox.outbox.update().values(created_at=long_ago)))
     happens(base, "newer")
-    do(base, lambda unit: sending.hand_over(unit, clock()))
+    do(base, lambda unit: sending.enqueue(unit, clock()))
     forget_old(base.database)
     clock.move(minutes=1)
     do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}))
@@ -584,7 +584,7 @@ def test_what_is_left_of_a_removed_webhook_is_forgotten__EVT_1(
     receiver.behaviour = says(500)
     happens(base, "one")
     send(base, clock)
-    do(base, lambda unit: webhooks.remove(unit, made.id), alone=True)
+    do(base, lambda unit: webhooks.remove(unit, made.id), exclusive=True)
     forget_old(base.database)
     for table in ("webhook_endpoints", "webhook_deliveries", "webhook_turns"):
         assert rows(base, f"SELECT count(*) FROM {table}")[0][0] == 0

@@ -20,8 +20,8 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 from tests.races.processes import Job, answer, clean, received
 
 AFTER_COMMIT = 0
@@ -29,7 +29,7 @@ AFTER_COMMIT = 0
 
 _PATIENCE_SECONDS = 30
 
-Do = Callable[[Unit], object]
+Do = Callable[[UnitOfWork], object]
 """The work of a transaction; for another process it must be found by name."""
 
 # At the driver --------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def _do_and_die(database: Database, organization_id: int, do: Do, at: int) -> No
     try:
         signal.alarm(_PATIENCE_SECONDS)  # ends it wherever it stands
         Counting(at, _die)
-        transact(database, organization_id, do)
+        run_in_transaction(database, organization_id, do)
     finally:
         os._exit(1)
 

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from onefold.services.accounts import SCOPES, create_key
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from tests.conftest import Base
 
 PROBLEM = "application/problem+json"
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 def api_key(base: Base) -> str:
     """A key that may do everything."""
-    return transact(base.database, base.organization_id, lambda unit: create_key(unit, "tests", SCOPES))[1]
+    return run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "tests", SCOPES))[1]
 
 
 class Server:

@@ -17,16 +17,16 @@ import pytest
 import sqlalchemy as sa
 
 from onefold.domain.contact import Answer, Contact, Further, ListedPhone, Sender
-from onefold.domain.errors import Conflict, NotFound, Refused, Unavailable
+from onefold.domain.errors import Conflict, DomainError, NotFound, Unavailable
 from onefold.services import audit, conversations, detaching, drafts, merging, profiles, suggestions, undoing
 from onefold.services.accounts import add_agent
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import profiles as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import metadata
 from tests.conftest import Base
 from tests.invariants import check_base
@@ -42,7 +42,7 @@ class Work(NamedTuple):
     kind: str
     arguments: tuple[str, ...]
 
-    def do(self, unit: Unit) -> object:
+    def do(self, unit: UnitOfWork) -> object:
         return _KINDS[self.kind](unit, *self.arguments)
 
 
@@ -59,7 +59,7 @@ _KINDS: dict[str, Callable[..., object]] = {
 Rows = dict[str, list[str]]
 
 
-def dump(unit: Unit) -> Rows:
+def dump(unit: UnitOfWork) -> Rows:
     """Every row of every table."""
     unit.allow_whole_base()
     tables = [t for t in metadata.sorted_tables if t.name != "attachments"]
@@ -91,13 +91,13 @@ def rehearse(base: Base, work: Work) -> Rows:
     """What the base would be after the work, which is done and taken back."""
     found: list[Rows] = []
 
-    def rehearsal(unit: Unit) -> None:
+    def rehearsal(unit: UnitOfWork) -> None:
         work.do(unit)
         found.append(dump(unit))
         raise Rehearsed
 
     with pytest.raises(Rehearsed):
-        transact(base.database, base.organization_id, rehearsal)
+        run_in_transaction(base.database, base.organization_id, rehearsal)
     return found[0]
 
 
@@ -112,8 +112,8 @@ class Scene(NamedTuple):
     destination: str
     agent_id: str
 
-    def do(self, work: Callable[[Unit], Any]) -> Any:
-        return transact(self.base.database, self.base.organization_id, work)
+    def do(self, work: Callable[[UnitOfWork], Any]) -> Any:
+        return run_in_transaction(self.base.database, self.base.organization_id, work)
 
     def arrives(self, channel: Any, message_id: str, sender: Sender, **more: Any) -> str:
         [answer] = self.base.receiver.receive(
@@ -148,7 +148,7 @@ def scene(base: Base) -> Scene:
     return found._replace(source=augusta, destination=ada, agent_id=lin)
 
 
-def _furnish(unit: Unit, profile_id: str, assignee_id: str, friend: str, number: int) -> None:
+def _furnish(unit: UnitOfWork, profile_id: str, assignee_id: str, friend: str, number: int) -> None:
     profiles.edit(unit, profile_id, {"username": f"name{number}", "attributes": {"tier": f"{number}"}}, None)
     profiles.add_point(unit, profile_id, PointInput("email", f"second.{number}@example.com", main=True), None)
     profiles.add_part(unit, store.DETAILS, profile_id, {"key": "shoe size", "value": f"4{number}"}, None)
@@ -161,18 +161,18 @@ def _furnish(unit: Unit, profile_id: str, assignee_id: str, friend: str, number:
     )
 
 
-def a_merge(scene: Scene) -> tuple[Work, type[Refused]]:
+def a_merge(scene: Scene) -> tuple[Work, type[DomainError]]:
     return Work("merge", (scene.source, scene.destination, scene.agent_id)), Conflict
 
 
-def a_detach(scene: Scene) -> tuple[Work, type[Refused]]:
+def a_detach(scene: Scene) -> tuple[Work, type[DomainError]]:
     """Out of a merged profile: one conversation is split, another goes whole."""
     scene.do(lambda u: merging.merge(u, MergeRequest(scene.source, scene.destination), ACTOR))
     scene.arrives("email", "5", AUGUSTA)
     return Work("detach", (scene.destination, scene.point(scene.destination, "a.lovelace@gmail.com"))), NotFound
 
 
-def an_undo(scene: Scene) -> tuple[Work, type[Refused]]:
+def an_undo(scene: Scene) -> tuple[Work, type[DomainError]]:
     """Of a merge after which both have written again."""
     row, _ = scene.do(lambda u: merging.merge(u, MergeRequest(scene.source, scene.destination), ACTOR))
     scene.arrives("email", "5", AUGUSTA)
@@ -184,7 +184,7 @@ each_work = pytest.mark.parametrize("prepared", [a_merge, a_detach, an_undo])
 each_moment = pytest.mark.parametrize(
     "every", [pytest.param(False, id="changes"), pytest.param(True, marks=pytest.mark.soak, id="statements")]
 )
-Prepare = Callable[[Scene], tuple[Work, type[Refused]]]
+Prepare = Callable[[Scene], tuple[Work, type[DomainError]]]
 
 # The killing ---------------------------------------------------------------------------------------------------------
 
@@ -211,10 +211,10 @@ def test_a_process_killed_at_any_statement_leaves_the_base_as_before_or_as_after
     _check_done(base, work, refusal, after, known)
 
 
-def _check_done(base: Base, work: Work, refusal: type[Refused], after: Rows, known: set[str]) -> None:
+def _check_done(base: Base, work: Work, refusal: type[DomainError], after: Rows, known: set[str]) -> None:
     assert alike(dump_of(base), known) == after
     with pytest.raises(refusal):  # found done
-        transact(base.database, base.organization_id, work.do)
+        run_in_transaction(base.database, base.organization_id, work.do)
     check_base(base.database, base.organization_id)
     with base.database.read(base.organization_id) as unit:
         assert audit.verify(unit).wrong is None
@@ -244,11 +244,11 @@ def test_a_session_ended_at_any_statement_is_unavailable_and_nothing_has_changed
             database.ping()
             Counting(at, end_session)
             with pytest.raises(Unavailable) as refused:
-                transact(database, base.organization_id, work.do)
+                run_in_transaction(database, base.organization_id, work.do)
             Counting.now = None
             assert refused.value.code == "database_unavailable"
             assert dump_of(base) == before, f"ended before statement {at}"
-    transact(database, base.organization_id, work.do)
+    run_in_transaction(database, base.organization_id, work.do)
     database.dispose()
 
     _check_done(base, work, refusal, after, known)

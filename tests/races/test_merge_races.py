@@ -16,7 +16,7 @@ from onefold.domain.contact import Answer, Channel, Contact, Further
 from onefold.services import audit, conversations
 from onefold.services.accounts import add_agent
 from onefold.services.profiles import PointInput
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.processes import Job, at_once
@@ -39,7 +39,7 @@ def customers(base: Base, number: int, first: int = 0, channel: Channel = "email
 
 
 def agent(base: Base) -> str:
-    return transact(
+    return run_in_transaction(
         base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent")
     ).id
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from onefold.domain.contact import Answer, Channel, Contact, Further, Sender
 from onefold.services import profiles
 from onefold.services.profiles import PointInput
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 from onefold.storage.profiles import lock_profile
 from tests.conftest import Base
@@ -228,7 +228,7 @@ def test_an_agents_edit_is_not_undone_by_a_call_that_was_decided_before_it_PRO_5
             arriving = pool.submit(base.receiver.receive, base.organization_id, [call])
             wait_until_waiting(base, 1)
             editing: Future[object] = pool.submit(
-                transact,
+                run_in_transaction,
                 base.database,
                 base.organization_id,
                 lambda unit: profiles.edit_point(unit, profile_id, point_id, {"phone_type": "home"}, None),

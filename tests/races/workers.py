@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from onefold.domain.contact import Answer, Channel, Contact, Further, Sender
-from onefold.domain.errors import Conflict, NotFound, Refused, Stale, Unavailable
+from onefold.domain.errors import Conflict, DomainError, NotFound, Unavailable, VersionConflict
 from onefold.services import conversations, detaching, drafts, merging, profiles, suggestions, undoing
 from onefold.services.actor import Actor
 from onefold.services.conversations import Written
@@ -20,8 +20,8 @@ from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 from tests.races.processes import Job, at_once, clean
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def bring(url: str, organization_id: int, contacts: Sequence[Contact], batch: in
         receiver = Receiver(database)
         for first in range(0, len(contacts), batch):
             for answer in until_taken(lambda: receiver.receive(organization_id, contacts[first : first + batch])):  # noqa: B023
-                if isinstance(answer, Refused):
+                if isinstance(answer, DomainError):
                     raise answer
                 answers.append(answer)
     return answers
@@ -83,7 +83,7 @@ def contact(channel: Channel, n: int, message_id: str) -> Contact:
     return Contact(channel, message_id, SENDERS[channel](n), body="Where is my order?")
 
 
-EXPECTED = (Conflict, Stale, NotFound)
+EXPECTED = (Conflict, VersionConflict, NotFound)
 """What an editor meets when others edit the same profiles. Taken is a Conflict; NotFound: a point just removed."""
 
 
@@ -96,23 +96,23 @@ def edit_at_random(url: str, organization_id: int, seed: int, customers: int, ro
             decided = (chance.random(), chance.random(), chance.randrange(customers))
             try:
                 # Decided before: a transaction that is done again must be the same transaction.
-                until_taken(lambda: transact(database, organization_id, lambda unit: edit(unit, *decided)))  # noqa: B023
+                until_taken(lambda: run_in_transaction(database, organization_id, lambda unit: edit(unit, *decided)))  # noqa: B023
                 seen[edit.__name__] += 1
             except EXPECTED as refusal:
                 seen[refusal.code] += 1
     return seen
 
 
-def _create(unit: Unit, _which: float, what: float, customer: int) -> None:
+def _create(unit: UnitOfWork, _which: float, what: float, customer: int) -> None:
     profiles.create(unit, name=f"Made {customer}", points=[_point(what, customer)])
 
 
-def _add(unit: Unit, which: float, what: float, customer: int) -> None:
+def _add(unit: UnitOfWork, which: float, what: float, customer: int) -> None:
     profile_id, _ = _anyone(unit, which)
     profiles.add_point(unit, profile_id, _point(what, customer), None)
 
 
-def _retype(unit: Unit, which: float, what: float, _customer: int) -> None:
+def _retype(unit: UnitOfWork, which: float, what: float, _customer: int) -> None:
     profile_id, points = _anyone(unit, which)
     phones = [p for p in points if p.kind == "phone"]
     if phones:
@@ -120,7 +120,7 @@ def _retype(unit: Unit, which: float, what: float, _customer: int) -> None:
         profiles.edit_point(unit, profile_id, phones[0].contact_point_id, {"phone_type": wanted, "main": True}, None)
 
 
-def _remove(unit: Unit, which: float, what: float, _customer: int) -> None:
+def _remove(unit: UnitOfWork, which: float, what: float, _customer: int) -> None:
     profile_id, points = _anyone(unit, which)
     if points and what < 0.5:
         profiles.remove_point(unit, profile_id, points[int(what * 2 * len(points))].contact_point_id, None)
@@ -132,7 +132,7 @@ def _point(what: float, customer: int) -> PointInput:
     return PointInput("phone", mobile(customer), phone_type="mobile" if what < 0.7 else "home")
 
 
-def _anyone(unit: Unit, which: float) -> tuple[str, list[Any]]:
+def _anyone(unit: UnitOfWork, which: float) -> tuple[str, list[Any]]:
     ids = sorted(unit.execute(sa.text("SELECT id FROM profiles WHERE survivor_id IS NULL")).scalars())
     profile_id = ids[int(which * len(ids))]
     return profile_id, profiles.read(unit, profile_id).points
@@ -156,7 +156,7 @@ def close_and_reopen(url: str, organization_id: int, seed: int, rounds: int) -> 
 
 
 def _set_state(database: Database, organization_id: int, conversation_id: str, state: str) -> None:
-    transact(
+    run_in_transaction(
         database,
         organization_id,
         lambda unit: conversations.change(
@@ -201,7 +201,7 @@ def do_step(database: Database, receiver: Receiver, organization_id: int, step: 
     word, *arguments = step
     tries, begun = Counter[str](), time.monotonic()
 
-    def work(unit: Unit) -> Any:
+    def work(unit: UnitOfWork) -> Any:
         tries[word] += 1
         return STEPS[word](unit, *arguments)
 
@@ -210,11 +210,11 @@ def do_step(database: Database, receiver: Receiver, organization_id: int, step: 
 
     try:
         if word != "contact":
-            return done("done", transact(database, organization_id, work))
+            return done("done", run_in_transaction(database, organization_id, work))
         [answer] = receiver.receive(organization_id, arguments)
-    except Refused as refusal:
+    except DomainError as refusal:
         return done(refusal.code, None)
-    return done(answer.code, None) if isinstance(answer, Refused) else done("done", answer.profile_id)
+    return done(answer.code, None) if isinstance(answer, DomainError) else done("done", answer.profile_id)
 
 
 def in_rounds(url: str, organization_id: int, steps: Sequence[Step | None], line: Any) -> list[Did | None]:
@@ -304,7 +304,7 @@ class _Mixer:
         with self.database.read(self.organization_id) as unit:
             return self._about_profiles(unit, word, text, n)
 
-    def _about_profiles(self, unit: Unit, word: str, text: str, n: int) -> Step | None:
+    def _about_profiles(self, unit: UnitOfWork, word: str, text: str, n: int) -> Step | None:
         if word == "undo":
             merges = self._ids(unit, "SELECT id FROM merges WHERE undone_at IS NULL")
             return ("undo", self.chance.choice(merges[-40:])) if merges else None
@@ -326,7 +326,7 @@ class _Mixer:
             "draft": ("draft", one, self.agent_id, f"Draft {text}"),
         }[word]
 
-    def _ids(self, unit: Unit, sql: str) -> list[str]:
+    def _ids(self, unit: UnitOfWork, sql: str) -> list[str]:
         return sorted(unit.execute(sa.text(sql)).scalars())
 
     def _contact(self, message_id: str, n: int) -> Contact:

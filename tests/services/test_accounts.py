@@ -130,14 +130,14 @@ def test_what_is_named_twice_is_refused(base: Base) -> None:
     agent(base)
     with pytest.raises(Conflict):
         agent(base)
-    do(base, lambda unit: accounts.add_inbox(unit, "VIP"), alone=True)
+    do(base, lambda unit: accounts.add_inbox(unit, "VIP"), exclusive=True)
     with pytest.raises(Conflict):
-        do(base, lambda unit: accounts.add_inbox(unit, " VIP "), alone=True)
+        do(base, lambda unit: accounts.add_inbox(unit, " VIP "), exclusive=True)
 
 
 def test_who_adds_and_first_contacts_a_customer_uses_the_inbox_last_assigned_to__PRO_9(base: Base) -> None:
     made = agent(base)
-    first, last = (do(base, lambda unit, n=n: accounts.add_inbox(unit, n), alone=True)[0] for n in ("A", "B"))  # type: ignore[misc]
+    first, last = (do(base, lambda unit, n=n: accounts.add_inbox(unit, n), exclusive=True)[0] for n in ("A", "B"))  # type: ignore[misc]
     for inbox_id in (last, first, last):
         do(base, lambda unit, i=inbox_id: store.assign_to_inbox(unit, i, made.id))  # type: ignore[misc]
     point = PointInput("email", "ada@example.com")

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.errors import InvalidValue, NotFound, Refused
+from onefold.domain.errors import DomainError, InvalidValue, NotFound
 from onefold.services import audit
 from onefold.services.actor import Actor
 from onefold.services.audit import Verification
 from onefold.services.clock import new_id, utc_now
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import add_organization
 from tests.conftest import Base
 from tests.services.words import do, rows
@@ -83,11 +83,11 @@ def test_an_origin_that_is_too_long_is_cut(base: Base) -> None:
 def test_a_unit_that_is_rolled_back_leaves_neither_entry_nor_gap__MRG_14(base: Base) -> None:
     append(base)
 
-    def refused(unit: Unit) -> None:
+    def refused(unit: UnitOfWork) -> None:
         audit.record(unit, MARA, "profile.merged", details={})
-        raise Refused("no")
+        raise DomainError("no")
 
-    with pytest.raises(Refused):
+    with pytest.raises(DomainError):
         do(base, refused)
     assert append(base) == 2
     assert verify(base).entries == 2
@@ -155,10 +155,10 @@ def _append_many(url: str, organization_id: int, times: int) -> list[int]:
     database = Database(url)
     try:
 
-        def work(unit: Unit) -> int:
+        def work(unit: UnitOfWork) -> int:
             return audit.record(unit, MARA, "profile.merged", details={}, before=BEFORE)
 
-        return [transact(database, organization_id, work) for _ in range(times)]
+        return [run_in_transaction(database, organization_id, work) for _ in range(times)]
     finally:
         database.dispose()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from onefold.domain.contact import Further, ListedPhone
-from onefold.domain.errors import Conflict, NotFound, Stale
+from onefold.domain.errors import Conflict, NotFound, VersionConflict
 from onefold.services import audit, conversations, detaching, drafts, suggestions
 from onefold.services.clock import new_id
 from onefold.services.conversations import Written
@@ -255,7 +255,7 @@ def test_a_profile_that_has_changed_since_it_was_seen_refuses__MRG_12(base: Base
     one, _, work = two_emails(base)
     seen = show(base, one).row.version
     edit(base, one, name="Ada King")
-    with pytest.raises(Stale):
+    with pytest.raises(VersionConflict):
         do(base, lambda unit: detaching.detach(unit, one, work, seen, COMMAND, None))
     assert len(show(base, one).points) == 2
 

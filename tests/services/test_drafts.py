@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.errors import Conflict, InvalidValue, NotFound, Refused
+from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound
 from onefold.services import accounts, conversations, drafts, merging, profiles
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.drafts import DraftRow
 from tests.conftest import Base
 from tests.invariants import check_base
@@ -87,7 +87,7 @@ def test_each_sees_their_own_on_one_profile_or_on_all(base: Base) -> None:
 def test_somebody_elses_draft_is_not_there(base: Base) -> None:
     mara, nils = agent(base), agent(base, "nils")
     theirs = draft(base, profile(base), mara)
-    uses: list[Callable[[Unit], object]] = [
+    uses: list[Callable[[UnitOfWork], object]] = [
         lambda unit: drafts.read(unit, theirs.id, nils),
         lambda unit: drafts.save(unit, theirs.id, nils, NOTE),
         lambda unit: drafts.delete(unit, theirs.id, nils),
@@ -151,7 +151,7 @@ def test_a_draft_begun_on_a_profile_merged_away_is_on_the_survivor__EVT_2(base: 
     check_base(base.database, base.organization_id)
 
 
-def meanwhile(base: Base, first: Callable[[Unit], object], second: Callable[[], T]) -> T:
+def meanwhile(base: Base, first: Callable[[UnitOfWork], object], second: Callable[[], T]) -> T:
     """What `second` returns that is begun while the unit of `first` has done its work and is not committed yet."""
     with ThreadPoolExecutor(1) as aside:
         with base.database.write(base.organization_id) as unit:
@@ -161,7 +161,7 @@ def meanwhile(base: Base, first: Callable[[Unit], object], second: Callable[[], 
         return begun.result(20)
 
 
-def moving(source: str, destination: str) -> Callable[[Unit], object]:
+def moving(source: str, destination: str) -> Callable[[UnitOfWork], object]:
     """A merge, inside somebody's unit."""
     return lambda unit: merging.merge(unit, MergeRequest(source, destination), COMMAND)
 
@@ -215,7 +215,7 @@ def test_a_contact_point_that_a_merge_made_one_with_another_is_still_where_it_go
     kept_point = show(base, stays).points[0].contact_point_id
     absorbed = new_id()
 
-    def absorb(unit: Unit) -> None:
+    def absorb(unit: UnitOfWork) -> None:
         given = {"org": base.organization_id, "id": absorbed, "by": kept_point}
         unit.execute(
             sa.text("INSERT INTO absorbed_points (organization_id, id, contact_point_id) VALUES (:org, :id, :by)"),
@@ -288,7 +288,7 @@ def test_what_cannot_be_sent_stays_a_draft__PRO_11(base: Base) -> None:
     to_nobody = draft(base, ada, mara, Composed("email", "Hello"))
     by_the_wrong_way = draft(base, ada, mara, Composed("email", "Hello", contact_point_id=point))
     for unsendable, error in (
-        (to_a_phone_without_sms, Refused),
+        (to_a_phone_without_sms, DomainError),
         (to_nobody, Conflict),
         (by_the_wrong_way, InvalidValue),
     ):

@@ -18,9 +18,9 @@ from onefold.services import erasing, exporting, profiles
 from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.services.erasing import Erased
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.conversations import _WRITTEN
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import instant_text
 from tests.conftest import Base
 from tests.invariants import check_base
@@ -33,13 +33,13 @@ T = TypeVar("T")
 
 def erase(base: Base, profile_id: str) -> Erased:
     """As the API does it."""
-    return do(base, lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN), alone=True)
+    return do(base, lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN), exclusive=True)
 
 
 def exported(base: Base, profile_id: str, taken: Callable[[bytes], object]) -> None:
     """Hands an export on, piece by piece."""
 
-    def read(work: Callable[[Unit], T]) -> T:
+    def read(work: Callable[[UnitOfWork], T]) -> T:
         with base.database.read(base.organization_id) as unit:
             return work(unit)
 
@@ -74,13 +74,13 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base: Base, alone: bool) -> None:
+def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base: Base, exclusive: bool) -> None:
     def vanish(profile_id: str) -> Erased:
-        return transact(
+        return run_in_transaction(
             base.database,
             base.organization_id,
             lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN),
-            alone=alone,
+            exclusive=exclusive,
         )
 
     with ThreadPoolExecutor(4) as threads:

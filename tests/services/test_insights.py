@@ -253,7 +253,7 @@ def test_numbers_stay_when_a_customer_is_erased__MRG_14(base: Base) -> None:
     merged = merge(base, one, other)
     undo(base, merged.id)
     for profile_id in (one, other):
-        do(base, lambda unit, p=profile_id: erasing.erase(unit, p, p, COMMAND), alone=True)  # type: ignore[misc]
+        do(base, lambda unit, p=profile_id: erasing.erase(unit, p, p, COMMAND), exclusive=True)  # type: ignore[misc]
     shown = read(base)
     assert (shown.days[-1].merged, shown.days[-1].undone) == (1, 1)
     assert precision(shown, "phone") == Precision("phone", 1, 1, 0, 0.0)

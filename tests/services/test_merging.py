@@ -11,7 +11,7 @@ import pytest
 
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Further, ListedPhone
-from onefold.domain.errors import Conflict, MergedAway, NotFound, Refused, Stale
+from onefold.domain.errors import Conflict, DomainError, MergedAway, NotFound, VersionConflict
 from onefold.domain.merge_outcomes import Step
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.services import conversations, drafts, merging, profiles, suggestions
@@ -521,7 +521,7 @@ def test_a_merge_is_refused_where_it_is_not_what_was_shown__MRG_12(base: Base, m
     request = confirmed(base, source, stays, agent_id=cy)
     MEANWHILE[meanwhile](base, source, stays)
     before = everything(base)
-    with pytest.raises(Stale) as refusal:
+    with pytest.raises(VersionConflict) as refusal:
         do(base, lambda unit: merging.merge(unit, request, COMMAND))
     assert refusal.value.code == "plan_changed"
     assert everything(base) == before
@@ -531,7 +531,7 @@ def test_a_conversation_opened_meanwhile_refuses_as_well__MRG_12(base: Base) -> 
     source, stays = customer(base, ADA, "closed"), customer(base, BOB, "open")
     request = confirmed(base, source, stays)
     receive(base, "email", email=ADA)
-    with pytest.raises(Stale) as refusal:
+    with pytest.raises(VersionConflict) as refusal:
         do(base, lambda unit: merging.merge(unit, request, COMMAND))
     assert refusal.value.code == "plan_changed"
 
@@ -547,10 +547,10 @@ def test_a_further_message_does_not_stand_in_the_way__MRG_12(base: Base) -> None
 # Pairs that cannot be ------------------------------------------------------------------------------------------------
 
 
-def refused(base: Base, source: str, destination: str, **given: Any) -> Refused:
+def refused(base: Base, source: str, destination: str, **given: Any) -> DomainError:
     """The refusal of a merge that changes nothing; the preview refuses what cannot be as well."""
     before = everything(base)
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(DomainError) as refusal:
         merge(base, source, destination, **given)
     assert everything(base) == before
     return refusal.value

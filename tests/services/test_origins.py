@@ -174,7 +174,7 @@ def test_one_that_was_erased_since_is_told_of_no_more(base: Base) -> None:
     undo(base, merge(base, bob, ada).id)
     new = detach(base, ada, list_point(base, ada, PointInput("email", EVE))).new_profile_id
     for one in (bob, new):
-        do(base, lambda unit, one=one: erasing.erase(unit, one, one, COMMAND), alone=True)
+        do(base, lambda unit, one=one: erasing.erase(unit, one, one, COMMAND), exclusive=True)
     found = history(base, ada)
     assert (lanes(found), found.joins, found.departures) == ({ada: [ADA]}, (), ())
     assert BOB not in str(found) and EVE not in str(found)

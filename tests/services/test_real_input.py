@@ -8,7 +8,7 @@ from pathlib import Path
 from onefold.channels import files
 from onefold.channels.twilio import contact_of_twilio
 from onefold.domain.contact import Answer
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.services.ingest import begin, earlier, ingest
 from tests import corpus
 from tests.conftest import Base
@@ -68,7 +68,7 @@ def test_a_day_of_telephony_lands_as_the_rules_say__RES_4_RES_5_RES_8_RES_12(bas
     day = corpus.rings(count=400)
     # One at a time, as calls and messages come.
     landed = [base.receiver.receive(base.organization_id, [contact_of_twilio(ring.form)])[0] for ring in day]
-    assert not [answer for answer in landed if isinstance(answer, Refused)]
+    assert not [answer for answer in landed if isinstance(answer, DomainError)]
 
     opened: dict[str, str] = {}
     mobile: dict[str, str] = {}

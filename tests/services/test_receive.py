@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onefold.domain.contact import Answer, Further, ListedPhone
-from onefold.domain.errors import InvalidValue, Refused
+from onefold.domain.errors import DomainError, InvalidValue
 from onefold.services import conversations, profiles, settings
 from onefold.services.accounts import add_inbox
 from onefold.services.receive import Receiver
@@ -42,7 +42,7 @@ def test_main_is_never_set_by_a_contact__PRO_2(base: Base) -> None:
 
 
 def test_a_conversation_begins_in_the_inbox_the_contact_was_routed_to__PRO_9(base: Base) -> None:
-    inbox_id, _ = do(base, lambda unit: add_inbox(unit, "VIP"), alone=True)
+    inbox_id, _ = do(base, lambda unit: add_inbox(unit, "VIP"), exclusive=True)
     answer = receive(base, "email", email="ada@example.com", inbox_id=inbox_id)
     again = receive(base, "email", email="ada@example.com")
     assert again.conversation_id == answer.conversation_id
@@ -100,7 +100,7 @@ def test_one_bad_contact_does_not_touch_the_others__RES_12(base: Base) -> None:
     ]
     answers = base.receiver.receive(base.organization_id, given)
     assert [type(a) for a in answers] == [Answer, InvalidValue, InvalidValue, Answer]
-    assert [a.code for a in answers if isinstance(a, Refused)] == ["not_an_email", "text_too_long"]
+    assert [a.code for a in answers if isinstance(a, DomainError)] == ["not_an_email", "text_too_long"]
 
 
 def test_an_sms_turns_the_one_shared_number_into_a_mobile__RES_4(base: Base) -> None:
@@ -125,7 +125,7 @@ def test_calls_on_a_shared_line_suggest_each_other__RES_5_SUG_1(base: Base) -> N
 def test_a_lookup_is_asked_once_and_only_for_strangers__RES_6(base: Base) -> None:
     from onefold.services.settings import change
 
-    do(base, lambda unit: change(unit, {"mobile_identification": True}), alone=True)
+    do(base, lambda unit: change(unit, {"mobile_identification": True}), exclusive=True)
     asked: list[str] = []
     receiver = Receiver(base.database, lookup=lambda number: asked.append(number) or "mobile")  # type: ignore[func-returns-value]
     answers = [receiver.receive(base.organization_id, [contact("voice", phone=AMBIGUOUS)])[0] for _ in range(3)]
@@ -163,7 +163,7 @@ def test_an_extension_is_part_of_the_number__PRO_10(base: Base, number: str) -> 
 
 def test_what_too_many_list_can_be_listed_once_more_by_any_of_them__RES_11_SUG_6(base: Base) -> None:
     """Not only by those that a batch looks at: the last of many holds the number already, and brings it again."""
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
     do(base, lambda unit: change_settings(unit, shared_limit=2))
     shared = Further(phones=(ListedPhone(MOBILE, "mobile"),))
     answers = [receive(base, "email", email=f"person{n}@kite.example", further=shared) for n in range(4)]

@@ -38,19 +38,19 @@ def with_phone(base: Base, number: str, phone_type: str) -> str:
 )
 def test_a_setting_out_of_its_bounds_is_refused_whoever_asks(base: Base, setting: str, value: object) -> None:
     with pytest.raises(InvalidValue) as refused:
-        do(base, lambda unit: settings.change(unit, {setting: value}), alone=True)  # type: ignore[misc]
+        do(base, lambda unit: settings.change(unit, {setting: value}), exclusive=True)  # type: ignore[misc]
     assert refused.value.field == setting
 
 
 @pytest.mark.parametrize(("setting", "value"), [("undo_days", 0), ("undo_days", 3_650), ("shared_limit", 1_000)])
 def test_its_bounds_are_within(base: Base, setting: str, value: int) -> None:
-    do(base, lambda unit: settings.change(unit, {setting: value}), alone=True)  # type: ignore[misc]
+    do(base, lambda unit: settings.change(unit, {setting: value}), exclusive=True)  # type: ignore[misc]
     with base.database.read(base.organization_id) as unit:
         assert getattr(settings.read(unit), setting) == value
 
 
 def switch_on(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"mobile_identification": True}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"mobile_identification": True}), exclusive=True)
 
 
 def the_run(base: Base):  # type: ignore[no-untyped-def]
@@ -94,7 +94,7 @@ def test_a_run_can_be_stopped_and_resumed__RES_7(base: Base, monkeypatch: pytest
         with_phone(base, number, "other")
     switch_on(base)
     run_id = the_run(base).id
-    do(base, lambda unit: runs.advance(unit, run_id, line_type), alone=True)
+    do(base, lambda unit: runs.advance(unit, run_id, line_type), exclusive=True)
     do(base, lambda unit: runs.stop(unit, run_id))
     assert not run_jobs(base.database)
     stopped = the_run(base)
@@ -111,7 +111,7 @@ def test_switching_off_never_unmarks_a_number__RES_7(base: Base) -> None:
     switch_on(base)
     while run_jobs(base.database):
         pass
-    do(base, lambda unit: settings.change(unit, {"mobile_identification": False}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"mobile_identification": False}), exclusive=True)
     assert holders(base, "phone", MOBILE) == {profile_id: "mobile"}
 
 
@@ -131,13 +131,13 @@ def test_only_what_was_contacted_goes_on_opening__RES_9(base: Base) -> None:
     with base.database.read(base.organization_id) as unit:
         preview = settings.preview_mode(unit, "contacted")
     assert (preview.changes, preview.obstacles) == (1, [])
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
     assert receive(base, "email", email="ada@example.com").profile_id == contacted
     assert receive(base, "email", email="bob@example.com").outcome == "created"
 
 
 def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
     one, other = (
         do(base, lambda unit: profiles.create(unit, name="B", points=[PointInput("email", "bob@example.com")])).id
         for _ in range(2)
@@ -151,11 +151,11 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
         ("email", "bob@example.com", {one, other})
     ]
     with pytest.raises(Conflict) as refusal:
-        do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), alone=True)
+        do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
     assert refusal.value.facts["profile_ids"] == [list(preview.obstacles[0].profile_ids)]
     point = next(p for p in show(base, other).points)
     do(base, lambda unit: profiles.remove_point(unit, other, point.contact_point_id, None))
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
     assert receive(base, "email", email="bob@example.com").profile_id == one
     assert receive(base, "email", email="test@test.com").outcome == "created"
 
@@ -171,10 +171,10 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
 )
 def test_a_blocked_value_opens_nothing_and_an_unblocked_one_again__PRO_12(base: Base, entry: str, value: str) -> None:
     profile_id = receive(base, "email", email=value).profile_id
-    do(base, lambda unit: settings.block(unit, "email", entry), alone=True)
+    do(base, lambda unit: settings.block(unit, "email", entry), exclusive=True)
     assert receive(base, "email", email=value).outcome == "created"
     assert show(base, profile_id).points[0].value == value
-    do(base, lambda unit: settings.unblock(unit, "email", entry), alone=True)
+    do(base, lambda unit: settings.unblock(unit, "email", entry), exclusive=True)
     landed = receive(base, "email", email=value)
     # Two profiles hold it by now, so it opens neither: a third does, with suggestions.
     assert landed.outcome == "created"
@@ -185,9 +185,9 @@ def test_a_value_unblocked_while_one_profile_holds_it_opens_that_one__PRO_12(bas
     do(
         base,
         lambda unit: settings.block(unit, "phone", "07911 123456 ".strip().replace("07911", "+447911")),
-        alone=True,
+        exclusive=True,
     )
-    do(base, lambda unit: settings.unblock(unit, "phone", MOBILE), alone=True)
+    do(base, lambda unit: settings.unblock(unit, "phone", MOBILE), exclusive=True)
     assert receive(base, "sms", phone=MOBILE).profile_id == profile_id
 
 
@@ -197,7 +197,7 @@ def test_other_processes_learn_of_a_change_at_their_next_contact__PRO_12(base: B
 
     elsewhere = Receiver(base.database)
     elsewhere.receive(base.organization_id, [contact("email", email="ada@example.com")])
-    do(base, lambda unit: settings.block(unit, "email", "shop@example.com"), alone=True)
+    do(base, lambda unit: settings.block(unit, "email", "shop@example.com"), exclusive=True)
     for _ in range(2):
         elsewhere.receive(base.organization_id, [contact("email", email="shop@example.com")])
     assert len(holders(base, "email", "shop@example.com")) == 2

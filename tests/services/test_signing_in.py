@@ -11,15 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from onefold.domain.errors import Conflict, InvalidValue, NotFound, NotSignedIn, Refused, TooMany
+from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound, NotSignedIn, TooMany
 from onefold.jobs.worker import forget_old
 from onefold.services import accounts, audit, signing_in
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id
 from onefold.services.signing_in import Identity, SecondFactorNeeded, SignedIn
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.accounts import AgentRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from tests.conftest import Base
 from tests.jobs.receiver import HandClock
 from tests.races.processes import Job, at_once
@@ -91,7 +91,7 @@ def is_open(base: Base, token: str) -> bool:
         return False
 
 
-def code_refused(work: Callable[[], object], kind: type[Refused] = NotSignedIn) -> str:
+def code_refused(work: Callable[[], object], kind: type[DomainError] = NotSignedIn) -> str:
     with pytest.raises(kind) as caught:
         work()
     return caught.value.code
@@ -193,7 +193,7 @@ def test_an_inactive_agent_gets_in_by_no_way(base: Base, mara: AgentRow, clock: 
     secret = turn_on(base, mara, clock)
     handed_out = ticket(base), link(base, mara), link(base, mara, "invitation")
     do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": False}))
-    ways: list[Callable[[Unit], object]] = [
+    ways: list[Callable[[UnitOfWork], object]] = [
         lambda unit: signing_in.sign_in(unit, "mara@kite.example", PASSWORD),
         lambda unit: signing_in.second_factor(unit, handed_out[0], code_of(secret, clock)),
         lambda unit: signing_in.use_link(unit, handed_out[1]),
@@ -332,7 +332,7 @@ def test_no_token_serves_for_what_another_is_for(base: Base, mara: AgentRow, clo
     plain, invitation, open_session = link(base, mara), link(base, mara, "invitation"), session(base)
     secret = turn_on(base, mara, clock)
     tokens = (ticket(base), plain, invitation, open_session, "oft_1_" + "x" * 43, "", "\ud800")
-    ways: list[Callable[[Unit, str], object]] = [
+    ways: list[Callable[[UnitOfWork, str], object]] = [
         lambda unit, token: signing_in.second_factor(unit, token, code_of(secret, clock)),
         signing_in.use_link,
         lambda unit, token: signing_in.accept_invitation(unit, token, PASSWORD),
@@ -487,12 +487,12 @@ def use_links(url: str, organization_id: int, tokens: list[str]) -> list[str]:
     return _ended(url, organization_id, [lambda unit, t=t: signing_in.use_link(unit, t) for t in tokens])  # type: ignore[misc]
 
 
-def _ended(url: str, organization_id: int, works: list[Callable[[Unit], object]]) -> list[str]:
+def _ended(url: str, organization_id: int, works: list[Callable[[UnitOfWork], object]]) -> list[str]:
     ended = []
     with opened(url) as database:
         for work in works:
             try:
-                ended.append(type(transact(database, organization_id, work)).__name__)
+                ended.append(type(run_in_transaction(database, organization_id, work)).__name__)
             except NotSignedIn as refusal:
                 ended.append(refusal.code)
     return ended

@@ -44,7 +44,7 @@ PHONE, OTHER_PHONE = "+442079460001", "+442079460002"
 
 def contacted(base: Base) -> None:
     """RES-9: what is merely listed may be on several profiles, and suggests them."""
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), alone=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
 
 
 def views(base: Base, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:

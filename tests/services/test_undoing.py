@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from onefold.domain.contact import Further, ListedPhone
-from onefold.domain.errors import MergedAway, NotFound, Refused, Stale
+from onefold.domain.errors import DomainError, MergedAway, NotFound, VersionConflict
 from onefold.services import audit, conversations, drafts, profiles, undoing
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
@@ -559,11 +559,11 @@ def refusal_of(base: Base, merge_id: str) -> str | None:
         with base.database.read(base.organization_id) as unit:
             undoing.preview(unit, merge_id)
         previewed = None
-    except Refused as refusal:
+    except DomainError as refusal:
         previewed = refusal.code
     try:
         undo(base, merge_id)
-    except Refused as refusal:
+    except DomainError as refusal:
         assert everything(base) == before
         assert previewed == refusal.code
         return refusal.code
@@ -593,7 +593,7 @@ def test_undoing_is_refused_where_the_profile_is_not_as_the_preview_showed__MRG_
         seen = undoing.preview(unit, merged.id)
     edit(base, bob, username="bee")
     before = everything(base)
-    with pytest.raises(Stale):
+    with pytest.raises(VersionConflict):
         do(base, lambda unit: undoing.undo(unit, merged.id, seen.version, COMMAND))
     assert everything(base) == before
 

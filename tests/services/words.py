@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from onefold.domain.contact import Answer
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.domain.profile import HeldPoint
 from onefold.services import accounts, conversations, detaching, drafts, merging, profiles, suggestions, undoing
 from onefold.services.accounts import Role
@@ -18,12 +18,12 @@ from onefold.services.detaching import Detached
 from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import PointInput, ProfileView
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.services.undoing import Undo
 from onefold.storage import profiles as store
 from onefold.storage import tables
 from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.drafts import DraftRow
 from onefold.storage.merges import MergeRow
 from tests.conftest import Base
@@ -35,14 +35,14 @@ T = TypeVar("T")
 def receive(base: Base, channel: str, message_id: str | None = None, **given: Any) -> Answer:
     """Sends one contact; fails the test if it is refused."""
     answer = base.receiver.receive(base.organization_id, [contact(channel, message_id, **given)])[0]
-    if isinstance(answer, Refused):
+    if isinstance(answer, DomainError):
         raise answer
     return answer
 
 
-def do(base: Base, work: Callable[[Unit], T], *, alone: bool = False) -> T:
+def do(base: Base, work: Callable[[UnitOfWork], T], *, exclusive: bool = False) -> T:
     """One use case, committed."""
-    return transact(base.database, base.organization_id, work, alone=alone)
+    return run_in_transaction(base.database, base.organization_id, work, exclusive=exclusive)
 
 
 def show(base: Base, profile_id: str) -> ProfileView:

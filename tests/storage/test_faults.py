@@ -358,7 +358,7 @@ def test_a_read_only_database_says_so_and_is_written_again_when_it_may_be(base: 
 
 @only_postgresql
 def test_waiting_too_long_for_a_lock_is_busy(base: Base, impatient: Database) -> None:
-    with base.database.write(base.organization_id, alone=True):
+    with base.database.write(base.organization_id, exclusive=True):
         check_refuses("database_busy", lambda: receive(impatient, base.organization_id))
     receive(impatient, base.organization_id)
 
@@ -367,7 +367,7 @@ def test_waiting_too_long_for_a_lock_is_busy(base: Base, impatient: Database) ->
 def test_a_statement_that_takes_too_long_is_busy(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "_POSTGRES_LIMITS", "-c statement_timeout=200ms")
     database = Database(base.url)
-    with base.database.write(base.organization_id, alone=True):
+    with base.database.write(base.organization_id, exclusive=True):
         check_refuses("database_busy", lambda: receive(database, base.organization_id))
     receive(database, base.organization_id)
     database.dispose()

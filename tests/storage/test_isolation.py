@@ -20,9 +20,9 @@ from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Contact, Further, Sender
 from onefold.services.accounts import SCOPES, add_agent, create_key
 from onefold.services.clock import new_id, utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import books, tables
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.migrate import current, newest, upgrade
 from onefold.storage.organizations import add_organization
 from tests import postgres
@@ -46,8 +46,10 @@ def raw(base: Base) -> Iterator[psycopg.Connection[Any]]:
             )
         ],
     )
-    transact(base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent"))
-    transact(base.database, base.organization_id, lambda unit: create_key(unit, "machine", SCOPES))
+    run_in_transaction(
+        base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent")
+    )
+    run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "machine", SCOPES))
     with psycopg.connect(base.url) as connection:
         yield connection
 
@@ -243,7 +245,7 @@ HOT_PATH = {
 """A look-up: what makes its SQL, parameters behind the keys, its index and the index's keys."""
 
 
-def statement(unit: Unit, lookup: str) -> tuple[str, int]:
+def statement(unit: UnitOfWork, lookup: str) -> tuple[str, int]:
     """The SQL of a look-up, and how many parameters it has behind its keys."""
     make, parameters, _, _ = HOT_PATH[lookup]
     if make is books._listed:

@@ -20,7 +20,7 @@ def days(base: Base, database: Database | None = None) -> int:
 
 def change(base: Base, undo_days: int, *, fail: bool = False) -> int:
     """Changes them and reads them in the same unit."""
-    with base.database.write(base.organization_id, alone=True) as unit:
+    with base.database.write(base.organization_id, exclusive=True) as unit:
         change_settings(unit, undo_days=undo_days)
         seen = load_policy(unit).undo_days
         if fail:

@@ -18,7 +18,7 @@ from onefold.domain.contact import Further, ListedPhone
 from onefold.services import merging
 from onefold.services.merging import MergeRequest
 from onefold.storage import audit, feed, insights, tables, webhooks
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.erasing import delete_items
 from onefold.storage.migrate import upgrade
 from tests import statements
@@ -30,7 +30,7 @@ from tests.statements import Sent
 
 HOME = "+442079460001"
 
-Work = Callable[[Unit], object]
+Work = Callable[[UnitOfWork], object]
 
 # What a judge must refuse and let pass: each asks about an organization, and about another value or two.
 WALKS = (
@@ -93,7 +93,7 @@ def asked(base: Base, work: Work) -> list[str]:
     """The statements that a unit sends, with their values."""
     found: list[str] = []
 
-    def listen(unit: Unit) -> None:
+    def listen(unit: UnitOfWork) -> None:
         driver: Any = unit.connection.connection.driver_connection
         driver.set_trace_callback(found.append)
         try:
@@ -129,7 +129,7 @@ STATISTICS = {
 }
 
 
-def newest(unit: Unit) -> None:
+def newest(unit: UnitOfWork) -> None:
     """Whatever asks for the newest of something that an organization numbers."""
     audit.last(unit)
     audit.newest_record(unit)
@@ -142,7 +142,7 @@ def newest(unit: Unit) -> None:
 def appending(base: Base) -> Work:
     one, other = pair(base)
 
-    def work(unit: Unit) -> None:
+    def work(unit: UnitOfWork) -> None:
         newest(unit)
         merging.merge(unit, MergeRequest(one, other), COMMAND)  # an entry, events and items
 

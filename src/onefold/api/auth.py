@@ -10,7 +10,7 @@ from functools import partial
 from onefold.domain.errors import NotAllowed, NotSignedIn
 from onefold.services.accounts import Principal, authenticate, note_use
 from onefold.services.clock import utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 
 _REMEMBERED_SECONDS = 5.0
@@ -18,7 +18,7 @@ _MOST_REMEMBERED = 10_000
 _LOCKS = 64
 
 
-class Gate:
+class Authenticator:
     """Tells who a request is from. A revoked key is refused at most `_REMEMBERED_SECONDS` later."""
 
     def __init__(self, database: Database) -> None:
@@ -59,7 +59,7 @@ class Gate:
         with self._lock:
             used, self._used = self._used, {}
         for organization_id, key_id in used:
-            transact(self._database, organization_id, partial(note_use, key_id=key_id, when=utc_now()))
+            run_in_transaction(self._database, organization_id, partial(note_use, key_id=key_id, when=utc_now()))
         return False
 
 

@@ -12,20 +12,20 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from onefold.api.auth import Gate, allow
+from onefold.api.auth import Authenticator, allow
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway
-from onefold.domain.text import storable
+from onefold.domain.text import validate_text
 from onefold.services.accounts import Principal
 from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
-from onefold.services.transact import transact
-from onefold.storage.database import Database, Unit
+from onefold.services.transactions import run_in_transaction
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.outbox import remember, remembered
 
 T = TypeVar("T")
 
 
-class Shown(NamedTuple):
+class Result(NamedTuple):
     """What a use case answers: a body (None: no content), and the version that becomes its ETag."""
 
     body: BaseModel | None
@@ -60,7 +60,7 @@ class Call:
             raise InvalidValue("If-Match is not an ETag of this service.", code="invalid_etag", field="If-Match")
         return int(text)
 
-    def read(self, scope: str, work: Callable[[Unit], Shown]) -> Response:
+    def read(self, scope: str, work: Callable[[UnitOfWork], Result]) -> Response:
         """Answers from a reading transaction; a profile merged away leads to its survivor (308, EVT-2)."""
         allow(self.principal, scope)
         try:
@@ -69,7 +69,7 @@ class Call:
         except MergedAway as gone:
             return self._moved(str(gone.facts["survivor_id"]))
 
-    def fetch(self, scope: str, work: Callable[[Unit], T]) -> T:
+    def fetch(self, scope: str, work: Callable[[UnitOfWork], T]) -> T:
         """What `work` returns from a reading transaction, for answers that are not JSON."""
         allow(self.principal, scope)
         with self._database.read(self.principal.organization_id) as unit:
@@ -83,7 +83,13 @@ class Call:
         return Response(status_code=308, headers={"Location": location + query})
 
     def write(
-        self, scope: str, work: Callable[[Unit], Shown], *, status: int = 200, alone: bool = False, kept: bool = True
+        self,
+        scope: str,
+        work: Callable[[UnitOfWork], Result],
+        *,
+        status: int = 200,
+        exclusive: bool = False,
+        kept: bool = True,
     ) -> Response:
         """Does the work in one transaction and answers after its commit.
 
@@ -93,7 +99,7 @@ class Call:
         allow(self.principal, scope)
         key = self._checked_key() if kept else None
 
-        def once(unit: Unit) -> Response:
+        def once(unit: UnitOfWork) -> Response:
             if key is not None and (before := self._before(unit, key)) is not None:
                 return before
             response = _response(work(unit), status)
@@ -102,7 +108,7 @@ class Call:
                 remember(unit, key, self._fingerprint, response.status_code, headers, bytes(response.body), utc_now())
             return response
 
-        return transact(self._database, self.principal.organization_id, once, alone=alone)
+        return run_in_transaction(self._database, self.principal.organization_id, once, exclusive=exclusive)
 
     async def once(self, answer: Callable[[], Awaitable[Response]]) -> Response:
         """Idempotency-Key for routes whose work has a transaction of its own: contacts on their way to a group."""
@@ -112,9 +118,9 @@ class Call:
         return await answered_once(self._database, self.principal.organization_id, key, self._fingerprint, answer)
 
     def _checked_key(self) -> str | None:
-        return None if self._key is None else storable(self._key, "Idempotency-Key", 200)
+        return None if self._key is None else validate_text(self._key, "Idempotency-Key", 200)
 
-    def _before(self, unit: Unit, key: str) -> Response | None:
+    def _before(self, unit: UnitOfWork, key: str) -> Response | None:
         return _kept(unit, key, self._fingerprint)
 
 
@@ -126,22 +132,22 @@ async def answered_once(
     The answer is kept after its commit: contacts are received once by their message ids already (RES-12).
     """
     before = await run_in_threadpool(
-        transact, database, organization_id, partial(_kept, key=key, fingerprint=fingerprint)
+        run_in_transaction, database, organization_id, partial(_kept, key=key, fingerprint=fingerprint)
     )
     if before is not None:
         return before
     response = await answer()
 
-    def keep(unit: Unit) -> None:
+    def keep(unit: UnitOfWork) -> None:
         if remembered(unit, key) is None:
             kept, content = dict(response.headers), bytes(response.body)
             remember(unit, key, fingerprint, response.status_code, kept, content, utc_now())
 
-    await run_in_threadpool(transact, database, organization_id, keep)
+    await run_in_threadpool(run_in_transaction, database, organization_id, keep)
     return response
 
 
-def _kept(unit: Unit, key: str, fingerprint: str) -> Response | None:
+def _kept(unit: UnitOfWork, key: str, fingerprint: str) -> Response | None:
     found = remembered(unit, key)
     if found is None:
         return None
@@ -151,7 +157,7 @@ def _kept(unit: Unit, key: str, fingerprint: str) -> Response | None:
     return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
 
 
-def _response(shown: Shown, status: int) -> Response:
+def _response(shown: Result, status: int) -> Response:
     headers = {} if shown.version is None else {"ETag": f'"{shown.version}"'}
     if shown.body is None:
         return Response(status_code=204, headers=headers)
@@ -159,7 +165,7 @@ def _response(shown: Shown, status: int) -> Response:
 
 
 async def _call(request: Request) -> Call:
-    gate: Gate = request.app.state.gate
+    gate: Authenticator = request.app.state.gate
     authorization = request.headers.get("authorization")
     principal = gate.remembered(authorization)
     if principal is None:

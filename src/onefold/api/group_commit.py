@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import Refused, TooMany
+from onefold.domain.errors import DomainError, TooMany
 from onefold.services.receive import Receiver
 
 _MOST_WAITING = 20_000
@@ -17,7 +17,7 @@ _MOST_WAITING = 20_000
 
 class _Waiting(NamedTuple):
     contact: Contact
-    answered: asyncio.Future[Answer | Refused]
+    answered: asyncio.Future[Answer | DomainError]
 
 
 class GroupCommit:
@@ -36,18 +36,18 @@ class GroupCommit:
         self._count = 0
         self._busy = 0
 
-    async def receive(self, organization_id: int, contact: Contact) -> Answer | Refused:
+    async def receive(self, organization_id: int, contact: Contact) -> Answer | DomainError:
         """The contact's answer, after the commit; raises Unavailable, or TooMany where too many wait already."""
         if self._count >= _MOST_WAITING:
             raise TooMany("Too many contacts are waiting; send this one again in a moment.")
-        answered: asyncio.Future[Answer | Refused] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer | DomainError] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(organization_id, deque()).append(_Waiting(contact, answered))
         self._count += 1
         if self._busy < self._workers:
             self._begin()
         return await answered
 
-    async def receive_many(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
+    async def receive_many(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
         """A batch's answers, in one transaction of its own."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._receiver.receive, organization_id, contacts)
@@ -65,7 +65,7 @@ class GroupCommit:
         )
         task.add_done_callback(lambda done: self._finish(group, done))
 
-    def _finish(self, group: list[_Waiting], done: asyncio.Future[list[Answer | Refused]]) -> None:
+    def _finish(self, group: list[_Waiting], done: asyncio.Future[list[Answer | DomainError]]) -> None:
         self._busy -= 1
         error = done.exception()
         for number, waiting in enumerate(group):

@@ -15,25 +15,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold.channels.contact_json import Malformed
 from onefold.domain import errors
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 
 
-class TooLarge(Refused):
+class TooLarge(DomainError):
     """The body is larger than this service reads."""
 
     code = "body_too_large"
 
 
-_STATUSES: dict[type[Refused], int] = {
+_STATUSES: dict[type[DomainError], int] = {
     Malformed: 400,
     TooLarge: 413,
     errors.InvalidValue: 422,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
-    errors.Taken: 409,
+    errors.AlreadyInUse: 409,
     errors.Conflict: 409,
-    errors.Stale: 412,
+    errors.VersionConflict: 412,
     errors.MergedAway: 308,
     errors.TooMany: 429,
     errors.Unavailable: 503,
@@ -96,12 +96,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def status_of(refusal: Refused) -> int:
+def status_of(refusal: DomainError) -> int:
     """The HTTP status of a refusal."""
     return _STATUSES.get(type(refusal), 400)
 
 
-def problem_of(refusal: Refused) -> dict[str, Any]:
+def problem_of(refusal: DomainError) -> dict[str, Any]:
     """A refusal as the members of a problem."""
     status = status_of(refusal)
     found = {
@@ -115,7 +115,7 @@ def problem_of(refusal: Refused) -> dict[str, Any]:
     return found if refusal.field is None else {**found, "field": refusal.field}
 
 
-def problem_response(refusal: Refused) -> Response:
+def problem_response(refusal: DomainError) -> Response:
     """A refusal as an HTTP answer."""
     status = status_of(refusal)
     headers = {}
@@ -136,7 +136,7 @@ def unexpected(error: Exception) -> Response:
     """What no handler knows. The error's text may quote a customer's values; its type is enough to find it by."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, Refused):
+    if isinstance(error, DomainError):
         return problem_response(error)
     _log.error("request failed", error=type(error).__name__)
     return _plain(500, "Something went wrong here; it was noted.", "internal_error")
@@ -168,8 +168,8 @@ def install(app: FastAPI) -> None:
     """Registers the handlers."""
     app.add_middleware(LastResort, answer=lambda _scope, error: unexpected(error))
 
-    @app.exception_handler(Refused)
-    async def refused(_request: Request, refusal: Refused) -> Response:
+    @app.exception_handler(DomainError)
+    async def refused(_request: Request, refusal: DomainError) -> Response:
         return problem_response(refusal)
 
     @app.exception_handler(RequestValidationError)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from onefold.domain.contact import Channel, Contact, Further, ListedPhone, ListedSocial, PhoneType, Sender
-from onefold.domain.errors import InvalidValue, Refused
+from onefold.domain.errors import DomainError, InvalidValue
 
 _Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -72,7 +72,7 @@ class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(ContactJson)
 
 
-class Malformed(Refused):
+class Malformed(DomainError):
     """The bytes are not JSON at all."""
 
     code = "malformed_json"

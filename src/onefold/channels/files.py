@@ -10,7 +10,7 @@ from onefold.channels import mailbox
 from onefold.channels.contact_json import contact_of_json
 from onefold.channels.email import contact_of_email
 from onefold.domain.contact import Contact
-from onefold.domain.errors import InvalidValue, Refused
+from onefold.domain.errors import DomainError, InvalidValue
 
 Format = Literal["mail", "jsonl"]
 _LONGEST_LINE = 32 * 1024 * 1024
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     """One entry of a file, counted from 1: the contact, or why it is none. `text` is the line itself (JSON Lines)."""
 
     position: int
-    contact: Contact | Refused
+    contact: Contact | DomainError
     text: str | None = None
 
 
@@ -37,7 +37,7 @@ def entries(path: Path, after: int = 0, inbox_id: str | None = None) -> Iterator
     for position, raw in mailbox.messages(path, after):
         try:
             yield Entry(position, contact_of_email(raw, inbox_id=inbox_id))
-        except Refused as refusal:
+        except DomainError as refusal:
             yield Entry(position, refusal)
 
 
@@ -59,11 +59,11 @@ def _lines(path: Path, after: int, inbox_id: str | None) -> Iterator[Entry]:
             yield Entry(position, _contact(line, inbox_id), line.decode(errors="replace").rstrip("\r\n"))
 
 
-def _contact(line: bytes, inbox_id: str | None) -> Contact | Refused:
+def _contact(line: bytes, inbox_id: str | None) -> Contact | DomainError:
     if len(line) >= _LONGEST_LINE:
         return InvalidValue("The line is too long to be a contact.", code="line_too_long")
     try:
         contact = contact_of_json(line)
-    except Refused as refusal:
+    except DomainError as refusal:
         return refusal
     return contact if contact.inbox_id or inbox_id is None else contact._replace(inbox_id=inbox_id)

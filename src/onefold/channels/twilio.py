@@ -14,7 +14,7 @@ from onefold.domain.contact import Channel, Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
 from onefold.domain.phones import parse_phone
-from onefold.domain.text import cut_name, mended, storable
+from onefold.domain.text import cut_name, mended, validate_text
 
 _WITHHELD = Blocklist(DEFAULT_ENTRIES)
 _WHATSAPP = "whatsapp:"
@@ -82,7 +82,7 @@ def _message_id(form: Mapping[str, str], channel: Channel) -> str:
     sid = (form.get("CallSid", "") if channel == "voice" else _message_sid(form)).strip()
     if not sid:
         raise InvalidValue(f"{key} is missing from this webhook.", code="message_id_missing", field=key)
-    return storable(sid, key, MESSAGE_ID_LENGTH)
+    return validate_text(sid, key, MESSAGE_ID_LENGTH)
 
 
 def _comes_in(form: Mapping[str, str], channel: Channel) -> bool:

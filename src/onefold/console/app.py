@@ -23,6 +23,7 @@ from onefold.console.pages import HEADERS, STATIC, render, static
 from onefold.console.routes import (
     account,
     audit,
+    composer,
     customer,
     customers,
     history,
@@ -42,17 +43,16 @@ from onefold.console.routes import (
     settings_organization,
     settings_webhooks,
     sign_in,
-    talk,
 )
 from onefold.console.visitor import SignInNeeded
-from onefold.domain.errors import InvalidValue, MergedAway, NotFound, Refused
+from onefold.domain.errors import DomainError, InvalidValue, MergedAway, NotFound
 from onefold.services.profiles import summaries
 from onefold.storage.database import Database
 
 _ROUTES = (
     customers,
     customer,
-    talk,
+    composer,
     matches,
     merging,
     sign_in,
@@ -129,8 +129,8 @@ def _answer_errors(app: FastAPI) -> None:
             return Response(status_code=204, headers={"HX-Redirect": to, **HEADERS})
         return RedirectResponse(to, 303, HEADERS)
 
-    @app.exception_handler(Refused)
-    async def refused(request: Request, refusal: Refused) -> Response:
+    @app.exception_handler(DomainError)
+    async def refused(request: Request, refusal: DomainError) -> Response:
         return await run_in_threadpool(_refusal, request, refusal)
 
     @app.exception_handler(RequestValidationError)
@@ -148,19 +148,19 @@ def _answer_errors(app: FastAPI) -> None:
 def _unexpected(scope: Scope, error: Exception) -> Response:
     """The error's text may quote a customer's values; its type is enough to find it by."""
     _log.error("page failed", error=type(error).__name__)
-    wrong = Refused("Something went wrong on our side. It has been logged. Try again.", code="internal_error")
+    wrong = DomainError("Something went wrong on our side. It has been logged. Try again.", code="internal_error")
     return _page(Request(scope), wrong, 500)
 
 
-def _page(request: Request, refusal: Refused, status: int) -> Response:
+def _page(request: Request, refusal: DomainError, status: int) -> Response:
     return render(request, "refusal.html", status, refusal=refusal, title=_title(refusal, status), holder=None)
 
 
-def _title(refusal: Refused, status: int) -> str:
+def _title(refusal: DomainError, status: int) -> str:
     return "Page not found" if refusal.code == "no_such_page" else _TITLES.get(status, "Couldn't save your change")
 
 
-def _refusal(request: Request, refusal: Refused) -> Response:
+def _refusal(request: Request, refusal: DomainError) -> Response:
     """A refusal as a page; to a script of ours, as a notice beside what was typed, which stays."""
     if isinstance(refusal, MergedAway) and request.method == "GET":
         survivor_id = str(refusal.facts["survivor_id"])
@@ -179,7 +179,7 @@ def _refusal(request: Request, refusal: Refused) -> Response:
     return render(request, "refusal.html", status, again, **values)
 
 
-def _holder(request: Request, refusal: Refused) -> Any:
+def _holder(request: Request, refusal: DomainError) -> Any:
     """Who holds what was refused because it is taken (PRO-4)."""
     visitor = getattr(request.state, "visitor", None)
     holder_id = refusal.facts.get("profile_id")

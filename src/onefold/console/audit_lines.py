@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from onefold.console import past, words
+from onefold.console import audit_view, labels
 from onefold.console.names import Actors
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 from onefold.services.audit import Entry
 
 
@@ -32,28 +32,28 @@ def _merge(entry: Entry, _actors: Actors) -> list[Line]:
 
 
 def _undo(entry: Entry, actors: Actors) -> list[Line]:
-    details, before = entry.details, list(past.sides(entry.before).values())
-    found = [*_merge(entry, actors), Line("Restored", words.count(len(details["unmerged"]), "customer"))]
+    details, before = entry.details, list(audit_view.sides(entry.before).values())
+    found = [*_merge(entry, actors), Line("Restored", labels.count(len(details["unmerged"]), "customer"))]
     for label, field in (("Deleted since", "gone"), ("Changed since, left as is", "kept")):
         if details[field]:
             found.append(Line(label, _rows(details[field], before)))
     return found
 
 
-def _rows(rows: Sequence[tuple[str, str]], among: Sequence[Side]) -> str:
+def _rows(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -> str:
     """Rows as they were where the entry has kept that, else how many of each kind."""
-    staying = past.staying(rows, among)
+    staying = audit_view.staying(rows, among)
     named = [f"{one.kind} {one.text}" for one in staying if one.text]
     plurals = {"address": "addresses"}
     counted = Counter(one.kind for one in staying if not one.text)
-    return "; ".join(named + [words.count(n, kind, plurals.get(kind)) for kind, n in counted.items()])
+    return "; ".join(named + [labels.count(n, kind, plurals.get(kind)) for kind, n in counted.items()])
 
 
 def _detach(entry: Entry, _actors: Actors) -> list[Line]:
-    details, sides = entry.details, past.sides(entry.before).values()
+    details, sides = entry.details, audit_view.sides(entry.before).values()
     held = [p for side in sides for p in side.points if p.contact_point_id == details["contact_point_id"]]
     return [
-        *(Line("Contact point", past.point(p)) for p in held),
+        *(Line("Contact point", audit_view.point(p)) for p in held),
         Line("Conversations moved", str(len(details["moved_conversations"]))),
         Line("Conversations split", str(len(details["split_conversations"]))),
     ]
@@ -70,7 +70,7 @@ _ERASED = (
 
 def _erasure(entry: Entry, _actors: Actors) -> list[Line]:
     counts: dict[str, Any] = entry.details["counts"]
-    found = [words.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
+    found = [labels.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
     return [Line("Erased", ", ".join(found))]
 
 
@@ -91,8 +91,8 @@ def _duration(length: timedelta) -> str:
     """In the largest unit that leaves no rest."""
     for unit, one in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
         if not length % unit:
-            return words.count(length // unit, one)
-    return words.count(int(length.total_seconds()), "second")
+            return labels.count(length // unit, one)
+    return labels.count(int(length.total_seconds()), "second")
 
 
 _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {

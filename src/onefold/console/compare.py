@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onefold.console import words
+from onefold.console import labels
 from onefold.domain.matching import Comparison
 from onefold.domain.profile import HeldPoint
 from onefold.domain.text import alike, fold
@@ -48,7 +48,7 @@ def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[
     for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
         sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
         found.append(Line(label, _points(sides[0], sides[1], mine), _points(sides[1], sides[0], theirs)))
-    places = [[words.address(a) for a in view.addresses] for view in (one, other)]
+    places = [[labels.address(a) for a in view.addresses] for view in (one, other)]
     found.append(Line("Addresses", _shared(places[0], places[1]), _shared(places[1], places[0])))
     details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
     found.append(Line("Details", _shared(details[0], details[1]), _shared(details[1], details[0])))
@@ -74,9 +74,9 @@ def _points(mine: list[HeldPoint], theirs: list[HeldPoint], evident: set[tuple[s
 
 def _text(point: HeldPoint) -> str:
     if point.kind == "social":
-        return f"{point.handle or words.point(point.value, 'social')} on {words.network(point.value)}"
-    shown = words.point(point.value, point.kind)
-    return f"{shown} ({words.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
+        return f"{point.handle or labels.point(point.value, 'social')} on {labels.network(point.value)}"
+    shown = labels.point(point.value, point.kind)
+    return f"{shown} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
 
 
 def _shared(mine: list[str], theirs: list[str]) -> list[Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onefold.console import words
+from onefold.console import labels
 from onefold.console.visitor import Visitor
 from onefold.domain.errors import NotFound
 from onefold.domain.profile import HeldPoint
@@ -14,7 +14,7 @@ from onefold.services.profiles import ProfileView
 from onefold.storage import accounts
 from onefold.storage import conversations as conversation_store
 from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.drafts import DraftRow
 
 ITEMS_AT_ONCE = 40
@@ -24,7 +24,7 @@ _ORIGINAL = "body.html"  # how the email channel keeps a message as its sender f
 
 
 def customer_page(
-    unit: Unit, visitor: Visitor, profile_id: str, *, before: int | None, draft_id: str | None
+    unit: UnitOfWork, visitor: Visitor, profile_id: str, *, before: int | None, draft_id: str | None
 ) -> dict[str, Any]:
     """Everything of one customer; raises MergedAway for an id that leads to another."""
     view = profiles.read(unit, profile_id)
@@ -47,7 +47,7 @@ def customer_page(
         "draft": _shown_draft(own_drafts, draft_id),
         "reach": reach,
         "answer_by": _answered_by(reach, recent),
-        "sends": {channel: sending.can_send(channel) for channel in words.UNSENT},
+        "sends": {channel: sending.can_send(channel) for channel in labels.UNSENT},
         "others": _others(unit, view),
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
         "own_lines": shared_lines.own_lines(unit, view.row.id) if view.former_ids else [],
@@ -57,7 +57,7 @@ def customer_page(
     }
 
 
-def older_items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
+def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     """A stretch of the timeline, newest first, and what its entries speak of."""
     summaries = profiles.summaries(unit, [profiles.living(unit, profile_id)])
     return {
@@ -67,7 +67,7 @@ def older_items(unit: Unit, profile_id: str, before: int | None) -> dict[str, An
     }
 
 
-def _items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
+def _items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
     shown = rows[:ITEMS_AT_ONCE]
     files = conversation_store.attachments_of(unit, [row.seq for row in shown]) if shown else {}
@@ -79,7 +79,7 @@ def _items(unit: Unit, profile_id: str, before: int | None) -> dict[str, Any]:
     }
 
 
-def _last_conversation(unit: Unit, profile_id: str) -> ConversationRow | None:
+def _last_conversation(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
     """The newest one, which can be reopened where none is open."""
     return next(iter(conversations.of_profile(unit, profile_id, None, 1)), None)
 
@@ -121,7 +121,7 @@ def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[Item
     return last or ("email" if reach["email"] else "note")
 
 
-def _others(unit: Unit, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:
+def _others(unit: UnitOfWork, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:
     """Who else this may be, the likeliest first (SUG-3)."""
     rated = {s.other_id if s.profile_id == view.row.id else s.profile_id: s.rating for s in view.suggestions}
     return [(summary, rated[summary.row.id]) for summary in profiles.summaries(unit, list(rated))]

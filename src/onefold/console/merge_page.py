@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from onefold.console import words
+from onefold.console import labels
 from onefold.domain.errors import InvalidValue
 from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
 from onefold.domain.profile import HeldPoint
@@ -100,14 +100,16 @@ class MergePage:
         head, _, rest = field.partition(".")
         point = self._points.get(rest)
         return (
-            f"Type of {words.point(point.value, point.kind)}" if head == "phone_type" and point else words.field(field)
+            f"Type of {labels.point(point.value, point.kind)}"
+            if head == "phone_type" and point
+            else labels.field(field)
         )
 
     def _said(self, step: Step) -> str:
         view = self._sides.get(step.side or "")
-        name = words.snippet(words.called(view.display_name), _NAME) if view else ""
+        name = labels.snippet(labels.called(view.display_name), _NAME) if view else ""
         point = self._points.get(step.contact_point_id or "")
-        number = words.point(point.value, point.kind) if point else "the contact point"
+        number = labels.point(point.value, point.kind) if point else "the contact point"
         if step.step == "make_ordinary":
             return f"Make the Main phone of {name} ({self._main(step)}) an ordinary phone"
         if step.step == "keep_former":
@@ -118,17 +120,17 @@ class MergePage:
 
     def _main(self, step: Step) -> str:
         view = self._sides[step.side or "source"]
-        return next((words.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
+        return next((labels.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
 
     def _type(self, view: ProfileView | None, point: HeldPoint | None) -> str:
         held = view.points if view else []
         kind = next((p.phone_type for p in held if point and (p.kind, p.value) == (point.kind, point.value)), None)
-        return words.PHONE_TYPES[kind].lower() if kind else ""
+        return labels.PHONE_TYPES[kind].lower() if kind else ""
 
     def _holder(self, step: Step) -> str:
         for view in (self.source, self.destination):
             if any(p.contact_point_id == step.contact_point_id for p in view.points):
-                return words.snippet(words.called(view.display_name), _NAME)
+                return labels.snippet(labels.called(view.display_name), _NAME)
         return "its customer"
 
 
@@ -139,9 +141,9 @@ def _text(field: str, value: Any) -> str:
         return ", ".join(map(str, value))
     head = field.partition(".")[0]
     if head == "main_phone":
-        return words.point(str(value), "phone")
+        return labels.point(str(value), "phone")
     if head == "phone_type":
-        return words.PHONE_TYPES.get(str(value), str(value))
+        return labels.PHONE_TYPES.get(str(value), str(value))
     if head == "social":
-        return ", ".join(words.point(part, "social") for part in str(value).split(", "))
+        return ", ".join(labels.point(part, "social") for part in str(value).split(", "))
     return str(value)

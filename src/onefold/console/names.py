@@ -10,7 +10,7 @@ from onefold.domain.ids import is_id
 from onefold.services import profiles
 from onefold.services.actor import Actor
 from onefold.storage import accounts
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 GONE = "a customer"
 
@@ -28,7 +28,7 @@ class Named(NamedTuple):
         return self.living_id not in (None, self.id)
 
 
-def customers(unit: Unit, ids: Iterable[str | None]) -> dict[str, Named]:
+def customers(unit: UnitOfWork, ids: Iterable[str | None]) -> dict[str, Named]:
     """Customers by id; one who was merged away goes by the name of whom the id leads to."""
     given = sorted({one for one in ids if one})
     alive = {s.row.id: s.display_name for s in profiles.summaries(unit, [one for one in given if is_id(one)])}
@@ -38,7 +38,7 @@ def customers(unit: Unit, ids: Iterable[str | None]) -> dict[str, Named]:
     return found | {one: Named(one, survivors.get(to or "", GONE), to) for one, to in leads.items()}
 
 
-def _lead(unit: Unit, profile_id: str) -> str | None:
+def _lead(unit: UnitOfWork, profile_id: str) -> str | None:
     try:
         return profiles.living(unit, profile_id)
     except NotFound:
@@ -64,13 +64,13 @@ class Actors(NamedTuple):
         return self.agents.get(agent_id or "", "Onefold")
 
 
-def actors(unit: Unit) -> Actors:
+def actors(unit: UnitOfWork) -> Actors:
     """The agents and keys of the organization, former ones as well."""
     agents = {agent.id: agent.name for agent in accounts.list_agents(unit)}
     return Actors(agents, {key.id: key.name for key in accounts.list_keys(unit)})
 
 
-def wanted_customer(unit: Unit, asked: str) -> str | None:
+def wanted_customer(unit: UnitOfWork, asked: str) -> str | None:
     """The id of the customer that a filter names: by id, or by what finds exactly one."""
     text = asked.strip()[:200]
     if not text or is_id(text):

@@ -11,12 +11,12 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from onefold.console import words
+from onefold.console import labels
 from onefold.console.visitor import Visitor
 from onefold.services import worklists
 from onefold.services.clock import utc_now
 from onefold.storage import accounts
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 STATIC = Path(__file__).parent / "static"
 
@@ -59,8 +59,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    made.globals |= {"static": static, "words": words}
-    made.filters |= words.FILTERS
+    made.globals |= {"static": static, "labels": labels}
+    made.filters |= labels.FILTERS
     return made
 
 
@@ -77,11 +77,11 @@ def render(
 def page(request: Request, visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> Response:
     """A whole page: the work lists beside it, and what the address says was just done."""
     side = visitor.read(lambda unit: side_of(unit, visitor))
-    said = words.SAID.get(request.query_params.get("said", ""))
+    said = labels.FLASH_MESSAGES.get(request.query_params.get("said", ""))
     return render(request, template, status, side=side, said=said, **values)
 
 
-def side_of(unit: Unit, visitor: Visitor) -> dict[str, Any]:
+def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     """What the left column shows: My Customers, and the inboxes there are."""
     return {
         "entries": worklists.my_customers(unit, visitor.agent_id),

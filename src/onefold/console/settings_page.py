@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from onefold.console import settings_words
+from onefold.console import settings_labels
 from onefold.console.forms import Form
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
@@ -49,7 +49,7 @@ def settings_page(
     """
     path = at or request.url.path
     tab = next(href for href, _ in reversed(TABS) if path == href or path.startswith(f"{href}/"))
-    response = page(request, admin, template, status=status, tabs=TABS, tab=tab, says=settings_words, **values)
+    response = page(request, admin, template, status=status, tabs=TABS, tab=tab, says=settings_labels, **values)
     if at is not None:
         response.headers["HX-Push-Url"] = at
     return response

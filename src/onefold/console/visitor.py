@@ -14,11 +14,11 @@ from starlette.responses import Response
 from onefold.domain.errors import NotAllowed, NotSignedIn
 from onefold.services.accounts import SESSION_LENGTH, Principal, authenticate
 from onefold.services.actor import Actor
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage import accounts
 from onefold.storage.accounts import AgentRow
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 
 T = TypeVar("T")
 _UTC = ZoneInfo("UTC")
@@ -70,16 +70,16 @@ class Visitor:
         if scope not in self.principal.scopes:
             raise NotAllowed("Your role does not allow this; ask an admin of your organization.", code="role_missing")
 
-    def read(self, work: Callable[[Unit], T], scope: str = "profiles:read") -> T:
+    def read(self, work: Callable[[UnitOfWork], T], scope: str = "profiles:read") -> T:
         """What `work` returns from a reading transaction."""
         self.require(scope)
         with self.database.read(self.principal.organization_id) as unit:
             return work(unit)
 
-    def write(self, work: Callable[[Unit], T], scope: str = "profiles:write", *, alone: bool = False) -> T:
+    def write(self, work: Callable[[UnitOfWork], T], scope: str = "profiles:write", *, exclusive: bool = False) -> T:
         """What `work` returns, once it is committed."""
         self.require(scope)
-        return transact(self.database, self.principal.organization_id, work, alone=alone)
+        return run_in_transaction(self.database, self.principal.organization_id, work, exclusive=exclusive)
 
     def still_signed_in(self) -> bool:
         """Whether the session has not ended since."""

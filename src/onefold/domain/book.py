@@ -28,7 +28,7 @@ class Thread(NamedTuple):
 Key = tuple[Kind, str]
 
 
-class Book:
+class BatchSnapshot:
     """The part of the base that a batch touches.
 
     - `identified`: the one holder of an identifying contact point, by kind and value;

@@ -108,7 +108,7 @@ class Point(NamedTuple):
     proven: bool = True
 
 
-class Arrival(NamedTuple):
+class NormalizedContact(NamedTuple):
     """A contact after normalising: what the resolver decides on. `answers` are the ids of messages it replies to."""
 
     contact: Contact

@@ -8,19 +8,19 @@ from typing import NamedTuple
 from onefold.domain.errors import Conflict, NotFound
 from onefold.domain.merging import can_detach
 from onefold.domain.profile import HeldPoint
-from onefold.domain.sides import Side, network_of
+from onefold.domain.sides import ProfileSnapshot, network_of
 
 
 class DetachPlan(NamedTuple):
     """Both profiles as they will be."""
 
     point: HeldPoint
-    before: Side
-    after: Side
-    new: Side
+    before: ProfileSnapshot
+    after: ProfileSnapshot
+    new: ProfileSnapshot
 
 
-def plan_detach(side: Side, contact_point_id: str, new_id: str) -> DetachPlan:
+def plan_detach(side: ProfileSnapshot, contact_point_id: str, new_id: str) -> DetachPlan:
     """Raises NotFound where the profile has no such contact point, Conflict where it is its only one (DET-3)."""
     point = next((p for p in side.points if p.contact_point_id == contact_point_id and p.kind != "customer_id"), None)
     if point is None:
@@ -28,7 +28,7 @@ def plan_detach(side: Side, contact_point_id: str, new_id: str) -> DetachPlan:
     if not can_detach(side.points, contact_point_id):
         raise Conflict("The only contact point of a profile cannot be detached.", code="only_contact_point")
     rest = tuple(p for p in side.points if p.contact_point_id != contact_point_id)
-    new = Side(new_id, 1, None, False, None, None, {}, (point._replace(current=True),))
+    new = ProfileSnapshot(new_id, 1, None, False, None, None, {}, (point._replace(current=True),))
     return DetachPlan(point, side, side._replace(points=one_shown(rest)), new)
 
 

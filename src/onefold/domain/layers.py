@@ -20,19 +20,19 @@ from typing import Any, NamedTuple
 from onefold.domain.merge_outcomes import Which
 from onefold.domain.merge_policies import BY_RULE
 from onefold.domain.merging import Merger, plan_merge
-from onefold.domain.sides import OpenConversation, Side
+from onefold.domain.sides import OpenConversation, ProfileSnapshot
 
 _WHOLE = ("username", "image")
-Fold = Callable[[Side, Side], Side]
+Fold = Callable[[ProfileSnapshot, ProfileSnapshot], ProfileSnapshot]
 
 
 class Layer(NamedTuple):
     """One merge, as it was recorded. Of its sides only their own fields and the open conversation count."""
 
     merge_id: str
-    source: Side
-    before: Side
-    after: Side
+    source: ProfileSnapshot
+    before: ProfileSnapshot
+    after: ProfileSnapshot
     choices: Mapping[str, Which]
     merger: Merger
     undone_at: datetime | None
@@ -47,10 +47,10 @@ class Layer(NamedTuple):
 class Change(NamedTuple):
     """The own fields of a profile as its layers left them, and as they leave them now."""
 
-    old: Side
-    new: Side
+    old: ProfileSnapshot
+    new: ProfileSnapshot
 
-    def applied_to(self, now: Side) -> Side:
+    def applied_to(self, now: ProfileSnapshot) -> ProfileSnapshot:
         """The profile with every field changed that is as its layers left it; what was changed by hand since stays."""
         return _rebased(now, self.old, self.new)
 
@@ -106,18 +106,18 @@ class _Lines:
         return changes
 
 
-def _folded(layer: Layer, source: Side, before: Side) -> Layer:
+def _folded(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Layer:
     """The merge done again with other fields before it; what the change does not touch stays as it was recorded."""
     was, now = (_merged(layer, *sides) for sides in ((layer.source, layer.before), (source, before)))
     return layer._replace(source=source, before=before, after=_rebased(layer.after, was, now))
 
 
-def _merged(layer: Layer, source: Side, before: Side) -> Side:
+def _merged(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> ProfileSnapshot:
     mine, theirs = (side._replace(points=(), details=(), addresses=(), relations=()) for side in (before, source))
     return plan_merge(theirs, mine, BY_RULE, layer.choices, (), layer.merger).after
 
 
-def _rebased(side: Side, old: Side, new: Side) -> Side:
+def _rebased(side: ProfileSnapshot, old: ProfileSnapshot, new: ProfileSnapshot) -> ProfileSnapshot:
     """The side with `new`'s value of each field in which it has `old`'s."""
     changes: dict[str, Any] = {f: getattr(new, f) for f in _WHOLE if getattr(side, f) == getattr(old, f)}
     if (side.name, side.name_confirmed) == (old.name, old.name_confirmed):

@@ -38,7 +38,7 @@ UNPROVEN_RATING = 0.5
 """RES-13, RES-14: no higher, where nothing but a thread or unproven senders speaks for it."""
 
 
-class Facts(NamedTuple):
+class MatchFeatures(NamedTuple):
     """What matching looks at of a profile. Addresses and the birth date are folded texts."""
 
     profile_id: str
@@ -48,7 +48,7 @@ class Facts(NamedTuple):
     addresses: frozenset[str] = frozenset()
     birth_date: str | None = None
 
-    def evident(self, blocklist: Blocklist) -> Facts:
+    def evident(self, blocklist: Blocklist) -> MatchFeatures:
         """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens."""
         points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
         return self._replace(points=tuple(points))
@@ -83,7 +83,7 @@ class Comparison(NamedTuple):
     kinds: tuple[EvidenceKind, ...]
 
     @property
-    def turned(self) -> Comparison:
+    def swapped(self) -> Comparison:
         """The same with the other of the two first."""
         return self._replace(reasons=tuple(r._replace(value=r.other_value, other_value=r.value) for r in self.reasons))
 
@@ -102,7 +102,7 @@ def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
     return ()
 
 
-def shared_values(one: Facts, other: Facts) -> list[Shared]:
+def shared_values(one: MatchFeatures, other: MatchFeatures) -> list[Shared]:
     """Every value that the two share by what they hold now, once their facts are `evident`."""
     both = {(p.kind, p.value) for p in one.points} & {(p.kind, p.value) for p in other.points}
     found = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
@@ -112,7 +112,7 @@ def shared_values(one: Facts, other: Facts) -> list[Shared]:
     return found
 
 
-def _handles(facts: Facts) -> set[str]:
+def _handles(facts: MatchFeatures) -> set[str]:
     named = [p.handle for p in facts.points if p.kind == "social" and p.handle]
     return {key for handle in [*named, facts.username] if handle and (key := handle_key(handle))}
 
@@ -129,15 +129,15 @@ def evidence_of_point(point: HeldPoint) -> list[Shared]:
     return lost
 
 
-def speaking_for(username: str | None, points: Iterable[HeldPoint]) -> set[tuple[str, str]]:
+def evidence_values(username: str | None, points: Iterable[HeldPoint]) -> set[tuple[str, str]]:
     """(kind of evidence, value) of all that a profile with this username and these contact points may be matched by."""
     names = {("handle", handle_key(username))} if username else set()
     return names | {(piece.kind, piece.value) for point in points for piece in evidence_of_point(point)}
 
 
 def compare(
-    one: Facts,
-    other: Facts,
+    one: MatchFeatures,
+    other: MatchFeatures,
     evidence: Iterable[Shared],
     holders: Mapping[tuple[str, str], int],
     weights: Mapping[str, Weight],
@@ -145,7 +145,7 @@ def compare(
     """Why two profiles may be one customer, and how likely they are (SUG-5)."""
     pieces = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
     found = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
-    reasons = [found[piece] for piece in _told_once(found)]
+    reasons = [found[piece] for piece in _deduplicate_overlapping(found)]
     reasons += [Reason(f, a, b, weights[f].bits) for f, a, b in _supporting(one, other)]
     prior = weights["prior"].bits
     bits = prior + sum(reason.bits for reason in reasons)
@@ -156,7 +156,7 @@ def compare(
     return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)
 
 
-def _told_once(found: Mapping[Shared, Reason]) -> list[Shared]:
+def _deduplicate_overlapping(found: Mapping[Shared, Reason]) -> list[Shared]:
     """The pieces that count: like emails say the same thing as shared ones, handles the same as their accounts, so of
     the two the one counts that says more, and of several that are only alike the best."""
     told = list(found)
@@ -172,7 +172,11 @@ def _told_once(found: Mapping[Shared, Reason]) -> list[Shared]:
 
 
 def _reason(
-    piece: Shared, one: Facts, other: Facts, holders: Mapping[tuple[str, str], int], weights: Mapping[str, Weight]
+    piece: Shared,
+    one: MatchFeatures,
+    other: MatchFeatures,
+    holders: Mapping[tuple[str, str], int],
+    weights: Mapping[str, Weight],
 ) -> Reason:
     feature = _feature(piece, one, other)
     held = holders.get((piece.kind, piece.value))
@@ -183,7 +187,7 @@ def _reason(
     return Reason(feature, piece.value, piece.other_value, bits, held, proven)
 
 
-def _feature(piece: Shared, one: Facts, other: Facts) -> str:
+def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
     if piece.kind == "similar_email":
         return similarity(piece.value, piece.other_value) or "typing_slip"
     if piece.kind == "phone":
@@ -193,7 +197,7 @@ def _feature(piece: Shared, one: Facts, other: Facts) -> str:
     return piece.kind
 
 
-def _proven(facts: Facts, kind: EvidenceKind, value: str) -> bool:
+def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
     """RES-14: whether a proven sender stands behind a value. One that is only claimed (RES-11) is as good as the
     senders of the profile that claims it."""
     if kind == "handle":
@@ -206,7 +210,7 @@ def _proven(facts: Facts, kind: EvidenceKind, value: str) -> bool:
     return any(p.proven for p in holding or facts.points) or not (holding or facts.points)
 
 
-def _supporting(one: Facts, other: Facts) -> Iterator[tuple[str, str, str]]:
+def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str, str, str]]:
     """What supports or weakens, and raises nothing alone: name, address, birth date, customer IDs that differ."""
     if one.name and other.name and _words(one.name) and _words(other.name):
         yield _names(one.name, other.name), one.name, other.name
@@ -222,7 +226,7 @@ def _supporting(one: Facts, other: Facts) -> Iterator[tuple[str, str, str]]:
         yield "customer_id_differs", min(mine), min(theirs)
 
 
-def _customer_ids(facts: Facts) -> set[str]:
+def _customer_ids(facts: MatchFeatures) -> set[str]:
     return {p.value for p in facts.points if p.kind == "customer_id"}
 
 

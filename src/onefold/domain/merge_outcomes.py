@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from onefold.domain.merge_policies import Mode
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 
 Which = Literal["source", "destination", "both"]
 BOTH_SIDES: tuple[Which, ...] = ("source", "destination")
@@ -60,7 +60,7 @@ class Outcomes:
         self.found: list[Outcome] = []
         self.obstacles: list[Obstacle] = []
 
-    def side(self, field: str, source: Side, destination: Side) -> Side:
+    def side(self, field: str, source: ProfileSnapshot, destination: ProfileSnapshot) -> ProfileSnapshot:
         """The side whose value of a field stays; of one that is still asked, the one preselected."""
         found = next((outcome for outcome in self.found if outcome.field == field), None)
         return source if found is not None and (found.kept or found.preselected) == "source" else destination

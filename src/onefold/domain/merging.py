@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
 from onefold.domain.merge_policies import Mode
 from onefold.domain.profile import HeldPoint, display_name
-from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side, network_of
+from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation, network_of
 from onefold.domain.text import alike, fold
 
 
@@ -24,7 +24,7 @@ class Merger(NamedTuple):
     name: str
 
 
-class Joined(NamedTuple):
+class MergedConversation(NamedTuple):
     """Both conversations were open: the source's became one with the destination's (MRG-5, MRG-7)."""
 
     conversation_id: str
@@ -42,10 +42,10 @@ class MergePlan(NamedTuple):
     versions: tuple[int, int]
     outcomes: tuple[Outcome, ...]
     obstacles: tuple[Obstacle, ...]
-    after: Side
+    after: ProfileSnapshot
     absorbed: Mapping[str, str]
     detached: tuple[str, ...]
-    joined: Joined | None
+    joined: MergedConversation | None
     events: tuple[str, ...]
 
     @property
@@ -60,8 +60,8 @@ class MergePlan(NamedTuple):
 
 
 def plan_merge(
-    source: Side,
-    destination: Side,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
     policies: Mapping[str, Mode],
     choices: Mapping[str, Which],
     steps: Sequence[Step],
@@ -96,8 +96,12 @@ def plan_merge(
 
 
 def _after(
-    source: Side, destination: Side, outcomes: Outcomes, points: tuple[HeldPoint, ...], joined: Joined | None
-) -> Side:
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    outcomes: Outcomes,
+    points: tuple[HeldPoint, ...],
+    joined: MergedConversation | None,
+) -> ProfileSnapshot:
     """The destination when it is done."""
     details = _plan_details(source, destination, outcomes)
     attributes = _plan_attributes(source, destination, outcomes)
@@ -116,7 +120,9 @@ def _after(
     )
 
 
-def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _detached(
+    source: ProfileSnapshot, destination: ProfileSnapshot, steps: Sequence[Step]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the steps detach, and what they cannot: the last contact point of a side (DET-3)."""
     wanted = {step.contact_point_id for step in steps if step.step == "detach"}
     detached: list[str] = []
@@ -131,7 +137,7 @@ def _detached(source: Side, destination: Side, steps: Sequence[Step]) -> tuple[t
     return tuple(sorted(detached)), tuple(sorted(left))
 
 
-def _without(side: Side, detached: Sequence[str]) -> Side:
+def _without(side: ProfileSnapshot, detached: Sequence[str]) -> ProfileSnapshot:
     return side._replace(points=tuple(p for p in side.points if p.contact_point_id not in detached))
 
 
@@ -161,7 +167,7 @@ _TWO_MAIN_PHONES = Obstacle(
 )
 
 
-def _plan_fields(source: Side, destination: Side, outcomes: Outcomes) -> None:
+def _plan_fields(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> None:
     longer: Which = "source" if _length(source.name) > _length(destination.name) else "destination"
     outcomes.decide("name", source.name, destination.name, longer, "longer_name")
     outcomes.decide("image", source.image, destination.image, "destination", "current_profile")
@@ -186,18 +192,20 @@ def _value(point: HeldPoint | None) -> str | None:
     return None if point is None else point.value
 
 
-def _networks(side: Side) -> set[str]:
+def _networks(side: ProfileSnapshot) -> set[str]:
     return {network_of(p) for p in side.points if p.kind == "social" and p.current}
 
 
-def _accounts(side: Side, network: str) -> list[str]:
+def _accounts(side: ProfileSnapshot, network: str) -> list[str]:
     return sorted(p.value for p in side.points if p.kind == "social" and p.current and network_of(p) == network)
 
 
 # Contact points ------------------------------------------------------------------------------------------------------
 
 
-def _plan_points(source: Side, destination: Side, outcomes: Outcomes) -> tuple[tuple[HeldPoint, ...], dict[str, str]]:
+def _plan_points(
+    source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
+) -> tuple[tuple[HeldPoint, ...], dict[str, str]]:
     """All of both: what both hold becomes one, the rest of the source's joins the destination's."""
     twins = {(p.kind, p.value): p for p in destination.points}
     absorbed: dict[str, str] = {}
@@ -214,7 +222,9 @@ def _plan_points(source: Side, destination: Side, outcomes: Outcomes) -> tuple[t
     return tuple(sorted(tagged, key=lambda p: p.contact_point_id)), absorbed
 
 
-def _one_of(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, outcomes: Outcomes) -> HeldPoint:
+def _one_of(
+    point: HeldPoint, twin: HeldPoint, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
+) -> HeldPoint:
     """The destination's contact point when it has become one with the source's of the same value."""
     phone_type = twin.phone_type
     if point.kind == "phone":
@@ -232,7 +242,9 @@ def _one_of(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, 
     )
 
 
-def _phone_type(point: HeldPoint, twin: HeldPoint, source: Side, destination: Side, outcomes: Outcomes) -> Any:
+def _phone_type(
+    point: HeldPoint, twin: HeldPoint, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
+) -> Any:
     """`other` yields to a specific type; two specific ones are refused (MRG-3)."""
     field = f"phone_type.{point.contact_point_id}"
     if "other" in (point.phone_type, twin.phone_type) and point.phone_type != twin.phone_type:
@@ -257,7 +269,9 @@ def can_detach(points: Sequence[HeldPoint], contact_point_id: str) -> bool:
     return any(p.contact_point_id != contact_point_id and p.kind != "customer_id" for p in points)
 
 
-def _tagged(point: HeldPoint, mine: bool, source: Side, destination: Side, outcomes: Outcomes) -> HeldPoint:
+def _tagged(
+    point: HeldPoint, mine: bool, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
+) -> HeldPoint:
     """A contact point with the tags that the outcomes leave it: one Main of each kind, one current customer ID."""
     main, current = point.main, point.current
     if main and point.kind in ("email", "phone"):
@@ -271,7 +285,7 @@ def _tagged(point: HeldPoint, mine: bool, source: Side, destination: Side, outco
     return point._replace(main=main, current=current)
 
 
-def _shown_by(destination: Side, point: HeldPoint) -> bool:
+def _shown_by(destination: ProfileSnapshot, point: HeldPoint) -> bool:
     """Whether the destination shows an account of its own of the point's network."""
     return point.kind == "social" and network_of(point) in _networks(destination)
 
@@ -279,7 +293,7 @@ def _shown_by(destination: Side, point: HeldPoint) -> bool:
 # Details, addresses, relationships, attributes -----------------------------------------------------------------------
 
 
-def _plan_details(source: Side, destination: Side, outcomes: Outcomes) -> tuple[Detail, ...]:
+def _plan_details(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> tuple[Detail, ...]:
     """All of both; the same key with two values keeps both, marked with where each came from (MRG-3)."""
     mine, theirs = _by_key(destination.details), _by_key(source.details)
     gone: set[str] = set()
@@ -318,7 +332,7 @@ def _still_two(detail: Detail, details: Sequence[Detail]) -> bool:
     return any(fold(d.key) == fold(detail.key) and alike(d.value) != alike(detail.value) for d in details)
 
 
-def _plan_addresses(source: Side, destination: Side) -> tuple[Address, ...]:
+def _plan_addresses(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Address, ...]:
     """Those of the destination first, then those of the source at other places."""
     places = {address.place for address in destination.addresses}
     behind = max((address.position for address in destination.addresses), default=-1) + 1
@@ -330,7 +344,7 @@ def _plan_addresses(source: Side, destination: Side) -> tuple[Address, ...]:
     return (*destination.addresses, *joining)
 
 
-def _plan_relations(source: Side, destination: Side) -> tuple[Relation, ...]:
+def _plan_relations(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Relation, ...]:
     """All of both but those between the two, and what the destination has already."""
     pair = {source.profile_id, destination.profile_id}
     kept = [r for r in destination.relations if {r.profile_id, r.other_id} != pair]
@@ -344,7 +358,7 @@ def _plan_relations(source: Side, destination: Side) -> tuple[Relation, ...]:
     return tuple(kept)
 
 
-def _plan_attributes(source: Side, destination: Side, outcomes: Outcomes) -> dict[str, Any]:
+def _plan_attributes(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> dict[str, Any]:
     after = {**source.attributes, **destination.attributes}
     for key in sorted(set(source.attributes) & set(destination.attributes)):
         values = source.attributes[key], destination.attributes[key]
@@ -365,17 +379,19 @@ def _assigned(conversation: OpenConversation) -> tuple[str, str]:
 
 def _plan_conversation(
     source: OpenConversation | None, destination: OpenConversation | None, merger: Merger
-) -> Joined | None:
+) -> MergedConversation | None:
     if source is None or destination is None:
         return None
     inbox_id, assignee_id = destination.inbox_id, destination.assignee_id
     if _assigned(source) != _assigned(destination):
         inbox_id = destination.inbox_id if source.assignee_id is not None else source.inbox_id
         assignee_id = merger.agent_id or source.assignee_id
-    return Joined(destination.conversation_id, source.conversation_id, inbox_id, assignee_id)
+    return MergedConversation(destination.conversation_id, source.conversation_id, inbox_id, assignee_id)
 
 
-def _conversation_after(source: Side, destination: Side, joined: Joined | None) -> OpenConversation | None:
+def _conversation_after(
+    source: ProfileSnapshot, destination: ProfileSnapshot, joined: MergedConversation | None
+) -> OpenConversation | None:
     if joined is None:
         return destination.conversation or source.conversation
     return OpenConversation(joined.conversation_id, joined.inbox_id, joined.assignee_id, "")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import unicodedata
 
 from onefold.domain.blocklist import WITHHELD, Blocklist
-from onefold.domain.contact import PHONE_CHANNELS, Arrival, Contact, Further, PhoneType, Point, Sender
+from onefold.domain.contact import PHONE_CHANNELS, Contact, Further, NormalizedContact, PhoneType, Point, Sender
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import InvalidValue
 from onefold.domain.ids import is_id
 from onefold.domain.phones import parse_phone
 from onefold.domain.policy import Policy
-from onefold.domain.text import BODY_LENGTH, VALUE_LENGTH, clean_name, storable
+from onefold.domain.text import BODY_LENGTH, VALUE_LENGTH, clean_name, validate_text
 
 MESSAGE_ID_LENGTH = 1_000
 _MOST_FURTHER = 50
 _MOST_REFERENCES = 200
 
 
-def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
+def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
     """The contact with its identifier (RES-1) and further values (RES-11) in normal form.
 
     Raises InvalidValue, naming the field, for what cannot be stored or is not what it is said to be.
@@ -26,9 +26,9 @@ def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
     sender = contact.sender
     message_key = _message_key(contact)
     if contact.subject:
-        storable(contact.subject, "subject", BODY_LENGTH)
+        validate_text(contact.subject, "subject", BODY_LENGTH)
     if contact.body:
-        storable(contact.body, "body", BODY_LENGTH)
+        validate_text(contact.body, "body", BODY_LENGTH)
     identifier = _identifier(contact.channel, sender, policy)
     further = _besides(sender, identifier, policy)
     if contact.further is not None:
@@ -40,7 +40,7 @@ def normalise_contact(contact: Contact, policy: Policy) -> Arrival:
         identifier = None if identifier is None else identifier._replace(proven=False)
         further = tuple(p._replace(proven=False) for p in further)
     name = clean_name(sender.name, "sender.name")
-    return Arrival(contact, message_key, identifier, further, name, _named_messages(contact))
+    return NormalizedContact(contact, message_key, identifier, further, name, _named_messages(contact))
 
 
 def _message_key(contact: Contact) -> str:
@@ -51,7 +51,7 @@ def _message_key(contact: Contact) -> str:
             code="message_id_missing",
             field="message_id",
         )
-    storable(key, "message_id", MESSAGE_ID_LENGTH)
+    validate_text(key, "message_id", MESSAGE_ID_LENGTH)
     # Networks number their messages independently of each other.
     return f"{contact.sender.network}:{key}" if contact.channel == "social" else key
 
@@ -118,7 +118,7 @@ def _check_names(contact: Contact, policy: Policy) -> None:
             f"reply_to names more than {_MOST_REFERENCES} messages.", code="too_many_values", field="reply_to"
         )
     for name in contact.reply_to:
-        storable(name, "reply_to", MESSAGE_ID_LENGTH)
+        validate_text(name, "reply_to", MESSAGE_ID_LENGTH)
     if contact.conversation_id is not None and not is_id(contact.conversation_id):
         raise InvalidValue("conversation_id is not an id.", code="invalid_id", field="conversation_id")
 
@@ -148,7 +148,7 @@ def phone_point(text: str, policy: Policy, field: str = "phone", phone_type: Pho
     # Withheld-number codes hold even where an admin took them off the list: most of them are no numbers at all, and a
     # call is not lost for that.
     if written in WITHHELD or policy.blocklist.holds("phone", written):
-        return Point("phone", storable(written, field), None, phone_type, blocked=True)
+        return Point("phone", validate_text(written, field), None, phone_type, blocked=True)
     value, _ = parse_phone(text, policy.default_region, field)
     return Point(
         "phone",
@@ -182,9 +182,9 @@ def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id
 
 
 def _key(text: str, field: str, limit: int) -> str:
-    storable(text, field, 4 * limit)  # before normalising, which takes time by the square of a run of marks
+    validate_text(text, field, 4 * limit)  # before normalising, which takes time by the square of a run of marks
     key = text if text.isascii() else unicodedata.normalize("NFC", text)
     key = key.strip()
     if not key:
         raise InvalidValue(f"{field} is empty.", code="empty_value", field=field)
-    return storable(key, field, min(limit, VALUE_LENGTH))
+    return validate_text(key, field, min(limit, VALUE_LENGTH))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from onefold.domain.book import Holder
 from onefold.domain.contact import PHONE_TYPES, Kind, PhoneType
-from onefold.domain.errors import Conflict, InvalidValue, Taken
+from onefold.domain.errors import AlreadyInUse, Conflict, InvalidValue
 from onefold.domain.policy import Policy
 
 
@@ -66,9 +66,9 @@ def plan_point(
     return PointPlan(point._replace(identifying=identifying), None if demoted is None else demoted.contact_point_id)
 
 
-def taken(profile_id: str) -> Taken:
+def taken(profile_id: str) -> AlreadyInUse:
     """PRO-4: the refusal that names the holder and the way out."""
-    return Taken(
+    return AlreadyInUse(
         "Another profile holds this contact point, and it can open only one. "
         "If both are the same customer, merge the two profiles.",
         profile_id=profile_id,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from onefold.domain.book import Book, Holder, Key, Thread
-from onefold.domain.contact import Answer, Arrival, Kind, Outcome, PhoneType, Point
+from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
+from onefold.domain.contact import Answer, Kind, NormalizedContact, Outcome, PhoneType, Point
 from onefold.domain.phones import LineTypes, dialled
 from onefold.domain.policy import Policy
 
@@ -57,7 +57,7 @@ class Decision(NamedTuple):
     `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13).
     """
 
-    arrival: Arrival
+    arrival: NormalizedContact
     outcome: Outcome
     profile_id: str
     conversation_id: str
@@ -70,7 +70,9 @@ class Decision(NamedTuple):
     joins_thread: Thread | None = None
 
 
-def resolve(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes, new_id: NewId) -> Decision:
+def resolve(
+    arrival: NormalizedContact, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId
+) -> Decision:
     """Decides one contact and enters the decision in the book, so that the next of the batch sees it."""
     contact = arrival.contact
     earlier = book.earlier.get((contact.channel, arrival.message_key))
@@ -126,7 +128,9 @@ class _Opening(NamedTuple):
     suggestions: tuple[Suggestion, ...] = ()
 
 
-def _open(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes, new_id: NewId) -> _Opening:
+def _open(
+    arrival: NormalizedContact, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId
+) -> _Opening:
     point = arrival.identifier
     if point is None or point.blocked:
         return _open_unidentified(arrival, point, book, new_id)
@@ -145,7 +149,9 @@ def _open(arrival: Arrival, book: Book, policy: Policy, line_types: LineTypes, n
     return _create(point, book, policy, new_id)
 
 
-def _open_unidentified(arrival: Arrival, blocked: Point | None, book: Book, new_id: NewId) -> _Opening:
+def _open_unidentified(
+    arrival: NormalizedContact, blocked: Point | None, book: BatchSnapshot, new_id: NewId
+) -> _Opening:
     """RES-8, and RES-13 for what names a conversation (a bounce, a chat thread) but no customer."""
     thread = _named_thread(arrival, book)
     if thread is not None:
@@ -157,13 +163,13 @@ def _open_unidentified(arrival: Arrival, blocked: Point | None, book: Book, new_
     return _Opening("created", profile_id, kept.contact_point_id, (kept,))
 
 
-def _thread_of_another(arrival: Arrival, opening: _Opening, book: Book) -> Thread | None:
+def _thread_of_another(arrival: NormalizedContact, opening: _Opening, book: BatchSnapshot) -> Thread | None:
     """RES-13: the sender decides whose a contact is; a newcomer in somebody's thread may be that customer, or not."""
     thread = _named_thread(arrival, book) if opening.outcome == "created" else None
     return None if thread is None or thread.profile_id == opening.profile_id else thread
 
 
-def _named_thread(arrival: Arrival, book: Book) -> Thread | None:
+def _named_thread(arrival: NormalizedContact, book: BatchSnapshot) -> Thread | None:
     contact = arrival.contact
     names: Iterable[str] = arrival.answers
     if contact.conversation_id is not None:
@@ -171,7 +177,7 @@ def _named_thread(arrival: Arrival, book: Book) -> Thread | None:
     return next((book.threads[name] for name in names if name in book.threads), None)
 
 
-def _open_holder(key: Key, holder: Holder, sms: bool, proven: bool, book: Book) -> _Opening:
+def _open_holder(key: Key, holder: Holder, sms: bool, proven: bool, book: BatchSnapshot) -> _Opening:
     """RES-2. A text message proves that the phone takes them (RES-4); any contact proves that the value is used, and a
     proven sender that it is the customer's (RES-14)."""
     if holder.contacted and (holder.sms or not sms) and (holder.proven or not proven):
@@ -180,7 +186,7 @@ def _open_holder(key: Key, holder: Holder, sms: bool, proven: bool, book: Book) 
     return _promote(key, holder, holder.phone_type, holder.sms or sms, book)
 
 
-def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: Book) -> _Opening:
+def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: BatchSnapshot) -> _Opening:
     after = holder._replace(phone_type=phone_type, sms=sms, contacted=True)
     book.promote(key, after)
     change = PointChange(
@@ -189,7 +195,7 @@ def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, 
     return _Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
 
 
-def _open_text(point: Point, book: Book, policy: Policy, new_id: NewId) -> _Opening:
+def _open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> _Opening:
     """RES-4: an SMS or WhatsApp message from a number that nobody holds as mobile."""
     key = (point.kind, point.value)
     listed = book.listed.get(key, [])
@@ -200,7 +206,7 @@ def _open_text(point: Point, book: Book, policy: Policy, new_id: NewId) -> _Open
     return opening._replace(suggestions=_suggest(used[0].profile_id, point, book, policy))
 
 
-def _open_call(point: Point, book: Book, policy: Policy, line_types: LineTypes, new_id: NewId) -> _Opening:
+def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId) -> _Opening:
     """RES-5 for a number that is only shared, RES-6 for one never seen."""
     held_as = {h.phone_type for h in book.listed.get((point.kind, point.value), [])}
     phone_type: PhoneType
@@ -222,7 +228,7 @@ def _detected(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
     return "home" if found == "landline" else "other"
 
 
-def _create(point: Point, book: Book, policy: Policy, new_id: NewId) -> _Opening:
+def _create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> _Opening:
     """RES-3. Whoever else lists the value becomes a suggestion, never a match (RES-10)."""
     profile_id = new_id()
     new = _enter(profile_id, point, book, policy, new_id, contacted=True)
@@ -235,7 +241,9 @@ def _create(point: Point, book: Book, policy: Policy, new_id: NewId) -> _Opening
     )
 
 
-def _enter(profile_id: str, point: Point, book: Book, policy: Policy, new_id: NewId, *, contacted: bool) -> NewPoint:
+def _enter(
+    profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId, *, contacted: bool
+) -> NewPoint:
     key = (point.kind, point.value)
     identifying = (
         not point.blocked and key not in book.identified and policy.opens(point.kind, point.phone_type, contacted)
@@ -248,7 +256,7 @@ def _enter(profile_id: str, point: Point, book: Book, policy: Policy, new_id: Ne
 
 
 def _list_further(
-    further: tuple[Point, ...], opening: _Opening, book: Book, policy: Policy, new_id: NewId
+    further: tuple[Point, ...], opening: _Opening, book: BatchSnapshot, policy: Policy, new_id: NewId
 ) -> tuple[list[NewPoint], list[Suggestion]]:
     """RES-11: what nobody holds is listed; what someone else holds is not taken, and raises a suggestion.
 
@@ -272,7 +280,7 @@ def _list_further(
     return listed, raised
 
 
-def _suggest(profile_id: str, point: Point, book: Book, policy: Policy) -> tuple[Suggestion, ...]:
+def _suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy) -> tuple[Suggestion, ...]:
     """SUG-1 for one shared value, silent where too many share it (SUG-6)."""
     holders = book.holders((point.kind, point.value))
     others = {holder.profile_id for holder in holders} - {profile_id}

@@ -68,7 +68,7 @@ class OpenConversation(NamedTuple):
     assignee: str
 
 
-class Side(NamedTuple):
+class ProfileSnapshot(NamedTuple):
     """A profile as a merge finds it, or leaves it."""
 
     profile_id: str
@@ -93,7 +93,7 @@ class Side(NamedTuple):
         """Its Main email or Main phone."""
         return next((p for p in self.points if p.kind == kind and p.main), None)
 
-    def own_changes(self, before: Side) -> dict[str, Any]:
+    def own_changes(self, before: ProfileSnapshot) -> dict[str, Any]:
         """The profile's own fields that are not as they were before."""
         fields = ("name", "name_confirmed", "username", "image", "attributes")
         return {f: getattr(self, f) for f in fields if getattr(self, f) != getattr(before, f)}
@@ -106,7 +106,7 @@ class Side(NamedTuple):
         return plain
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Side:
+    def from_record(cls, record: Mapping[str, Any]) -> ProfileSnapshot:
         """The side again, out of what `as_record` made."""
         conversation = record["conversation"]
         return cls(

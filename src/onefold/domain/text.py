@@ -18,7 +18,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _PLAIN_NAME = re.compile(r"[!-~]+(?: [!-~]+)*\Z")
 
 
-def storable(text: str, field: str, limit: int = VALUE_LENGTH) -> str:
+def validate_text(text: str, field: str, limit: int = VALUE_LENGTH) -> str:
     """The text itself, if every database can hold it: no NUL, no lone surrogate, at most `limit` characters."""
     if len(text) > limit:
         raise InvalidValue(
@@ -49,9 +49,9 @@ def clean_name(text: str | None, field: str = "name") -> str | None:
         return None
     if len(text) <= NAME_LENGTH and _PLAIN_NAME.match(text):
         return text
-    storable(text, field, NAME_LENGTH)
+    validate_text(text, field, NAME_LENGTH)
     text = " ".join(unicodedata.normalize("NFC", _UNSAFE_IN_NAMES.sub(" ", text)).split())
-    return storable(text, field, NAME_LENGTH) or None
+    return validate_text(text, field, NAME_LENGTH) or None
 
 
 def cut_name(text: str) -> str | None:

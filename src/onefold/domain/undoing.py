@@ -10,16 +10,16 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
-from onefold.domain.sides import Relation, Side
+from onefold.domain.sides import ProfileSnapshot, Relation
 
 
 class Record(NamedTuple):
     """What was kept of a merge: both sides before and the destination after. `absorbed` maps contact points of the
     source to those they are one with now."""
 
-    source: Side
-    destination: Side
-    after: Side
+    source: ProfileSnapshot
+    destination: ProfileSnapshot
+    after: ProfileSnapshot
     absorbed: Mapping[str, str]
 
 
@@ -27,8 +27,8 @@ class UndoPlan(NamedTuple):
     """Both profiles as they will be. `gone` are rows the source brought that are not there any more; `kept` those of
     the destination that were changed since and stay as they are now (kinds and ids)."""
 
-    source: Side
-    destination: Side
+    source: ProfileSnapshot
+    destination: ProfileSnapshot
     gone: tuple[tuple[str, str], ...]
     kept: tuple[tuple[str, str], ...]
 
@@ -43,7 +43,7 @@ class _Split(NamedTuple):
     kept: list[str]
 
 
-def plan_undo(record: Record, now: Side, policy: Policy, living: Collection[str]) -> UndoPlan:
+def plan_undo(record: Record, now: ProfileSnapshot, policy: Policy, living: Collection[str]) -> UndoPlan:
     """`now` is the profile that the source leads to today, its own fields as they are without the merge (layers.py);
     `living` are the profiles that relationships may name."""
     points = _split_points(record, now, policy)
@@ -109,7 +109,7 @@ def _restored(before: R, after: R, now: R) -> R:
     return cast(R, cast(Any, now)._replace(**untouched))
 
 
-def _split_points(record: Record, now: Side, policy: Policy) -> _Split:
+def _split_points(record: Record, now: ProfileSnapshot, policy: Policy) -> _Split:
     brought = [p for p in record.source.points if p.contact_point_id not in record.absorbed]
     after = [*brought, *(p for p in record.after.points if p.contact_point_id not in record.absorbed)]
     found = _split(
@@ -154,7 +154,7 @@ def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
     return kept
 
 
-def _split_relations(record: Record, now: Side, living: Collection[str]) -> _Split:
+def _split_relations(record: Record, now: ProfileSnapshot, living: Collection[str]) -> _Split:
     """As the other rows, but each names a profile that may have gone, or be another one, since."""
     source_id, old_id, now_id = record.source.profile_id, record.destination.profile_id, now.profile_id
 

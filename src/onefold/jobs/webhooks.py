@@ -17,11 +17,11 @@ from onefold.domain.webhooks import Outcome
 from onefold.jobs.webhook_post import Post
 from onefold.services import webhook_sending as sending
 from onefold.services.clock import Clock, utc_now
-from onefold.services.transact import transact
-from onefold.services.webhook_sending import Parcel, Room
+from onefold.services.transactions import run_in_transaction
+from onefold.services.webhook_sending import PendingDelivery, Room
 from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 
 T = TypeVar("T")
 _AT_ONCE = 16
@@ -83,10 +83,10 @@ class Sender:
         with self._database.read(organization_id) as unit:
             waiting, due = store.events_wait(unit), sending.due(unit, self._room(), self._clock())
         if waiting:
-            transact(self._database, organization_id, lambda unit: sending.hand_over(unit, self._clock()))
+            run_in_transaction(self._database, organization_id, lambda unit: sending.enqueue(unit, self._clock()))
         if due:
             claim = partial(sending.claim, room=self._room(), now=self._clock())
-            for parcel in transact(self._database, organization_id, claim):
+            for parcel in run_in_transaction(self._database, organization_id, claim):
                 self._begin(parcel)
         return waiting or due
 
@@ -94,13 +94,13 @@ class Sender:
         with self._ended:
             return Room(_AT_ONCE - self._busy.total(), _OF_AN_ENDPOINT, dict(self._busy))
 
-    def _begin(self, parcel: Parcel) -> None:
+    def _begin(self, parcel: PendingDelivery) -> None:
         with self._ended:
             self._busy[parcel.endpoint_id] += 1
         # A thread of its own that dies with the process: what a slow receiver holds up is sent again by its claim.
         threading.Thread(target=self._send, args=(parcel,), name="onefold-webhook", daemon=True).start()
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, parcel: PendingDelivery) -> None:
         try:
             self._enter(parcel, None if self._stopping else self._posted(parcel))
         except NotFound:
@@ -112,23 +112,23 @@ class Sender:
                 self._busy[parcel.endpoint_id] -= 1
                 self._ended.notify_all()
 
-    def _posted(self, parcel: Parcel) -> Outcome:
+    def _posted(self, parcel: PendingDelivery) -> Outcome:
         try:
             return self._post(parcel.url, parcel.headers, parcel.body)
         except Exception as error:  # a try that cannot be made counts like one that failed, else it would never end
             _log.error("webhook not sent", endpoint=parcel.endpoint_id, error=type(error).__name__)
             return Outcome(error="connection_failed")
 
-    def _enter(self, parcel: Parcel, outcome: Outcome | None) -> None:
+    def _enter(self, parcel: PendingDelivery, outcome: Outcome | None) -> None:
         """Enters the outcome; None: it was not sent, because the process is stopping."""
 
-        def enter(unit: Unit) -> None:
+        def enter(unit: UnitOfWork) -> None:
             if outcome is None:
-                sending.give_back(unit, parcel, self._clock())
+                sending.release(unit, parcel, self._clock())
             else:
                 sending.finish(unit, parcel, outcome, self._clock(), self._chance())
 
-        self._patiently(partial(transact, self._database, parcel.organization_id, enter))
+        self._patiently(partial(run_in_transaction, self._database, parcel.organization_id, enter))
         if outcome is not None and not outcome.delivered:
             _log.warning(
                 "webhook not taken",

@@ -15,7 +15,7 @@ from onefold.domain.errors import Unavailable
 from onefold.domain.phones import LineTypes, line_type
 from onefold.services import insights, many_merges, runs
 from onefold.services.clock import utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
 from onefold.storage.insights import Mark, is_complete, mark
 from onefold.storage.organizations import organization_ids, organizations_with_runs
@@ -40,7 +40,7 @@ def run_jobs(database: Database, line_types: LineTypes = line_type) -> bool:
     """Advances every running run of every organization by one chunk; True while there is more."""
     more = False
     for organization_id in organizations_with_runs(database):
-        for run in transact(database, organization_id, runs.under_way, alone=True):
+        for run in run_in_transaction(database, organization_id, runs.under_way, exclusive=True):
             more = _advance_or_fail(database, organization_id, run, line_types) == "running" or more
     return more
 
@@ -53,7 +53,7 @@ def _advance_or_fail(database: Database, organization_id: int, run: RunRow, line
         raise
     except Exception as error:  # whatever it was will be again
         _log.error("run failed", run=run.id, kind=run.kind, error=type(error).__name__)
-        transact(database, organization_id, partial(runs.fail, run_id=run.id))
+        run_in_transaction(database, organization_id, partial(runs.fail, run_id=run.id))
         return "failed"
 
 
@@ -61,16 +61,16 @@ def _advance(database: Database, organization_id: int, run: RunRow, line_types: 
     if run.kind == runs.MERGE_PAIRS:
         return many_merges.advance(database, organization_id, run.id, _PAIRS)
     if run.kind == runs.REBUILD_MATCHES:
-        return transact(database, organization_id, partial(runs.rebuild_matches, run_id=run.id))
+        return run_in_transaction(database, organization_id, partial(runs.rebuild_matches, run_id=run.id))
     advance = partial(runs.advance, run_id=run.id, line_types=line_types)
-    return transact(database, organization_id, advance, alone=True)
+    return run_in_transaction(database, organization_id, advance, exclusive=True)
 
 
 def forget_old(database: Database) -> bool:
     """Deletes old events, idempotency keys and sessions, a bounded number at a time."""
     now, limit, more = utc_now(), 5_000, False
     for organization_id, _ in organization_ids(database):
-        gone = transact(
+        gone = run_in_transaction(
             database,
             organization_id,
             lambda unit: forget(

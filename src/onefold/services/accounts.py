@@ -20,7 +20,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts as store
 from onefold.storage import sign_ins
 from onefold.storage.accounts import AgentRow, KeyRow
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import change_settings
 
 Role = Literal["agent", "lead", "admin"]
@@ -80,7 +80,9 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
-def create_key(unit: Unit, name: str, scopes: Iterable[str], expires_at: datetime | None = None) -> tuple[KeyRow, str]:
+def create_key(
+    unit: UnitOfWork, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[KeyRow, str]:
     """A new API key and its token, which is shown this once."""
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
@@ -91,7 +93,7 @@ def create_key(unit: Unit, name: str, scopes: Iterable[str], expires_at: datetim
     return key, token
 
 
-def revoke_key(unit: Unit, key_id: str) -> None:
+def revoke_key(unit: UnitOfWork, key_id: str) -> None:
     """Ends a key; it stays listed."""
     store.change_key(unit, key_id, revoked_at=utc_now())
 
@@ -108,26 +110,26 @@ def authenticate(database: Database, token: str) -> Principal:
     raise NotSignedIn("The credential is unknown, expired or revoked.")
 
 
-def _key_principal(unit: Unit, token: str) -> Principal | None:
+def _key_principal(unit: UnitOfWork, token: str) -> Principal | None:
     key = store.key_by_secret(unit, hashed(token))
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= utc_now()):
         return None
     return Principal(unit.organization_id, frozenset(key.scopes), key.id, None, key.expires_at)
 
 
-def _session_principal(unit: Unit, token: str) -> Principal | None:
+def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
     agent = store.session_agent(unit, hashed(token), utc_now())
     if agent is None:
         return None
     return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent.id, None)
 
 
-def note_use(unit: Unit, key_id: str, when: datetime) -> None:
+def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
     """Records when a key was last used."""
     store.change_key(unit, key_id, last_used_at=when)
 
 
-def add_agent(unit: Unit, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
+def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
     kept = None if password is None else _hash(password)
     agent = AgentRow(new_id(), parse_email(email), _required(name), role, True, None, kept)
@@ -135,7 +137,7 @@ def add_agent(unit: Unit, email: str, name: str, role: Role, password: str | Non
     return agent
 
 
-def set_password(unit: Unit, agent_id: str, password: str) -> None:
+def set_password(unit: UnitOfWork, agent_id: str, password: str) -> None:
     """Sets a password; ends the agent's sessions and one-time tokens."""
     store.change_agent(unit, agent_id, password_hash=_hash(password))
     store.end_sessions(unit, agent_id=agent_id)
@@ -171,7 +173,7 @@ def _nobodys_hash() -> str:
     return _passwords.hash(secrets.token_urlsafe())
 
 
-def change_agent(unit: Unit, agent_id: str, changes: Mapping[str, object]) -> None:
+def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object]) -> None:
     """Changes an agent's name, role or activity; whoever becomes inactive is signed out everywhere, at once.
 
     Raises Conflict `last_admin` where nobody would be left to change the settings.
@@ -188,13 +190,13 @@ def change_agent(unit: Unit, agent_id: str, changes: Mapping[str, object]) -> No
         sign_ins.end_tokens(unit, agent_id)
 
 
-def _keep_an_admin(unit: Unit, agent_id: str) -> None:
+def _keep_an_admin(unit: UnitOfWork, agent_id: str) -> None:
     if store.active_admins(unit, lock=True) == [agent_id]:
         detail = "This is the last active admin; make somebody else an admin first."
         raise Conflict(detail, code="last_admin", field="role")
 
 
-def add_inbox(unit: Unit, name: str) -> tuple[str, str]:
+def add_inbox(unit: UnitOfWork, name: str) -> tuple[str, str]:
     """A new inbox: its id and name."""
     inbox_id, cleaned = new_id(), _required(name)
     store.add_inbox(unit, inbox_id, cleaned, utc_now())
@@ -202,7 +204,7 @@ def add_inbox(unit: Unit, name: str) -> tuple[str, str]:
     return inbox_id, cleaned
 
 
-def rename_inbox(unit: Unit, inbox_id: str, name: str) -> None:
+def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
     """Renames an inbox."""
     store.rename_inbox(unit, inbox_id, _required(name))
 

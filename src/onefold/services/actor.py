@@ -7,7 +7,7 @@ from typing import NamedTuple
 from onefold.domain.errors import Conflict
 from onefold.domain.merging import Merger
 from onefold.storage import accounts
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 
 class Actor(NamedTuple):
@@ -19,7 +19,7 @@ class Actor(NamedTuple):
     origin: str
 
 
-def merger_of(unit: Unit, actor: Actor, agent_id: str | None) -> Merger:
+def merger_of(unit: UnitOfWork, actor: Actor, agent_id: str | None) -> Merger:
     """Who merges, by the name that events show."""
     agent_id = actor.agent_id or agent_id
     if agent_id is not None:

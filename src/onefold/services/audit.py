@@ -15,12 +15,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from onefold.domain.errors import InvalidValue, NotFound
 from onefold.domain.ids import is_id
-from onefold.domain.text import storable
+from onefold.domain.text import validate_text
 from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.storage import audit as store
 from onefold.storage.audit import EntryRow, Filters, RecordRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import instant, instant_text
 
 ORIGIN_LENGTH = 200
@@ -77,7 +77,7 @@ class Verification(NamedTuple):
 
 
 def record(
-    unit: Unit,
+    unit: UnitOfWork,
     actor: Actor,
     action: Action,
     *,
@@ -121,7 +121,7 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _beginning(unit: Unit) -> str:
+def _beginning(unit: UnitOfWork) -> str:
     """What the first entry follows: so that one organization's log cannot be put in another's place."""
     return _sha256(f"onefold audit {unit.organization_id}")
 
@@ -135,7 +135,7 @@ def _hash(previous: str, entry: EntryRow) -> str:
     return _sha256(_json([previous, *entry[:-1]]))
 
 
-def verify(unit: Unit, anchor: tuple[int, str] | None = None) -> Verification:
+def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verification:
     """Reads the log from its beginning and stops at the first entry that is wrong.
 
     An anchor, number and hash of an entry that an earlier reading ended at, finds also a log that was cut off or
@@ -169,13 +169,13 @@ def _wrong(state: Verification, entry: EntryRow, kept: RecordRow | None, anchor:
     return None
 
 
-def erase_records(unit: Unit, profile_ids: Sequence[str]) -> int:
+def erase_records(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     """Takes away the personal records of entries that name one of the profiles; the entries stay. Returns how many."""
     return store.erase_records(unit, profile_ids)
 
 
 def page(
-    unit: Unit,
+    unit: UnitOfWork,
     *,
     profile_id: str | None = None,
     action: str | None = None,
@@ -189,11 +189,13 @@ def page(
     for field, wanted in (("profile_id", profile_id), ("agent_id", agent_id)):
         if wanted is not None and not is_id(wanted):
             raise InvalidValue(f"{field} is no id.", code="invalid_id", field=field)
-    filters = Filters(profile_id, None if action is None else storable(action, "action", 100), agent_id, since, until)
+    filters = Filters(
+        profile_id, None if action is None else validate_text(action, "action", 100), agent_id, since, until
+    )
     return [_entry(row, None) for row in store.page(unit, filters, before_seq, limit)]
 
 
-def read(unit: Unit, seq: int) -> Entry:
+def read(unit: UnitOfWork, seq: int) -> Entry:
     """One entry with what was before; raises NotFound."""
     found = store.read(unit, seq)
     if found is None:

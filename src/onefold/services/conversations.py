@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple
 from onefold.domain.contact import Channel
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound
 from onefold.domain.profile import HeldPoint, check_sms
-from onefold.domain.text import BODY_LENGTH, storable
+from onefold.domain.text import BODY_LENGTH, validate_text
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts, profiles, timelines
 from onefold.storage import conversations as store
 from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 
@@ -36,36 +36,36 @@ class Written(NamedTuple):
     kind: Literal["note", "task"] = "note"  # of what goes out on no channel
 
 
-def owner(unit: Unit, conversation: ConversationRow) -> str:
+def owner(unit: UnitOfWork, conversation: ConversationRow) -> str:
     """The living profile a conversation belongs to today."""
     row = profiles.read_profile(unit, conversation.profile_id)
     return row.living_id
 
 
-def of_profile(unit: Unit, profile_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+def of_profile(unit: UnitOfWork, profile_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """A profile's conversations, newest first, with those of profiles merged into it."""
     row = profiles.read_profile(unit, profile_id)
     return store.conversations_of(unit, profiles.merged_into(unit, row.living_id), before, limit)
 
 
-def timeline(unit: Unit, profile_id: str, before: int | None, limit: int) -> list[ItemRow]:
+def timeline(unit: UnitOfWork, profile_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """A profile's items, what happened last first; `before` is the number of one of them."""
     row = profiles.read_profile(unit, profile_id)
     return timelines.timeline(unit, profiles.merged_into(unit, row.living_id), before, limit)
 
 
-def items(unit: Unit, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
+def items(unit: UnitOfWork, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """A conversation's items; as `timeline`."""
     return timelines.conversation_items(unit, living(unit, conversation_id).id, before, limit)
 
 
-def living(unit: Unit, conversation_id: str) -> ConversationRow:
+def living(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
     """The conversation behind the id: for one that became one with another in a merge, that other (EVT-2)."""
     row = store.read_conversation(unit, conversation_id)
     return row if row.merged_into_id is None else store.read_conversation(unit, row.merged_into_id)
 
 
-def read(unit: Unit, conversation_id: str) -> ConversationRow:
+def read(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
     """The conversation; raises MergedAway for one that became one with another (EVT-2)."""
     row = store.read_conversation(unit, conversation_id)
     if row.merged_into_id is not None:
@@ -73,14 +73,14 @@ def read(unit: Unit, conversation_id: str) -> ConversationRow:
     return row
 
 
-def in_inbox(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+def in_inbox(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     _check_inbox(unit, inbox_id)
     return store.open_conversations(unit, inbox_id, before, limit)
 
 
 def change(
-    unit: Unit,
+    unit: UnitOfWork,
     conversation_id: str,
     *,
     inbox_id: str | None,
@@ -111,7 +111,7 @@ def change(
     return store.read_conversation(unit, conversation.id)
 
 
-def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:
+def _state_change(unit: UnitOfWork, profile_id: str, state: str) -> dict[str, object]:
     if state == "closed":
         return {"state": state, "closed_at": utc_now()}
     if store.open_conversation_of(unit, profile_id) is not None:
@@ -119,13 +119,13 @@ def _state_change(unit: Unit, profile_id: str, state: str) -> dict[str, object]:
     return {"state": state, "closed_at": None, "profile_id": profile_id}
 
 
-def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -> ItemRow:
+def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | None) -> ItemRow:
     """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9).
 
     Recording is all this does; other systems are told (SND-1). Raises Conflict where an SMS may not be sent (PRO-11).
     """
-    storable(written.body, "body", BODY_LENGTH)
-    storable(written.subject or "", "subject", 1_000)
+    validate_text(written.body, "body", BODY_LENGTH)
+    validate_text(written.subject or "", "subject", 1_000)
     if written.kind == "task" and written.channel is not None:
         raise InvalidValue("A task goes out on no channel.", code="task_on_channel", field="channel")
     profile = profiles.lock_profile(unit, profile_id, against_contacts=True)
@@ -152,7 +152,7 @@ def write(unit: Unit, profile_id: str, written: Written, agent_id: str | None) -
     return store.read_item(unit, seq)
 
 
-def _begin(unit: Unit, profile_id: str, agent_id: str | None) -> str:
+def _begin(unit: UnitOfWork, profile_id: str, agent_id: str | None) -> str:
     recent = accounts.read_agent(unit, agent_id).recent_inbox_id if agent_id else None
     conversation_id = new_id()
     inbox_id = recent or load_policy(unit).default_inbox_id
@@ -160,7 +160,7 @@ def _begin(unit: Unit, profile_id: str, agent_id: str | None) -> str:
     return conversation_id
 
 
-def _point_to(unit: Unit, profile_id: str, written: Written) -> HeldPoint:
+def _point_to(unit: UnitOfWork, profile_id: str, written: Written) -> HeldPoint:
     points = profiles.points_of(unit, [profile_id])[profile_id]
     point = next((p for p in points if p.contact_point_id == written.contact_point_id), None)
     if point is None:
@@ -174,6 +174,6 @@ def _point_to(unit: Unit, profile_id: str, written: Written) -> HeldPoint:
     return point
 
 
-def _check_inbox(unit: Unit, inbox_id: str) -> None:
+def _check_inbox(unit: UnitOfWork, inbox_id: str) -> None:
     if inbox_id not in {known for known, _ in accounts.list_inboxes(unit)}:
         raise NotFound("There is no inbox with this id.", code="inbox_not_found")

@@ -15,7 +15,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.timeline_events import write_events
 from onefold.storage import conversation_moves, profiles
 from onefold.storage import merges as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 
@@ -30,7 +30,7 @@ class Detached(NamedTuple):
 
 
 def detach(
-    unit: Unit, profile_id: str, contact_point_id: str, version: int | None, actor: Actor, agent_id: str | None
+    unit: UnitOfWork, profile_id: str, contact_point_id: str, version: int | None, actor: Actor, agent_id: str | None
 ) -> Detached:
     """A new profile with the contact point and its conversations (DET-1, DET-2); the pair counts as "No Match" (DET-3).
 
@@ -71,7 +71,7 @@ def detach(
 
 
 def _share_conversations(
-    unit: Unit, profile_id: str, new_profile_id: str, point_ids: list[str]
+    unit: UnitOfWork, profile_id: str, new_profile_id: str, point_ids: list[str]
 ) -> tuple[list[str], dict[str, str]]:
     """A conversation that came through the contact point alone goes whole; of another its messages go (DET-2)."""
     moved, split = [], {}
@@ -86,7 +86,7 @@ def _share_conversations(
     return moved, split
 
 
-def _write_events(unit: Unit, plan: DetachPlan, who: Merger, now: datetime) -> None:
+def _write_events(unit: UnitOfWork, plan: DetachPlan, who: Merger, now: datetime) -> None:
     what = plan.point.handle or plan.point.value
     customer = display_name(plan.after.name, plan.after.points)
     texts = {
@@ -97,11 +97,11 @@ def _write_events(unit: Unit, plan: DetachPlan, who: Merger, now: datetime) -> N
         write_events(unit, profile_id, [text], who.agent_id, now)
 
 
-def _find_by(unit: Unit, plan: DetachPlan, actor: Actor, now: datetime) -> None:
+def _find_by(unit: UnitOfWork, plan: DetachPlan, actor: Actor, now: datetime) -> None:
     """Search and suggestions follow the contact point; then the pair is no match on all that speaks for it (DET-3)."""
     policy = load_policy(unit)
     for profile_id in (plan.after.profile_id, plan.new.profile_id):
         profiles.reindex(unit, profile_id)
-    matching.after_edit(unit, plan.after.profile_id, policy, now, gone=evidence_of_point(plan.point))
-    matching.after_edit(unit, plan.new.profile_id, policy, now)
+    matching.refresh_matches(unit, plan.after.profile_id, policy, now, gone=evidence_of_point(plan.point))
+    matching.refresh_matches(unit, plan.new.profile_id, policy, now)
     suggestions.remember_no_match(unit, plan.after.profile_id, plan.new.profile_id, actor.agent_id, policy, now)

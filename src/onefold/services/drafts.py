@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.ids import is_id
-from onefold.domain.text import BODY_LENGTH, storable
+from onefold.domain.text import BODY_LENGTH, validate_text
 from onefold.services import conversations
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
@@ -19,7 +19,7 @@ from onefold.services.profiles import living
 from onefold.storage import accounts, profiles
 from onefold.storage import drafts as store
 from onefold.storage.conversations import ItemRow
-from onefold.storage.database import Contended, Unit
+from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.drafts import DraftRow
 from onefold.storage.merges import absorbing
 
@@ -35,7 +35,7 @@ class Composed(NamedTuple):
     contact_point_id: str | None = None
 
 
-def create(unit: Unit, profile_id: str, author_id: str | None, composed: Composed) -> DraftRow:
+def create(unit: UnitOfWork, profile_id: str, author_id: str | None, composed: Composed) -> DraftRow:
     """A new draft, on the profile or on the one it was merged into (EVT-2)."""
     living_id = _living(unit, profile_id)
     author_id = _author(unit, author_id)
@@ -57,23 +57,23 @@ def create(unit: Unit, profile_id: str, author_id: str | None, composed: Compose
     return draft
 
 
-def _living(unit: Unit, profile_id: str) -> str:
+def _living(unit: UnitOfWork, profile_id: str) -> str:
     """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
     living_id = living(unit, profile_id)
     if unit.lock_profiles([living_id], against_edits=False) == []:
-        raise Contended
+        raise RetryTransaction
     return living_id
 
 
-def _author(unit: Unit, author_id: str | None) -> str:
+def _author(unit: UnitOfWork, author_id: str | None) -> str:
     if author_id is None:
         raise InvalidValue("A draft is an agent's: say whose with agent_id.", code="agent_missing", field="agent_id")
     return accounts.read_agent(unit, author_id).id
 
 
 def _check_composed(composed: Composed) -> None:
-    storable(composed.body, "body", BODY_LENGTH)
-    storable(composed.subject or "", "subject", 1_000)
+    validate_text(composed.body, "body", BODY_LENGTH)
+    validate_text(composed.subject or "", "subject", 1_000)
     if composed.contact_point_id is not None and not is_id(composed.contact_point_id):
         raise _no_point()
 
@@ -82,31 +82,31 @@ def _no_point() -> NotFound:
     return NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
 
 
-def _check_point(unit: Unit, profile_id: str, point_id: str | None) -> None:
+def _check_point(unit: UnitOfWork, profile_id: str, point_id: str | None) -> None:
     if point_id is not None and _point_now(unit, profile_id, point_id) is None:
         raise _no_point()
 
 
-def _point_now(unit: Unit, profile_id: str, point_id: str) -> str | None:
+def _point_now(unit: UnitOfWork, profile_id: str, point_id: str) -> str | None:
     """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
     held = {point.contact_point_id for point in profiles.points_of(unit, [profile_id])[profile_id]}
     found = point_id if point_id in held else absorbing(unit, point_id)
     return found if found in held else None
 
 
-def read(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
+def read(unit: UnitOfWork, draft_id: str, author_id: str | None) -> DraftRow:
     """One of the author's own drafts; raises NotFound, for somebody else's as well."""
     return _as_of_today(unit, [_own(unit, draft_id, author_id)])[0]
 
 
-def _own(unit: Unit, draft_id: str, author_id: str | None) -> DraftRow:
+def _own(unit: UnitOfWork, draft_id: str, author_id: str | None) -> DraftRow:
     draft = store.read(unit, draft_id)
     if draft.author_id != _author(unit, author_id):
         raise store.missing()
     return draft
 
 
-def _as_of_today(unit: Unit, drafts: Sequence[DraftRow]) -> list[DraftRow]:
+def _as_of_today(unit: UnitOfWork, drafts: Sequence[DraftRow]) -> list[DraftRow]:
     """Drafts with the contact point that theirs became one with; without one, where it is gone or another customer's
     (MRG-9): then it has to be chosen where they go."""
     return [
@@ -117,18 +117,20 @@ def _as_of_today(unit: Unit, drafts: Sequence[DraftRow]) -> list[DraftRow]:
     ]
 
 
-def of_profile(unit: Unit, profile_id: str, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
+def of_profile(
+    unit: UnitOfWork, profile_id: str, author_id: str | None, before: str | None, limit: int
+) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
     living_id = living(unit, profile_id)
     return _as_of_today(unit, store.page(unit, _author(unit, author_id), living_id, before, limit))
 
 
-def of_author(unit: Unit, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
+def of_author(unit: UnitOfWork, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """All of the author's drafts, newest first."""
     return _as_of_today(unit, store.page(unit, _author(unit, author_id), None, before, limit))
 
 
-def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -> DraftRow:
+def save(unit: UnitOfWork, draft_id: str, author_id: str | None, composed: Composed) -> DraftRow:
     """Keeps what the author has typed, wherever the draft is meanwhile; the answer says on which profile that is.
 
     Never refused because somebody else has merged the profile, or has taken the chosen contact point away: only a
@@ -143,13 +145,13 @@ def save(unit: Unit, draft_id: str, author_id: str | None, composed: Composed) -
     return _as_of_today(unit, [draft])[0]
 
 
-def delete(unit: Unit, draft_id: str, author_id: str | None) -> None:
+def delete(unit: UnitOfWork, draft_id: str, author_id: str | None) -> None:
     """Throws a draft away."""
     _own(unit, draft_id, author_id)
     store.remove(unit, draft_id)
 
 
-def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
+def send(unit: UnitOfWork, draft_id: str, author_id: str | None) -> ItemRow:
     """Turns a draft into an item of the timeline, by the rules of writing one directly; the draft is gone (PRO-11).
 
     The item's state says whether it was sent (SND-1). Of two who do this at once, one finds no draft any more.
@@ -161,7 +163,7 @@ def send(unit: Unit, draft_id: str, author_id: str | None) -> ItemRow:
     return conversations.write(unit, draft.profile_id, _written(unit, draft), draft.author_id)
 
 
-def _written(unit: Unit, draft: DraftRow) -> Written:
+def _written(unit: UnitOfWork, draft: DraftRow) -> Written:
     if draft.kind in ("note", "task"):
         return Written(draft.body, subject=draft.subject, kind="task" if draft.kind == "task" else "note")
     if draft.contact_point_id is None:

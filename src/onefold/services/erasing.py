@@ -12,7 +12,7 @@ from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import erasing as store
 from onefold.storage import profiles
-from onefold.storage.database import Contended, Unit
+from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.matching import remove_keys
 from onefold.storage.outbox import emit
 
@@ -24,11 +24,11 @@ class Erased(NamedTuple):
     counts: dict[str, int]
 
 
-def erase(unit: Unit, profile_id: str, confirm: str, actor: Actor) -> Erased:
+def erase(unit: UnitOfWork, profile_id: str, confirm: str, actor: Actor) -> Erased:
     """Erases the customer behind the id (EVT-2), with every profile that was merged into it; docs/privacy.md says what.
 
     All or nothing: afterwards all its ids answer 404, and whoever contacts from one of its addresses is a new customer.
-    `confirm` repeats the id. To be called in a unit that is `alone`: no answer of another request that tells of the
+    `confirm` repeats the id. To be called in a unit that is `exclusive`: no answer of another request that tells of the
     customer is then kept behind its back. Raises NotFound; InvalidValue `not_confirmed`.
     """
     row = profiles.lock_profile(unit, profile_id, against_contacts=True)
@@ -45,15 +45,15 @@ def erase(unit: Unit, profile_id: str, confirm: str, actor: Actor) -> Erased:
     return Erased(tuple(ids), counts)
 
 
-def _keep(unit: Unit, ids: Sequence[str]) -> Sequence[str]:
+def _keep(unit: UnitOfWork, ids: Sequence[str]) -> Sequence[str]:
     """Those who lose a relationship with the customer are theirs to change until the unit ends."""
     locked = unit.lock_profiles(ids, against_edits=True) if ids else None
     if locked is not None and len(locked) != len(ids):
-        raise Contended
+        raise RetryTransaction
     return ids
 
 
-def _take_away(unit: Unit, ids: Sequence[str]) -> dict[str, int]:
+def _take_away(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
     traces = store.traces(unit, ids)
     blurred = sum(store.blur_events(unit, counterpart) for counterpart in store.counterparts(unit, ids))
     named = audit.erase_records(unit, ids)

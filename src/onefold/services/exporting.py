@@ -19,7 +19,7 @@ from onefold.domain.profile import seen_from_other
 from onefold.services.clock import utc_now
 from onefold.storage import exporting as store
 from onefold.storage import profiles
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import ProfileRow
 from onefold.storage.timelines import START, Position
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Read(Protocol):
     """Does one part's reading in a transaction of its own."""
 
-    def __call__(self, work: Callable[[Unit], T]) -> T: ...
+    def __call__(self, work: Callable[[UnitOfWork], T]) -> T: ...
 
 
 class Subject(NamedTuple):
@@ -45,7 +45,7 @@ class Subject(NamedTuple):
     head: dict[str, Any]
 
 
-def subject(unit: Unit, profile_id: str) -> Subject:
+def subject(unit: UnitOfWork, profile_id: str) -> Subject:
     """The customer behind the id (EVT-2); raises NotFound."""
     row = profiles.read_profile(unit, profile_id)
     living = row if row.survivor_id is None else profiles.read_profile(unit, row.survivor_id)
@@ -82,14 +82,14 @@ def _separated(rows: Iterator[Iterator[bytes]]) -> Iterator[bytes]:
         yield from pieces
 
 
-def _still_there(unit: Unit, whose: Subject) -> None:
+def _still_there(unit: UnitOfWork, whose: Subject) -> None:
     """So that a document never passes for whole whose second half was erased, or given back to another customer."""
     row = profiles.read_profile(unit, whose.profile_id)
     if not set(whose.ids) <= set(profiles.merged_into(unit, row.living_id)):
         raise NotFound("The customer's profiles have changed while they were read.", code="profile_not_found")
 
 
-def _head(unit: Unit, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
+def _head(unit: UnitOfWork, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "exported_at": utc_now(),
@@ -101,7 +101,7 @@ def _head(unit: Unit, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
     }
 
 
-def _relationships(unit: Unit, profile_id: str) -> list[dict[str, str]]:
+def _relationships(unit: UnitOfWork, profile_id: str) -> list[dict[str, str]]:
     """The other's id and what it is of the customer; nothing else of it."""
     found = []
     for row in profiles.relationships_of(unit, profile_id):
@@ -111,7 +111,7 @@ def _relationships(unit: Unit, profile_id: str) -> list[dict[str, str]]:
     return found
 
 
-def _merge(unit: Unit, merge: dict[str, Any]) -> dict[str, Any]:
+def _merge(unit: UnitOfWork, merge: dict[str, Any]) -> dict[str, Any]:
     """A merge, with the own fields of both of the customer's profiles before, as long as that is kept; all else of the
     two is with the customer still, or was detached and is another customer's now."""
     kept = store.record_of(unit, merge.pop("audit_seq"))
@@ -138,7 +138,7 @@ def _items(read: Read, whose: Subject, written: Callable[[int], None]) -> Iterat
         written(len(found))
 
 
-def _page(unit: Unit, whose: Subject, after: Position) -> list[tuple[dict[str, Any], list[int]]]:
+def _page(unit: UnitOfWork, whose: Subject, after: Position) -> list[tuple[dict[str, Any], list[int]]]:
     """Items, each with the positions of its attachments."""
     page = store.items_after(unit, whose.ids, after, _PAGE)
     files = store.files_of(unit, [row["seq"] for row in page])

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from onefold.domain.contact import Contact
-from onefold.domain.errors import Refused
+from onefold.domain.errors import DomainError
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import runs as store
 from onefold.storage.database import Database
 from onefold.storage.runs import RunRow
@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
     """An entry that was refused: its position, why, and its text where it has one."""
 
     position: int
-    reason: Refused
+    reason: DomainError
     text: str | None
 
 
@@ -49,7 +49,7 @@ def begin(database: Database, organization_id: int, fingerprint: str, total: int
     now = utc_now()
     counts = dict.fromkeys(OUTCOMES, 0)
     run = RunRow(new_id(), KIND, fingerprint, "running", "0", 0, total, counts, now, now)
-    transact(database, organization_id, lambda unit: store.add_run(unit, run))
+    run_in_transaction(database, organization_id, lambda unit: store.add_run(unit, run))
     return run
 
 
@@ -58,7 +58,7 @@ def ingest(
     receiver: Receiver,
     organization_id: int,
     run: RunRow,
-    entries: Iterable[tuple[int, Contact | Refused, str | None]],
+    entries: Iterable[tuple[int, Contact | DomainError, str | None]],
 ) -> Iterator[Progress]:
     """Receives the entries batch by batch. Positions are noted after each commit, so an interruption repeats at most
     one batch, which changes nothing (RES-12)."""
@@ -75,15 +75,15 @@ def ingest(
 def _receive(
     receiver: Receiver,
     organization_id: int,
-    batch: list[tuple[int, Contact | Refused, str | None]],
+    batch: list[tuple[int, Contact | DomainError, str | None]],
     counts: Counter[str],
 ) -> list[Refusal]:
     contacts = [contact for _, contact, _ in batch if isinstance(contact, Contact)]
     answers = iter(receiver.receive(organization_id, contacts) if contacts else [])
     refusals = []
     for position, contact, text in batch:
-        answer = contact if isinstance(contact, Refused) else next(answers)
-        if isinstance(answer, Refused):
+        answer = contact if isinstance(contact, DomainError) else next(answers)
+        if isinstance(answer, DomainError):
             refusals.append(Refusal(position, answer, text))
             counts["refused"] += 1
         else:
@@ -92,4 +92,4 @@ def _receive(
 
 
 def _note(database: Database, organization_id: int, run_id: str, **values: Any) -> None:
-    transact(database, organization_id, lambda unit: store.change_run(unit, run_id, utc_now(), **values))
+    run_in_transaction(database, organization_id, lambda unit: store.change_run(unit, run_id, utc_now(), **values))

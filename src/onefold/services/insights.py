@@ -16,9 +16,9 @@ from onefold.domain.contact import CHANNELS, Channel
 from onefold.domain.errors import InvalidValue
 from onefold.domain.matching import EVIDENCE_KINDS, EvidenceKind
 from onefold.services.clock import Clock, utc_now
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import insights as store
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.insights import EntryRow, Mark
 from onefold.storage.matching import pair_of
 
@@ -80,7 +80,7 @@ class Insights(NamedTuple):
     precision: tuple[Precision, ...]
 
 
-def read(unit: Unit, days: int, *, clock: Clock = utc_now) -> Insights:
+def read(unit: UnitOfWork, days: int, *, clock: Clock = utc_now) -> Insights:
     """What has been counted of the last days, today (UTC) among them; a day without anything is there with zeros.
 
     Raises InvalidValue `invalid_days` for less than one or more than 366 days.
@@ -145,11 +145,11 @@ def count(database: Database, organization_id: int, mark: Mark, limit: int) -> b
 def _count_part(database: Database, organization_id: int, source: str, after: int, until: int, limit: int) -> bool:
     with database.read(organization_id) as unit:
         counted, end, more = _LOOKED_AT[source](unit, after, until, limit)
-    transact(database, organization_id, partial(_enter, source=source, after=after, to=end, counted=counted))
+    run_in_transaction(database, organization_id, partial(_enter, source=source, after=after, to=end, counted=counted))
     return more
 
 
-def _enter(unit: Unit, source: str, after: int, to: int, counted: Mapping[Counted, int]) -> None:
+def _enter(unit: UnitOfWork, source: str, after: int, to: int, counted: Mapping[Counted, int]) -> None:
     if store.advance(unit, source, after, to):
         store.add(unit, counted)
 
@@ -158,22 +158,22 @@ _Looked = tuple[Counter[Counted], int, bool]
 """What was counted, up to which number, and whether more follows."""
 
 
-def _contacts(unit: Unit, after: int, until: int, limit: int) -> _Looked:
+def _contacts(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.contacts(unit, after, until, limit)
     return _counted((row.at, _contact(row.channel, row.outcome)) for row in part.rows), part.end, part.more
 
 
-def _raised(unit: Unit, after: int, until: int, limit: int) -> _Looked:
+def _raised(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.raised(unit, after, until, limit)
     return _counted(n for row in part.rows for n in _named(row.at, store.RAISED, row.kinds)), part.end, part.more
 
 
-def _entries(unit: Unit, after: int, until: int, limit: int) -> _Looked:
+def _entries(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.entries(unit, after, until, limit, _ACTIONS)
     return _counted(n for entry in part.rows for n in _of_entry(unit, entry)), part.end, part.more
 
 
-_LOOKED_AT: dict[str, Callable[[Unit, int, int, int], _Looked]] = {
+_LOOKED_AT: dict[str, Callable[[UnitOfWork, int, int, int], _Looked]] = {
     "items": _contacts,
     "audit": _entries,
     "outbox": _raised,
@@ -194,7 +194,7 @@ def _by_kind(at: datetime, name: str, kinds: Iterable[str]) -> Iterator[tuple[da
     return ((at, _of(name, kind)) for kind in kinds)
 
 
-def _of_entry(unit: Unit, entry: EntryRow) -> Iterator[tuple[datetime, str]]:
+def _of_entry(unit: UnitOfWork, entry: EntryRow) -> Iterator[tuple[datetime, str]]:
     """What an entry of the audit log counts as, also on the day of a decision that it takes back."""
     details = entry.details
     if entry.action == _UNMERGED:

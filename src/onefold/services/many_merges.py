@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from onefold.domain.errors import Conflict, InvalidValue, Refused
-from onefold.domain.text import storable
+from onefold.domain.errors import Conflict, DomainError, InvalidValue
+from onefold.domain.text import validate_text
 from onefold.services import audit, merging, runs
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import living
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import runs as store
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import mark_runs
 from onefold.storage.runs import PairRow, RunRow
 
@@ -23,7 +23,7 @@ MOST_PAIRS = 100_000
 
 
 def begin(
-    unit: Unit, pairs: Sequence[tuple[str, str]], actor: Actor, *, name: str = "", state: str = "running"
+    unit: UnitOfWork, pairs: Sequence[tuple[str, str]], actor: Actor, *, name: str = "", state: str = "running"
 ) -> RunRow:
     """A run over pairs of (source, destination). A running one is taken up by the background worker; one begun as
     `stopped` waits for whoever advances it. `name` finds it again."""
@@ -31,7 +31,7 @@ def begin(
         raise InvalidValue("There is no pair to merge.", code="no_pairs", field="pairs")
     if len(pairs) > MOST_PAIRS:
         raise InvalidValue(f"A run merges at most {MOST_PAIRS:,} pairs.", code="too_many_values", field="pairs")
-    given = [(storable(source, "pairs"), storable(destination, "pairs")) for source, destination in pairs]
+    given = [(validate_text(source, "pairs"), validate_text(destination, "pairs")) for source, destination in pairs]
     now = utc_now()
     counts = dict.fromkeys(OUTCOMES, 0)
     run = RunRow(new_id(), runs.MERGE_PAIRS, name, state, "0", 0, len(pairs), counts, now, now, actor.agent_id)
@@ -49,15 +49,15 @@ def advance(database: Database, organization_id: int, run_id: str, limit: int) -
     A merge and the note of its outcome are one transaction: interrupted anywhere, the run goes on behind the last pair
     that is done, and none is done twice.
     """
-    run = transact(database, organization_id, lambda unit: store.read_run(unit, run_id))
+    run = run_in_transaction(database, organization_id, lambda unit: store.read_run(unit, run_id))
     for _ in range(limit):
         if run.state != "running":
             break
-        run = transact(database, organization_id, lambda unit: _next(unit, run_id))
+        run = run_in_transaction(database, organization_id, lambda unit: _next(unit, run_id))
     return run
 
 
-def _next(unit: Unit, run_id: str) -> RunRow:
+def _next(unit: UnitOfWork, run_id: str) -> RunRow:
     run = store.read_run(unit, run_id, lock=True)
     pairs = store.pairs_of(unit, run_id, int(run.position), 1)
     if run.state != "running":
@@ -76,7 +76,7 @@ def _next(unit: Unit, run_id: str) -> RunRow:
     return store.read_run(unit, run_id)
 
 
-def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
+def _done(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
     """The pair with its outcome. Pairs of one customer follow each other: an id merged away stands for its survivor."""
     actor = Actor(run.agent_id, None, f"run {run.id}")
     try:
@@ -84,14 +84,16 @@ def _done(unit: Unit, run: RunRow, pair: PairRow) -> PairRow:
         if source == destination:
             return pair._replace(outcome="one_already")
         merging.merge(unit, MergeRequest(source, destination), actor)
-    except Refused as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
+    except (
+        DomainError
+    ) as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
         obstacles = refusal.facts.get("obstacles", ())
         codes = dict.fromkeys(obstacle["code"] for obstacle in obstacles)  # type: ignore[attr-defined]
         return pair._replace(outcome="refused", code=" ".join(codes) or refusal.code, detail=refusal.detail)
     return pair._replace(outcome="merged")
 
 
-def resume(unit: Unit, run: RunRow) -> RunRow:
+def resume(unit: UnitOfWork, run: RunRow) -> RunRow:
     """Takes up a run that was begun, or stopped, before."""
     if run.state == "finished":
         raise Conflict("The run is finished.", code="run_state")

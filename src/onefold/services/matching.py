@@ -11,14 +11,14 @@ from onefold.domain.book import Key
 from onefold.domain.matching import (
     ALIKE_KINDS,
     Comparison,
-    Facts,
+    MatchFeatures,
     Shared,
     compare,
+    evidence_values,
     handle_key,
     keys_of_point,
     opens,
     shared_values,
-    speaking_for,
 )
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision
@@ -26,8 +26,8 @@ from onefold.domain.similar_emails import similarity
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import matching as store
 from onefold.storage.books import who_holds
-from onefold.storage.database import Contended, Unit
-from onefold.storage.facts import facts_of
+from onefold.storage.database import RetryTransaction, UnitOfWork
+from onefold.storage.facts import features_of
 from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import Event, emit_all
@@ -46,7 +46,7 @@ class Arisen(NamedTuple):
     """The contact point; for a username, the profile."""
 
 
-class Likenesses(NamedTuple):
+class MatchState(NamedTuple):
     """What speaks for some profiles being one with each other or with others, and what is suggested by it."""
 
     evidence: tuple[EvidenceRow, ...]
@@ -64,7 +64,7 @@ class _Piece(NamedTuple):
     shared: Shared
 
 
-def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
+def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
     """What a batch of contacts gives cause to suggest. Costs nothing where no profile got a value."""
     fresh = [d for d in decisions if d.repeats is None]
     exact = [
@@ -82,7 +82,7 @@ def after_contacts(unit: Unit, decisions: Sequence[Decision], policy: Policy, no
     _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
 
 
-def _not_common(unit: Unit, pieces: Sequence[_Piece], policy: Policy) -> list[_Piece]:
+def _not_common(unit: UnitOfWork, pieces: Sequence[_Piece], policy: Policy) -> list[_Piece]:
     """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
     if not pieces:
         return []
@@ -97,7 +97,9 @@ def _not_common(unit: Unit, pieces: Sequence[_Piece], policy: Policy) -> list[_P
     return kept
 
 
-def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()) -> None:
+def refresh_matches(
+    unit: UnitOfWork, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()
+) -> None:
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
     facts = index_keys(unit, profile_id, policy)
     held = facts.points
@@ -107,12 +109,12 @@ def after_edit(unit: Unit, profile_id: str, policy: Policy, now: datetime, *, go
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
     pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
-    _record(unit, pieces, policy, now, also=likenesses(unit, [profile_id]).pairs)
+    _record(unit, pieces, policy, now, also=match_state(unit, [profile_id]).pairs)
 
 
-def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
+def index_keys(unit: UnitOfWork, profile_id: str, policy: Policy) -> MatchFeatures:
     """Sees to it that a profile is found by all its match keys; returns what is evident of it."""
-    facts = facts_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
+    facts = features_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
     keys = [(key, p.contact_point_id) for p in facts.points for key in keys_of_point(p.kind, p.value, p.handle)]
     if facts.username and handle_key(facts.username):
         keys.append(("h:" + handle_key(facts.username), profile_id))
@@ -120,18 +122,18 @@ def index_keys(unit: Unit, profile_id: str, policy: Policy) -> Facts:
     return facts
 
 
-def likenesses(unit: Unit, ids: Sequence[str]) -> Likenesses:
+def match_state(unit: UnitOfWork, ids: Sequence[str]) -> MatchState:
     """What speaks for these profiles, each with whomever; what two of them share is told once."""
     evidence = dict.fromkeys(row for one in ids for row in store.evidence_of(unit, one))
     suggested = dict.fromkeys(row for one in ids for row in store.suggestions_of(unit, one))
-    return Likenesses(tuple(evidence), tuple(suggested))
+    return MatchState(tuple(evidence), tuple(suggested))
 
 
-def move_evidence(unit: Unit, source_id: str, destination_id: str, before: Likenesses) -> set[Pair]:
+def move_evidence(unit: UnitOfWork, source_id: str, destination_id: str, before: MatchState) -> set[Pair]:
     """MRG-2: what spoke for the source speaks for the destination; returns the pairs to be rated again.
 
-    `before` are the likenesses of the two, read since both were locked: whoever else would change them waits for that.
-    Raises Contended where one of the others is merged away at this instant.
+    `before` is the match state of the two, read since both were locked: whoever else would change them waits for that.
+    Raises RetryTransaction where one of the others is merged away at this instant.
     """
     rows = [row for row in before.evidence if source_id in row.pair]
     keep_living(unit, {profile_id for row in rows for profile_id in row.pair} - {source_id, destination_id})
@@ -141,15 +143,15 @@ def move_evidence(unit: Unit, source_id: str, destination_id: str, before: Liken
     return before.pairs | {row.pair for row in moved}
 
 
-def keep_living(unit: Unit, ids: Iterable[str]) -> None:
-    """Nobody of these may be merged away before the unit ends; raises Contended where one is."""
+def keep_living(unit: UnitOfWork, ids: Iterable[str]) -> None:
+    """Nobody of these may be merged away before the unit ends; raises RetryTransaction where one is."""
     wanted = sorted(set(ids))
     locked = unit.lock_profiles(wanted, against_edits=False) if wanted else None
     if locked is not None and len(locked) != len(wanted):
-        raise Contended
+        raise RetryTransaction
 
 
-def forget_value(unit: Unit, kind: str, is_blocked: Callable[[str], bool], policy: Policy, now: datetime) -> None:
+def forget_value(unit: UnitOfWork, kind: str, is_blocked: Callable[[str], bool], policy: Policy, now: datetime) -> None:
     """PRO-12: a value that has been blocked is no evidence any more."""
     kinds = (kind, "similar_email") if kind == "email" else (kind,)
     rows = [row for row in store.evidence_of_kinds(unit, kinds) if is_blocked(row.value) or is_blocked(row.other_value)]
@@ -157,30 +159,30 @@ def forget_value(unit: Unit, kind: str, is_blocked: Callable[[str], bool], polic
     rate(unit, {row.pair for row in rows}, policy, now)
 
 
-def raise_value(unit: Unit, kind: str, value: str, policy: Policy, now: datetime) -> None:
+def rematch_value(unit: UnitOfWork, kind: str, value: str, policy: Policy, now: datetime) -> None:
     """A value that is blocked no longer speaks again, unless too many share it (SUG-6)."""
     holders = who_holds(unit, [(kind, value)], policy.shared_limit + 1)[kind, value]  # type: ignore[list-item, index]
     if len(holders) <= policy.shared_limit:
         for profile_id in sorted(holders):
-            after_edit(unit, profile_id, policy, now)
+            refresh_matches(unit, profile_id, policy, now)
 
 
-def rebuild(unit: Unit, after: str, limit: int) -> list[str]:
+def rebuild(unit: UnitOfWork, after: str, limit: int) -> list[str]:
     """Looks at the next profiles of the organization again: match keys, evidence, ratings; returns their ids."""
     policy, now = load_policy(unit), utc_now()
     found = store.profile_ids_after(unit, after, limit)
     for profile_id in found:
         keep_living(unit, [profile_id])
-        after_edit(unit, profile_id, policy, now)
+        refresh_matches(unit, profile_id, policy, now)
     return found
 
 
-def rate_again(unit: Unit, profile_id: str, policy: Policy, now: datetime) -> None:
+def rate_again(unit: UnitOfWork, profile_id: str, policy: Policy, now: datetime) -> None:
     """Rates a profile's suggestions anew, after a change that only supports or weakens them (SUG-5)."""
-    rate(unit, likenesses(unit, [profile_id]).pairs, policy, now)
+    rate(unit, match_state(unit, [profile_id]).pairs, policy, now)
 
 
-def _forget(unit: Unit, profile_id: str, gone: Collection[Shared]) -> None:
+def _forget(unit: UnitOfWork, profile_id: str, gone: Collection[Shared]) -> None:
     """Evidence that rested on values the profile has lost."""
     if not gone:
         return
@@ -193,7 +195,7 @@ def _forget(unit: Unit, profile_id: str, gone: Collection[Shared]) -> None:
     store.remove_evidence(unit, rows)
 
 
-def _shared_exactly(unit: Unit, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[_Piece]:
+def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[_Piece]:
     """SUG-1, silent for a value that too many share (SUG-6)."""
     found = []
     for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
@@ -203,7 +205,7 @@ def _shared_exactly(unit: Unit, profile_id: str, keys: Sequence[Key], policy: Po
     return found
 
 
-def _found_by_keys(unit: Unit, arisen: Iterable[Arisen], policy: Policy) -> list[_Piece]:
+def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[_Piece]:
     """Similar emails (SUG-2) and handles, through the stored match keys."""
     wanted: dict[str, list[Arisen]] = {}
     for a in arisen:
@@ -236,7 +238,9 @@ def _piece(key: str, arisen: Arisen, holder: store.KeyHolder) -> _Piece | None:
     return _Piece(arisen.profile_id, holder.profile_id, Shared("similar_email", arisen.value, holder.value))
 
 
-def _record(unit: Unit, pieces: Sequence[_Piece], policy: Policy, now: datetime, also: Iterable[Pair] = ()) -> None:
+def _record(
+    unit: UnitOfWork, pieces: Sequence[_Piece], policy: Policy, now: datetime, also: Iterable[Pair] = ()
+) -> None:
     pairs = {pair_of(piece.one, piece.other) for piece in pieces} | set(also)
     if not pairs:
         return
@@ -248,7 +252,11 @@ def _record(unit: Unit, pieces: Sequence[_Piece], policy: Policy, now: datetime,
 
 
 def rate(
-    unit: Unit, pairs: Iterable[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime] | None = None
+    unit: UnitOfWork,
+    pairs: Iterable[Pair],
+    policy: Policy,
+    now: datetime,
+    created: Mapping[Pair, datetime] | None = None,
 ) -> None:
     """Brings the suggestions of these pairs up to their evidence: rating, kinds, open or dismissed (SUG-4).
 
@@ -261,10 +269,12 @@ def rate(
     _rate(unit, wanted, policy, now, created or {})
 
 
-def _rate(unit: Unit, wanted: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]) -> None:
+def _rate(
+    unit: UnitOfWork, wanted: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]
+) -> None:
     recorded = store.evidence_between(unit, wanted)
     facts = _facts(unit, [pair for pair in wanted if recorded[pair]], policy)
-    recorded = _founded(unit, recorded, facts)
+    recorded = _drop_unsupported(unit, recorded, facts)
     found = [pair for pair in wanted if recorded[pair]]
     compared = _compared(unit, found, facts, recorded, policy)
     before = store.suggestions_between(unit, wanted)
@@ -296,14 +306,14 @@ def _raised(before: SuggestionRow | None, after: SuggestionRow | None) -> bool:
     return before is None or (before.state != "open" and before.kinds != after.kinds)
 
 
-def _founded(
-    unit: Unit, recorded: Mapping[Pair, list[EvidenceRow]], facts: Mapping[str, Facts]
+def _drop_unsupported(
+    unit: UnitOfWork, recorded: Mapping[Pair, list[EvidenceRow]], facts: Mapping[str, MatchFeatures]
 ) -> dict[Pair, list[EvidenceRow]]:
     """The evidence that rests on what is held; the rest, which a change of this moment has left behind, is taken away.
 
     Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
     """
-    speaking = {one: speaking_for(found.username, found.points) for one, found in facts.items()}
+    speaking = {one: evidence_values(found.username, found.points) for one, found in facts.items()}
 
     def rests(row: EvidenceRow) -> bool:
         if row.kind == "thread":
@@ -316,24 +326,24 @@ def _founded(
     return founded
 
 
-def explain(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
+def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
     return _compared(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
 
 
-def _facts(unit: Unit, pairs: Sequence[Pair], policy: Policy) -> dict[str, Facts]:
-    """What is evident of the profiles of some pairs; raises Contended where one is not living any more."""
+def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
+    """What is evident of the profiles of some pairs; raises RetryTransaction where one is not living any more."""
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    facts = {one: found.evident(policy.blocklist) for one, found in facts_of(unit, ids).items()}
+    facts = {one: found.evident(policy.blocklist) for one, found in features_of(unit, ids).items()}
     if len(facts) != len(ids):
-        raise Contended
+        raise RetryTransaction
     return facts
 
 
 def _compared(
-    unit: Unit,
+    unit: UnitOfWork,
     pairs: Sequence[Pair],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, MatchFeatures],
     recorded: Mapping[Pair, Sequence[EvidenceRow]],
     policy: Policy,
 ) -> dict[Pair, Comparison]:
@@ -348,7 +358,7 @@ def _compared(
     }
 
 
-def _holders(unit: Unit, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
+def _holders(unit: UnitOfWork, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
     """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
     most = policy.shared_limit + 1
     wanted = {(piece.kind, piece.value) for piece in pieces}

@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from onefold.domain.errors import Conflict, NotFound, Stale
+from onefold.domain.errors import Conflict, NotFound, VersionConflict
 from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.merge_outcomes import Step, Which
 from onefold.domain.merging import MergePlan, Merger, plan_merge
 from onefold.domain.policy import Policy
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 from onefold.services import audit, detaching, matching
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
-from onefold.services.matching import Likenesses
+from onefold.services.matching import MatchState
 from onefold.services.profiles import ProfileSummary, summaries
 from onefold.services.timeline_events import write_events
 from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
-from onefold.storage.database import Contended, Unit
+from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.matching import pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
@@ -52,7 +52,7 @@ class Preview(NamedTuple):
     drafts: int
 
 
-def look(unit: Unit, request: MergeRequest, actor: Actor) -> Preview:
+def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
     """The preview with both profiles, and how much comes along."""
     plan = preview(unit, request, actor)
     source, destination = summaries(unit, [plan.source_id, plan.destination_id])
@@ -62,13 +62,13 @@ def look(unit: Unit, request: MergeRequest, actor: Actor) -> Preview:
     )
 
 
-def preview(unit: Unit, request: MergeRequest, actor: Actor) -> MergePlan:
+def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
     """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
     source, destination = _two(unit, request, _living)
     return _plan(source, destination, request, merger_of(unit, actor, request.agent_id), load_policy(unit))
 
 
-def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
+def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
     """Merges the source into the destination, all or nothing (MRG-10).
 
     Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `merge_refused` with what stands in the way
@@ -90,7 +90,9 @@ def merge(unit: Unit, request: MergeRequest, actor: Actor) -> tuple[MergeRow, Me
     return _apply(unit, source, destination, plan, request, actor._replace(agent_id=merger.agent_id), policy), plan
 
 
-def _two(unit: Unit, request: MergeRequest, row_of: Callable[[Unit, str], ProfileRow]) -> tuple[Side, Side]:
+def _two(
+    unit: UnitOfWork, request: MergeRequest, row_of: Callable[[UnitOfWork, str], ProfileRow]
+) -> tuple[ProfileSnapshot, ProfileSnapshot]:
     """Both profiles as `row_of` finds them: one after the other in the order of their ids, and only then read whole."""
     if request.source_id == request.destination_id:
         raise Conflict("A profile cannot be merged with itself.", code="same_profile")
@@ -98,7 +100,7 @@ def _two(unit: Unit, request: MergeRequest, row_of: Callable[[Unit, str], Profil
     return store.read_side(unit, rows[request.source_id]), store.read_side(unit, rows[request.destination_id])
 
 
-def _living(unit: Unit, profile_id: str) -> ProfileRow:
+def _living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     row = profiles.read_profile(unit, profile_id)
     if row.survivor_id is not None:
         raise Conflict(
@@ -110,15 +112,17 @@ def _living(unit: Unit, profile_id: str) -> ProfileRow:
     return row
 
 
-def _locked(unit: Unit, profile_id: str) -> ProfileRow:
+def _locked(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     row = profiles.lock_living(unit, profile_id, against_contacts=True)
     if row is None:
         _living(unit, profile_id)  # says why there was nothing to lock
-        raise Contended  # or it lives by now: somebody undid its merge just then
+        raise RetryTransaction  # or it lives by now: somebody undid its merge just then
     return row
 
 
-def _plan(source: Side, destination: Side, request: MergeRequest, merger: Merger, policy: Policy) -> MergePlan:
+def _plan(
+    source: ProfileSnapshot, destination: ProfileSnapshot, request: MergeRequest, merger: Merger, policy: Policy
+) -> MergePlan:
     return plan_merge(source, destination, policy.merge_policies, request.choices, request.steps, merger)
 
 
@@ -126,7 +130,7 @@ def _refuse_changed(plan: MergePlan, request: MergeRequest) -> None:
     """MRG-12: what was confirmed is what happens."""
     seen_anew = any(seen not in (None, now) for seen, now in zip(request.versions, plan.versions, strict=True))
     if seen_anew or request.digest not in (None, plan.digest):
-        raise Stale("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
+        raise VersionConflict("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
 
 
 def _refuse_obstructed(plan: MergePlan) -> None:
@@ -144,13 +148,19 @@ def _refuse_obstructed(plan: MergePlan) -> None:
 
 
 def _apply(
-    unit: Unit, source: Side, destination: Side, plan: MergePlan, request: MergeRequest, actor: Actor, policy: Policy
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    request: MergeRequest,
+    actor: Actor,
+    policy: Policy,
 ) -> MergeRow:
     now, merge_id = utc_now(), new_id()
-    likenesses = matching.likenesses(unit, [source.profile_id, destination.profile_id])
-    record = _record(unit, source, destination, plan, likenesses)
+    match_state = matching.match_state(unit, [source.profile_id, destination.profile_id])
+    record = _record(unit, source, destination, plan, match_state)
     _move(unit, source, destination, plan, record, now)
-    _find_by(unit, source, destination, plan, likenesses, policy, now)
+    _find_by(unit, source, destination, plan, match_state, policy, now)
     event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
     details = {
         "merge_id": merge_id,
@@ -175,7 +185,9 @@ def _apply(
     return row
 
 
-def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan, likenesses: Likenesses) -> dict[str, Any]:
+def _record(
+    unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, plan: MergePlan, match_state: MatchState
+) -> dict[str, Any]:
     """Both sides before, and what undoing needs besides (MRG-13, MRG-14)."""
     ids = [source.profile_id, destination.profile_id]
     return {
@@ -185,14 +197,21 @@ def _record(unit: Unit, source: Side, destination: Side, plan: MergePlan, likene
         "absorbed": dict(plan.absorbed),
         "choices": {o.field: o.kept for o in plan.outcomes if o.why == "chosen"},
         "created": store.created_times(unit, ids),
-        "evidence": [row._asdict() for row in likenesses.evidence],
-        "evidence_between": [row._asdict() for row in likenesses.evidence if {*row.pair} == {*ids}],
-        "suggested": [[*row.pair, row.created_at] for row in likenesses.suggestions],
+        "evidence": [row._asdict() for row in match_state.evidence],
+        "evidence_between": [row._asdict() for row in match_state.evidence if {*row.pair} == {*ids}],
+        "suggested": [[*row.pair, row.created_at] for row in match_state.suggestions],
         "former_ids": profiles.merged_into(unit, source.profile_id)[1:],
     }
 
 
-def _move(unit: Unit, source: Side, destination: Side, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+def _move(
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    record: dict[str, Any],
+    now: datetime,
+) -> None:
     """Everything of the source that is not history; what it has done and said is found through its redirect."""
     others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
     matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
@@ -200,11 +219,13 @@ def _move(unit: Unit, source: Side, destination: Side, plan: MergePlan, record: 
     record["led_on_points"] = store.absorb_points(unit, plan.absorbed)
     _move_conversation(unit, source, plan, record, now)
     record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
-    store.lead_to(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
+    store.set_redirect(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
     profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))
 
 
-def _move_conversation(unit: Unit, source: Side, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+def _move_conversation(
+    unit: UnitOfWork, source: ProfileSnapshot, plan: MergePlan, record: dict[str, Any], now: datetime
+) -> None:
     """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
     joined = plan.joined
     if joined is not None:
@@ -219,7 +240,13 @@ def _move_conversation(unit: Unit, source: Side, plan: MergePlan, record: dict[s
 
 
 def _find_by(
-    unit: Unit, source: Side, destination: Side, plan: MergePlan, before: Likenesses, policy: Policy, now: datetime
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    before: MatchState,
+    policy: Policy,
+    now: datetime,
 ) -> None:
     """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
     profiles.forget_terms(unit, plan.source_id)
@@ -239,7 +266,7 @@ def _find_by(
     matching.rate(unit, pairs, policy, now, created=since)
 
 
-def _emit(unit: Unit, merge_id: str, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+def _emit(unit: UnitOfWork, merge_id: str, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
     """EVT-1: one event, with the map from old ids to new."""
     old = [plan.source_id, *record["former_ids"]]
     data: dict[str, Any] = {"merge_id": merge_id, "merged": dict.fromkeys(old, plan.destination_id)}
@@ -249,7 +276,7 @@ def _emit(unit: Unit, merge_id: str, plan: MergePlan, record: dict[str, Any], no
     emit(unit, new_id(), "profile.merged", plan.destination_id, data, now)
 
 
-def read_merge(unit: Unit, merge_id: str) -> MergeRow:
+def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:
     """The merge with this id; raises NotFound."""
     found = store.read_merge(unit, merge_id)
     if found is None:

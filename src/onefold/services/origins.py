@@ -14,7 +14,7 @@ from onefold.services.clock import utc_now
 from onefold.storage import merges as merging
 from onefold.storage import origins as store
 from onefold.storage import profiles
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.origins import ToldRow
 from onefold.storage.profiles import ProfileRow
@@ -38,7 +38,7 @@ class _Found(NamedTuple):
     unmerged_by: dict[str, ToldRow]
 
 
-def read(unit: Unit, profile_id: str) -> History:
+def read(unit: UnitOfWork, profile_id: str) -> History:
     """The history of the living profile behind the id (EVT-2), as far as it is known: what a merge kept of its two
     sides may have been erased since. Raises NotFound."""
     row = profiles.read_profile(unit, profile_id)
@@ -67,7 +67,7 @@ def read(unit: Unit, profile_id: str) -> History:
 
 
 def _rows(
-    unit: Unit, living: ProfileRow, standing: list[MergeRow], undone: list[MergeRow], detached: list[ToldRow]
+    unit: UnitOfWork, living: ProfileRow, standing: list[MergeRow], undone: list[MergeRow], detached: list[ToldRow]
 ) -> _Found:
     known = [*standing, *undone]
     entries = store.told(unit, [merge.audit_seq for merge in known])
@@ -83,7 +83,7 @@ def _rows(
     return _Found(living, standing, undone, detached, entries, records, rows, names, unmerged)
 
 
-def _unmerged(unit: Unit, undone: Sequence[MergeRow]) -> dict[str, ToldRow]:
+def _unmerged(unit: UnitOfWork, undone: Sequence[MergeRow]) -> dict[str, ToldRow]:
     """Who undid each merge: the entry that names it."""
     sources = sorted({merge.source_id for merge in undone})
     told = store.told_of(unit, sources, "profile.unmerged", 4 * MOST_OTHERS)[0] if sources else []

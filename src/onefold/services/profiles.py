@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from onefold.domain.contact import Kind, PhoneType, Point
-from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound, Refused
+from onefold.domain.errors import Conflict, DomainError, InvalidValue, MergedAway, NotFound
 from onefold.domain.ids import is_id
 from onefold.domain.matching import Shared, evidence_of_point, handle_key, keys_of_point
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
@@ -15,11 +15,11 @@ from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint, display_name, plan_point, seen_from_other
 from onefold.domain.search import Hit, ranked, search_prefixes
-from onefold.domain.text import clean_name, storable
+from onefold.domain.text import clean_name, validate_text
 from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import SuggestionRow, remove_keys, suggestions_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
@@ -73,7 +73,7 @@ class PointInput(NamedTuple):
     handle: str | None = None
 
 
-def read(unit: Unit, profile_id: str) -> ProfileView:
+def read(unit: UnitOfWork, profile_id: str) -> ProfileView:
     """The profile; raises MergedAway with the survivor's id for one that was merged away (EVT-2)."""
     row = store.read_profile(unit, profile_id)
     if row.survivor_id is not None:
@@ -81,13 +81,13 @@ def read(unit: Unit, profile_id: str) -> ProfileView:
     return view(unit, row)
 
 
-def living(unit: Unit, profile_id: str) -> str:
+def living(unit: UnitOfWork, profile_id: str) -> str:
     """The id of the living profile behind an id (EVT-2); raises NotFound."""
     row = store.read_profile(unit, profile_id)
     return row.living_id
 
 
-def view(unit: Unit, row: ProfileRow) -> ProfileView:
+def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     """Everything of a living profile."""
     points = store.points_of(unit, [row.id])[row.id]
     shown = [p for p in points if p.kind != "customer_id"]
@@ -107,7 +107,7 @@ def view(unit: Unit, row: ProfileRow) -> ProfileView:
     )
 
 
-def _relationships(unit: Unit, profile_id: str) -> list[RelationshipView]:
+def _relationships(unit: UnitOfWork, profile_id: str) -> list[RelationshipView]:
     rows = store.relationships_of(unit, profile_id)
     others = {r.other_id if r.profile_id == profile_id else r.profile_id for r in rows}
     names = {s.row.id: s.display_name for s in summaries(unit, sorted(others))}
@@ -119,29 +119,29 @@ def _relationships(unit: Unit, profile_id: str) -> list[RelationshipView]:
     return seen
 
 
-def summaries(unit: Unit, ids: Sequence[str]) -> list[ProfileSummary]:
+def summaries(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileSummary]:
     """Living profiles in the order of the ids."""
     heads, points = store.read_heads(unit, ids), store.points_of(unit, ids)
     return [ProfileSummary(heads[i], display_name(heads[i].name, points[i]), points[i]) for i in ids if i in heads]
 
 
-def page(unit: Unit, after: str | None, limit: int) -> list[ProfileSummary]:
+def page(unit: UnitOfWork, after: str | None, limit: int) -> list[ProfileSummary]:
     """Living profiles, newest first."""
     if after is not None and not is_id(after):
         raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")
     return summaries(unit, store.list_ids(unit, after, limit))
 
 
-def search(unit: Unit, query: str, limit: int) -> list[ProfileSummary]:
+def search(unit: UnitOfWork, query: str, limit: int) -> list[ProfileSummary]:
     """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
-    storable(query, "q")
+    validate_text(query, "q")
     prefixes = search_prefixes(query)
     hits = [Hit._make(found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
     return summaries(unit, ranked(hits, prefixes)[:limit])
 
 
 def create(
-    unit: Unit,
+    unit: UnitOfWork,
     *,
     name: str | None,
     username: str | None = None,
@@ -160,7 +160,7 @@ def create(
         name=clean_name(name),
         name_confirmed=name is not None,
         username=clean_name(username, "username"),
-        image=None if image is None else storable(image, "image", 2_000),
+        image=None if image is None else validate_text(image, "image", 2_000),
         attributes=checked_attributes(attributes),
         created_by=agent_id,
     )
@@ -169,11 +169,11 @@ def create(
     for number, point in enumerate(points):
         try:
             _place(unit, profile_id, point, policy, now)
-        except Refused as refusal:
+        except DomainError as refusal:
             refusal.field = f"contact_points[{number}].{refusal.field or 'value'}"
             raise
     store.reindex(unit, profile_id)
-    matching.after_edit(unit, profile_id, policy, now)
+    matching.refresh_matches(unit, profile_id, policy, now)
     emit(unit, new_id(), "profile.created", profile_id, {}, now)
     return store.read_profile(unit, profile_id)
 
@@ -181,7 +181,7 @@ def create(
 _PLAIN_FIELDS = ("username", "image", "attributes")
 
 
-def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int | None) -> ProfileRow:
+def edit(unit: UnitOfWork, profile_id: str, changes: Mapping[str, Any], version: int | None) -> ProfileRow:
     """Sets the profile's own fields; None empties one. A name set by hand is confirmed (RES-3)."""
     row = store.lock_profile(unit, profile_id, version)
     values = {field: changes[field] for field in _PLAIN_FIELDS if field in changes}
@@ -190,7 +190,7 @@ def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int |
     if "username" in values:
         values["username"] = clean_name(values["username"], "username")
     if values.get("image") is not None:
-        storable(values["image"], "image", 2_000)
+        validate_text(values["image"], "image", 2_000)
     if "attributes" in values:
         values["attributes"] = checked_attributes(values["attributes"])
     gone, policy = [], load_policy(unit)
@@ -201,7 +201,7 @@ def edit(unit: Unit, profile_id: str, changes: Mapping[str, Any], version: int |
     return _changed(unit, row.id, policy, found_by=True, gone=gone, **values)
 
 
-def _lost_username(unit: Unit, row: ProfileRow) -> Shared:
+def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
     key = handle_key(row.username or "")
     remove_keys(unit, ["h:" + key], row.id)
     return Shared("handle", key, key)
@@ -213,13 +213,13 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     if len(found) > 100:
         raise InvalidValue("A profile has at most 100 attributes.", code="too_many_values", field="attributes")
     for key, value in found.items():
-        storable(key, "attributes", 100)
+        validate_text(key, "attributes", 100)
         if isinstance(value, str):
-            storable(value, "attributes", 2_000)
+            validate_text(value, "attributes", 2_000)
     return found
 
 
-def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
+def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
     """Returns what the profile no longer holds; former customer IDs stay."""
     gone = []
     for point in store.points_of(unit, [profile_id])[profile_id]:
@@ -232,7 +232,7 @@ def _set_customer_id(unit: Unit, profile_id: str, customer_id: str | None, polic
 
 
 def _changed(
-    unit: Unit,
+    unit: UnitOfWork,
     profile_id: str,
     policy: Policy,
     *,
@@ -246,14 +246,14 @@ def _changed(
     now = utc_now()
     if found_by:
         store.reindex(unit, profile_id)
-        matching.after_edit(unit, profile_id, policy, now, gone=gone)
+        matching.refresh_matches(unit, profile_id, policy, now, gone=gone)
     else:
         matching.rate_again(unit, profile_id, policy, now)
     emit(unit, new_id(), "profile.updated", profile_id, {}, now)
     return store.read_profile(unit, profile_id)
 
 
-def add_point(unit: Unit, profile_id: str, point: PointInput, version: int | None) -> tuple[ProfileRow, str]:
+def add_point(unit: UnitOfWork, profile_id: str, point: PointInput, version: int | None) -> tuple[ProfileRow, str]:
     """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
     row = store.lock_profile(unit, profile_id, version)
     policy = load_policy(unit)
@@ -262,7 +262,7 @@ def add_point(unit: Unit, profile_id: str, point: PointInput, version: int | Non
 
 
 def edit_point(
-    unit: Unit, profile_id: str, point_id: str, changes: Mapping[str, Any], version: int | None
+    unit: UnitOfWork, profile_id: str, point_id: str, changes: Mapping[str, Any], version: int | None
 ) -> ProfileRow:
     """Changes a contact point's value, type or tags (PRO-4, PRO-5)."""
     row = store.lock_profile(unit, profile_id, version)
@@ -281,7 +281,7 @@ def edit_point(
     return _changed(unit, row.id, policy, found_by=True, gone=() if same else _lost(unit, held))
 
 
-def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
+def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
     held = _held(unit, row.id, point_id)
@@ -289,20 +289,20 @@ def remove_point(unit: Unit, profile_id: str, point_id: str, version: int | None
     return _changed(unit, row.id, load_policy(unit), found_by=True, gone=_lost(unit, held))
 
 
-def _lost(unit: Unit, held: HeldPoint) -> list[Shared]:
+def _lost(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
     """What no longer is evidence when a contact point goes or gets another value."""
     remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
     return evidence_of_point(held)
 
 
-def _held(unit: Unit, profile_id: str, point_id: str) -> HeldPoint:
+def _held(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
     for point in store.points_of(unit, [profile_id])[profile_id]:
         if point.contact_point_id == point_id and point.kind != "customer_id":
             return point
     raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
 
 
-def _place(unit: Unit, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
+def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
     point = _normal(given, policy)
     held = HeldPoint(
         contact_point_id=new_id(),
@@ -334,7 +334,7 @@ def _normal(given: PointInput, policy: Policy) -> Point:
     )
 
 
-def _plan_and_save(unit: Unit, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
+def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
     on_profile = store.points_of(unit, [profile_id])[profile_id]
     plan = plan_point(point, on_profile, store.identified_by(unit, point.kind, point.value), profile_id, policy)
     if plan.demoted_id is not None:
@@ -342,7 +342,9 @@ def _plan_and_save(unit: Unit, profile_id: str, point: HeldPoint, policy: Policy
     store.save_point(unit, profile_id, plan.point, now)
 
 
-def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None) -> str:
+def add_part(
+    unit: UnitOfWork, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None
+) -> str:
     """Adds a detail or an address; returns its id."""
     row = store.lock_profile(unit, profile_id, version)
     part_id = new_id()
@@ -352,7 +354,7 @@ def add_part(unit: Unit, part: Part, profile_id: str, values: Mapping[str, str |
 
 
 def edit_part(
-    unit: Unit, part: Part, profile_id: str, part_id: str, values: Mapping[str, str | None], version: int | None
+    unit: UnitOfWork, part: Part, profile_id: str, part_id: str, values: Mapping[str, str | None], version: int | None
 ) -> None:
     """Changes a detail or an address."""
     row = store.lock_profile(unit, profile_id, version)
@@ -360,7 +362,7 @@ def edit_part(
     _changed(unit, row.id, load_policy(unit))
 
 
-def remove_part(unit: Unit, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
+def remove_part(unit: UnitOfWork, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
     """Takes a detail or an address away."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_part(unit, part, part_id, row.id)
@@ -371,11 +373,11 @@ def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | No
     found = {field: values[field] for field in part.fields if field in values}
     for field, value in found.items():
         if value is not None:
-            storable(value, field, 2_000)
+            validate_text(value, field, 2_000)
     return found
 
 
-def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
+def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
     """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
     one = store.lock_profile(unit, profile_id, version)
     other_id = living(unit, other_id)
@@ -399,7 +401,7 @@ def relate(unit: Unit, profile_id: str, other_id: str, kind: str, version: int |
     return relationship.id
 
 
-def unrelate(unit: Unit, profile_id: str, relationship_id: str, version: int | None) -> None:
+def unrelate(unit: UnitOfWork, profile_id: str, relationship_id: str, version: int | None) -> None:
     """Takes a relationship away, from whichever side."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_relationship(unit, relationship_id, row.id)

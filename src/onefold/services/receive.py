@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onefold.domain.contact import Answer, Arrival, Contact
-from onefold.domain.errors import InvalidValue, Refused, Unavailable
+from onefold.domain.contact import Answer, Contact, NormalizedContact
+from onefold.domain.errors import DomainError, InvalidValue, Unavailable
 from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import LineTypes, dialled, line_type
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
 from onefold.services import matching
 from onefold.services.clock import Clock, new_id, utc_now
-from onefold.storage.books import load_book
+from onefold.storage.books import load_snapshot
 from onefold.storage.contacts import apply_decisions, lock_opened
-from onefold.storage.database import Contended, Database, Unit, Unstorable
+from onefold.storage.database import Database, RetryTransaction, UnitOfWork, Unstorable
 from onefold.storage.organizations import load_policy
 
 _ATTEMPTS = 12
@@ -32,7 +32,7 @@ class Receiver:
         self._lookup = lookup
         self._clock = clock
 
-    def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
+    def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
         """Each contact's answer, in order; given only after the commit.
 
         What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with
@@ -53,31 +53,31 @@ class Receiver:
                 policy = load_policy(unit)
         return policy
 
-    def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | Refused]:
+    def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
         for _ in range(_ATTEMPTS):
             policy = self.policy(organization_id)
             normalised = [_normalised(contact, policy) for contact in contacts]
-            arrivals = [a for a in normalised if isinstance(a, Arrival)]
+            arrivals = [a for a in normalised if isinstance(a, NormalizedContact)]
             if not arrivals:
                 if self._is_current(organization_id, policy):
-                    return [a for a in normalised if isinstance(a, Refused)]
+                    return [a for a in normalised if isinstance(a, DomainError)]
                 continue
             line_types = self._line_types(organization_id, arrivals, policy)
             try:
                 with self._database.write(organization_id) as unit:
                     answers = self._decide_and_apply(unit, arrivals, policy, line_types)
-            except Contended:
+            except RetryTransaction:
                 continue
             given = iter(answers)
-            return [a if isinstance(a, Refused) else next(given) for a in normalised]
+            return [a if isinstance(a, DomainError) else next(given) for a in normalised]
         raise Unavailable("Too many contacts of one customer at once; try again in a moment.", code="contended")
 
     def _decide_and_apply(
-        self, unit: Unit, arrivals: Sequence[Arrival], policy: Policy, line_types: LineTypes
+        self, unit: UnitOfWork, arrivals: Sequence[NormalizedContact], policy: Policy, line_types: LineTypes
     ) -> list[Answer]:
         if not self._still_holds(unit, policy):
-            raise Contended
-        book = load_book(unit, arrivals, policy)
+            raise RetryTransaction
+        book = load_snapshot(unit, arrivals, policy)
         decisions = [resolve(arrival, book, policy, line_types, new_id) for arrival in arrivals]
         lock_opened(unit, decisions, book)
         now = self._clock()
@@ -91,10 +91,10 @@ class Receiver:
         with self._database.read(organization_id) as unit:
             return self._still_holds(unit, policy)
 
-    def _still_holds(self, unit: Unit, policy: Policy) -> bool:
+    def _still_holds(self, unit: UnitOfWork, policy: Policy) -> bool:
         return load_policy(unit).version == policy.version
 
-    def _line_types(self, organization_id: int, arrivals: Sequence[Arrival], policy: Policy) -> LineTypes:
+    def _line_types(self, organization_id: int, arrivals: Sequence[NormalizedContact], policy: Policy) -> LineTypes:
         """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
         if self._lookup is None or not policy.mobile_identification:
             return line_type
@@ -107,15 +107,15 @@ class Receiver:
         if not unknown:
             return line_type
         with self._database.read(organization_id) as unit:
-            book = load_book(unit, unknown.values(), policy)
+            book = load_snapshot(unit, unknown.values(), policy)
         held = {value for _, value in (*book.identified, *book.listed)}
         strangers = [n for n, a in unknown.items() if a.identifier is not None and a.identifier.value not in held]
         told = {number: self._lookup(number) for number in strangers}
         return lambda number: told.get(number) or line_type(number)
 
 
-def _normalised(contact: Contact, policy: Policy) -> Arrival | Refused:
+def _normalised(contact: Contact, policy: Policy) -> NormalizedContact | DomainError:
     try:
         return normalise_contact(contact, policy)
-    except Refused as refusal:
+    except DomainError as refusal:
         return refusal

@@ -13,7 +13,7 @@ from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles, whole_base
 from onefold.storage import runs as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy, mark_runs
 from onefold.storage.outbox import emit
 from onefold.storage.runs import RunRow
@@ -27,7 +27,7 @@ _CHUNK = 500
 _REBUILT = 25
 
 
-def start(unit: Unit, kind: str, total: int | None) -> RunRow:
+def start(unit: UnitOfWork, kind: str, total: int | None) -> RunRow:
     """A new run, which the background worker takes up; raises Conflict if one of its kind is under way."""
     if store.list_runs(unit, state="running", kind=kind):
         raise Conflict("A run of this kind is under way; stop it first.", code="run_under_way")
@@ -38,34 +38,34 @@ def start(unit: Unit, kind: str, total: int | None) -> RunRow:
     return run
 
 
-def start_again(unit: Unit, kind: str) -> RunRow:
+def start_again(unit: UnitOfWork, kind: str) -> RunRow:
     """A run from the beginning, in the place of one of its kind that may be under way."""
     for run in store.list_runs(unit, state="running", kind=kind):
         store.change_run(unit, run.id, utc_now(), state="stopped")
     return start(unit, kind, None)
 
 
-def start_preview(unit: Unit) -> RunRow:
+def start_preview(unit: UnitOfWork) -> RunRow:
     """RES-7's preview: the same run, which changes nothing."""
     return start(unit, PREVIEW_MOBILES, total=whole_base.count_other_phones(unit))
 
 
-def stop(unit: Unit, run_id: str) -> RunRow:
+def stop(unit: UnitOfWork, run_id: str) -> RunRow:
     """Stops a run after the numbers it is at; it can be resumed from there."""
     return _turn(unit, run_id, "running", "stopped")
 
 
-def resume(unit: Unit, run_id: str) -> RunRow:
+def resume(unit: UnitOfWork, run_id: str) -> RunRow:
     """Takes a stopped run up again where it was stopped."""
     return _turn(unit, run_id, "stopped", "running")
 
 
-def fail(unit: Unit, run_id: str) -> None:
+def fail(unit: UnitOfWork, run_id: str) -> None:
     """Ends a run that cannot go on."""
     store.change_run(unit, run_id, utc_now(), state="failed")
 
 
-def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
+def _turn(unit: UnitOfWork, run_id: str, before: str, after: str) -> RunRow:
     run = store.read_run(unit, run_id, lock=True)
     if run.state != before:
         raise Conflict(f"The run is {run.state}, not {before}.", code="run_state")
@@ -74,7 +74,7 @@ def _turn(unit: Unit, run_id: str, before: str, after: str) -> RunRow:
     return store.read_run(unit, run_id)
 
 
-def under_way(unit: Unit) -> list[RunRow]:
+def under_way(unit: UnitOfWork) -> list[RunRow]:
     """The runs that wait for their next chunk; where there are none, the worker does not ask again."""
     found = [run for run in store.list_runs(unit, state="running") if run.kind in KINDS]
     if not found:
@@ -82,8 +82,8 @@ def under_way(unit: Unit) -> list[RunRow]:
     return found
 
 
-def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:
-    """One chunk of numbers of a run of RES-7, in one unit that must be alone; returns the run as it stands then."""
+def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
+    """One chunk of numbers of a run of RES-7, in one unit that must be exclusive; returns the run as it stands then."""
     run = store.read_run(unit, run_id, lock=True)
     if run.state != "running":
         return run
@@ -98,7 +98,7 @@ def advance(unit: Unit, run_id: str, line_types: LineTypes) -> RunRow:
     return _behind_chunk(unit, run, [number for number, _ in numbers], _CHUNK, counts)
 
 
-def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
+def rebuild_matches(unit: UnitOfWork, run_id: str) -> RunRow:
     """One chunk of profiles whose suggestions are looked at again, after weights or the way of matching changed."""
     run = store.read_run(unit, run_id, lock=True)
     if run.state != "running":
@@ -109,7 +109,7 @@ def rebuild_matches(unit: Unit, run_id: str) -> RunRow:
     return _behind_chunk(unit, run, found, _REBUILT, counts)
 
 
-def _behind_chunk(unit: Unit, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
+def _behind_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
     """Notes how far the run is; it is finished where the chunk found less than its size."""
     store.change_run(
         unit,
@@ -123,7 +123,7 @@ def _behind_chunk(unit: Unit, run: RunRow, passed: Sequence[str], size: int, cou
     return store.read_run(unit, run.id)
 
 
-def _identify(unit: Unit, number: str, policy: Policy, *, apply: bool) -> int:
+def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> int:
     if policy.blocklist.holds("phone", number):
         return 0
     holder = becomes_mobile(whole_base.telling_holders(unit, number))

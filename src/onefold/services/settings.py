@@ -12,13 +12,13 @@ from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
 from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import BOUNDS, MatchingMode
-from onefold.domain.text import clean_name, storable
+from onefold.domain.text import clean_name, validate_text
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 from onefold.services import matching, runs
 from onefold.services.clock import utc_now
 from onefold.storage import profiles, whole_base
 from onefold.storage.books import who_holds
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import (
     add_entries,
     change_settings,
@@ -70,7 +70,7 @@ class SettingsChanges(TypedDict, total=False):
     match_weights: Mapping[str, Sequence[float]]
 
 
-def read(unit: Unit) -> SettingsView:
+def read(unit: UnitOfWork) -> SettingsView:
     """The settings."""
     row, policy = settings_row(unit), load_policy(unit)
     plain = {field: getattr(row, field) for field in SettingsView._fields}
@@ -79,8 +79,8 @@ def read(unit: Unit) -> SettingsView:
     )
 
 
-def change(unit: Unit, changes: SettingsChanges) -> SettingsView:
-    """Changes settings; the unit must be alone. Raises InvalidValue for a value that is none, Conflict where RES-9
+def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
+    """Changes settings; the unit must be exclusive. Raises InvalidValue for a value that is none, Conflict where RES-9
     refuses.
 
     Switching Mobile Phone Number Identification on starts its run over the existing phones (RES-7).
@@ -144,7 +144,7 @@ def _weights(given: Mapping[str, Sequence[float]]) -> dict[str, Weight]:
     return {feature: Weight(*map(float, pair)) for feature, pair in given.items()}
 
 
-def candidates(unit: Unit) -> list[Candidate]:
+def candidates(unit: UnitOfWork) -> list[Candidate]:
     """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
     limit, blocklist_ = read(unit).shared_limit, load_policy(unit).blocklist
     held = whole_base.common_values(unit, limit, _CANDIDATES)
@@ -155,7 +155,7 @@ def candidates(unit: Unit) -> list[Candidate]:
     return [c for c in (*held, *brought) if not blocklist_.holds(c.kind, c.value)][:_CANDIDATES]
 
 
-def preview_mode(unit: Unit, mode: MatchingMode) -> ModePreview:
+def preview_mode(unit: UnitOfWork, mode: MatchingMode) -> ModePreview:
     """RES-9: what a switch would change, and the values that stand in its way."""
     if mode == read(unit).matching_mode:
         return ModePreview(mode, 0, [])
@@ -164,13 +164,13 @@ def preview_mode(unit: Unit, mode: MatchingMode) -> ModePreview:
     return ModePreview(mode, whole_base.count_would_open(unit), _obstacles(unit))
 
 
-def _obstacles(unit: Unit) -> list[Shared]:
+def _obstacles(unit: UnitOfWork) -> list[Shared]:
     blocklist = load_policy(unit).blocklist
     found = whole_base.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
     return [s for s in found if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
 
 
-def _switch_mode(unit: Unit, mode: MatchingMode) -> None:
+def _switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
     if mode == "contacted":
         whole_base.stop_listed_only(unit)
         return
@@ -185,13 +185,13 @@ def _switch_mode(unit: Unit, mode: MatchingMode) -> None:
     whole_base.let_listed_open(unit, load_policy(unit).blocklist)
 
 
-def blocklist(unit: Unit) -> list[Entry]:
+def blocklist(unit: UnitOfWork) -> list[Entry]:
     """The blocklist, in order."""
     return entries(unit)
 
 
-def block(unit: Unit, kind: BlockedKind, text: str) -> Entry:
-    """PRO-12: the value no longer opens anything; the unit must be alone. Raises Conflict if it is listed already."""
+def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
+    """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed."""
     entry = _entry(unit, kind, text)
     if entry in entries(unit):
         raise Conflict("The blocklist has this entry already.", code="entry_present")
@@ -203,7 +203,7 @@ def block(unit: Unit, kind: BlockedKind, text: str) -> Entry:
     return entry
 
 
-def unblock(unit: Unit, kind: BlockedKind, text: str) -> None:
+def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
     """Takes an entry out; where one profile alone holds a value, it opens that profile again."""
     entry = _entry(unit, kind, text)
     if not remove_entry(unit, entry):
@@ -222,10 +222,10 @@ def unblock(unit: Unit, kind: BlockedKind, text: str) -> None:
         runs.start_again(unit, runs.REBUILD_MATCHES)
         return
     for value in held:
-        matching.raise_value(unit, entry.kind, value, policy, utc_now())
+        matching.rematch_value(unit, entry.kind, value, policy, utc_now())
 
 
-def _entry(unit: Unit, kind: BlockedKind, text: str) -> Entry:
+def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
     policy = load_policy(unit)
     if kind == "email":
         local, _, domain = text.strip().rpartition("@")
@@ -243,7 +243,7 @@ def _entry(unit: Unit, kind: BlockedKind, text: str) -> Entry:
         return Entry(kind, phone_point(text, policy, "value").value)
     except InvalidValue:
         # Codes of telephony providers are no phone numbers; they are compared as they are sent.
-        code = storable(text.strip().lower(), "value", 100)
+        code = validate_text(text.strip().lower(), "value", 100)
         if not code:
             raise InvalidValue("value is empty.", code="empty_value", field="value") from None
         return Entry(kind, code)

@@ -19,7 +19,7 @@ from onefold.storage import accounts, conversations, profiles, timelines
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.books import who_holds
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
 
 CALLS_IN_A_ROW = 3
@@ -48,7 +48,7 @@ class OwnLine(NamedTuple):
     calls: int
 
 
-def candidates(unit: Unit, profile_id: str) -> list[Candidate]:
+def candidates(unit: UnitOfWork, profile_id: str) -> list[Candidate]:
     """Whom a call can be filed with, the most recent contact first; nobody unless the profile was opened by a call from
     a shared number, and holds nothing else. Raises NotFound."""
     living_id, policy = living(unit, profile_id), load_policy(unit)
@@ -66,7 +66,7 @@ def candidates(unit: Unit, profile_id: str) -> list[Candidate]:
     return sorted(found, key=lambda candidate: candidate.last_contact_at or never, reverse=True)
 
 
-def _only_a_call(unit: Unit, profile_id: str, policy: Policy) -> HeldPoint | None:
+def _only_a_call(unit: UnitOfWork, profile_id: str, policy: Policy) -> HeldPoint | None:
     """The shared number of a profile that a call opened and that has got nothing since, by whatever way."""
     points = profiles.points_of(unit, [profile_id])[profile_id]
     if len(points) != 1 or points[0].kind != "phone" or points[0].identifying:
@@ -82,7 +82,7 @@ def _only_a_call(unit: Unit, profile_id: str, policy: Policy) -> HeldPoint | Non
     return point if called and not (side.details or side.addresses or side.relations) else None
 
 
-def _last_of(unit: Unit, profile_id: str) -> tuple[datetime | None, str | None, str | None, str | None]:
+def _last_of(unit: UnitOfWork, profile_id: str) -> tuple[datetime | None, str | None, str | None, str | None]:
     """When a customer last got in touch, the last subject, and whose work the last conversation is."""
     ids = profiles.merged_into(unit, profile_id)
     last = conversations.last_contact(unit, ids)
@@ -95,7 +95,7 @@ def _last_of(unit: Unit, profile_id: str) -> tuple[datetime | None, str | None, 
     return last, subject, agent, dict(accounts.list_inboxes(unit)).get(talk.inbox_id)
 
 
-def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
+def _most_recent(unit: UnitOfWork, ids: Collection[str]) -> list[str]:
     leads = matches.origins(unit, sorted(ids))
     newest = dict.fromkeys(ids, timelines.START)
     for one, position in timelines.newest_positions(unit, sorted(leads)).items():
@@ -103,7 +103,7 @@ def _most_recent(unit: Unit, ids: Collection[str]) -> list[str]:
     return sorted(newest, key=lambda one: newest[one], reverse=True)[:_SHOWN]
 
 
-def file_call(unit: Unit, profile_id: str, other_id: str, actor: Actor) -> MergeRequest | None:
+def file_call(unit: UnitOfWork, profile_id: str, other_id: str, actor: Actor) -> MergeRequest | None:
     """A call goes to the customer it belongs to, in one step: a merge like any other. Returns the merge that has to be
     looked at instead, where something has to be decided.
 
@@ -128,7 +128,7 @@ def file_call(unit: Unit, profile_id: str, other_id: str, actor: Actor) -> Merge
     return None
 
 
-def own_lines(unit: Unit, profile_id: str) -> list[OwnLine]:
+def own_lines(unit: UnitOfWork, profile_id: str) -> list[OwnLine]:
     """The shared numbers of a profile whose last calls were all filed with it: where the numbering plan tells no mobile
     from a landline, every caller would else be new for ever."""
     policy = load_policy(unit)
@@ -143,7 +143,7 @@ def own_lines(unit: Unit, profile_id: str) -> list[OwnLine]:
     return found
 
 
-def _filed_calls(unit: Unit, profile_id: str, point: HeldPoint) -> list[str]:
+def _filed_calls(unit: UnitOfWork, profile_id: str, point: HeldPoint) -> list[str]:
     """The newest profiles that a call from the number opened and that were merged into this one, newest first."""
     absorbed = set(store.absorbed_by(unit, [point.contact_point_id]))
     merged = [row.source_id for row in store.newest_standing_into(unit, profile_id, _SHOWN)] if absorbed else []
@@ -151,12 +151,12 @@ def _filed_calls(unit: Unit, profile_id: str, point: HeldPoint) -> list[str]:
     return sorted(calls, reverse=True)[:CALLS_IN_A_ROW]
 
 
-def _opened_by_call(unit: Unit, profile_id: str, point_ids: Collection[str]) -> bool:
+def _opened_by_call(unit: UnitOfWork, profile_id: str, point_ids: Collection[str]) -> bool:
     first = timelines.oldest_items(unit, profile_id, 1)
     return [item.kind for item in first] == ["call"] and first[0].contact_point_id in point_ids
 
 
-def _called_since(unit: Unit, profile_id: str, point: HeldPoint, since: str) -> bool:
+def _called_since(unit: UnitOfWork, profile_id: str, point: HeldPoint, since: str) -> bool:
     """Whether a call from the number, since the one that opened a profile, is not filed, or filed with another."""
     key = ("phone", point.value)
     others = who_holds(unit, [key], _HOLDERS)[key] - {profile_id}  # type: ignore[list-item, index]

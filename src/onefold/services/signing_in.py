@@ -22,11 +22,11 @@ from onefold.services.actor import Actor
 from onefold.services.audit import Action
 from onefold.services.clock import utc_now
 from onefold.services.throttle import MOST_CODES, Failures
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as account_store
 from onefold.storage import sign_ins as store
 from onefold.storage.accounts import AgentRow
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.sign_ins import Credentials
 
 TICKET_LENGTH = timedelta(minutes=5)
@@ -66,7 +66,7 @@ def organization_of_token(token: str) -> int:
 # By password ----------------------------------------------------------------------------------------------------------
 
 
-def sign_in(unit: Unit, email: str, password: str) -> SignedIn | SecondFactorNeeded:
+def sign_in(unit: UnitOfWork, email: str, password: str) -> SignedIn | SecondFactorNeeded:
     """Signs in by password; raises NotSignedIn `wrong_password` without saying which of the two was wrong.
 
     The check takes a tenth of a second of this unit, for which all other writers wait on SQLite: servers take
@@ -81,7 +81,7 @@ def sign_in_apart(database: Database, organization_id: int, email: str, password
     with database.read(organization_id) as unit:
         found = store.of_email(unit, address)
     checked = _checked(found, password)
-    return transact(database, organization_id, lambda unit: _by_password(unit, checked))
+    return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked))
 
 
 def _checked(found: Credentials | None, password: str) -> Credentials:
@@ -91,7 +91,7 @@ def _checked(found: Credentials | None, password: str) -> Credentials:
     return found
 
 
-def _by_password(unit: Unit, checked: Credentials) -> SignedIn | SecondFactorNeeded:
+def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFactorNeeded:
     now = store.held(unit, checked.id)
     if now is None or not now.active or now.password_hash != checked.password_hash:
         raise _wrong_password()
@@ -102,24 +102,24 @@ def _wrong_password() -> NotSignedIn:
     return NotSignedIn("The email or the password is wrong.", code="wrong_password")
 
 
-def _entered(unit: Unit, who: Credentials) -> SignedIn | SecondFactorNeeded:
+def _entered(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
     if who.totp_secret is None:
         return _begun(unit, who.id)
     return SecondFactorNeeded(_one_time(unit, who.id, "second_factor", TICKET_LENGTH))
 
 
-def _begun(unit: Unit, agent_id: str) -> SignedIn:
+def _begun(unit: UnitOfWork, agent_id: str) -> SignedIn:
     token, now = new_token("ofs", unit.organization_id), utc_now()
     account_store.add_session(unit, hashed(token), agent_id, now, now + SESSION_LENGTH)
     return SignedIn(token)
 
 
-def begin_again(unit: Unit, agent_id: str) -> SignedIn:
+def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
     """A new session in place of those that a change of the agent's own has ended, in the unit of that change."""
     return _begun(unit, agent_id)
 
 
-def _one_time(unit: Unit, agent_id: str, purpose: str, valid: timedelta) -> str:
+def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
     token = new_token("oft", unit.organization_id)
     store.add_token(unit, hashed(token), agent_id, purpose, utc_now() + valid)
     return token
@@ -134,7 +134,7 @@ def _codes() -> Failures:
     return Failures(MOST_CODES)
 
 
-def second_factor(unit: Unit, ticket: str, code: str) -> SignedIn:
+def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
     """Begins the session a ticket was given for, by a code of the agent's authenticator: of now, or of the 30 seconds
     before or after. A code serves once.
 
@@ -170,7 +170,7 @@ def _step(secret: str, code: str) -> int | None:
         return None
 
 
-def has_second_factor(unit: Unit, agent_id: str) -> bool:
+def has_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
     """Whether signing in asks the agent for a code; raises NotFound."""
     return _agent(unit, agent_id).totp_secret is not None
 
@@ -187,7 +187,7 @@ def address_of_second_factor(agent: AgentRow, secret: str) -> str:
 
 
 def turn_on_second_factor(
-    unit: Unit, agent_id: str, secret: str, code: str, actor: Actor, except_token: str | None = None
+    unit: UnitOfWork, agent_id: str, secret: str, code: str, actor: Actor, except_token: str | None = None
 ) -> None:
     """Asks the agent for a second factor from now on; ends the agent's sessions but the one of `except_token`.
 
@@ -208,7 +208,7 @@ def turn_on_second_factor(
     audit.record(unit, actor, "agent.second_factor_on", details={"agent_id": agent_id})
 
 
-def turn_off_second_factor(unit: Unit, agent_id: str, actor: Actor, except_token: str | None = None) -> None:
+def turn_off_second_factor(unit: UnitOfWork, agent_id: str, actor: Actor, except_token: str | None = None) -> None:
     """The password alone signs in from now on; ends the agent's sessions but the one of `except_token`. Raises
     NotFound. Nothing happens where there is no second factor."""
     _agent(unit, agent_id)
@@ -217,7 +217,7 @@ def turn_off_second_factor(unit: Unit, agent_id: str, actor: Actor, except_token
         audit.record(unit, actor, "agent.second_factor_off", details={"agent_id": agent_id})
 
 
-def _agent(unit: Unit, agent_id: str) -> Credentials:
+def _agent(unit: UnitOfWork, agent_id: str) -> Credentials:
     found = store.of_agent(unit, account_store.read_agent(unit, agent_id).id)
     assert found is not None
     return found
@@ -226,7 +226,7 @@ def _agent(unit: Unit, agent_id: str) -> Credentials:
 # By a one-time link ---------------------------------------------------------------------------------------------------
 
 
-def make_link(unit: Unit, agent_id: str, purpose: Purpose, valid: timedelta, actor: Actor) -> str:
+def make_link(unit: UnitOfWork, agent_id: str, purpose: Purpose, valid: timedelta, actor: Actor) -> str:
     """The token of a link that signs the agent in, or of an invitation to choose a password; good once, for so long,
     and only until the next of the same purpose is made.
 
@@ -243,12 +243,12 @@ def make_link(unit: Unit, agent_id: str, purpose: Purpose, valid: timedelta, act
     return token
 
 
-def use_link(unit: Unit, token: str) -> SignedIn | SecondFactorNeeded:
+def use_link(unit: UnitOfWork, token: str) -> SignedIn | SecondFactorNeeded:
     """Signs in by a link, once; an agent with a second factor is asked for it. Raises NotSignedIn `link_not_valid`."""
     return _entered(unit, _of_link(unit, token, "link"))
 
 
-def accept_invitation(unit: Unit, token: str, password: str) -> SignedIn | SecondFactorNeeded:
+def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn | SecondFactorNeeded:
     """Sets the password of somebody who was invited, once, and signs in; other sessions and links of the agent end.
 
     Raises NotSignedIn `link_not_valid`; InvalidValue `password_length`, with which the invitation stays good.
@@ -258,7 +258,7 @@ def accept_invitation(unit: Unit, token: str, password: str) -> SignedIn | Secon
     return _entered(unit, who)
 
 
-def _of_link(unit: Unit, token: str, purpose: Purpose) -> Credentials:
+def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
     agent_id = store.take_token(unit, hashed(token), purpose, utc_now())
     who = None if agent_id is None else store.held(unit, agent_id)
     if who is None or not who.active:
@@ -272,7 +272,7 @@ def _of_link(unit: Unit, token: str, purpose: Purpose) -> Credentials:
 # By single sign-on ----------------------------------------------------------------------------------------------------
 
 
-def sign_in_by_provider(unit: Unit, identity: Identity) -> SignedIn:
+def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
     """Signs in whoever is linked with this account, by issuer and subject alone, never by an address.
 
     The second factor is not asked for: how well people prove who they are there is the provider's business. Raises
@@ -288,7 +288,7 @@ def sign_in_by_provider(unit: Unit, identity: Identity) -> SignedIn:
     return _begun(unit, who.id)
 
 
-def link_provider(unit: Unit, agent_id: str, identity: Identity, actor: Actor) -> None:
+def link_provider(unit: UnitOfWork, agent_id: str, identity: Identity, actor: Actor) -> None:
     """Links an agent with an account at a provider, which then signs the agent in.
 
     Raises Conflict: `provider_present` if the agent is linked with another, `provider_account_taken` if somebody else
@@ -305,7 +305,7 @@ def link_provider(unit: Unit, agent_id: str, identity: Identity, actor: Actor) -
     audit.record(unit, actor, "agent.provider_linked", details={"agent_id": agent_id})
 
 
-def unlink_provider(unit: Unit, agent_id: str, actor: Actor) -> None:
+def unlink_provider(unit: UnitOfWork, agent_id: str, actor: Actor) -> None:
     """The account at the provider signs the agent in no more; sessions go on. Raises NotFound."""
     if _agent(unit, agent_id).oidc_subject is not None:
         store.set_provider(unit, agent_id, None, None)
@@ -315,12 +315,12 @@ def unlink_provider(unit: Unit, agent_id: str, actor: Actor) -> None:
 # Out again ------------------------------------------------------------------------------------------------------------
 
 
-def sign_out(unit: Unit, token: str) -> None:
+def sign_out(unit: UnitOfWork, token: str) -> None:
     """Ends one session."""
     account_store.end_sessions(unit, token_hash=hashed(token))
 
 
-def sign_out_everywhere(unit: Unit, agent_id: str, except_token: str | None, actor: Actor) -> None:
+def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | None, actor: Actor) -> None:
     """Ends an agent's sessions, but that of `except_token`, and every link and ticket that would begin one. Raises
     NotFound."""
     _agent(unit, agent_id)
@@ -328,7 +328,7 @@ def sign_out_everywhere(unit: Unit, agent_id: str, except_token: str | None, act
     audit.record(unit, actor, "agent.signed_out_everywhere", details={"agent_id": agent_id})
 
 
-def _end_sessions(unit: Unit, agent_id: str, except_token: str | None, purpose: str | None) -> None:
+def _end_sessions(unit: UnitOfWork, agent_id: str, except_token: str | None, purpose: str | None) -> None:
     kept = None if except_token is None else hashed(except_token)
     account_store.end_sessions(unit, agent_id=agent_id, except_hash=kept)
     store.end_tokens(unit, agent_id, purpose)

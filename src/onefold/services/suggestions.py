@@ -16,7 +16,7 @@ from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, living, summaries
 from onefold.storage import matching as store
 from onefold.storage import queue as queue_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import Pair, SuggestionRow, VerdictRow, pair_of
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
@@ -36,13 +36,15 @@ class SuggestionView(NamedTuple):
     dismissed_kinds: tuple[str, ...]
 
 
-def of_profile(unit: Unit, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
+def of_profile(unit: UnitOfWork, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
     """A profile's suggestions, the likeliest first (SUG-7); those dismissed by "No Match" only if asked for."""
     rows = store.suggestions_of(unit, living(unit, profile_id))
     return _views(unit, [row for row in rows if dismissed or row.state == "open"])
 
 
-def queue(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionView]:
+def queue(
+    unit: UnitOfWork, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int
+) -> list[SuggestionView]:
     """The organization's suggestions, the likeliest first (SUG-7)."""
     return _views(unit, queue_store.page(unit, wanted, after, limit))
 
@@ -64,7 +66,7 @@ BANDS = {"very-likely": (0.9, 1.0), "likely": (0.6, math.nextafter(0.9, 0)), "po
 MOST_COUNTED = 2_000
 
 
-def tally(unit: Unit, wanted: QueueFilter) -> Tally:
+def tally(unit: UnitOfWork, wanted: QueueFilter) -> Tally:
     """SUG-7: how much there is to work through: kinds within the wanted ratings, bands within the wanted kind."""
     rows = queue_store.tally(unit, wanted.state, MOST_COUNTED + 1)
     counted = rows[:MOST_COUNTED]
@@ -78,7 +80,7 @@ def tally(unit: Unit, wanted: QueueFilter) -> Tally:
     )
 
 
-def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
+def _views(unit: UnitOfWork, rows: list[SuggestionRow]) -> list[SuggestionView]:
     pairs = [row.pair for row in rows]
     compared = matching.explain(unit, pairs, load_policy(unit))
     verdicts = store.verdicts_between(unit, pairs)
@@ -93,16 +95,16 @@ def _views(unit: Unit, rows: list[SuggestionRow]) -> list[SuggestionView]:
     return views
 
 
-def why(unit: Unit, one_id: str, other_id: str) -> Comparison:
+def why(unit: UnitOfWork, one_id: str, other_id: str) -> Comparison:
     """SUG-5: what speaks for and against two profiles being one customer, also where nothing is suggested; the values
     in the order in which the two are asked for."""
     one, other = _two(unit, one_id, other_id)
     pair = pair_of(one, other)
     found = matching.explain(unit, [pair], load_policy(unit))[pair]
-    return found if pair[0] == one else found.turned
+    return found if pair[0] == one else found.swapped
 
 
-def no_match(unit: Unit, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
+def no_match(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
     """ "No Match": remembered with the evidence it was given on (SUG-4); returns the suggestion as it stands then."""
     pair = _pair(unit, one_id, other_id)
     matching.keep_living(unit, pair)
@@ -121,7 +123,7 @@ def no_match(unit: Unit, one_id: str, other_id: str, actor: Actor) -> Suggestion
 
 
 def remember_no_match(
-    unit: Unit, one_id: str, other_id: str, agent_id: str | None, policy: Policy, now: datetime
+    unit: UnitOfWork, one_id: str, other_id: str, agent_id: str | None, policy: Policy, now: datetime
 ) -> VerdictRow:
     """The verdict alone, for what counts as a "No Match" (DET-3)."""
     pair = pair_of(one_id, other_id)
@@ -132,7 +134,7 @@ def remember_no_match(
     return verdict
 
 
-def withdraw(unit: Unit, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
+def withdraw(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
     """Takes a "No Match" back; raises Conflict where there is none."""
     pair = _pair(unit, one_id, other_id)
     matching.keep_living(unit, pair)
@@ -154,18 +156,18 @@ def withdraw(unit: Unit, one_id: str, other_id: str, actor: Actor) -> Suggestion
     return store.suggestions_between(unit, [pair]).get(pair)
 
 
-def sides_of_match(unit: Unit, one_id: str, other_id: str, *, turned: bool) -> Pair:
+def sides_of_match(unit: UnitOfWork, one_id: str, other_id: str, *, swapped: bool) -> Pair:
     """SUG-3: (source, destination) of a "Match": the newer goes into the older, unless turned round."""
     older, newer = _pair(unit, one_id, other_id)  # ids sort by the time they were made
-    return (older, newer) if turned else (newer, older)
+    return (older, newer) if swapped else (newer, older)
 
 
-def _pair(unit: Unit, one_id: str, other_id: str) -> Pair:
+def _pair(unit: UnitOfWork, one_id: str, other_id: str) -> Pair:
     """The two living profiles behind the ids, in the order in which pairs are kept."""
     return pair_of(*_two(unit, one_id, other_id))
 
 
-def _two(unit: Unit, one_id: str, other_id: str) -> tuple[str, str]:
+def _two(unit: UnitOfWork, one_id: str, other_id: str) -> tuple[str, str]:
     """The two living profiles behind the ids (EVT-2)."""
     one, other = (living(unit, profile_id) for profile_id in (one_id, other_id))
     if one == other:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from onefold.storage.conversations import add_item, open_conversation_of
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 
-def write_events(unit: Unit, profile_id: str, texts: Sequence[str], agent_id: str | None, now: datetime) -> int:
+def write_events(unit: UnitOfWork, profile_id: str, texts: Sequence[str], agent_id: str | None, now: datetime) -> int:
     """Events in the profile's open conversation, where it has one, in order; returns the number of the first."""
     conversation = open_conversation_of(unit, profile_id)
     conversation_id = None if conversation is None else conversation.id

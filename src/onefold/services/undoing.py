@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from onefold.domain.errors import Conflict, Stale
+from onefold.domain.errors import Conflict, VersionConflict
 from onefold.domain.layers import Change, Layer, take_out
-from onefold.domain.matching import ALIKE_KINDS, handle_key, speaking_for
+from onefold.domain.matching import ALIKE_KINDS, evidence_values, handle_key
 from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
-from onefold.domain.sides import OpenConversation, Side
+from onefold.domain.sides import OpenConversation, ProfileSnapshot
 from onefold.domain.undoing import Record, UndoPlan, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
@@ -23,7 +23,7 @@ from onefold.services.undone_conversations import Parting, point_ids_of, share_c
 from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import EvidenceRow, pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
@@ -58,18 +58,20 @@ class _Look(NamedTuple):
     policy: Policy
 
 
-def preview(unit: Unit, merge_id: str) -> Undo:
+def preview(unit: UnitOfWork, merge_id: str) -> Undo:
     """What undoing would do; nothing is changed. Raises what `undo` raises."""
     return _look(unit, merge_id, lock=False).found
 
 
-def undo(unit: Unit, merge_id: str, version: int | None, actor: Actor) -> Undo:
+def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> Undo:
     """Undoes a merge. Raises NotFound; Stale where the profile is not what the preview showed; Conflict `undone`,
     `undo_window_over`, `record_erased`."""
     look = _look(unit, merge_id, lock=True)
     found, record = look.found, look.record
     if version not in (None, found.version):
-        raise Stale("The profile has changed since it was read; look at the new preview.", profile_id=found.profile_id)
+        raise VersionConflict(
+            "The profile has changed since it was read; look at the new preview.", profile_id=found.profile_id
+        )
     now = utc_now()
     before = {"profile": store.read_side(unit, profiles.read_profile(unit, found.profile_id)).as_record()}
     _share_rows(unit, look)
@@ -94,7 +96,7 @@ def undo(unit: Unit, merge_id: str, version: int | None, actor: Actor) -> Undo:
     return found
 
 
-def _look(unit: Unit, merge_id: str, *, lock: bool) -> _Look:
+def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     merge = merging.read_merge(unit, merge_id)
     policy = load_policy(unit)
     _refuse_undone(merge)
@@ -130,14 +132,14 @@ def _refuse_late(merge: MergeRow, policy: Policy) -> None:
         raise Conflict("The time in which this merge could be undone is over.", code="undo_window_over")
 
 
-def _living(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
+def _living(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
     survivor_id = profiles.read_profile(unit, merge.source_id).survivor_id
     if survivor_id is None:
         raise Conflict("The merge has been undone.", code="undone")
     return profiles.read_profile(unit, survivor_id)
 
 
-def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
+def _locked(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
     """The living profile, and the source that is to return, kept from everybody else."""
     unit.lock_merging()
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
@@ -145,7 +147,7 @@ def _locked(unit: Unit, merge: MergeRow) -> profiles.ProfileRow:
     return row
 
 
-def _layers(unit: Unit, living_id: str) -> list[Layer]:
+def _layers(unit: UnitOfWork, living_id: str) -> list[Layer]:
     """Every merge, standing or undone, that may have left something in the own fields of a profile, or of one merged
     into it."""
     found: dict[str, MergeRow] = {}
@@ -159,19 +161,21 @@ def _layers(unit: Unit, living_id: str) -> list[Layer]:
 
 
 def _layer(row: MergeRow, record: dict[str, Any]) -> Layer:
-    source, before, after = (Side.from_record(record[side]) for side in ("source", "destination", "after"))
+    source, before, after = (ProfileSnapshot.from_record(record[side]) for side in ("source", "destination", "after"))
     merger = Merger(row.agent_id, "")
     return Layer(row.id, source, before, after, record["choices"], merger, row.undone_at, row.created_at)
 
 
-def _kept(unit: Unit, record: dict[str, Any]) -> Record:
-    source, destination, after = (Side.from_record(record[name]) for name in ("source", "destination", "after"))
+def _kept(unit: UnitOfWork, record: dict[str, Any]) -> Record:
+    source, destination, after = (
+        ProfileSnapshot.from_record(record[name]) for name in ("source", "destination", "after")
+    )
     # A later merge may have made the source's contact points, or their likes, one with others again.
     absorbed = {p.contact_point_id: store.absorbing(unit, p.contact_point_id) for p in source.points}
     return Record(source, destination, after, {gone: by for gone, by in absorbed.items() if by is not None})
 
 
-def _returning(unit: Unit, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
+def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
     """The source, and every profile whose way to the living one leads through it."""
     merged = profiles.merged_into(unit, profile_id)
     standing = store.standing_merges(unit, merged)
@@ -185,7 +189,7 @@ def _returning(unit: Unit, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _brought_since(unit: Unit, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
+def _brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
     """The ids of what later merges that stand have brought: it may have been the source's at the time of this merge,
     left it by an undo, and come to the living profile in another way."""
     standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
@@ -216,11 +220,11 @@ def _without(record: dict[str, Any], ids: Collection[str]) -> dict[str, Any]:
     return {**record, "source": {**record["source"], **source}, "drafts": drafts}
 
 
-def _share_rows(unit: Unit, look: _Look) -> None:
+def _share_rows(unit: UnitOfWork, look: _Look) -> None:
     found, record, plan = look.found, look.record, look.found.plan
     now = store.read_side(unit, profiles.read_profile(unit, found.profile_id))
-    store.lead_to(unit, found.returning, None)
-    store.lead_to(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
+    store.set_redirect(unit, found.returning, None)
+    store.set_redirect(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
     created = {row_id: instant(at) for row_id, at in record["created"].items()}
     destination = plan.destination._replace(profile_id=found.profile_id)
     store.write_side(unit, [now], [plan.source, destination], created)
@@ -232,13 +236,13 @@ def _share_rows(unit: Unit, look: _Look) -> None:
     store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.kept.absorbed.items() if gone in there})
 
 
-def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) -> None:
+def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Change]) -> None:
     """Destinations that were merged away since keep their own fields for the day they return, and every one's open
     conversation is assigned as it would be."""
     for profile_id, change in changes.items():
         row = profiles.read_profile(unit, profile_id)
         before = _as_assigned(unit, change.old.conversation)
-        now = Side(
+        now = ProfileSnapshot(
             row.id,
             row.version,
             row.name,
@@ -256,7 +260,7 @@ def _restore_lines(unit: Unit, living_id: str, changes: Mapping[str, Change]) ->
             conversations.change_conversation(unit, after.conversation.conversation_id, **assigned)
 
 
-def _as_assigned(unit: Unit, then: OpenConversation | None) -> OpenConversation | None:
+def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConversation | None:
     """The conversation as it is assigned now, open or not."""
     if then is None:
         return None
@@ -267,7 +271,7 @@ def _as_assigned(unit: Unit, then: OpenConversation | None) -> OpenConversation 
 # Suggestions, search, events -----------------------------------------------------------------------------------------
 
 
-def _share_evidence(unit: Unit, look: _Look, now: datetime) -> None:
+def _share_evidence(unit: UnitOfWork, look: _Look, now: datetime) -> None:
     """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
     found, record, kept, _, policy = look
     source, destination = found.plan.source, found.plan.destination._replace(profile_id=found.profile_id)
@@ -300,7 +304,9 @@ def _share_evidence(unit: Unit, look: _Look, now: datetime) -> None:
     matches.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
-    matching.after_edit(unit, source.profile_id, policy, now)  # what it shares with whom its destination has joined
+    matching.refresh_matches(
+        unit, source.profile_id, policy, now
+    )  # what it shares with whom its destination has joined
 
 
 def _still_shared(row: EvidenceRow, kept: Record, plan: UndoPlan) -> bool:
@@ -311,12 +317,12 @@ def _still_shared(row: EvidenceRow, kept: Record, plan: UndoPlan) -> bool:
     return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
 
 
-def _of_living(unit: Unit, rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
+def _of_living(unit: UnitOfWork, rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
     there = set(profiles.read_heads(unit, sorted({one for row in rows for one in row.pair})))
     return [row for row in rows if {*row.pair} <= there and row.profile_id != row.other_id]
 
 
-def _index(unit: Unit, source: Side, destination: Side, policy: Policy) -> None:
+def _index(unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, policy: Policy) -> None:
     names = {handle_key(side.username) for side in (source, destination) if side.username}
     matches.remove_keys(unit, ["h:" + name for name in names], destination.profile_id)
     for side in (source, destination):
@@ -335,15 +341,15 @@ def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
     return row.profile_id, row.kind, row.other_value, row.value
 
 
-def _speaking(side: Side) -> set[tuple[str, str]]:
-    return speaking_for(side.username, side.points)
+def _speaking(side: ProfileSnapshot) -> set[tuple[str, str]]:
+    return evidence_values(side.username, side.points)
 
 
 def _kind_of_point(kind: str) -> str:
     return "email" if kind == "similar_email" else kind
 
 
-def _write_events(unit: Unit, found: Undo, actor: Actor, now: datetime) -> None:
+def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) -> None:
     merger = merger_of(unit, actor, None)
     source, destination = found.plan.source, found.plan.destination
     names = (display_name(source.name, source.points), display_name(destination.name, destination.points))
@@ -354,7 +360,7 @@ def _write_events(unit: Unit, found: Undo, actor: Actor, now: datetime) -> None:
         write_events(unit, profile_id, [text], merger.agent_id, now)
 
 
-def history(unit: Unit, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
+def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first: of a profile and those merged into it, or of the organization."""
     ids = None if profile_id is None else profiles.merged_into(unit, living(unit, profile_id))
     return store.list_merges(unit, ids, before, limit)

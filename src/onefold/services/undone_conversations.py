@@ -9,7 +9,7 @@ from onefold.domain.undoing import UndoPlan
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import merges as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 
 class Parting(NamedTuple):
@@ -24,7 +24,7 @@ class Parting(NamedTuple):
     since: int
 
 
-def point_ids_of(unit: Unit, plan: UndoPlan, record: dict[str, Any]) -> list[str]:
+def point_ids_of(unit: UnitOfWork, plan: UndoPlan, record: dict[str, Any]) -> list[str]:
     """The contact points that return, and what had become one with them before the merge."""
     own = [p.contact_point_id for p in plan.source.points if p.kind != "customer_id"]
     # What both sides held cannot be told apart since: it stays where it arrived.
@@ -32,7 +32,7 @@ def point_ids_of(unit: Unit, plan: UndoPlan, record: dict[str, Any]) -> list[str
     return [*alone, *store.absorbed_by(unit, alone)]
 
 
-def share_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) -> None:
+def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, Any]) -> None:
     """Each conversation goes to whom it began with; what the other has said in it since goes to one of the other's."""
     source_id, point_ids, since = parting.source_id, parting.point_ids, parting.since
     partners = _part_conversations(unit, parting, record)
@@ -59,7 +59,7 @@ def share_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
     _lead_back(unit, parting, partners)
 
 
-def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) -> dict[str, str]:
+def _part_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, Any]) -> dict[str, str]:
     """The two that became one are two again; returns which of the source's stands beside which."""
     source, destination = record["source"]["conversation"], record["destination"]["conversation"]
     if source is None or destination is None:
@@ -79,7 +79,7 @@ def _part_conversations(unit: Unit, parting: Parting, record: dict[str, Any]) ->
     return {into.id: gone.id}
 
 
-def _give_back(unit: Unit, parting: Parting, conversation_id: str, there: Sequence[str]) -> None:
+def _give_back(unit: UnitOfWork, parting: Parting, conversation_id: str, there: Sequence[str]) -> None:
     """A conversation of the source; what was said since through others' contact points stays with them (`there`)."""
     source_id, since = parting.source_id, parting.since
     others: set[str] = set()
@@ -98,7 +98,7 @@ def _give_back(unit: Unit, parting: Parting, conversation_id: str, there: Sequen
         conversation_moves.give_items(unit, conversation_id, one, source_id)
 
 
-def _take_out(unit: Unit, conversation_id: str, source_id: str) -> bool:
+def _take_out(unit: UnitOfWork, conversation_id: str, source_id: str) -> bool:
     """The conversation is the source's, and nobody else's that it became one with since; whether it is open."""
     row = conversations.read_conversation(unit, conversation_id)
     head = row if row.merged_into_id is None else conversations.read_conversation(unit, row.merged_into_id)
@@ -112,7 +112,7 @@ def _take_out(unit: Unit, conversation_id: str, source_id: str) -> bool:
     return conversations.read_conversation(unit, conversation_id).state == "open"
 
 
-def _let_guests_out(unit: Unit, parting: Parting, conversation_id: str) -> str | None:
+def _let_guests_out(unit: UnitOfWork, parting: Parting, conversation_id: str) -> str | None:
     """What later merges made one with a conversation of the source goes on as one of the living profile's."""
     head, guest = conversations.read_conversation(unit, conversation_id), None
     for one in conversations.merged_into(unit, conversation_id):
@@ -125,7 +125,7 @@ def _let_guests_out(unit: Unit, parting: Parting, conversation_id: str) -> str |
     return guest
 
 
-def _lead_back(unit: Unit, parting: Parting, partners: dict[str, str]) -> None:
+def _lead_back(unit: UnitOfWork, parting: Parting, partners: dict[str, str]) -> None:
     """What else returns and still leads to a conversation of others leads to the source's that stands beside it, or
     goes on as that one: what it was one with may have been taken out by itself."""
     for conversation_id, others_id in conversation_moves.led_to_others(unit, parting.returning):
@@ -139,7 +139,7 @@ def _lead_back(unit: Unit, parting: Parting, partners: dict[str, str]) -> None:
         conversations.change_conversation(unit, conversation_id, **led)
 
 
-def _beside(unit: Unit, conversation_id: str, profile_id: str) -> str:
+def _beside(unit: UnitOfWork, conversation_id: str, profile_id: str) -> str:
     beside = new_id()
     free = conversations.open_conversation_of(unit, profile_id) is None
     conversation_moves.copy_conversation(unit, conversation_id, beside, profile_id, may_be_open=free)

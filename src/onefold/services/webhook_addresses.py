@@ -8,14 +8,14 @@ from collections.abc import Callable
 import httpx
 
 from onefold.domain.addresses import is_public
-from onefold.domain.errors import InvalidValue, Refused
-from onefold.domain.text import storable
+from onefold.domain.errors import DomainError, InvalidValue
+from onefold.domain.text import validate_text
 
 Resolve = Callable[[str, int], list[str]]
 """The addresses a name has at this moment; raises OSError where it has none."""
 
 
-class NotReachable(Refused):
+class NotReachable(DomainError):
     """The name leads nowhere, or to where webhooks may not go; `code` says which."""
 
     code = "address_refused"
@@ -36,7 +36,7 @@ class Addresses:
 
     def check(self, text: str) -> str:
         """The URL, if it may be a webhook's today; raises InvalidValue that says what is wrong. Asks the resolver."""
-        url = self._read(storable(text, "url", 2_000))
+        url = self._read(validate_text(text, "url", 2_000))
         try:
             self.of(url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
         except NotReachable as refusal:

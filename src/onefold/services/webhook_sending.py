@@ -14,7 +14,7 @@ from onefold.services.clock import new_id
 from onefold.services.webhooks import AWAY_TOO_LONG, GONE
 from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.webhook_endpoints import EndpointRow
 from onefold.storage.webhooks import Claimed, EventRow
 
@@ -24,7 +24,7 @@ LEASE = timedelta(minutes=2)
 _HANDED_OVER_AT_ONCE = 500
 
 
-class Parcel(NamedTuple):
+class PendingDelivery(NamedTuple):
     """One delivery, ready to be sent."""
 
     organization_id: int
@@ -35,7 +35,7 @@ class Parcel(NamedTuple):
     body: bytes
 
 
-def hand_over(unit: Unit, now: datetime) -> None:
+def enqueue(unit: UnitOfWork, now: datetime) -> None:
     """Makes deliveries of the first events that wait, for every endpoint they concern.
 
     An endpoint that is disabled gets its deliveries too: they wait for it to be enabled again.
@@ -59,14 +59,14 @@ class Room(NamedTuple):
     under_way: dict[str, int]
 
 
-def due(unit: Unit, room: Room, now: datetime) -> bool:
+def due(unit: UnitOfWork, room: Room, now: datetime) -> bool:
     """Whether a claim would find something."""
     return any(store.is_due(unit, endpoint.id, now) for endpoint, _ in _open(unit, room, now))
 
 
-def claim(unit: Unit, room: Room, now: datetime) -> list[Parcel]:
+def claim(unit: UnitOfWork, room: Room, now: datetime) -> list[PendingDelivery]:
     """Takes due deliveries, as many as there is room for."""
-    parcels: list[Parcel] = []
+    parcels: list[PendingDelivery] = []
     for endpoint, free in _open(unit, room, now):
         limit = min(free, room.together - len(parcels))
         if limit > 0:
@@ -75,7 +75,7 @@ def claim(unit: Unit, room: Room, now: datetime) -> list[Parcel]:
     return parcels
 
 
-def _open(unit: Unit, room: Room, now: datetime) -> list[tuple[EndpointRow, int]]:
+def _open(unit: UnitOfWork, room: Room, now: datetime) -> list[tuple[EndpointRow, int]]:
     """Endpoints that may be sent something now, and how much: to one that was away, one at a time."""
     found = []
     for endpoint in endpoints.list_endpoints(unit) if room.together > 0 else []:
@@ -86,7 +86,7 @@ def _open(unit: Unit, room: Room, now: datetime) -> list[tuple[EndpointRow, int]
     return [(endpoint, free) for endpoint, free in found if free > 0]
 
 
-def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: datetime) -> Parcel:
+def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: datetime) -> PendingDelivery:
     body = _body(claimed.event)
     headers = {
         "Content-Type": "application/json",
@@ -95,7 +95,7 @@ def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: 
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signatures(endpoint, claimed.event.id, now, body),
     }
-    return Parcel(organization_id, endpoint.id, claimed, endpoint.url, headers, body.encode())
+    return PendingDelivery(organization_id, endpoint.id, claimed, endpoint.url, headers, body.encode())
 
 
 def _body(event: EventRow) -> str:
@@ -113,7 +113,7 @@ def signatures(endpoint: EndpointRow, event_id: str, now: datetime, body: str) -
     return " ".join(Webhook(secret).sign(event_id, now, body) for secret in valid)
 
 
-def finish(unit: Unit, parcel: Parcel, outcome: Outcome, now: datetime, chance: float) -> None:
+def finish(unit: UnitOfWork, parcel: PendingDelivery, outcome: Outcome, now: datetime, chance: float) -> None:
     """Enters what came of a try. Nothing is done where the claim has run out and somebody else has taken it."""
     store.lock_turns(unit)
     if not store.still_claimed(unit, parcel.claimed):
@@ -128,15 +128,15 @@ def finish(unit: Unit, parcel: Parcel, outcome: Outcome, now: datetime, chance: 
     _note_failure(unit, endpoint, outcome, now)
 
 
-def _put_off(unit: Unit, claimed: Claimed, outcome: Outcome, now: datetime, chance: float) -> None:
+def _put_off(unit: UnitOfWork, claimed: Claimed, outcome: Outcome, now: datetime, chance: float) -> None:
     again = now if outcome.status == 410 else retry_at(outcome, claimed.attempts, now, chance)
     if again is None:
         store.end(unit, claimed, "failed", outcome.status, outcome.error, now)
     else:
-        store.put_off(unit, claimed, again, outcome.status, outcome.error)
+        store.reschedule(unit, claimed, again, outcome.status, outcome.error)
 
 
-def _note_failure(unit: Unit, endpoint: EndpointRow, outcome: Outcome, now: datetime) -> None:
+def _note_failure(unit: UnitOfWork, endpoint: EndpointRow, outcome: Outcome, now: datetime) -> None:
     since = endpoint.failing_since or now
     values: dict[str, object] = {"failing_since": since}
     if outcome.endpoint_away:
@@ -147,8 +147,8 @@ def _note_failure(unit: Unit, endpoint: EndpointRow, outcome: Outcome, now: date
     endpoints.change_endpoint(unit, endpoint.id, **values)
 
 
-def give_back(unit: Unit, parcel: Parcel, now: datetime) -> None:
+def release(unit: UnitOfWork, parcel: PendingDelivery, now: datetime) -> None:
     """A claim that was not used: the service is stopping."""
     store.lock_turns(unit)
     if store.still_claimed(unit, parcel.claimed):
-        store.give_back(unit, parcel.claimed, now)
+        store.release(unit, parcel.claimed, now)

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, InvalidValue
-from onefold.domain.text import storable
+from onefold.domain.text import validate_text
 from onefold.domain.webhooks import EVENT_TYPES
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import webhook_endpoints as endpoints
 from onefold.storage import webhooks as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import change_settings
 from onefold.storage.webhook_endpoints import EndpointRow
 from onefold.storage.webhooks import DeliveryRow
@@ -31,8 +31,8 @@ class Repeated(NamedTuple):
     more: bool
 
 
-def create(unit: Unit, url: str, description: str = "", event_types: Sequence[str] | None = None) -> EndpointRow:
-    """A new endpoint, told of every event from now on; its secret is shown this once. The unit must be alone.
+def create(unit: UnitOfWork, url: str, description: str = "", event_types: Sequence[str] | None = None) -> EndpointRow:
+    """A new endpoint, told of every event from now on; its secret is shown this once. The unit must be exclusive.
 
     `url` has passed `Addresses.check`, before this transaction began.
     """
@@ -42,7 +42,7 @@ def create(unit: Unit, url: str, description: str = "", event_types: Sequence[st
     endpoint = EndpointRow(
         new_id(),
         url,
-        storable(description, "description"),
+        validate_text(description, "description"),
         _types(event_types),
         "enabled",
         None,
@@ -77,11 +77,11 @@ def _secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def change(unit: Unit, endpoint_id: str, changes: Mapping[str, Any]) -> EndpointRow:
+def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any]) -> EndpointRow:
     """Changes an endpoint. One that is disabled keeps its deliveries; enabled again, it goes on where it was."""
     endpoint, values = endpoints.read_endpoint(unit, endpoint_id, lock=True), dict(changes)
     if "description" in values:
-        values["description"] = storable(values["description"], "description")
+        values["description"] = validate_text(values["description"], "description")
     if "event_types" in values:
         values["event_types"] = _types(values["event_types"])
     if values.get("state", endpoint.state) != endpoint.state:
@@ -92,7 +92,7 @@ def change(unit: Unit, endpoint_id: str, changes: Mapping[str, Any]) -> Endpoint
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
-def rotate(unit: Unit, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
+def rotate(unit: UnitOfWork, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
     """A new secret, shown this once. What is sent carries the old one's signature too, for as long as is asked."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id, lock=True)
     kept = (
@@ -107,8 +107,8 @@ def rotate(unit: Unit, endpoint_id: str, previous_valid_hours: int = 24) -> Endp
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
-def remove(unit: Unit, endpoint_id: str) -> None:
-    """The endpoint is told of nothing any more. The unit must be alone; what is left of it is forgotten bit by bit."""
+def remove(unit: UnitOfWork, endpoint_id: str) -> None:
+    """The endpoint gets no more events. The unit must be exclusive; what is left of it is deleted bit by bit."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
     nothing = {"secret": "", "previous_secret": None, "previous_until": None}
     endpoints.change_endpoint(unit, endpoint.id, state="removed", url="", description="", **nothing)
@@ -118,14 +118,14 @@ def remove(unit: Unit, endpoint_id: str) -> None:
 
 
 def deliveries(
-    unit: Unit, endpoint_id: str, state: str | None = None, before: int | None = None, limit: int = 50
+    unit: UnitOfWork, endpoint_id: str, state: str | None = None, before: int | None = None, limit: int = 50
 ) -> list[DeliveryRow]:
     """What was and is to be delivered to an endpoint, newest first."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
     return store.list_deliveries(unit, endpoint.id, state, before, limit)
 
 
-def repeat(unit: Unit, endpoint_id: str, delivery_id: str) -> DeliveryRow:
+def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     """Sends one delivery again that was delivered or has failed. Raises Conflict while it is still pending."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
@@ -136,7 +136,7 @@ def repeat(unit: Unit, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     return store.read_delivery(unit, endpoint.id, delivery_id)
 
 
-def repeat_failed(unit: Unit, endpoint_id: str, since: datetime) -> Repeated:
+def repeat_failed(unit: UnitOfWork, endpoint_id: str, since: datetime) -> Repeated:
     """Sends again, in order, what has failed of what happened since then: the first 5,000."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)

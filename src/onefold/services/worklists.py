@@ -11,7 +11,7 @@ from onefold.storage import conversations as conversation_store
 from onefold.storage import profiles
 from onefold.storage import worklists as store
 from onefold.storage.conversations import ConversationRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.worklists import NewestRow
 
 MOST_SHOWN = 200
@@ -26,17 +26,17 @@ class Entry(NamedTuple):
     unread: bool
 
 
-def my_customers(unit: Unit, agent_id: str) -> list[Entry]:
+def my_customers(unit: UnitOfWork, agent_id: str) -> list[Entry]:
     """The agent's open conversations, what happened last first; at most 200."""
     return _entries(unit, agent_id, store.open_of_assignee(unit, agent_id, MOST_SHOWN))
 
 
-def inbox(unit: Unit, inbox_id: str, agent_id: str) -> list[Entry]:
+def inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> list[Entry]:
     """The open conversations of an inbox, whoever's, what happened last first; of more than 200 the newest ones."""
     return _entries(unit, agent_id, conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN))
 
 
-def _entries(unit: Unit, agent_id: str, rows: Sequence[ConversationRow]) -> list[Entry]:
+def _entries(unit: UnitOfWork, agent_id: str, rows: Sequence[ConversationRow]) -> list[Entry]:
     ids = [row.id for row in rows]
     newest, reads = store.newest_of_conversations(unit, ids), store.reads_of(unit, agent_id, ids)
     owners = {summary.row.id: summary for summary in summaries(unit, sorted({row.profile_id for row in rows}))}
@@ -49,7 +49,7 @@ def _entries(unit: Unit, agent_id: str, rows: Sequence[ConversationRow]) -> list
     return sorted(entries, key=lambda e: (e.newest.seq if e.newest else 0, e.conversation.id), reverse=True)
 
 
-def newest_unread(unit: Unit, agent_id: str, row: ConversationRow | None) -> tuple[str, int] | None:
+def newest_unread(unit: UnitOfWork, agent_id: str, row: ConversationRow | None) -> tuple[str, int] | None:
     """The open conversation of a profile and what was said last in it, where the agent has not read that yet."""
     newest = store.newest_of_conversations(unit, [row.id]) if row else {}
     if row is None or not newest:
@@ -58,7 +58,7 @@ def newest_unread(unit: Unit, agent_id: str, row: ConversationRow | None) -> tup
     return (row.id, seq) if seq > store.reads_of(unit, agent_id, [row.id]).get(row.id, 0) else None
 
 
-def note_read(unit: Unit, agent_id: str, profile_id: str) -> None:
+def note_read(unit: UnitOfWork, agent_id: str, profile_id: str) -> None:
     """The agent has seen what there is of a profile's open conversation; of one merged away its survivor's."""
     living_id = profiles.read_profile(unit, profile_id).living_id
     found = newest_unread(unit, agent_id, conversation_store.open_conversation_of(unit, living_id))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import Conflict, NotFound
 from onefold.domain.ids import is_id
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import agents, api_keys, inbox_agents, inboxes, sessions
 
 
@@ -41,7 +41,7 @@ _AGENT = [agents.c[name] for name in AgentRow._fields]
 _KEY = [api_keys.c[name] for name in KeyRow._fields]
 
 
-def list_agents(unit: Unit) -> list[AgentRow]:
+def list_agents(unit: UnitOfWork) -> list[AgentRow]:
     """Every agent, in the order they came."""
     rows = unit.execute(
         sa.select(*_AGENT).where(agents.c.organization_id == unit.organization_id).order_by(agents.c.id)
@@ -49,7 +49,7 @@ def list_agents(unit: Unit) -> list[AgentRow]:
     return [AgentRow._make(row) for row in rows]
 
 
-def read_agent(unit: Unit, agent_id: str) -> AgentRow:
+def read_agent(unit: UnitOfWork, agent_id: str) -> AgentRow:
     """The agent with this id; raises NotFound."""
     row = None
     if is_id(agent_id):
@@ -60,7 +60,7 @@ def read_agent(unit: Unit, agent_id: str) -> AgentRow:
     return AgentRow._make(row)
 
 
-def active_admins(unit: Unit, *, lock: bool = False) -> list[str]:
+def active_admins(unit: UnitOfWork, *, lock: bool = False) -> list[str]:
     """The ids of all admins who can sign in. With `lock` none of them changes before this unit ends, so that two who
     demote each other at once do not leave nobody."""
     a = agents.c
@@ -69,27 +69,27 @@ def active_admins(unit: Unit, *, lock: bool = False) -> list[str]:
     return list(unit.execute(select.with_for_update() if lock else select).scalars())
 
 
-def agent_by_email(unit: Unit, email: str) -> AgentRow | None:
+def agent_by_email(unit: UnitOfWork, email: str) -> AgentRow | None:
     """The agent who signs in with this address."""
     mine = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
     row = unit.execute(sa.select(*_AGENT).where(*mine)).one_or_none()
     return None if row is None else AgentRow._make(row)
 
 
-def add_agent(unit: Unit, agent: AgentRow, now: datetime) -> None:
+def add_agent(unit: UnitOfWork, agent: AgentRow, now: datetime) -> None:
     """A new agent; raises Conflict if the address is taken."""
     if agent_by_email(unit, agent.email) is not None:
         raise Conflict("An agent with this email is here already.", code="agent_present")
     unit.execute(agents.insert().values(organization_id=unit.organization_id, created_at=now, **agent._asdict()))
 
 
-def change_agent(unit: Unit, agent_id: str, **values: object) -> None:
+def change_agent(unit: UnitOfWork, agent_id: str, **values: object) -> None:
     """Sets fields of an agent."""
     mine = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
     unit.execute(agents.update().where(*mine).values(**values))
 
 
-def list_inboxes(unit: Unit) -> list[tuple[str, str]]:
+def list_inboxes(unit: UnitOfWork) -> list[tuple[str, str]]:
     """(id, name) of every inbox, in the order they came."""
     rows = unit.execute(
         sa.select(inboxes.c.id, inboxes.c.name)
@@ -99,14 +99,14 @@ def list_inboxes(unit: Unit) -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in rows]
 
 
-def add_inbox(unit: Unit, inbox_id: str, name: str, now: datetime) -> None:
+def add_inbox(unit: UnitOfWork, inbox_id: str, name: str, now: datetime) -> None:
     """A new inbox; raises Conflict if the name is taken."""
     if any(known == name for _, known in list_inboxes(unit)):
         raise Conflict("An inbox with this name is here already.", code="inbox_present")
     unit.execute(inboxes.insert().values(organization_id=unit.organization_id, id=inbox_id, name=name, created_at=now))
 
 
-def rename_inbox(unit: Unit, inbox_id: str, name: str) -> None:
+def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
     """Renames an inbox; raises Conflict if the name is taken."""
     if any(known == name and other != inbox_id for other, known in list_inboxes(unit)):
         raise Conflict("An inbox with this name is here already.", code="inbox_present")
@@ -114,14 +114,14 @@ def rename_inbox(unit: Unit, inbox_id: str, name: str) -> None:
     unit.execute(inboxes.update().where(*mine).values(name=name))
 
 
-def inbox_members(unit: Unit, inbox_id: str) -> list[str]:
+def inbox_members(unit: UnitOfWork, inbox_id: str) -> list[str]:
     """The agents assigned to an inbox."""
     m = inbox_agents.c
     mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id)
     return list(unit.execute(sa.select(m.agent_id).where(*mine).order_by(m.agent_id)).scalars())
 
 
-def assign_to_inbox(unit: Unit, inbox_id: str, agent_id: str) -> None:
+def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
     """Makes an agent a member of an inbox, and the inbox the agent's most recent one (PRO-9)."""
     if agent_id not in inbox_members(unit, inbox_id):
         unit.execute(
@@ -130,7 +130,7 @@ def assign_to_inbox(unit: Unit, inbox_id: str, agent_id: str) -> None:
     change_agent(unit, agent_id, recent_inbox_id=inbox_id)
 
 
-def remove_from_inbox(unit: Unit, inbox_id: str, agent_id: str) -> None:
+def remove_from_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
     """Ends an agent's membership."""
     m = inbox_agents.c
     mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id, m.agent_id == agent_id)
@@ -139,34 +139,34 @@ def remove_from_inbox(unit: Unit, inbox_id: str, agent_id: str) -> None:
     unit.execute(agents.update().where(*same, agents.c.recent_inbox_id == inbox_id).values(recent_inbox_id=None))
 
 
-def add_key(unit: Unit, key: KeyRow, secret_hash: str) -> None:
+def add_key(unit: UnitOfWork, key: KeyRow, secret_hash: str) -> None:
     """A new API key."""
     unit.execute(
         api_keys.insert().values(organization_id=unit.organization_id, secret_hash=secret_hash, **key._asdict())
     )
 
 
-def list_keys(unit: Unit) -> list[KeyRow]:
+def list_keys(unit: UnitOfWork) -> list[KeyRow]:
     """Every API key, in the order they came."""
     mine = api_keys.c.organization_id == unit.organization_id
     return [KeyRow._make(row) for row in unit.execute(sa.select(*_KEY).where(mine).order_by(api_keys.c.id))]
 
 
-def key_by_secret(unit: Unit, secret_hash: str) -> KeyRow | None:
+def key_by_secret(unit: UnitOfWork, secret_hash: str) -> KeyRow | None:
     """The key with this secret, also an expired or revoked one."""
     mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.secret_hash == secret_hash)
     row = unit.execute(sa.select(*_KEY).where(*mine)).one_or_none()
     return None if row is None else KeyRow._make(row)
 
 
-def change_key(unit: Unit, key_id: str, **values: object) -> None:
+def change_key(unit: UnitOfWork, key_id: str, **values: object) -> None:
     """Sets fields of a key; raises NotFound."""
     mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.id == key_id)
     if not is_id(key_id) or unit.execute(api_keys.update().where(*mine).values(**values)).rowcount == 0:
         raise NotFound("There is no API key with this id.", code="key_not_found")
 
 
-def add_session(unit: Unit, token_hash: str, agent_id: str, now: datetime, expires_at: datetime) -> None:
+def add_session(unit: UnitOfWork, token_hash: str, agent_id: str, now: datetime, expires_at: datetime) -> None:
     """A new sign-in session."""
     unit.execute(
         sessions.insert().values(
@@ -179,7 +179,7 @@ def add_session(unit: Unit, token_hash: str, agent_id: str, now: datetime, expir
     )
 
 
-def session_agent(unit: Unit, token_hash: str, now: datetime) -> AgentRow | None:
+def session_agent(unit: UnitOfWork, token_hash: str, now: datetime) -> AgentRow | None:
     """The active agent of a session that has not expired."""
     s = sessions.c
     joined = sessions.join(agents, sa.and_(agents.c.organization_id == s.organization_id, agents.c.id == s.agent_id))
@@ -189,7 +189,7 @@ def session_agent(unit: Unit, token_hash: str, now: datetime) -> AgentRow | None
 
 
 def end_sessions(
-    unit: Unit, *, token_hash: str | None = None, agent_id: str | None = None, except_hash: str | None = None
+    unit: UnitOfWork, *, token_hash: str | None = None, agent_id: str | None = None, except_hash: str | None = None
 ) -> int:
     """Ends one session, or every session of an agent but one; returns how many."""
     s = sessions.c

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Insert, Row
 from onefold.storage.tables import audit, audit_records, instant_text
 
@@ -62,7 +62,7 @@ def _entry(row: Sequence[Any]) -> EntryRow:
     return found if isinstance(found.at, str) else found._replace(at=instant_text(found.at))
 
 
-def last(unit: Unit) -> tuple[int, str] | None:
+def last(unit: UnitOfWork) -> tuple[int, str] | None:
     """(seq, hash) of the newest entry; none follows before the unit ends."""
     unit.lock_audit()
     along = unit.dialect.by_key("audit")
@@ -71,7 +71,7 @@ def last(unit: Unit) -> tuple[int, str] | None:
     return None if row is None else (row[0], row[1])
 
 
-def append(unit: Unit, entry: EntryRow, record: RecordRow | None) -> None:
+def append(unit: UnitOfWork, entry: EntryRow, record: RecordRow | None) -> None:
     """Adds an entry, and the personal record that belongs to it."""
     inserts: dict[Insert, list[Row]] = {_ENTRIES: [(unit.organization_id, *entry)]}
     if record is not None:
@@ -79,18 +79,20 @@ def append(unit: Unit, entry: EntryRow, record: RecordRow | None) -> None:
     unit.insert_all(inserts)
 
 
-def read(unit: Unit, seq: int) -> tuple[EntryRow, RecordRow | None] | None:
+def read(unit: UnitOfWork, seq: int) -> tuple[EntryRow, RecordRow | None] | None:
     """One entry with its record, if the record is still there."""
     found = _with_records(unit, audit.c.seq == seq, 1)
     return found[0] if found else None
 
 
-def following(unit: Unit, after: int | None, limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
+def following(unit: UnitOfWork, after: int | None, limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
     """The oldest entries behind a number, with their records."""
     return _with_records(unit, sa.true() if after is None else audit.c.seq > after, limit)
 
 
-def _with_records(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
+def _with_records(
+    unit: UnitOfWork, which: sa.ColumnElement[bool], limit: int
+) -> list[tuple[EntryRow, RecordRow | None]]:
     a, r = audit.c, audit_records.c
     joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
     select = sa.select(*_ENTRY, *_RECORD).select_from(joined).where(a.organization_id == unit.organization_id, which)
@@ -99,12 +101,12 @@ def _with_records(unit: Unit, which: sa.ColumnElement[bool], limit: int) -> list
     return [(_entry(row[:width]), None if row.salt is None else RecordRow(*row[width:])) for row in rows]
 
 
-def newest_record(unit: Unit) -> int | None:
+def newest_record(unit: UnitOfWork) -> int | None:
     """The number of the newest record."""
     return unit.newest("audit_records")
 
 
-def page(unit: Unit, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:
+def page(unit: UnitOfWork, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:
     """Entries, newest first, before a number."""
     within = _within(unit, filters)
     found = {
@@ -115,7 +117,7 @@ def page(unit: Unit, filters: Filters, before: int | None, limit: int) -> list[E
     return [_entry(found[seq]) for seq in sorted(found, reverse=True)[:limit]]
 
 
-def _within(unit: Unit, filters: Filters) -> list[sa.ColumnElement[bool]]:
+def _within(unit: UnitOfWork, filters: Filters) -> list[sa.ColumnElement[bool]]:
     """Between which numbers the entries of the wanted time are, so that few others are read.
 
     Entries are numbered as they are written, by clocks that are not a day apart: what is a day older came before.
@@ -145,7 +147,9 @@ def _sides(filters: Filters) -> Iterable[sa.Column[Any] | None]:
     return (None,) if filters.profile_id is None else (audit.c.profile_id, audit.c.other_id)
 
 
-def _page(unit: Unit, filters: Filters, side: sa.Column[Any] | None, before: int | None, limit: int) -> sa.Select[Any]:
+def _page(
+    unit: UnitOfWork, filters: Filters, side: sa.Column[Any] | None, before: int | None, limit: int
+) -> sa.Select[Any]:
     a = audit.c
     select = sa.select(*_ENTRY).where(a.organization_id == unit.organization_id)
     if side is not None:
@@ -163,7 +167,7 @@ def _page(unit: Unit, filters: Filters, side: sa.Column[Any] | None, before: int
     return select.order_by(a.seq.desc()).limit(limit)
 
 
-def erase_records(unit: Unit, profile_ids: Sequence[str]) -> int:
+def erase_records(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     """Deletes the records of entries that name one of the profiles; returns how many were there."""
     seqs = sorted({seq for profile_id in profile_ids for seq in _naming(unit, profile_id)})
     parts = [seqs[n : n + _ERASED_AT_ONCE] for n in range(0, len(seqs), _ERASED_AT_ONCE)]
@@ -172,7 +176,7 @@ def erase_records(unit: Unit, profile_ids: Sequence[str]) -> int:
     return sum(int(unit.execute(audit_records.delete().where(mine, r.seq.in_(part))).rowcount) for part in parts)
 
 
-def _naming(unit: Unit, profile_id: str) -> list[int]:
+def _naming(unit: UnitOfWork, profile_id: str) -> list[int]:
     mine = audit.c.organization_id == unit.organization_id
     sides = (audit.c.profile_id, audit.c.other_id)
     return [s for side in sides for s in unit.execute(sa.select(audit.c.seq).where(mine, side == profile_id)).scalars()]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from onefold.domain.book import Book, Holder, Key, Thread
-from onefold.domain.contact import Answer, Arrival
+from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
+from onefold.domain.contact import Answer, NormalizedContact
 from onefold.domain.policy import Policy
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect
 
 _OPEN = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
@@ -91,9 +91,9 @@ def _customer_ids(d: Dialect) -> str:
     return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
 
 
-def load_book(unit: Unit, arrivals: Iterable[Arrival], policy: Policy) -> Book:
+def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], policy: Policy) -> BatchSnapshot:
     """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
-    book = Book()
+    book = BatchSnapshot()
     arrivals = list(arrivals)
     wanted = _Wanted.of(arrivals)
     for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
@@ -119,7 +119,7 @@ class _Wanted(NamedTuple):
     shared_kinds: set[str]
 
     @classmethod
-    def of(cls, arrivals: Iterable[Arrival]) -> _Wanted:
+    def of(cls, arrivals: Iterable[NormalizedContact]) -> _Wanted:
         wanted = cls({}, {}, set())
         for arrival in arrivals:
             contact, point = arrival.contact, arrival.identifier
@@ -133,7 +133,7 @@ class _Wanted(NamedTuple):
         return wanted
 
 
-def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
+def _load_holders(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
     """Who is identified by each value; who else lists it, where nobody is or where suggestions need to know."""
     _load_identified(unit, book, keys)
     rest = [key for key in keys if key[0] in shared_kinds or key not in book.identified]
@@ -148,7 +148,7 @@ def _load_holders(unit: Unit, book: Book, keys: list[Key], shared_kinds: set[str
         book.listed.setdefault(_key(row), []).append(_holder(book, row))
 
 
-def _load_beyond(unit: Unit, book: Book, limit: int) -> None:
+def _load_beyond(unit: UnitOfWork, book: BatchSnapshot, limit: int) -> None:
     """Of a value that more list than were looked at, those a contact may open as well, or it would be listed twice."""
     crowded = {key: {h.contact_point_id for h in held} for key, held in book.listed.items() if len(held) >= limit}
     if not crowded:
@@ -158,7 +158,7 @@ def _load_beyond(unit: Unit, book: Book, limit: int) -> None:
             book.listed[key].append(_holder(book, row))
 
 
-def who_holds(unit: Unit, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
+def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
     """The profiles that hold each value in any way, at most `limit` + 1 of each."""
     held: dict[Key, set[str]] = {key: set() for key in keys}
     if keys:
@@ -170,7 +170,7 @@ def who_holds(unit: Unit, keys: Sequence[Key], limit: int) -> dict[Key, set[str]
     return held
 
 
-def _load_identified(unit: Unit, book: Book, keys: list[Key]) -> None:
+def _load_identified(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key]) -> None:
     if keys:
         for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
             book.identified[_key(row)] = _holder(book, row)
@@ -180,7 +180,7 @@ def _key(row: Sequence[object]) -> Key:
     return row[0], row[1]  # type: ignore[return-value]
 
 
-def _holder(book: Book, row: Sequence[object]) -> Holder:
+def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
     _, _, point_id, profile_id, phone_type, sms, contacted, proven, version, conversation_id = row
     book.versions[profile_id] = version  # type: ignore[index, assignment]
     if conversation_id is not None:
@@ -188,7 +188,7 @@ def _holder(book: Book, row: Sequence[object]) -> Holder:
     return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
 
 
-def _load_threads(unit: Unit, book: Book, arrivals: Iterable[Arrival]) -> None:
+def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:
     """RES-13: where the threads lead that contacts name whose sender opens nothing."""
     replies: dict[str, dict[str, None]] = {}
     conversations: dict[str, None] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from onefold.domain.book import Book
+from onefold.domain.book import BatchSnapshot
 from onefold.domain.contact import Answer
 from onefold.domain.event_texts import JOINED_THREAD, THREAD_WAS_JOINED
 from onefold.domain.matching import keys_of_point
@@ -14,7 +14,7 @@ from onefold.domain.resolve import Decision, NewId
 from onefold.domain.search import search_terms
 from onefold.domain.timeline import timeline_second
 from onefold.storage import tables
-from onefold.storage.database import Contended, Unit
+from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.dialects import Insert, Row, Update
 from onefold.storage.tables import instant_text
 
@@ -79,8 +79,9 @@ MATCH_KEYS = Insert(tables.match_keys, ("organization_id", "key", "holder_id"), 
 OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
 
 
-def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:
-    """Keeps the profiles that were decided on as they were read until the unit ends; raises Contended if one is not.
+def lock_opened(unit: UnitOfWork, decisions: Iterable[Decision], book: BatchSnapshot) -> None:
+    """Keeps the profiles that were decided on as they were read until the unit ends; raises
+    RetryTransaction if one is not.
 
     Without it, what is appended to a profile at the instant of its merge would be stranded there.
     """
@@ -95,13 +96,13 @@ def lock_opened(unit: Unit, decisions: Iterable[Decision], book: Book) -> None:
     if locked is None:
         return
     if len(locked) != len(ids) or any(book.versions[profile_id] != version for profile_id, version in locked):
-        raise Contended
+        raise RetryTransaction
 
 
 def apply_decisions(
-    unit: Unit, decisions: Sequence[Decision], policy: Policy, now: datetime, new_id: NewId
+    unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime, new_id: NewId
 ) -> list[Answer]:
-    """Writes a batch's decisions; returns each one's answer in order. Raises Contended where a claim was lost."""
+    """Writes a batch's decisions; returns each one's answer in order. Raises RetryTransaction if a claim was lost."""
     org, moment = unit.organization_id, instant_text(now)
     fresh = [d for d in decisions if d.repeats is None]
     if fresh:
@@ -115,7 +116,7 @@ def apply_decisions(
     return _answers(decisions, numbers)
 
 
-def _apply_new(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
+def _apply_new(unit: UnitOfWork, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
     org = unit.organization_id
     rows: dict[Insert, Sequence[Row]] = {
         PROFILES: [(org, d.profile_id, d.arrival.name, moment) for d in _created(fresh)],
@@ -129,7 +130,7 @@ def _apply_new(unit: Unit, fresh: Sequence[Decision], policy: Policy, moment: st
         return
     taken = unit.insert_all(inserts)
     if any(taken[claim] != len(inserts[claim]) for claim in (POINTS, CONVERSATIONS) if claim in inserts):
-        raise Contended
+        raise RetryTransaction
 
 
 def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[object, ...]]:
@@ -154,7 +155,7 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
     ]
 
 
-def _apply_changes(unit: Unit, fresh: Sequence[Decision], moment: str) -> None:
+def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
     changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.proven) for c in changes.values()]
@@ -166,7 +167,7 @@ def _created(fresh: Sequence[Decision]) -> list[Decision]:
     return [d for d in fresh if d.outcome == "created"]
 
 
-def _move_versions(unit: Unit, fresh: Sequence[Decision], created: set[str]) -> None:
+def _move_versions(unit: UnitOfWork, fresh: Sequence[Decision], created: set[str]) -> None:
     changed = {d.profile_id for d in fresh if d.change is not None or d.new_points} - created
     if changed:
         unit.update(VERSIONS, [(profile_id,) for profile_id in sorted(changed)])
@@ -247,7 +248,7 @@ def _outbox_rows(
     return rows
 
 
-def _apply_attachments(unit: Unit, fresh: Sequence[Decision], numbers: Sequence[int]) -> None:
+def _apply_attachments(unit: UnitOfWork, fresh: Sequence[Decision], numbers: Sequence[int]) -> None:
     rows = [
         dict(zip(ATTACHMENTS, (unit.organization_id, seq, position, *attachment), strict=True))
         for d, seq in zip(fresh, numbers, strict=True)
@@ -257,7 +258,7 @@ def _apply_attachments(unit: Unit, fresh: Sequence[Decision], numbers: Sequence[
         unit.execute(tables.attachments.insert(), rows)
 
 
-def _say_who_joined(unit: Unit, fresh: Sequence[Decision], now: datetime, moment: str) -> None:
+def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, moment: str) -> None:
     """RES-13: both timelines say that somebody else has replied into a conversation. Neither names the other: the
     suggestion does, for as long as both are there."""
     second = timeline_second(now, now)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from onefold.storage.conversations import change_conversation, merged_into, read_conversation
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import conversations, items
 
 
@@ -22,16 +22,16 @@ class Share(NamedTuple):
     others: int
 
 
-def join_conversations(unit: Unit, gone_id: str, into_id: str, now: datetime) -> list[str]:
+def join_conversations(unit: UnitOfWork, gone_id: str, into_id: str, now: datetime) -> list[str]:
     """One conversation becomes one with another; returns those that led to it before and now lead on."""
-    led_on = merged_into(unit, gone_id)
-    for conversation_id in led_on:
+    repointed = merged_into(unit, gone_id)
+    for conversation_id in repointed:
         change_conversation(unit, conversation_id, merged_into_id=into_id)
     change_conversation(unit, gone_id, state="closed", closed_at=now, merged_into_id=into_id)
-    return led_on
+    return repointed
 
 
-def led_to_others(unit: Unit, profile_ids: Sequence[str]) -> list[tuple[str, str]]:
+def led_to_others(unit: UnitOfWork, profile_ids: Sequence[str]) -> list[tuple[str, str]]:
     """The conversations of some profiles that became one with one of somebody else, oldest first, each with that."""
     c, into = conversations.c, conversations.alias()
     leads = sa.and_(into.c.organization_id == c.organization_id, into.c.id == c.merged_into_id)
@@ -45,7 +45,7 @@ def led_to_others(unit: Unit, profile_ids: Sequence[str]) -> list[tuple[str, str
     return [(row.id, row.into_id) for row in rows]
 
 
-def shares_of(unit: Unit, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
+def shares_of(unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
     """The conversations that carry anything of some contact points, and how much of each."""
     i, c = items.c, conversations.c
     head = sa.func.coalesce(c.merged_into_id, c.id)
@@ -77,7 +77,7 @@ def shares_of(unit: Unit, profile_ids: Sequence[str], point_ids: Sequence[str]) 
     ]
 
 
-def move_conversation(unit: Unit, conversation_id: str, to: str) -> None:
+def move_conversation(unit: UnitOfWork, conversation_id: str, to: str) -> None:
     """A conversation goes to another profile with everything in it."""
     i = items.c
     group = [conversation_id, *merged_into(unit, conversation_id)]
@@ -87,7 +87,9 @@ def move_conversation(unit: Unit, conversation_id: str, to: str) -> None:
         unit.execute(items.update().where(*mine).values(profile_id=to))
 
 
-def copy_conversation(unit: Unit, conversation_id: str, copy_id: str, profile_id: str, *, may_be_open: bool) -> None:
+def copy_conversation(
+    unit: UnitOfWork, conversation_id: str, copy_id: str, profile_id: str, *, may_be_open: bool
+) -> None:
     """A conversation beside another, for the part of it that goes to another profile."""
     row = read_conversation(unit, conversation_id)
     is_open = row.state == "open" and may_be_open
@@ -103,7 +105,12 @@ def copy_conversation(unit: Unit, conversation_id: str, copy_id: str, profile_id
 
 
 def move_items(
-    unit: Unit, conversation_id: str, point_ids: Sequence[str], to_conversation: str, to_profile: str, since: int = 0
+    unit: UnitOfWork,
+    conversation_id: str,
+    point_ids: Sequence[str],
+    to_conversation: str,
+    to_profile: str,
+    since: int = 0,
 ) -> int:
     """What came through some contact points, and what answers it, goes to another conversation; returns how many."""
     i = items.c
@@ -119,7 +126,7 @@ def move_items(
     return moved
 
 
-def count_through(unit: Unit, profile_id: str, point_ids: Sequence[str], since: int) -> int:
+def count_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> int:
     """How many items came to a profile through some contact points, from an item's number on."""
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
@@ -127,32 +134,32 @@ def count_through(unit: Unit, profile_id: str, point_ids: Sequence[str], since: 
     return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
 
 
-def _said_in(unit: Unit, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
     return *mine, i.profile_id == profile_id
 
 
-def has_through(unit: Unit, conversation_id: str, profile_id: str, point_ids: Sequence[str], since: int) -> bool:
+def has_through(unit: UnitOfWork, conversation_id: str, profile_id: str, point_ids: Sequence[str], since: int) -> bool:
     """Whether a conversation carries anything of the contact points since."""
     i = items.c
     mine = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.in_(point_ids))
     return unit.execute(sa.select(i.seq).where(*mine).limit(1)).first() is not None
 
 
-def points_in(unit: Unit, conversation_id: str, profile_id: str, since: int) -> set[str]:
+def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:
     """The contact points that a profile's items in a conversation came through since."""
     i = items.c
     mine = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
     return set(unit.execute(sa.select(i.contact_point_id).where(*mine).distinct()).scalars())
 
 
-def give_items(unit: Unit, conversation_id: str, profile_id: str, to: str) -> None:
+def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str) -> None:
     """What a profile has in a conversation goes to another profile."""
     unit.execute(items.update().where(*_said_in(unit, conversation_id, profile_id)).values(profile_id=to))
 
 
-def release_events(unit: Unit, conversation_id: str, profile_id: str) -> None:
+def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
     """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
     mine = (*_said_in(unit, conversation_id, profile_id), items.c.kind == "event")
     unit.execute(items.update().where(*mine).values(conversation_id=None))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
 from onefold.domain.timeline import happened_at, timeline_second
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Insert
 from onefold.storage.tables import attachments, conversations, instant_text, items
 
@@ -84,7 +84,7 @@ ITEM = [items.c[name] for name in ItemRow._fields]
 IS_OPEN = conversations.c.state == sa.literal_column("'open'")
 
 
-def read_conversation(unit: Unit, conversation_id: str) -> ConversationRow:
+def read_conversation(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
     """The conversation with this id; raises NotFound."""
     row = None
     if is_id(conversation_id):
@@ -96,7 +96,9 @@ def read_conversation(unit: Unit, conversation_id: str) -> ConversationRow:
     return ConversationRow._make(row)
 
 
-def conversations_of(unit: Unit, profile_ids: Sequence[str], before: str | None, limit: int) -> list[ConversationRow]:
+def conversations_of(
+    unit: UnitOfWork, profile_ids: Sequence[str], before: str | None, limit: int
+) -> list[ConversationRow]:
     """The conversations of a profile and of those merged into it, newest first; each that became one with another is
     among them as that other."""
     c = conversations.c
@@ -107,14 +109,14 @@ def conversations_of(unit: Unit, profile_ids: Sequence[str], before: str | None,
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
-def count_of(unit: Unit, profile_ids: Sequence[str]) -> int:
+def count_of(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     """How many conversations a profile has, with those of profiles merged into it."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
     return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*mine)).scalar_one())
 
 
-def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
+def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | None:
     """When the customer of a profile, or of one merged into it, last wrote or called."""
     i = items.c
     found: list[datetime] = []
@@ -126,7 +128,7 @@ def last_contact(unit: Unit, profile_ids: Sequence[str]) -> datetime | None:
     return max(found, default=None)
 
 
-def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
@@ -136,7 +138,7 @@ def open_conversations(unit: Unit, inbox_id: str, before: str | None, limit: int
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
-def open_conversation_of(unit: Unit, profile_id: str) -> ConversationRow | None:
+def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
@@ -144,7 +146,7 @@ def open_conversation_of(unit: Unit, profile_id: str) -> ConversationRow | None:
     return None if row is None else ConversationRow._make(row)
 
 
-def add_conversation(unit: Unit, conversation_id: str, profile_id: str, inbox_id: str, now: datetime) -> None:
+def add_conversation(unit: UnitOfWork, conversation_id: str, profile_id: str, inbox_id: str, now: datetime) -> None:
     """A new open conversation."""
     unit.execute(
         conversations.insert().values(
@@ -158,34 +160,34 @@ def add_conversation(unit: Unit, conversation_id: str, profile_id: str, inbox_id
     )
 
 
-def change_conversation(unit: Unit, conversation_id: str, **values: object) -> None:
+def change_conversation(unit: UnitOfWork, conversation_id: str, **values: object) -> None:
     """Sets fields of a conversation."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.id == conversation_id)
     unit.execute(conversations.update().where(*mine).values(**values))
 
 
-def merged_into(unit: Unit, conversation_id: str) -> list[str]:
+def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
     """The conversations that became one with this one (MRG-5)."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.merged_into_id == conversation_id)
     return list(unit.execute(sa.select(c.id).where(*mine)).scalars())
 
 
-def ids_of(unit: Unit, profile_id: str) -> list[str]:
+def ids_of(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The conversations opened for a profile itself, those that became one with another among them."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
     return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
 
 
-def read_item(unit: Unit, seq: int) -> ItemRow:
+def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
     """The item with this number, as it was written."""
     mine = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
     return ItemRow._make(unit.execute(sa.select(*ITEM).where(*mine)).one())
 
 
-def first_item(unit: Unit, conversation_id: str) -> ItemRow | None:
+def first_item(unit: UnitOfWork, conversation_id: str) -> ItemRow | None:
     """What a conversation began with."""
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
@@ -193,7 +195,7 @@ def first_item(unit: Unit, conversation_id: str) -> ItemRow | None:
     return None if row is None else ItemRow._make(row)
 
 
-def add_item(unit: Unit, now: datetime, **values: Any) -> int:
+def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:
     """Appends an item written here (a note, an outgoing message); returns its number."""
     row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, "verified": True, **values}
     stored = {
@@ -204,7 +206,7 @@ def add_item(unit: Unit, now: datetime, **values: Any) -> int:
     return unit.append(_WRITTEN, [tuple({**row, **stored}.get(column) for column in _WRITTEN.columns)])[0]
 
 
-def attachments_of(unit: Unit, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:
+def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:
     """(position, file name, content type, bytes) of what came with each item."""
     a = attachments.c
     rows = unit.execute(
@@ -218,7 +220,7 @@ def attachments_of(unit: Unit, seqs: Sequence[int]) -> dict[int, list[tuple[int,
     return found
 
 
-def read_attachment(unit: Unit, conversation_id: str, seq: int, position: int) -> bytes:
+def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: int) -> bytes:
     """The content of a file; raises NotFound."""
     conversation = read_conversation(unit, conversation_id)
     a = attachments.c

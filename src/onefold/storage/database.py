@@ -1,4 +1,4 @@
-"""Connections and transactions: one `Unit` is one transaction of one organization."""
+"""Connections and transactions: one `UnitOfWork` is one transaction of one organization."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _POSTGRES_PLANS = (
 )
 
 
-class Contended(Exception):
+class RetryTransaction(Exception):
     """Another transaction was faster: a claimed value, a merged profile, a deadlock. Do the whole unit again."""
 
 
@@ -41,7 +41,7 @@ class Unstorable(Exception):
     """The database refused a value; which one is found by storing each alone."""
 
 
-class Unit:
+class UnitOfWork:
     """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
 
     `settings_version` is the version of the organization's settings, where the database told it on the way; `policies`
@@ -145,7 +145,7 @@ class Unit:
         self._dialect.lock_suggesting(self._cursor, self.organization_id)
 
     def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
-        """(id, version) of each profile that is living and stays so until this unit ends; None: this unit is alone."""
+        """(id, version) of each profile that is living and stays so until this unit ends; None: it is exclusive."""
         return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)
 
 
@@ -165,30 +165,30 @@ class Database:
         return self._engine.dialect.name == "sqlite"
 
     @contextmanager
-    def write(self, organization_id: int, *, alone: bool = False) -> Iterator[Unit]:
+    def write(self, organization_id: int, *, exclusive: bool = False) -> Iterator[UnitOfWork]:
         """A transaction that is committed when the block ends, and rolled back when it raises.
 
-        `alone` keeps out every other writer of the organization (changes of settings).
-        Raises Contended where the unit must be done again, Unavailable where storage cannot take it now.
+        `exclusive` keeps out every other writer of the organization (changes of settings).
+        Raises RetryTransaction where the unit must be done again, Unavailable where storage cannot take it now.
         """
-        with self._transaction(organization_id, write=True, alone=alone) as unit:
+        with self._transaction(organization_id, write=True, exclusive=exclusive) as unit:
             yield unit
 
     @contextmanager
-    def read(self, organization_id: int) -> Iterator[Unit]:
+    def read(self, organization_id: int) -> Iterator[UnitOfWork]:
         """A transaction for reading."""
-        with self._transaction(organization_id, write=False, alone=False) as unit:
+        with self._transaction(organization_id, write=False, exclusive=False) as unit:
             yield unit
 
     @contextmanager
-    def _transaction(self, organization_id: int, *, write: bool, alone: bool) -> Iterator[Unit]:
+    def _transaction(self, organization_id: int, *, write: bool, exclusive: bool) -> Iterator[UnitOfWork]:
         with self._only_writer(write), translated_errors(), self._pooled() as pooled:
             driver: Any = pooled.driver_connection
             cursor = driver.cursor()
             # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
-            version = self._dialect.begin(driver, cursor, organization_id, write=write, alone=alone)
+            version = self._dialect.begin(driver, cursor, organization_id, write=write, exclusive=exclusive)
             try:
-                yield Unit(self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies)
+                yield UnitOfWork(self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies)
                 driver.commit()
             except BaseException as error:
                 self._roll_back(driver)
@@ -335,7 +335,7 @@ _POSTGRES_STATES = {
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns what drivers raise into Contended and Unavailable; no text of the driver's, which may quote values."""
+    """Turns a driver's errors into RetryTransaction and Unavailable, without its text: that may quote values."""
     try:
         yield
     except sa.exc.TimeoutError:
@@ -354,7 +354,7 @@ def _raise_translated(error: BaseException) -> None:
     if isinstance(error, sqlite3.Error):
         number = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, sqlite3.IntegrityError) and number == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-            raise Contended from None
+            raise RetryTransaction from None
         state = _SQLITE_STATES.get(number & 0xFF) if number is not None else None
         if state is not None:
             raise Unavailable(state[1], code=state[0]) from None
@@ -363,7 +363,7 @@ def _raise_translated(error: BaseException) -> None:
         return
     if isinstance(error, psycopg.Error):
         if error.sqlstate in _POSTGRES_AGAIN:
-            raise Contended from None
+            raise RetryTransaction from None
         state = _POSTGRES_STATES.get(error.sqlstate or "")
         if state is not None:
             raise Unavailable(state[1], code=state[0]) from None

@@ -94,7 +94,7 @@ class Dialect:
         """The parameters of such a join: those of its condition, the organization first, and how many rows."""
         return (*parameters, limit)
 
-    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, exclusive: bool) -> int | None:
         """Begins a transaction of the organization; `alone` keeps every other writer of the organization out.
 
         Returns the version of the organization's settings where that costs nothing more.
@@ -164,6 +164,6 @@ class Dialect:
     ) -> list[Row] | None:
         """Keeps living profiles from being merged until the transaction ends, and from being edited if asked for.
 
-        Returns (id, version) of each that is living, None where the whole transaction is alone anyway.
+        Returns (id, version) of each that is living, None where the whole transaction is exclusive anyway.
         """
         raise NotImplementedError

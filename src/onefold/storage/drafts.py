@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import drafts
 
 
@@ -30,32 +30,32 @@ class DraftRow(NamedTuple):
 _DRAFT = [drafts.c[name] for name in DraftRow._fields]
 
 
-def add(unit: Unit, draft: DraftRow) -> None:
+def add(unit: UnitOfWork, draft: DraftRow) -> None:
     """A new draft."""
     unit.execute(drafts.insert().values(organization_id=unit.organization_id, **draft._asdict()))
 
 
-def read(unit: Unit, draft_id: str) -> DraftRow:
+def read(unit: UnitOfWork, draft_id: str) -> DraftRow:
     """The draft with this id, whoever's it is; raises NotFound."""
     return _one(unit, draft_id, sa.select(*_DRAFT).where(*_this(unit, draft_id)))
 
 
-def change(unit: Unit, draft_id: str, **values: object) -> DraftRow:
+def change(unit: UnitOfWork, draft_id: str, **values: object) -> DraftRow:
     """Sets fields; returns the draft as it is after whoever moved it at the same time. Raises NotFound."""
     changing = drafts.update().where(*_this(unit, draft_id)).values(**values)
     return _one(unit, draft_id, changing.returning(*_DRAFT))
 
 
-def remove(unit: Unit, draft_id: str) -> DraftRow:
+def remove(unit: UnitOfWork, draft_id: str) -> DraftRow:
     """Deletes a draft; returns what it was. Raises NotFound."""
     return _one(unit, draft_id, drafts.delete().where(*_this(unit, draft_id)).returning(*_DRAFT))
 
 
-def _this(unit: Unit, draft_id: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+def _this(unit: UnitOfWork, draft_id: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return (drafts.c.organization_id == unit.organization_id, drafts.c.id == draft_id)
 
 
-def _one(unit: Unit, draft_id: str, statement: sa.Executable) -> DraftRow:
+def _one(unit: UnitOfWork, draft_id: str, statement: sa.Executable) -> DraftRow:
     row = unit.execute(statement).one_or_none() if is_id(draft_id) else None
     if row is None:
         raise missing()
@@ -67,7 +67,7 @@ def missing() -> NotFound:
     return NotFound("You have no draft with this id.", code="draft_not_found")
 
 
-def page(unit: Unit, author_id: str, profile_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
+def page(unit: UnitOfWork, author_id: str, profile_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """An author's drafts, of one profile or of all, newest first."""
     d = drafts.c
     select = sa.select(*_DRAFT).where(d.organization_id == unit.organization_id, d.author_id == author_id)

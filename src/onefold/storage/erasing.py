@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.domain.event_texts import without_names
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import (
     absorbed_points,
     addresses,
@@ -64,7 +64,7 @@ class Counterpart(NamedTuple):
     at: datetime
 
 
-def forget_thoroughly(unit: Unit) -> None:
+def forget_thoroughly(unit: UnitOfWork) -> None:
     """What this unit deletes is overwritten, where the database can: SQLite else leaves it in the file's free pages."""
     if unit.dialect.name == "sqlite":
         unit.execute(sa.text("PRAGMA secure_delete = ON"))
@@ -73,7 +73,7 @@ def forget_thoroughly(unit: Unit) -> None:
 # What there is -------------------------------------------------------------------------------------------------------
 
 
-def traces(unit: Unit, ids: Sequence[str]) -> Traces:
+def traces(unit: UnitOfWork, ids: Sequence[str]) -> Traces:
     """How kept texts name the customer with these profiles, read before its rows are gone."""
     found = set(ids)
     for table in (contact_points, details, addresses, conversations, drafts):
@@ -85,7 +85,7 @@ def traces(unit: Unit, ids: Sequence[str]) -> Traces:
     return Traces(frozenset(found | {point_id for point_id in spoken if point_id}), _own_values(unit, ids))
 
 
-def _column(unit: Unit, wanted: sa.Column[Any], key: sa.Column[Any], keys: Sequence[str]) -> list[Any]:
+def _column(unit: UnitOfWork, wanted: sa.Column[Any], key: sa.Column[Any], keys: Sequence[str]) -> list[Any]:
     mine = wanted.table.c.organization_id == unit.organization_id
     found: list[Any] = []
     for part in _parts(keys):
@@ -97,7 +97,7 @@ def _parts(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (keys[n : n + _AT_ONCE] for n in range(0, len(keys), _AT_ONCE))
 
 
-def _own_values(unit: Unit, ids: Sequence[str]) -> tuple[str, ...]:
+def _own_values(unit: UnitOfWork, ids: Sequence[str]) -> tuple[str, ...]:
     """As JSON writes them, in quotes. Values that open no profile may be others' as well and tell nothing."""
     c = contact_points.c
     mine = (c.organization_id == unit.organization_id, c.identifying, c.kind.in_(("email", "phone", "social")))
@@ -108,28 +108,28 @@ def _own_values(unit: Unit, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def related(unit: Unit, ids: Sequence[str]) -> list[str]:
+def related(unit: UnitOfWork, ids: Sequence[str]) -> list[str]:
     """The other profiles that a relationship links with these."""
     r = relationships.c
     found = {*_column(unit, r.other_id, r.profile_id, ids), *_column(unit, r.profile_id, r.other_id, ids)}
     return sorted(found - set(ids))
 
 
-def points_of(unit: Unit, ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+def points_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
     """(id, kind, value, handle) of every contact point."""
     c = contact_points.c
     mine = (c.organization_id == unit.organization_id, c.profile_id.in_(ids))
     return [tuple(row) for row in unit.execute(sa.select(c.id, c.kind, c.value, c.handle).where(*mine))]
 
 
-def usernames_of(unit: Unit, ids: Sequence[str]) -> list[tuple[str, str]]:
+def usernames_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str]]:
     """(profile, username) of those that have one."""
     p = profiles.c
     mine = (p.organization_id == unit.organization_id, p.id.in_(ids), p.username.is_not(None))
     return [tuple(row) for row in unit.execute(sa.select(p.id, p.username).where(*mine))]
 
 
-def counterparts(unit: Unit, ids: Sequence[str]) -> list[Counterpart]:
+def counterparts(unit: UnitOfWork, ids: Sequence[str]) -> list[Counterpart]:
     """The profiles outside the customer that were once merged with it, or detached from it or it from them."""
     a = audit.c
     found = set()
@@ -143,7 +143,7 @@ def counterparts(unit: Unit, ids: Sequence[str]) -> list[Counterpart]:
 # Taking away ---------------------------------------------------------------------------------------------------------
 
 
-def blur_events(unit: Unit, counterpart: Counterpart) -> int:
+def blur_events(unit: UnitOfWork, counterpart: Counterpart) -> int:
     """Events of that moment on another customer's timeline no longer name anybody; returns how many were changed."""
     i = items.c
     changed = 0
@@ -158,7 +158,7 @@ def blur_events(unit: Unit, counterpart: Counterpart) -> int:
     return changed
 
 
-def _timeline(unit: Unit, profile_id: str) -> list[str]:
+def _timeline(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The profile, the living one it leads to, and all that lead there."""
     p = profiles.c
     mine = p.organization_id == unit.organization_id
@@ -166,7 +166,7 @@ def _timeline(unit: Unit, profile_id: str) -> list[str]:
     return [living, *unit.execute(sa.select(p.id).where(mine, p.survivor_id == living)).scalars()]
 
 
-def delete_items(unit: Unit, ids: Sequence[str]) -> dict[str, int]:
+def delete_items(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
     """Deletes every item and attachment, a part at a time; returns how many of each."""
     counts = {"items": 0, "attachments": 0}
     last = _last_number(unit)
@@ -180,7 +180,7 @@ def delete_items(unit: Unit, ids: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _next_part(unit: Unit, profile_id: str, spared: int | None) -> list[int]:
+def _next_part(unit: UnitOfWork, profile_id: str, spared: int | None) -> list[int]:
     """The numbers of the next items of a profile to be deleted, all but the spared one."""
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id)
@@ -189,19 +189,19 @@ def _next_part(unit: Unit, profile_id: str, spared: int | None) -> list[int]:
     return list(unit.execute(part).scalars())
 
 
-def _delete_part(unit: Unit, numbers: Sequence[int]) -> dict[str, int]:
+def _delete_part(unit: UnitOfWork, numbers: Sequence[int]) -> dict[str, int]:
     i, a, org = items.c, attachments.c, unit.organization_id
     files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(numbers))
     counts = {"attachments": unit.execute(files).rowcount}
     return counts | {"items": unit.execute(items.delete().where(i.organization_id == org, i.seq.in_(numbers))).rowcount}
 
 
-def _last_number(unit: Unit) -> int | None:
+def _last_number(unit: UnitOfWork) -> int | None:
     """SQLite counts on from the highest number there is: an item's number must not be another customer's later."""
     return unit.newest("items") if unit.dialect.name == "sqlite" else None
 
 
-def _empty(unit: Unit, seq: int, profile_id: str) -> dict[str, int]:
+def _empty(unit: UnitOfWork, seq: int, profile_id: str) -> dict[str, int]:
     """Leaves nothing of an item but its number, if it is the profile's."""
     i, a, org = items.c, attachments.c, unit.organization_id
     this = (i.organization_id == org, i.seq == seq, i.profile_id == profile_id)
@@ -223,7 +223,7 @@ _BETWEEN_TWO = {
 }
 
 
-def delete_rows(unit: Unit, ids: Sequence[str], point_ids: Sequence[str]) -> dict[str, int]:
+def delete_rows(unit: UnitOfWork, ids: Sequence[str], point_ids: Sequence[str]) -> dict[str, int]:
     """Deletes whatever belongs to the profiles, from either side, but items; returns how many by table."""
     counts = {
         "absorbed_points": sum(_delete(unit, absorbed_points.c[c], point_ids) for c in ("id", "contact_point_id"))
@@ -236,7 +236,7 @@ def delete_rows(unit: Unit, ids: Sequence[str], point_ids: Sequence[str]) -> dic
     return counts
 
 
-def _delete_reads(unit: Unit, ids: Sequence[str]) -> None:
+def _delete_reads(unit: UnitOfWork, ids: Sequence[str]) -> None:
     """What agents have read of the customer's conversations refers to them, so it goes first."""
     r, c, org = conversation_reads.c, conversations.c, unit.organization_id
     for part in _parts(ids):
@@ -244,18 +244,18 @@ def _delete_reads(unit: Unit, ids: Sequence[str]) -> None:
         unit.execute(conversation_reads.delete().where(r.organization_id == org, r.conversation_id.in_(own)))
 
 
-def _delete(unit: Unit, key: sa.Column[Any], keys: Sequence[str]) -> int:
+def _delete(unit: UnitOfWork, key: sa.Column[Any], keys: Sequence[str]) -> int:
     table: Any = key.table
     mine = table.c.organization_id == unit.organization_id
     return sum(int(unit.execute(table.delete().where(mine, key.in_(part))).rowcount) for part in _parts(keys))
 
 
-def delete_profiles(unit: Unit, survivor_id: str, former_ids: Sequence[str]) -> int:
+def delete_profiles(unit: UnitOfWork, survivor_id: str, former_ids: Sequence[str]) -> int:
     """Deletes the profile and the redirects that lead to it."""
     return _delete(unit, profiles.c.id, former_ids) + _delete(unit, profiles.c.id, [survivor_id])
 
 
-def delete_texts(unit: Unit, traces: Traces) -> dict[str, int]:
+def delete_texts(unit: UnitOfWork, traces: Traces) -> dict[str, int]:
     """Deletes audit records of others, and answers kept for Idempotency-Keys, that tell of the customer.
 
     These have no index by customer: all of the organization's are read, a part at a time.
@@ -265,7 +265,7 @@ def delete_texts(unit: Unit, traces: Traces) -> dict[str, int]:
     return {"audit_records": records, "idempotency_keys": answers}
 
 
-def _delete_telling(unit: Unit, key: sa.Column[Any], text: sa.Column[Any], traces: Traces) -> int:
+def _delete_telling(unit: UnitOfWork, key: sa.Column[Any], text: sa.Column[Any], traces: Traces) -> int:
     mine = key.table.c.organization_id == unit.organization_id
     deleted, after = 0, None
     while True:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from onefold.storage import timelines
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import (
     addresses,
     attachments,
@@ -73,15 +73,15 @@ _ITEM = (
 _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at")
 
 
-def _select(unit: Unit, table: sa.Table, fields: Sequence[str], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _select(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(*(table.c[f] for f in fields)).where(table.c.organization_id == unit.organization_id, *which)
 
 
-def _rows(unit: Unit, select: sa.Select[Any]) -> Rows:
+def _rows(unit: UnitOfWork, select: sa.Select[Any]) -> Rows:
     return [dict(row._mapping) for row in unit.execute(select)]
 
 
-def parts_of(unit: Unit, profile_id: str) -> dict[str, Rows]:
+def parts_of(unit: UnitOfWork, profile_id: str) -> dict[str, Rows]:
     """Contact points, those not shown among them, details, addresses and every author's drafts of a living profile."""
     wanted = {
         "contact_points": (contact_points, _POINT),
@@ -95,39 +95,39 @@ def parts_of(unit: Unit, profile_id: str) -> dict[str, Rows]:
     }
 
 
-def merges_within(unit: Unit, ids: Sequence[str]) -> Rows:
+def merges_within(unit: UnitOfWork, ids: Sequence[str]) -> Rows:
     """The merges by which the customer's profiles became one; those with another customer, since undone, are not."""
     both = (merges.c.source_id.in_(ids), merges.c.destination_id.in_(ids))
     return _rows(unit, _select(unit, merges, _MERGE, *both).order_by(merges.c.id))
 
 
-def record_of(unit: Unit, audit_seq: int) -> str | None:
+def record_of(unit: UnitOfWork, audit_seq: int) -> str | None:
     """What was kept of both sides before a merge, as JSON."""
     this = audit_records.c.seq == audit_seq
     return unit.execute(_select(unit, audit_records, ("record",), this)).scalar_one_or_none()
 
 
-def conversations_after(unit: Unit, ids: Sequence[str], after: str | None, limit: int) -> Rows:
+def conversations_after(unit: UnitOfWork, ids: Sequence[str], after: str | None, limit: int) -> Rows:
     """The oldest conversations of the profiles behind one, those among them that became one with another."""
     c = conversations.c
     which = [c.profile_id.in_(ids)] + ([] if after is None else [c.id > after])
     return _rows(unit, _select(unit, conversations, _CONVERSATION, *which).order_by(c.id).limit(limit))
 
 
-def count_items(unit: Unit, ids: Sequence[str]) -> int:
+def count_items(unit: UnitOfWork, ids: Sequence[str]) -> int:
     """How many items the profiles have."""
     mine = (items.c.organization_id == unit.organization_id, items.c.profile_id.in_(ids))
     return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*mine)).scalar_one())
 
 
-def items_after(unit: Unit, ids: Sequence[str], after: Position, limit: int) -> Rows:
+def items_after(unit: UnitOfWork, ids: Sequence[str], after: Position, limit: int) -> Rows:
     """The items of the profiles that happened next after a place on their timeline, the oldest first."""
     numbers = timelines.oldest_numbers(unit, ids, after, limit)
     rows = _rows(unit, _select(unit, items, _ITEM, items.c.seq.in_(numbers)))
     return sorted(rows, key=lambda row: (row["timeline_second"], row["seq"]))
 
 
-def files_of(unit: Unit, seqs: Sequence[int]) -> list[tuple[int, int]]:
+def files_of(unit: UnitOfWork, seqs: Sequence[int]) -> list[tuple[int, int]]:
     """(item, position) of every attachment of some items, in order."""
     a = attachments.c
     which = a.item_seq.in_(seqs)
@@ -135,7 +135,7 @@ def files_of(unit: Unit, seqs: Sequence[int]) -> list[tuple[int, int]]:
     return [tuple(row) for row in found]
 
 
-def read_file(unit: Unit, seq: int, position: int) -> tuple[str, str, bytes] | None:
+def read_file(unit: UnitOfWork, seq: int, position: int) -> tuple[str, str, bytes] | None:
     """(file name, content type, content) of one attachment."""
     a = attachments.c
     fields = ("filename", "content_type", "content")

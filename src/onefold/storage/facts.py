@@ -7,15 +7,15 @@ from typing import Any
 
 import msgspec
 
-from onefold.domain.matching import Facts
+from onefold.domain.matching import MatchFeatures
 from onefold.domain.text import fold
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import points_of
 
 _BIRTH_DATE_KEYS = frozenset(("birth date", "birthdate", "birthday", "date of birth", "dob", "born"))
 
 
-def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
+def features_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, MatchFeatures]:
     """What matching looks at, of living profiles."""
     if not ids:
         return {}
@@ -24,7 +24,7 @@ def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
     heads = unit.lookup(f"SELECT p.id, p.name, p.username, p.attributes FROM {d.id_keys} {living}", org, ids)
     points, addresses, dates = points_of(unit, ids), _addresses(unit, ids), _birth_dates(unit, ids)
     return {
-        profile_id: Facts(
+        profile_id: MatchFeatures(
             profile_id,
             name,
             username,
@@ -36,7 +36,7 @@ def facts_of(unit: Unit, ids: Sequence[str]) -> dict[str, Facts]:
     }
 
 
-def _addresses(unit: Unit, ids: Sequence[str]) -> dict[str, list[str]]:
+def _addresses(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[str]]:
     d = unit.dialect
     held = d.join("addresses", "a", "a.organization_id = ? AND a.profile_id = k.value", one=False)
     lines = "a.street, a.city, a.postal_code, a.country"
@@ -49,7 +49,7 @@ def _addresses(unit: Unit, ids: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _birth_dates(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
+def _birth_dates(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
     d = unit.dialect
     held = d.join("details", "t", "t.organization_id = ? AND t.profile_id = k.value", one=False)
     rows = unit.lookup(f"SELECT t.profile_id, t.key, t.value FROM {d.id_keys} {held}", (unit.organization_id,), ids)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import outbox
 
 _o = outbox.c
@@ -45,7 +45,7 @@ class Look(NamedTuple):
     begun_before: int
 
 
-def look(unit: Unit, after: int, limit: int) -> Look:
+def look(unit: UnitOfWork, after: int, limit: int) -> Look:
     """The newest events after a number, at most so many."""
     sql = _POSTGRESQL if unit.dialect.name == "postgresql" else _SQLITE
     found = unit.rows(sql, (unit.organization_id, after, limit))
@@ -53,7 +53,7 @@ def look(unit: Unit, after: int, limit: int) -> Look:
     return Look([row[0] for row in found if row[0] is not None], running_from, begun_before)
 
 
-def changes(unit: Unit, seqs: Sequence[int]) -> list[Change]:
+def changes(unit: UnitOfWork, seqs: Sequence[int]) -> list[Change]:
     """The events of these numbers, oldest first."""
     if not seqs:
         return []

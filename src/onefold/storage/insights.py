@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Insert
 from onefold.storage.matching import Pair
 from onefold.storage.tables import audit, counted_until, daily_counts, instant, verdicts
@@ -43,19 +43,19 @@ class Mark(NamedTuple):
     writers: frozenset[str]
 
 
-def mark(unit: Unit) -> Mark:
+def mark(unit: UnitOfWork) -> Mark:
     """A mark of this instant."""
     # In this order: whoever holds a number below the newest, and cannot be seen, is still among the writers.
     newest = {source: unit.newest(source) or 0 for source in SOURCES}
     return Mark(newest, _writers(unit))
 
 
-def is_complete(unit: Unit, mark: Mark) -> bool:
+def is_complete(unit: UnitOfWork, mark: Mark) -> bool:
     """Whether everything up to the mark can be seen from now on."""
     return not mark.writers or not mark.writers & _writers(unit)
 
 
-def _writers(unit: Unit) -> frozenset[str]:
+def _writers(unit: UnitOfWork) -> frozenset[str]:
     if unit.dialect.name == "sqlite":
         return frozenset()
     halves = (unit.organization_id >> 32 & 0xFFFFFFFF, unit.organization_id & 0xFFFFFFFF)
@@ -106,7 +106,7 @@ class Part(NamedTuple, Generic[R]):
 _BEHIND = "WHERE organization_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 
 
-def contacts(unit: Unit, after: int, until: int, limit: int) -> Part[ContactRow]:
+def contacts(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[ContactRow]:
     """Of the next items behind a number, up to another, the contacts: nothing else has an outcome."""
     sql = f"SELECT seq, recorded_at, channel, outcome FROM items {_BEHIND}"
     found = unit.rows(sql, (unit.organization_id, after, until, limit))
@@ -114,7 +114,7 @@ def contacts(unit: Unit, after: int, until: int, limit: int) -> Part[ContactRow]
     return _part(found, rows, until, limit)
 
 
-def entries(unit: Unit, after: int, until: int, limit: int, actions: Collection[str]) -> Part[EntryRow]:
+def entries(unit: UnitOfWork, after: int, until: int, limit: int, actions: Collection[str]) -> Part[EntryRow]:
     """Of the next entries of the audit log those of some actions, each on two profiles."""
     sql = f"SELECT seq, at, action, profile_id, other_id, details FROM audit {_BEHIND}"
     found = unit.rows(sql, (unit.organization_id, after, until, limit))
@@ -126,7 +126,7 @@ def entries(unit: Unit, after: int, until: int, limit: int, actions: Collection[
     return _part(found, rows, until, limit)
 
 
-def raised(unit: Unit, after: int, until: int, limit: int) -> Part[RaisedRow]:
+def raised(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[RaisedRow]:
     """Of the next events of the outbox the suggestions that were raised."""
     sql = f"SELECT seq, created_at, CASE WHEN type = '{RAISED}' THEN data END FROM outbox {_BEHIND}"
     found = unit.rows(sql, (unit.organization_id, after, until, limit))
@@ -154,7 +154,7 @@ class Decided(NamedTuple):
     kinds: tuple[str, ...]
 
 
-def merge_undone(unit: Unit, source_id: str, before: int) -> Decided | None:
+def merge_undone(unit: UnitOfWork, source_id: str, before: int) -> Decided | None:
     """The merge that an entry of the audit log has undone: the source's newest until then, for nobody is merged away
     twice without having come back. Read from the log, which keeps it also when the customer has been erased."""
     a = audit.c
@@ -164,18 +164,18 @@ def merge_undone(unit: Unit, source_id: str, before: int) -> Decided | None:
     return None if row is None else Decided(row.at, tuple(json.loads(row.details)["evidence"]))
 
 
-def no_matches(unit: Unit, ids: Sequence[str]) -> list[Decided]:
+def no_matches(unit: UnitOfWork, ids: Sequence[str]) -> list[Decided]:
     """What was decided by "No Match"; nothing of what an erasure has taken away."""
     return _verdicts(unit, verdicts.c.id.in_(ids))
 
 
-def first_no_match(unit: Unit, pair: Pair) -> Decided | None:
+def first_no_match(unit: UnitOfWork, pair: Pair) -> Decided | None:
     """What was first decided on two profiles, as they were then: on one that a detach made, by the detach (DET-3)."""
     v = verdicts.c
     return next(iter(_verdicts(unit, sa.and_(v.profile_id == pair[0], v.other_id == pair[1]))), None)
 
 
-def _verdicts(unit: Unit, which: sa.ColumnElement[bool]) -> list[Decided]:
+def _verdicts(unit: UnitOfWork, which: sa.ColumnElement[bool]) -> list[Decided]:
     v = verdicts.c
     select = sa.select(v.created_at, v.kinds).where(v.organization_id == unit.organization_id, which)
     rows = unit.execute(select.order_by(v.created_at, v.id))
@@ -185,14 +185,14 @@ def _verdicts(unit: Unit, which: sa.ColumnElement[bool]) -> list[Decided]:
 # Counts --------------------------------------------------------------------------------------------------------------
 
 
-def positions(unit: Unit) -> dict[str, int]:
+def positions(unit: UnitOfWork) -> dict[str, int]:
     """Up to which number each source has been counted."""
     c = counted_until.c
     found = unit.execute(sa.select(c.source, c.seq).where(c.organization_id == unit.organization_id))
     return dict.fromkeys(SOURCES, 0) | {row.source: row.seq for row in found}
 
 
-def advance(unit: Unit, source: str, after: int, to: int) -> bool:
+def advance(unit: UnitOfWork, source: str, after: int, to: int) -> bool:
     """Moves a source's position on, if it is still where it was; False: somebody else has counted what follows it."""
     unit.insert(_POSITIONS, [(unit.organization_id, source, 0)])
     c = counted_until.c
@@ -206,7 +206,7 @@ _ADD = sa.text(
 )
 
 
-def add(unit: Unit, counts: Mapping[tuple[str, str], int]) -> None:
+def add(unit: UnitOfWork, counts: Mapping[tuple[str, str], int]) -> None:
     """Adds to the counts by day (as in 2026-11-22, UTC) and name."""
     org = unit.organization_id
     rows = [{"org": org, "day": day, "name": name, "number": counts[day, name]} for day, name in sorted(counts)]
@@ -214,7 +214,7 @@ def add(unit: Unit, counts: Mapping[tuple[str, str], int]) -> None:
         unit.execute(_ADD, rows)
 
 
-def counts_between(unit: Unit, first: str, last: str) -> dict[tuple[str, str], int]:
+def counts_between(unit: UnitOfWork, first: str, last: str) -> dict[tuple[str, str], int]:
     """The counts of some days, both included, by day and name; what never happened is missing."""
     c = daily_counts.c
     mine = (c.organization_id == unit.organization_id, c.day >= first, c.day <= last)

@@ -13,7 +13,7 @@ from onefold.domain.ids import is_id
 from onefold.domain.matching import Shared
 from onefold.storage import tables
 from onefold.storage.contacts import MATCH_KEYS
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect, Insert
 from onefold.storage.tables import evidence, instant, instant_text, match_keys, suggestions, verdicts
 
@@ -126,7 +126,7 @@ def _holders(d: Dialect) -> str:
 
 
 def holders_of_keys(
-    unit: Unit, keys: Collection[str], limit: int, own: Mapping[str, Collection[str]] | None = None
+    unit: UnitOfWork, keys: Collection[str], limit: int, own: Mapping[str, Collection[str]] | None = None
 ) -> list[KeyHolder]:
     """Who is found by each key, at most `limit` of each.
 
@@ -145,14 +145,14 @@ def holders_of_keys(
     return [holder._replace(value=holder.value or "") for holder in found if holder.profile_id is not None]
 
 
-def add_keys(unit: Unit, rows: Iterable[tuple[str, str]]) -> None:
+def add_keys(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     """(key, contact point or, for a username's, profile) to be found by."""
     given = [(unit.organization_id, key, holder_id) for key, holder_id in rows]
     if given:
         unit.insert(MATCH_KEYS, given)
 
 
-def remove_keys(unit: Unit, keys: Iterable[str], holder_id: str) -> None:
+def remove_keys(unit: UnitOfWork, keys: Iterable[str], holder_id: str) -> None:
     """What a contact point or username was found by, and no longer is."""
     k = match_keys.c
     mine = (k.organization_id == unit.organization_id, k.holder_id == holder_id)
@@ -165,7 +165,7 @@ _EVIDENCE = ", ".join(f"e.{field}" for field in EvidenceRow._fields)
 _SUGGESTION = ", ".join(f"s.{field}" for field in SuggestionRow._fields)
 
 
-def add_evidence(unit: Unit, pieces: Iterable[tuple[str, str, Shared]], now: datetime) -> None:
+def add_evidence(unit: UnitOfWork, pieces: Iterable[tuple[str, str, Shared]], now: datetime) -> None:
     """Records (profile, other profile, what they share); what is recorded already stays as it is."""
     rows = set()
     for one, other, piece in pieces:
@@ -175,14 +175,14 @@ def add_evidence(unit: Unit, pieces: Iterable[tuple[str, str, Shared]], now: dat
         unit.insert(EVIDENCE, sorted(rows))
 
 
-def insert_evidence(unit: Unit, rows: Sequence[EvidenceRow]) -> None:
+def insert_evidence(unit: UnitOfWork, rows: Sequence[EvidenceRow]) -> None:
     """Puts evidence back with the time it is from."""
     given = [(unit.organization_id, *row[:-1], instant_text(row.created_at)) for row in rows]
     if given:
         unit.insert(EVIDENCE, given)
 
 
-def evidence_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, list[EvidenceRow]]:
+def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[EvidenceRow]]:
     """The evidence of each pair."""
     wanted: dict[Pair, list[EvidenceRow]] = {pair: [] for pair in pairs}
     if wanted:
@@ -200,19 +200,19 @@ def _evidence(row: Sequence[Any]) -> EvidenceRow:
     return EvidenceRow._make((*row[:-1], instant(row[-1])))
 
 
-def evidence_of(unit: Unit, profile_id: str) -> list[EvidenceRow]:
+def evidence_of(unit: UnitOfWork, profile_id: str) -> list[EvidenceRow]:
     """Every piece of evidence that a profile is on either side of."""
     return sorted(EvidenceRow._make(row) for row in _on_either_side(unit, evidence, EvidenceRow._fields, profile_id))
 
 
-def _on_either_side(unit: Unit, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
+def _on_either_side(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
     columns = [table.c[field] for field in fields]
     for side in (table.c.profile_id, table.c.other_id):
         mine = (table.c.organization_id == unit.organization_id, side == profile_id)
         yield from unit.execute(sa.select(*columns).where(*mine))
 
 
-def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
+def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[EvidenceRow]:
     """All evidence of some kinds, for a change of the blocklist."""
     unit.allow_whole_base()
     e = evidence.c
@@ -221,7 +221,7 @@ def evidence_of_kinds(unit: Unit, kinds: Sequence[str]) -> list[EvidenceRow]:
     return [EvidenceRow._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
 
 
-def sharing(unit: Unit, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
+def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
     """Who shares each value with one of some profiles, and those themselves, as far as evidence tells."""
     d = unit.dialect
     found: dict[tuple[str, str], set[str]] = {}
@@ -233,7 +233,7 @@ def sharing(unit: Unit, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:
+def remove_evidence(unit: UnitOfWork, rows: Iterable[EvidenceRow]) -> None:
     """Takes evidence away."""
     e = evidence.c
     keys = ("profile_id", "other_id", "kind", "value", "other_value")
@@ -245,7 +245,7 @@ def remove_evidence(unit: Unit, rows: Iterable[EvidenceRow]) -> None:
         unit.execute(statement, given)
 
 
-def suggestions_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, SuggestionRow]:
+def suggestions_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, SuggestionRow]:
     """The suggestions of these pairs, by pair."""
     wanted = set(pairs)
     if not wanted:
@@ -264,13 +264,13 @@ def suggestion_of(row: Sequence[Any]) -> SuggestionRow:
     return SuggestionRow(low, high, state, rating, tuple(kinds.split()), instant(created_at))
 
 
-def suggestions_of(unit: Unit, profile_id: str) -> list[SuggestionRow]:
+def suggestions_of(unit: UnitOfWork, profile_id: str) -> list[SuggestionRow]:
     """Every suggestion of a profile, the likeliest first (SUG-7)."""
     found = [suggestion_of(row) for row in _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)]
     return sorted(found, key=lambda row: (-row.rating, row.pair))
 
 
-def replace_suggestions(unit: Unit, gone: Iterable[Pair], rows: Sequence[SuggestionRow]) -> None:
+def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[SuggestionRow]) -> None:
     """Takes the suggestions of some pairs away and writes others."""
     s = suggestions.c
     pairs = [{"low": low, "high": high} for low, high in gone]
@@ -285,7 +285,7 @@ def replace_suggestions(unit: Unit, gone: Iterable[Pair], rows: Sequence[Suggest
         unit.insert(SUGGESTIONS, given)
 
 
-def versions_of(unit: Unit, ids: Collection[str]) -> dict[str, int]:
+def versions_of(unit: UnitOfWork, ids: Collection[str]) -> dict[str, int]:
     """The versions of living profiles: what is decided on a pair is decided on these (MRG-12)."""
     d = unit.dialect
     living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
@@ -296,7 +296,7 @@ def versions_of(unit: Unit, ids: Collection[str]) -> dict[str, int]:
 # Verdicts ------------------------------------------------------------------------------------------------------------
 
 
-def origins(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
+def origins(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
     """Every profile that leads to one of the living profiles, and those themselves, with the one it leads to."""
     found = {profile_id: profile_id for profile_id in ids}
     if ids:
@@ -310,7 +310,7 @@ def origins(unit: Unit, ids: Sequence[str]) -> dict[str, str]:
 _VERDICT = ", ".join(f"v.{field}" for field in VerdictRow._fields)
 
 
-def verdicts_between(unit: Unit, pairs: Iterable[Pair]) -> dict[Pair, list[VerdictRow]]:
+def verdicts_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[VerdictRow]]:
     """What was decided on each pair of living profiles, or on profiles that have been merged into them; not what was
     taken back."""
     wanted: dict[Pair, list[VerdictRow]] = {pair: [] for pair in pairs}
@@ -333,20 +333,20 @@ def _verdict(row: Sequence[Any]) -> VerdictRow:
     return VerdictRow._make((*head, tuple(kinds.split()), agent_id, instant(created_at), withdrawn))
 
 
-def add_verdict(unit: Unit, row: VerdictRow) -> None:
+def add_verdict(unit: UnitOfWork, row: VerdictRow) -> None:
     """Remembers a "No Match"."""
     values = {**row._asdict(), "kinds": joined(row.kinds)}
     unit.execute(verdicts.insert().values(organization_id=unit.organization_id, **values))
 
 
-def withdraw_verdicts(unit: Unit, ids: Sequence[str], now: datetime) -> None:
+def withdraw_verdicts(unit: UnitOfWork, ids: Sequence[str], now: datetime) -> None:
     """Takes "No Match" back; that it was said stays."""
     v = verdicts.c
     mine = (v.organization_id == unit.organization_id, v.id.in_(ids))
     unit.execute(verdicts.update().where(*mine).values(withdrawn_at=now))
 
 
-def profile_ids_after(unit: Unit, after: str, limit: int) -> list[str]:
+def profile_ids_after(unit: UnitOfWork, after: str, limit: int) -> list[str]:
     """Living profiles in the order of their ids, for runs over the whole base."""
     p = tables.profiles.c
     select = sa.select(p.id).where(p.organization_id == unit.organization_id, p.survivor_id.is_(None))

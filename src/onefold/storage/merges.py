@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.domain.ids import is_id
-from onefold.domain.sides import Address, Detail, OpenConversation, Relation, Side
+from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation
 from onefold.storage.conversations import open_conversation_of
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import ProfileRow, points_of, relationships_of
 from onefold.storage.tables import (
     absorbed_points,
@@ -43,9 +43,9 @@ class MergeRow(NamedTuple):
 # Reading a side ------------------------------------------------------------------------------------------------------
 
 
-def read_side(unit: Unit, row: ProfileRow) -> Side:
+def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
     """A living profile with everything a merge decides on."""
-    return Side(
+    return ProfileSnapshot(
         row.id,
         row.version,
         row.name,
@@ -61,12 +61,12 @@ def read_side(unit: Unit, row: ProfileRow) -> Side:
     )
 
 
-def _parts(unit: Unit, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
+def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
     mine = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
     return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*mine).order_by(table.c.id)).all()
 
 
-def _open_conversation(unit: Unit, profile_id: str) -> OpenConversation | None:
+def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
     found = open_conversation_of(unit, profile_id)
     if found is None:
         return None
@@ -76,7 +76,7 @@ def _open_conversation(unit: Unit, profile_id: str) -> OpenConversation | None:
     return OpenConversation(found.id, found.inbox_id, found.assignee_id, name)
 
 
-def created_times(unit: Unit, profile_ids: Sequence[str]) -> dict[str, datetime]:
+def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:
     """When each contact point, detail, address and relationship of the profiles was written, by its id."""
     found: dict[str, datetime] = {}
     for table in (contact_points, details, addresses, relationships):
@@ -90,7 +90,12 @@ def created_times(unit: Unit, profile_ids: Sequence[str]) -> dict[str, datetime]
 # Bringing rows to what was planned -----------------------------------------------------------------------------------
 
 
-def write_side(unit: Unit, before: Iterable[Side], after: Iterable[Side], created: Mapping[str, datetime]) -> None:
+def write_side(
+    unit: UnitOfWork,
+    before: Iterable[ProfileSnapshot],
+    after: Iterable[ProfileSnapshot],
+    created: Mapping[str, datetime],
+) -> None:
     """Makes the rows of some profiles, as they are before, those of `after`: moved, changed, taken away, put back.
 
     `created` are the times of rows that are put back.
@@ -103,11 +108,11 @@ def write_side(unit: Unit, before: Iterable[Side], after: Iterable[Side], create
     _write_rows(unit, relationships, old, {r.id: r._asdict() for side in after for r in side.relations}, created)
 
 
-def _values(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
+def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
     return {row.id: {**row._asdict(), "profile_id": side.profile_id} for side in sides for row in getattr(side, name)}
 
 
-def _placed(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
+def _placed(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
     found = {}
     for side in sides:
         for point in getattr(side, name):
@@ -118,7 +123,7 @@ def _placed(sides: Iterable[Side], name: str) -> dict[str, dict[str, Any]]:
 
 
 def _write_points(
-    unit: Unit,
+    unit: UnitOfWork,
     old: Mapping[str, dict[str, Any]],
     new: Mapping[str, dict[str, Any]],
     created: Mapping[str, datetime],
@@ -136,7 +141,7 @@ def _write_points(
 
 
 def _write_rows(
-    unit: Unit,
+    unit: UnitOfWork,
     table: sa.Table,
     old: Mapping[str, dict[str, Any]],
     new: Mapping[str, dict[str, Any]],
@@ -149,17 +154,19 @@ def _write_rows(
     _insert(unit, table, {key: new[key] for key in new if key not in old}, created)
 
 
-def _delete(unit: Unit, table: sa.Table, ids: Sequence[str]) -> None:
+def _delete(unit: UnitOfWork, table: sa.Table, ids: Sequence[str]) -> None:
     if ids:
         unit.execute(table.delete().where(table.c.organization_id == unit.organization_id, table.c.id.in_(ids)))
 
 
-def _update(unit: Unit, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
+def _update(unit: UnitOfWork, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
     mine = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
     unit.execute(table.update().where(*mine).values({k: v for k, v in values.items() if k != "id"}))
 
 
-def _insert(unit: Unit, table: sa.Table, rows: Mapping[str, dict[str, Any]], created: Mapping[str, datetime]) -> None:
+def _insert(
+    unit: UnitOfWork, table: sa.Table, rows: Mapping[str, dict[str, Any]], created: Mapping[str, datetime]
+) -> None:
     for key, values in rows.items():
         row = {**values, "organization_id": unit.organization_id, "id": key, "created_at": created[key]}
         unit.execute(table.insert().values(row))
@@ -168,7 +175,7 @@ def _insert(unit: Unit, table: sa.Table, rows: Mapping[str, dict[str, Any]], cre
 # Redirects -----------------------------------------------------------------------------------------------------------
 
 
-def lead_to(unit: Unit, ids: Sequence[str], survivor_id: str | None) -> None:
+def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) -> None:
     """Profiles that from now on lead to a living one; None: they live themselves. Their versions move on."""
     p = profiles.c
     if ids:
@@ -176,38 +183,38 @@ def lead_to(unit: Unit, ids: Sequence[str], survivor_id: str | None) -> None:
         unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
 
 
-def absorb_points(unit: Unit, absorbed: Mapping[str, str]) -> list[tuple[str, str]]:
+def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> list[tuple[str, str]]:
     """Contact points that became one with another (MRG-3); returns (earlier one, gone one) of those that led to one
     that is gone, and now lead on."""
     a = absorbed_points.c
-    led_on: list[tuple[str, str]] = []
+    repointed: list[tuple[str, str]] = []
     for gone, by in absorbed.items():
         mine = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
-        led_on += [(earlier, gone) for earlier in unit.execute(sa.select(a.id).where(*mine)).scalars()]
+        repointed += [(earlier, gone) for earlier in unit.execute(sa.select(a.id).where(*mine)).scalars()]
         unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
         values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
         unit.execute(absorbed_points.insert().values(values))
-    return led_on
+    return repointed
 
 
-def release_points(unit: Unit, gone: Iterable[str], led_on: Iterable[Sequence[str]]) -> None:
+def release_points(unit: UnitOfWork, gone: Iterable[str], repointed: Iterable[Sequence[str]]) -> None:
     """Contact points that are there again, and what led to them before."""
     a = absorbed_points.c
     mine = a.organization_id == unit.organization_id
     for point_id in gone:
         unit.execute(absorbed_points.delete().where(mine, a.id == point_id))
-    for earlier, by in led_on:
+    for earlier, by in repointed:
         unit.execute(absorbed_points.update().where(mine, a.id == earlier).values(contact_point_id=by))
 
 
-def absorbed_by(unit: Unit, point_ids: Sequence[str]) -> list[str]:
+def absorbed_by(unit: UnitOfWork, point_ids: Sequence[str]) -> list[str]:
     """The contact points that have become one with these."""
     a = absorbed_points.c
     mine = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
     return list(unit.execute(sa.select(a.id).where(*mine)).scalars())
 
 
-def absorbing(unit: Unit, contact_point_id: str) -> str | None:
+def absorbing(unit: UnitOfWork, contact_point_id: str) -> str | None:
     """The contact point that this one became one with in a merge."""
     a = absorbed_points.c
     mine = (a.organization_id == unit.organization_id, a.id == contact_point_id)
@@ -215,7 +222,7 @@ def absorbing(unit: Unit, contact_point_id: str) -> str | None:
     return found
 
 
-def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
+def move_drafts(unit: UnitOfWork, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
     """Drafts go with the profile they were written on (MRG-9); returns their ids."""
     d = drafts.c
     mine = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
@@ -227,7 +234,7 @@ def move_drafts(unit: Unit, profile_id: str, to: str, only: Sequence[str] | None
     return moved
 
 
-def repoint_drafts(unit: Unit, ids: Sequence[str], points: Mapping[str, str]) -> None:
+def repoint_drafts(unit: UnitOfWork, ids: Sequence[str], points: Mapping[str, str]) -> None:
     """Drafts to one of these contact points go to the other one from now on."""
     d = drafts.c
     for before, after in points.items() if ids else ():
@@ -235,20 +242,20 @@ def repoint_drafts(unit: Unit, ids: Sequence[str], points: Mapping[str, str]) ->
         unit.execute(drafts.update().where(*mine).values(contact_point_id=after))
 
 
-def count_drafts(unit: Unit, profile_id: str) -> int:
+def count_drafts(unit: UnitOfWork, profile_id: str) -> int:
     """How many drafts there are on a profile."""
     mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
     return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*mine)).scalar_one())
 
 
-def drafts_on(unit: Unit, profile_id: str, ids: Sequence[str]) -> list[str]:
+def drafts_on(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> list[str]:
     """Those of the drafts that are on a profile still."""
     d = drafts.c
     mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
     return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if ids else []
 
 
-def drafts_through(unit: Unit, profile_id: str, point_ids: Sequence[str]) -> list[str]:
+def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) -> list[str]:
     """Drafts on a profile to one of these contact points."""
     d = drafts.c
     mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
@@ -260,12 +267,12 @@ def drafts_through(unit: Unit, profile_id: str, point_ids: Sequence[str]) -> lis
 _MERGE = [merges.c[field] for field in MergeRow._fields]
 
 
-def add_merge(unit: Unit, row: MergeRow) -> None:
+def add_merge(unit: UnitOfWork, row: MergeRow) -> None:
     """Remembers a merge."""
     unit.execute(merges.insert().values(organization_id=unit.organization_id, **row._asdict()))
 
 
-def read_merge(unit: Unit, merge_id: str, *, lock: bool = False) -> MergeRow | None:
+def read_merge(unit: UnitOfWork, merge_id: str, *, lock: bool = False) -> MergeRow | None:
     """The merge with this id."""
     if not is_id(merge_id):
         return None
@@ -274,7 +281,7 @@ def read_merge(unit: Unit, merge_id: str, *, lock: bool = False) -> MergeRow | N
     return None if row is None else MergeRow._make(row)
 
 
-def standing_merges(unit: Unit, source_ids: Sequence[str]) -> dict[str, MergeRow]:
+def standing_merges(unit: UnitOfWork, source_ids: Sequence[str]) -> dict[str, MergeRow]:
     """The merge by which each of these profiles is merged away, by profile."""
     m = merges.c
     mine = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
@@ -282,7 +289,7 @@ def standing_merges(unit: Unit, source_ids: Sequence[str]) -> dict[str, MergeRow
     return {row.source_id: MergeRow._make(row) for row in rows}
 
 
-def newest_standing_into(unit: Unit, destination_id: str, limit: int) -> list[MergeRow]:
+def newest_standing_into(unit: UnitOfWork, destination_id: str, limit: int) -> list[MergeRow]:
     """The newest merges into a profile that are not undone, newest first."""
     m = merges.c
     mine = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
@@ -290,20 +297,20 @@ def newest_standing_into(unit: Unit, destination_id: str, limit: int) -> list[Me
     return [MergeRow._make(row) for row in unit.execute(select)]
 
 
-def merges_into(unit: Unit, destination_ids: Sequence[str]) -> list[MergeRow]:
+def merges_into(unit: UnitOfWork, destination_ids: Sequence[str]) -> list[MergeRow]:
     """Every merge into these profiles, those since undone among them."""
     m = merges.c
     mine = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
     return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine))]
 
 
-def mark_undone(unit: Unit, merge_id: str, now: datetime) -> None:
+def mark_undone(unit: UnitOfWork, merge_id: str, now: datetime) -> None:
     """A merge that was undone."""
     mine = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
     unit.execute(merges.update().where(*mine).values(undone_at=now))
 
 
-def list_merges(unit: Unit, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
+def list_merges(unit: UnitOfWork, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first; of some profiles on either side, or of the whole organization."""
     m = merges.c
     found: dict[str, MergeRow] = {}

@@ -13,7 +13,7 @@ from onefold.domain.errors import NotFound, Unavailable
 from onefold.domain.merge_policies import BY_RULE
 from onefold.domain.policy import Policy
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
-from onefold.storage.database import Contended, Database, Unit
+from onefold.storage.database import Database, RetryTransaction, UnitOfWork
 from onefold.storage.tables import blocklist, inboxes, organizations
 
 
@@ -40,7 +40,7 @@ def _add_row(database: Database, name: str, region: str, inbox_id: str, now: dat
     for _ in range(10):
         try:
             return _try_row(database, name, region, inbox_id, now)
-        except Contended:  # another organization was added at the same time
+        except RetryTransaction:  # another organization was added at the same time
             continue
     raise Unavailable("Too many organizations are added at once; try again.", code="contended")
 
@@ -75,13 +75,13 @@ def organizations_with_runs(database: Database) -> list[int]:
         return list(rows.scalars())
 
 
-def mark_runs(unit: Unit, under_way: bool) -> None:
+def mark_runs(unit: UnitOfWork, under_way: bool) -> None:
     """Tells the background worker whether there is something to do for the organization."""
     mine = organizations.c.id == unit.organization_id
     unit.execute(organizations.update().where(mine).values(has_runs=under_way))
 
 
-def settings_version(unit: Unit) -> int:
+def settings_version(unit: UnitOfWork) -> int:
     """How often the settings have been changed; cheap enough to ask for in every transaction."""
     if unit.settings_version is None:
         found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
@@ -91,7 +91,7 @@ def settings_version(unit: Unit) -> int:
     return unit.settings_version
 
 
-def settings_row(unit: Unit) -> Any:
+def settings_row(unit: UnitOfWork) -> Any:
     """The organization's row."""
     row = unit.execute(sa.select(organizations).where(organizations.c.id == unit.organization_id)).one_or_none()
     if row is None:
@@ -99,7 +99,7 @@ def settings_row(unit: Unit) -> Any:
     return row
 
 
-def load_policy(unit: Unit) -> Policy:
+def load_policy(unit: UnitOfWork) -> Policy:
     """The settings as decisions need them: those that this process keeps, if nobody has changed them since."""
     kept = unit.policies.get(unit.organization_id)
     if kept is None or kept.version != settings_version(unit):
@@ -107,7 +107,7 @@ def load_policy(unit: Unit) -> Policy:
     return kept
 
 
-def _read_policy(unit: Unit) -> Policy:
+def _read_policy(unit: UnitOfWork) -> Policy:
     row = settings_row(unit)
     own_inboxes = unit.execute(sa.select(inboxes.c.id).where(inboxes.c.organization_id == unit.organization_id))
     return Policy(
@@ -126,7 +126,7 @@ def _read_policy(unit: Unit) -> Policy:
     )
 
 
-def change_settings(unit: Unit, **values: object) -> None:
+def change_settings(unit: UnitOfWork, **values: object) -> None:
     """Changes settings, so that every process reads them anew before its next decision."""
     unit.settings_change()
     unit.execute(
@@ -136,7 +136,7 @@ def change_settings(unit: Unit, **values: object) -> None:
     )
 
 
-def entries(unit: Unit) -> list[Entry]:
+def entries(unit: UnitOfWork) -> list[Entry]:
     """The blocklist, in order."""
     rows = unit.execute(
         sa.select(blocklist.c.kind, blocklist.c.value)
@@ -146,7 +146,7 @@ def entries(unit: Unit) -> list[Entry]:
     return [Entry(row.kind, row.value) for row in rows]
 
 
-def add_entries(unit: Unit, new: Iterable[Entry]) -> None:
+def add_entries(unit: UnitOfWork, new: Iterable[Entry]) -> None:
     """Adds entries to the blocklist."""
     unit.settings_change()
     rows = [{"organization_id": unit.organization_id, "kind": kind, "value": value} for kind, value in new]
@@ -154,7 +154,7 @@ def add_entries(unit: Unit, new: Iterable[Entry]) -> None:
         unit.execute(blocklist.insert(), rows)
 
 
-def remove_entry(unit: Unit, entry: Entry) -> bool:
+def remove_entry(unit: UnitOfWork, entry: Entry) -> bool:
     """Takes an entry out; False if it was not there."""
     unit.settings_change()
     found = unit.execute(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.profiles import ProfileRow
 from onefold.storage.tables import agents, api_keys, audit, audit_records, merges, profiles
@@ -31,7 +31,7 @@ _MERGE = [merges.c[field] for field in MergeRow._fields]
 _PROFILE = [profiles.c[field] for field in ProfileRow._fields]
 
 
-def standing_merges(unit: Unit, living_id: str, limit: int) -> tuple[list[MergeRow], int]:
+def standing_merges(unit: UnitOfWork, living_id: str, limit: int) -> tuple[list[MergeRow], int]:
     """The newest merges by which profiles are in this one, however deep, oldest first; and how many there are.
 
     A merge is newer than those of its source's own sources, so none of these stands without the one it leads through.
@@ -44,7 +44,7 @@ def standing_merges(unit: Unit, living_id: str, limit: int) -> tuple[list[MergeR
     return [MergeRow._make(row) for row in rows][::-1], total
 
 
-def undone_merges(unit: Unit, profile_ids: Sequence[str], limit: int) -> tuple[list[MergeRow], int]:
+def undone_merges(unit: UnitOfWork, profile_ids: Sequence[str], limit: int) -> tuple[list[MergeRow], int]:
     """The newest undone merges of some profiles on either side, oldest first; and how many there are."""
     m = merges.c
     found = _on_either_side(unit, m.id, (m.source_id, m.destination_id), profile_ids, m.undone_at.is_not(None))
@@ -54,7 +54,11 @@ def undone_merges(unit: Unit, profile_ids: Sequence[str], limit: int) -> tuple[l
 
 
 def _on_either_side(
-    unit: Unit, key: sa.Column[Any], sides: Sequence[sa.Column[Any]], ids: Sequence[str], which: sa.ColumnElement[bool]
+    unit: UnitOfWork,
+    key: sa.Column[Any],
+    sides: Sequence[sa.Column[Any]],
+    ids: Sequence[str],
+    which: sa.ColumnElement[bool],
 ) -> list[Any]:
     """The keys of rows that name one of the profiles on either side, in order: each side by its own index, for of a
     condition on one or the other PostgreSQL may make a walk of the whole organization."""
@@ -64,7 +68,7 @@ def _on_either_side(
     )
 
 
-def told(unit: Unit, seqs: Sequence[int]) -> dict[int, ToldRow]:
+def told(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, ToldRow]:
     """Entries of the audit log, by number."""
     a, r = audit.c, audit_records.c
     joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
@@ -74,7 +78,7 @@ def told(unit: Unit, seqs: Sequence[int]) -> dict[int, ToldRow]:
     return {row.seq: ToldRow._make(row) for row in rows}
 
 
-def told_of(unit: Unit, profile_ids: Sequence[str], action: str, limit: int) -> tuple[list[ToldRow], int]:
+def told_of(unit: UnitOfWork, profile_ids: Sequence[str], action: str, limit: int) -> tuple[list[ToldRow], int]:
     """The newest entries of an action that name one of the profiles, oldest first; and how many there are."""
     a = audit.c
     found = _on_either_side(unit, a.seq, (a.profile_id, a.other_id), profile_ids, a.action == action)
@@ -82,14 +86,14 @@ def told_of(unit: Unit, profile_ids: Sequence[str], action: str, limit: int) -> 
     return [entries[seq] for seq in sorted(entries)], len(found)
 
 
-def profiles_by_id(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileRow]:
+def profiles_by_id(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileRow]:
     """Profiles, merged away or not, that are there; by id."""
     mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id.in_(ids))
     rows = unit.execute(sa.select(*_PROFILE).where(*mine)) if ids else ()
     return {row.id: ProfileRow._make(row) for row in rows}
 
 
-def names_of(unit: Unit, agent_ids: Sequence[str], key_ids: Sequence[str]) -> dict[str, str]:
+def names_of(unit: UnitOfWork, agent_ids: Sequence[str], key_ids: Sequence[str]) -> dict[str, str]:
     """The names of agents and API keys, by id."""
     found: dict[str, str] = {}
     for table, ids in ((agents, agent_ids), (api_keys, key_ids)):

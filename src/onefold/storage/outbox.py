@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from onefold.storage import webhooks
 from onefold.storage.contacts import OUTBOX
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import idempotency_keys, instant_text, outbox, sessions, sign_in_tokens
 
 
@@ -24,24 +24,24 @@ class Event(NamedTuple):
     data: Mapping[str, Any]
 
 
-def emit(unit: Unit, event_id: str, kind: str, profile_id: str, data: Mapping[str, Any], now: datetime) -> None:
+def emit(unit: UnitOfWork, event_id: str, kind: str, profile_id: str, data: Mapping[str, Any], now: datetime) -> None:
     """One event of one profile."""
     emit_all(unit, [Event(event_id, kind, profile_id, data)], now)
 
 
-def emit_all(unit: Unit, events: Sequence[Event], now: datetime) -> None:
+def emit_all(unit: UnitOfWork, events: Sequence[Event], now: datetime) -> None:
     """Several events at once, in order."""
     if not events:
         return
     org, moment = unit.organization_id, instant_text(now)
     found = unit.one("SELECT has_webhooks FROM organizations WHERE id = ?", (org,))
-    pending = found is not None and bool(found[0])  # exact: the switch is made in a unit that is alone
+    pending = found is not None and bool(found[0])  # exact: the switch is made in a unit that is exclusive
     texts = [msgspec.json.encode(event.data).decode() for event in events]
     rows = [(org, e.id, e.profile_id, e.kind, text, pending, moment) for e, text in zip(events, texts, strict=True)]
     unit.append(OUTBOX, rows)
 
 
-def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int) -> int:
+def forget(unit: UnitOfWork, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int) -> int:
     """Deletes old events and idempotency keys, at most `limit` of each, and expired sessions and one-time tokens of
     signing in; returns how many.
 
@@ -59,7 +59,7 @@ def forget(unit: Unit, *, events_before: datetime, keys_before: datetime, now: d
     return _forget_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)
 
 
-def _forget_events(unit: Unit, before: datetime, now: datetime, limit: int) -> int:
+def _forget_events(unit: UnitOfWork, before: datetime, now: datetime, limit: int) -> int:
     org, o = unit.organization_id, outbox.c
     webhooks.lock_turns(unit)  # nobody repeats a delivery of what is chosen here
     seqs, last = webhooks.without_waiting(unit, before, 0, limit)
@@ -69,7 +69,7 @@ def _forget_events(unit: Unit, before: datetime, now: datetime, limit: int) -> i
     return int(unit.execute(outbox.delete().where(o.organization_id == org, o.seq.in_(seqs))).rowcount)
 
 
-def remembered(unit: Unit, key: str) -> tuple[str, int, dict[str, str], bytes] | None:
+def remembered(unit: UnitOfWork, key: str) -> tuple[str, int, dict[str, str], bytes] | None:
     """(fingerprint, status, headers, body) of the answer an idempotency key got."""
     k = idempotency_keys.c
     row = unit.execute(
@@ -81,7 +81,7 @@ def remembered(unit: Unit, key: str) -> tuple[str, int, dict[str, str], bytes] |
 
 
 def remember(
-    unit: Unit, key: str, fingerprint: str, status: int, headers: dict[str, str], body: bytes, now: datetime
+    unit: UnitOfWork, key: str, fingerprint: str, status: int, headers: dict[str, str], body: bytes, now: datetime
 ) -> None:
     """Keeps an answer for its idempotency key, in the transaction that did what it answers."""
     unit.execute(

@@ -48,14 +48,14 @@ class PostgreSQL(Dialect):
         inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
-    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, exclusive: bool) -> int | None:
         driver.autocommit = True  # so that BEGIN travels with the statements behind it, in one round trip
         org = int(organization_id)
         scoped = f"SELECT set_config('onefold.organization_id', '{org}', true)"
         if not write:
             cursor.execute(f"BEGIN; {scoped}")
             return None
-        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        lock = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         # The settings are read after the lock, in a statement of their own that sees what was waited for.
         cursor.execute(f"BEGIN; {scoped}, {lock}({org}); SELECT settings_version FROM organizations WHERE id = {org}")
         while cursor.nextset():

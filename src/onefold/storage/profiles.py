@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.domain.book import Holder
-from onefold.domain.errors import NotFound, Stale
+from onefold.domain.errors import NotFound, VersionConflict
 from onefold.domain.ids import is_id
 from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
 from onefold.storage.contacts import TERMS
-from onefold.storage.database import Contended, Unit
+from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.dialects import Row
 from onefold.storage.tables import (
     IDENTIFYING,
@@ -58,18 +58,18 @@ def _profile(row: sa.Row[Any]) -> ProfileRow:
     return found if found.attributes else found._replace(attributes={})
 
 
-def read_profile(unit: Unit, profile_id: str) -> ProfileRow:
+def read_profile(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     """The profile with this id, also one merged away; raises NotFound."""
     return _row(unit, sa.select(*_COLUMNS), profile_id)
 
 
 def lock_profile(
-    unit: Unit, profile_id: str, version: int | None = None, *, against_contacts: bool = False
+    unit: UnitOfWork, profile_id: str, version: int | None = None, *, against_contacts: bool = False
 ) -> ProfileRow:
     """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
 
     `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is
-    given and is not the profile's; Contended where the way to it has changed at this instant.
+    given and is not the profile's; RetryTransaction where the way to it has changed at this instant.
     """
     row = lock_living(unit, profile_id, against_contacts=against_contacts)
     if row is None:
@@ -77,13 +77,13 @@ def lock_profile(
         row = lock_living(unit, survivor_id or profile_id, against_contacts=against_contacts)
         # What was waited for may have been the survivor's own merge, or an undoing that brought the profile back.
         if row is None or (read_profile(unit, profile_id).survivor_id or profile_id) != row.id:
-            raise Contended
+            raise RetryTransaction
     if version is not None and row.version != version:
-        raise Stale("The profile has changed since it was read; read it again.", profile_id=row.id)
+        raise VersionConflict("The profile has changed since it was read; read it again.", profile_id=row.id)
     return row
 
 
-def lock_living(unit: Unit, profile_id: str, *, against_contacts: bool) -> ProfileRow | None:
+def lock_living(unit: UnitOfWork, profile_id: str, *, against_contacts: bool) -> ProfileRow | None:
     """The profile, locked; None where there is none living with this id. One merged away is never locked: whoever held
     it and waited for its survivor would wait for those who merge that one on."""
     locking = sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts)
@@ -93,7 +93,7 @@ def lock_living(unit: Unit, profile_id: str, *, against_contacts: bool) -> Profi
     return None if row is None else _profile(row)
 
 
-def _row(unit: Unit, select: sa.Select[Any], profile_id: str) -> ProfileRow:
+def _row(unit: UnitOfWork, select: sa.Select[Any], profile_id: str) -> ProfileRow:
     found = None
     if is_id(profile_id):
         mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
@@ -103,14 +103,14 @@ def _row(unit: Unit, select: sa.Select[Any], profile_id: str) -> ProfileRow:
     return _profile(found)
 
 
-def add_profile(unit: Unit, profile_id: str, now: datetime, **values: object) -> None:
+def add_profile(unit: UnitOfWork, profile_id: str, now: datetime, **values: object) -> None:
     """A new profile without contact points."""
     unit.execute(
         profiles.insert().values(organization_id=unit.organization_id, id=profile_id, created_at=now, **values)
     )
 
 
-def change_profile(unit: Unit, profile_id: str, **values: object) -> None:
+def change_profile(unit: UnitOfWork, profile_id: str, **values: object) -> None:
     """Sets fields and moves the version on; call it without values where something else of the profile has changed."""
     unit.execute(
         profiles.update()
@@ -119,7 +119,7 @@ def change_profile(unit: Unit, profile_id: str, **values: object) -> None:
     )
 
 
-def list_ids(unit: Unit, after: str | None, limit: int) -> list[str]:
+def list_ids(unit: UnitOfWork, after: str | None, limit: int) -> list[str]:
     """Living profiles, newest first, after the id of a page before."""
     select = sa.select(profiles.c.id).where(
         profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id.is_(None)
@@ -138,7 +138,7 @@ class ProfileHead(NamedTuple):
     created_at: datetime
 
 
-def read_heads(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileHead]:
+def read_heads(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileHead]:
     """Living profiles by id."""
     d = unit.dialect
     living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
@@ -150,7 +150,7 @@ def read_heads(unit: Unit, ids: Sequence[str]) -> dict[str, ProfileHead]:
 _POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
 
 
-def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
+def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
     """The contact points (and customer ID) of each profile, in the order they came."""
     d = unit.dialect
     held = d.join("contact_points", "cp", "cp.organization_id = ? AND cp.profile_id = k.value", one=False)
@@ -173,7 +173,7 @@ def points_of(unit: Unit, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
     return found
 
 
-def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
+def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
     """The profile that an identifying value opens."""
     c = contact_points.c
     row = unit.execute(
@@ -184,7 +184,7 @@ def identified_by(unit: Unit, kind: str, value: str) -> Holder | None:
     return None if row is None else Holder._make(row)
 
 
-def save_point(unit: Unit, profile_id: str, point: HeldPoint, now: datetime) -> None:
+def save_point(unit: UnitOfWork, profile_id: str, point: HeldPoint, now: datetime) -> None:
     """Writes a contact point as planned, new or changed."""
     values = {**point._asdict(), "profile_id": profile_id}
     point_id = values.pop("contact_point_id")
@@ -199,7 +199,7 @@ def save_point(unit: Unit, profile_id: str, point: HeldPoint, now: datetime) -> 
         )
 
 
-def clear_main(unit: Unit, contact_point_id: str) -> None:
+def clear_main(unit: UnitOfWork, contact_point_id: str) -> None:
     """Takes the Main tag away."""
     unit.execute(
         contact_points.update()
@@ -208,7 +208,7 @@ def clear_main(unit: Unit, contact_point_id: str) -> None:
     )
 
 
-def remove_point(unit: Unit, contact_point_id: str) -> None:
+def remove_point(unit: UnitOfWork, contact_point_id: str) -> None:
     """Takes a contact point off its profile; items that came through it stay."""
     unit.execute(
         contact_points.delete().where(
@@ -217,14 +217,14 @@ def remove_point(unit: Unit, contact_point_id: str) -> None:
     )
 
 
-def forget_terms(unit: Unit, profile_id: str) -> None:
+def forget_terms(unit: UnitOfWork, profile_id: str) -> None:
     """A profile that no search finds any more."""
     unit.execute(
         terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
     )
 
 
-def reindex(unit: Unit, profile_id: str) -> None:
+def reindex(unit: UnitOfWork, profile_id: str) -> None:
     """Brings the search up to what the profile holds now."""
     row = read_profile(unit, profile_id)
     held = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
@@ -251,7 +251,7 @@ ADDRESSES = Part(
 )
 
 
-def parts_of(unit: Unit, part: Part, profile_id: str) -> list[dict[str, Any]]:
+def parts_of(unit: UnitOfWork, part: Part, profile_id: str) -> list[dict[str, Any]]:
     """Details or addresses of a profile; addresses in the order that a merge gives them (MRG-3)."""
     table = part.table
     order = [table.c.position, table.c.id] if table is addresses else [table.c.id]
@@ -263,7 +263,9 @@ def parts_of(unit: Unit, part: Part, profile_id: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def add_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: dict[str, Any], now: datetime) -> None:
+def add_part(
+    unit: UnitOfWork, part: Part, part_id: str, profile_id: str, values: dict[str, Any], now: datetime
+) -> None:
     """A new detail or address."""
     unit.execute(
         part.table.insert().values(
@@ -272,7 +274,7 @@ def add_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: dict
     )
 
 
-def change_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: dict[str, Any]) -> None:
+def change_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str, values: dict[str, Any]) -> None:
     """Changes a detail or address; raises NotFound."""
     if values:
         _expect(
@@ -280,12 +282,12 @@ def change_part(unit: Unit, part: Part, part_id: str, profile_id: str, values: d
         )
 
 
-def remove_part(unit: Unit, part: Part, part_id: str, profile_id: str) -> None:
+def remove_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str) -> None:
     """Takes a detail or address away; raises NotFound."""
     _expect(part, unit.execute(part.table.delete().where(*_one(unit, part.table, part_id, profile_id))))
 
 
-def _one(unit: Unit, table: sa.Table, part_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _one(unit: UnitOfWork, table: sa.Table, part_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     if not is_id(part_id):
         return (sa.false(),)
     return (
@@ -309,7 +311,7 @@ class RelationshipRow(NamedTuple):
     kind: str
 
 
-def relationships_of(unit: Unit, profile_id: str) -> list[RelationshipRow]:
+def relationships_of(unit: UnitOfWork, profile_id: str) -> list[RelationshipRow]:
     """Every relationship the profile is on either side of."""
     r = relationships.c
     rows = unit.execute(
@@ -320,12 +322,12 @@ def relationships_of(unit: Unit, profile_id: str) -> list[RelationshipRow]:
     return [RelationshipRow._make(row) for row in rows]
 
 
-def add_relationship(unit: Unit, row: RelationshipRow, now: datetime) -> None:
+def add_relationship(unit: UnitOfWork, row: RelationshipRow, now: datetime) -> None:
     """A new relationship."""
     unit.execute(relationships.insert().values(organization_id=unit.organization_id, created_at=now, **row._asdict()))
 
 
-def remove_relationship(unit: Unit, relationship_id: str, profile_id: str) -> None:
+def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str) -> None:
     """Takes a relationship away, from whichever side; raises NotFound."""
     r = relationships.c
     side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
@@ -334,7 +336,7 @@ def remove_relationship(unit: Unit, relationship_id: str, profile_id: str) -> No
         raise NotFound("There is no such relationship on this profile.", code="not_found")
 
 
-def merged_into(unit: Unit, profile_id: str) -> list[str]:
+def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The ids of every profile that has been merged into this one, directly or not, and its own."""
     rows = unit.execute(
         sa.select(profiles.c.id).where(
@@ -353,7 +355,7 @@ _BEGUN_TERM = """
 """
 
 
-def find_by_prefixes(unit: Unit, prefixes: Sequence[str], limit: int) -> list[Row]:
+def find_by_prefixes(unit: UnitOfWork, prefixes: Sequence[str], limit: int) -> list[Row]:
     """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
     found: list[Row] = []
     for prefix in prefixes:

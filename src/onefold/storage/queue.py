@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from onefold.domain.matching import EVIDENCE_KINDS
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import SuggestionRow, joined, suggestion_of
 from onefold.storage.tables import suggestions
 
@@ -23,7 +23,9 @@ class QueueFilter(NamedTuple):
     highest: float = 1.0
 
 
-def page(unit: Unit, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int) -> list[SuggestionRow]:
+def page(
+    unit: UnitOfWork, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int
+) -> list[SuggestionRow]:
     """Suggestions of the organization, the likeliest first, behind the last one of a page before."""
     s = suggestions.c
     key = (s.rating, s.profile_id, s.other_id)
@@ -52,7 +54,7 @@ def _texts_with(kind: str) -> list[str]:
     return [joined(some) for some in several if kind in some]
 
 
-def tally(unit: Unit, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:
+def tally(unit: UnitOfWork, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:
     """The rating and kinds of evidence of a queue's suggestions, the likeliest first, and no more than `most`."""
     s = suggestions.c
     wanted = s.state == sa.literal_column(f"'{'open' if state == 'open' else 'dismissed'}'")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import run_pairs, runs
 
 
@@ -33,12 +33,12 @@ class RunRow(NamedTuple):
 _RUN = [runs.c[name] for name in RunRow._fields]
 
 
-def add_run(unit: Unit, run: RunRow) -> None:
+def add_run(unit: UnitOfWork, run: RunRow) -> None:
     """A new run."""
     unit.execute(runs.insert().values(organization_id=unit.organization_id, **run._asdict()))
 
 
-def read_run(unit: Unit, run_id: str, *, lock: bool = False) -> RunRow:
+def read_run(unit: UnitOfWork, run_id: str, *, lock: bool = False) -> RunRow:
     """The run with this id; raises NotFound."""
     row = None
     if is_id(run_id):
@@ -50,7 +50,7 @@ def read_run(unit: Unit, run_id: str, *, lock: bool = False) -> RunRow:
 
 
 def list_runs(
-    unit: Unit, *, state: str | None = None, kind: str | None = None, name: str | None = None
+    unit: UnitOfWork, *, state: str | None = None, kind: str | None = None, name: str | None = None
 ) -> list[RunRow]:
     """Runs, newest first."""
     select = sa.select(*_RUN).where(runs.c.organization_id == unit.organization_id)
@@ -60,7 +60,7 @@ def list_runs(
     return [RunRow._make(row) for row in unit.execute(select.order_by(runs.c.id.desc()).limit(200))]
 
 
-def change_run(unit: Unit, run_id: str, now: datetime, **values: object) -> None:
+def change_run(unit: UnitOfWork, run_id: str, now: datetime, **values: object) -> None:
     """Sets fields of a run."""
     mine = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
     unit.execute(runs.update().where(*mine).values(updated_at=now, **values))
@@ -80,7 +80,7 @@ class PairRow(NamedTuple):
 _PAIR = [run_pairs.c[name] for name in PairRow._fields]
 
 
-def add_pairs(unit: Unit, run_id: str, pairs: Sequence[tuple[str, str]]) -> None:
+def add_pairs(unit: UnitOfWork, run_id: str, pairs: Sequence[tuple[str, str]]) -> None:
     """The pairs of a run, in order, from position 1 on."""
     rows = [
         {"organization_id": unit.organization_id, "run_id": run_id, "position": n, "source_id": s, "destination_id": d}
@@ -90,7 +90,7 @@ def add_pairs(unit: Unit, run_id: str, pairs: Sequence[tuple[str, str]]) -> None
         unit.execute(run_pairs.insert(), rows)
 
 
-def pairs_of(unit: Unit, run_id: str, after: int, limit: int) -> list[PairRow]:
+def pairs_of(unit: UnitOfWork, run_id: str, after: int, limit: int) -> list[PairRow]:
     """The pairs of a run behind a position."""
     r = run_pairs.c
     mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position > after)
@@ -99,7 +99,7 @@ def pairs_of(unit: Unit, run_id: str, after: int, limit: int) -> list[PairRow]:
     ]
 
 
-def close_pair(unit: Unit, run_id: str, pair: PairRow) -> None:
+def close_pair(unit: UnitOfWork, run_id: str, pair: PairRow) -> None:
     """Writes a pair's outcome."""
     r = run_pairs.c
     mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position == pair.position)

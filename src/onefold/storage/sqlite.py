@@ -51,7 +51,7 @@ class SQLite(Dialect):
     def first_parameters(self, parameters: Row, limit: int) -> Row:
         return (parameters[0], *parameters, limit)
 
-    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, alone: bool) -> int | None:
+    def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, exclusive: bool) -> int | None:
         cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         return None
 

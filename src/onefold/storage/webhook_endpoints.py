@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
-from onefold.storage.database import Database, Unit
+from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.tables import organizations, webhook_endpoints
 
 
@@ -43,18 +43,18 @@ def organizations_with_webhooks(database: Database) -> list[int]:
         return list(rows.scalars())
 
 
-def add_endpoint(unit: Unit, endpoint: EndpointRow) -> None:
+def add_endpoint(unit: UnitOfWork, endpoint: EndpointRow) -> None:
     """A new endpoint."""
     unit.execute(webhook_endpoints.insert().values(organization_id=unit.organization_id, **endpoint._asdict()))
 
 
-def list_endpoints(unit: Unit) -> list[EndpointRow]:
+def list_endpoints(unit: UnitOfWork) -> list[EndpointRow]:
     """Every endpoint, in the order they came."""
     mine = (_e.organization_id == unit.organization_id, _e.state != "removed")
     return [EndpointRow._make(row) for row in unit.execute(sa.select(*_ENDPOINT).where(*mine).order_by(_e.id))]
 
 
-def read_endpoint(unit: Unit, endpoint_id: str, *, lock: bool = False) -> EndpointRow:
+def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> EndpointRow:
     """The endpoint with this id; raises NotFound."""
     row = None
     if is_id(endpoint_id):
@@ -66,7 +66,7 @@ def read_endpoint(unit: Unit, endpoint_id: str, *, lock: bool = False) -> Endpoi
     return EndpointRow._make(row)
 
 
-def change_endpoint(unit: Unit, endpoint_id: str, **values: object) -> None:
+def change_endpoint(unit: UnitOfWork, endpoint_id: str, **values: object) -> None:
     """Sets fields of an endpoint."""
     mine = (_e.organization_id == unit.organization_id, _e.id == endpoint_id)
     unit.execute(webhook_endpoints.update().where(*mine).values(**values))

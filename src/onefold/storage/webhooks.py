@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import NotFound
 from onefold.domain.webhooks import profiles_of
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect, Insert
 from onefold.storage.tables import instant_text, outbox, webhook_deliveries, webhook_endpoints
 from onefold.storage.tables import webhook_turns as turns
@@ -83,12 +83,12 @@ _NO_END = 2**62
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def lock_turns(unit: Unit) -> None:
+def lock_turns(unit: UnitOfWork) -> None:
     """Others that change turns of this organization wait until this unit ends."""
     unit.lock_values([_LOCK])
 
 
-def forget_removed(unit: Unit, limit: int) -> None:
+def forget_removed(unit: UnitOfWork, limit: int) -> None:
     """Deletes what is left of removed endpoints, about `limit` deliveries of each at a time."""
     org = unit.organization_id
     removed = sa.select(_e.id).where(_e.organization_id == org, _e.state == "removed")
@@ -103,7 +103,7 @@ def forget_removed(unit: Unit, limit: int) -> None:
             unit.execute(webhook_endpoints.delete().where(_e.organization_id == org, _e.id == endpoint_id))
 
 
-def without_waiting(unit: Unit, before: datetime, after: int, limit: int) -> tuple[list[int], int | None]:
+def without_waiting(unit: UnitOfWork, before: datetime, after: int, limit: int) -> tuple[list[int], int | None]:
     """Of the next `limit` events from before, those that nobody waits for; and the last of all, None if it is the last.
 
     The newest event is none of them: SQLite counts on from the highest number.
@@ -127,7 +127,7 @@ def without_waiting(unit: Unit, before: datetime, after: int, limit: int) -> tup
     return [seq for seq in found if seq not in awaited], rows[-1].seq if more else None
 
 
-def forget_deliveries(unit: Unit, seqs: Sequence[int], now: datetime) -> None:
+def forget_deliveries(unit: UnitOfWork, seqs: Sequence[int], now: datetime) -> None:
     """Deletes the deliveries of events that are forgotten; a disabled endpoint may still have waited for some."""
     org = unit.organization_id
     everyone = unit.execute(sa.select(_e.id).where(_e.organization_id == org)).scalars().all()
@@ -141,46 +141,46 @@ def forget_deliveries(unit: Unit, seqs: Sequence[int], now: datetime) -> None:
 # From events to deliveries -------------------------------------------------------------------------------------------
 
 
-def newest_seq(unit: Unit) -> int:
-    """The number of the newest event; exact in a unit that is alone."""
+def newest_seq(unit: UnitOfWork) -> int:
+    """The number of the newest event; exact in a unit that is exclusive."""
     return unit.newest("outbox") or 0
 
 
-def pending_events(unit: Unit, limit: int) -> list[EventRow]:
+def pending_events(unit: UnitOfWork, limit: int) -> list[EventRow]:
     """The first events that no delivery was made of yet."""
     return _events(unit, _waiting(unit, limit))
 
 
-def _waiting(unit: Unit, limit: int) -> list[int]:
+def _waiting(unit: UnitOfWork, limit: int) -> list[int]:
     waiting = unit.dialect.by_index("outbox", "outbox_pending")
     sql = f"SELECT seq FROM {waiting} WHERE organization_id = ? AND pending ORDER BY seq LIMIT ?"
     return [seq for (seq,) in unit.rows(sql, (unit.organization_id, limit))]
 
 
-def _events(unit: Unit, seqs: Sequence[int]) -> list[EventRow]:
+def _events(unit: UnitOfWork, seqs: Sequence[int]) -> list[EventRow]:
     if not seqs:
         return []
     mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
     return [EventRow._make(row) for row in unit.execute(sa.select(*_EVENT).where(*mine).order_by(_o.seq))]
 
 
-def handed_over(unit: Unit, events: Iterable[EventRow]) -> None:
+def handed_over(unit: UnitOfWork, events: Iterable[EventRow]) -> None:
     """These events wait no longer: their deliveries do."""
     _wait_no_longer(unit, [e.seq for e in events])
 
 
-def _wait_no_longer(unit: Unit, seqs: Sequence[int]) -> None:
+def _wait_no_longer(unit: UnitOfWork, seqs: Sequence[int]) -> None:
     mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
     unit.execute(outbox.update().where(*mine).values(pending=False))
 
 
-def nobody_waits(unit: Unit) -> None:
+def nobody_waits(unit: UnitOfWork) -> None:
     """No event waits any longer, because there is nobody to tell."""
     while seqs := _waiting(unit, _HANDED_OVER_AT_ONCE):
         _wait_no_longer(unit, seqs)
 
 
-def add_deliveries(unit: Unit, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
+def add_deliveries(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     """New deliveries, each at the end of the line of every profile it speaks of; the first of all of them are due."""
     if not events:
         return
@@ -200,7 +200,7 @@ def _of(event: EventRow) -> list[str]:
     return profiles_of(event.profile_id, event.data)
 
 
-def _line_up(unit: Unit, endpoint_id: str, events: Iterable[EventRow]) -> None:
+def _line_up(unit: UnitOfWork, endpoint_id: str, events: Iterable[EventRow]) -> None:
     unit.insert(_TURNS, [(unit.organization_id, endpoint_id, p, e.seq) for e in events for p in _of(e)])
 
 
@@ -213,20 +213,20 @@ def _heads_sql(d: Dialect) -> str:
     return f"WITH w AS (SELECT k.value FROM {d.id_keys}) SELECT w.value, ({head}) FROM w"
 
 
-def _heads(unit: Unit, endpoint_id: str, profile_ids: Iterable[str]) -> dict[str, int]:
+def _heads(unit: UnitOfWork, endpoint_id: str, profile_ids: Iterable[str]) -> dict[str, int]:
     """The number of the event whose turn it is, by profile."""
     wanted = sorted(set(profile_ids))
     rows = unit.lookup(_heads_sql(unit.dialect), (unit.organization_id, endpoint_id), wanted) if wanted else []
     return {profile_id: int(seq) for profile_id, seq in rows if seq is not None}
 
 
-def _first(unit: Unit, endpoint_id: str, events: Sequence[EventRow]) -> set[int]:
+def _first(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow]) -> set[int]:
     """Those of the events whose turn it is with every profile they speak of."""
     heads = _heads(unit, endpoint_id, (p for e in events for p in _of(e)))
     return {e.seq for e in events if all(heads.get(p, e.seq) >= e.seq for p in _of(e))}
 
 
-def _leave(unit: Unit, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
+def _leave(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     """These events wait no longer; whoever waited for them gets the turn."""
     line = (turns.c.organization_id == unit.organization_id, turns.c.endpoint_id == endpoint_id)
     for some in batched(events, _AT_ONCE):
@@ -238,14 +238,14 @@ def _leave(unit: Unit, endpoint_id: str, events: Sequence[EventRow], now: dateti
         _give_turns(unit, endpoint_id, _events(unit, sorted(set(heads.values()))), now)
 
 
-def _give_turns(unit: Unit, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
+def _give_turns(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     first = _first(unit, endpoint_id, events)
     if first:
         waiting = (*_deliveries(unit, endpoint_id, first), _d.state == "pending", _d.next_at.is_(None))
         unit.execute(webhook_deliveries.update().where(*waiting).values(next_at=now))
 
 
-def _deliveries(unit: Unit, endpoint_id: str, seqs: Iterable[int]) -> tuple[sa.ColumnElement[bool], ...]:
+def _deliveries(unit: UnitOfWork, endpoint_id: str, seqs: Iterable[int]) -> tuple[sa.ColumnElement[bool], ...]:
     mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
     return (*mine, _d.event_seq.in_(sorted(seqs)))
 
@@ -253,22 +253,24 @@ def _deliveries(unit: Unit, endpoint_id: str, seqs: Iterable[int]) -> tuple[sa.C
 # Sending -------------------------------------------------------------------------------------------------------------
 
 
-def events_wait(unit: Unit) -> bool:
+def events_wait(unit: UnitOfWork) -> bool:
     """Whether an event waits to be handed over."""
     return bool(_waiting(unit, 1))
 
 
-def is_due(unit: Unit, endpoint_id: str, now: datetime) -> bool:
+def is_due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> bool:
     """Whether a delivery to the endpoint is due."""
     return unit.execute(_due(unit, endpoint_id, now).limit(1)).first() is not None
 
 
-def _due(unit: Unit, endpoint_id: str, now: datetime) -> sa.Select[Any]:
+def _due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> sa.Select[Any]:
     mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
     return sa.select(_d.event_seq).where(*mine, _d.next_at <= now).order_by(_d.next_at)
 
 
-def claim(unit: Unit, endpoint_id: str, claim_id: str, limit: int, now: datetime, until: datetime) -> list[Claimed]:
+def claim(
+    unit: UnitOfWork, endpoint_id: str, claim_id: str, limit: int, now: datetime, until: datetime
+) -> list[Claimed]:
     """Takes due deliveries of an endpoint, the longest due first; `until` then, nobody else does."""
     # Two statements: a limited selection inside an update may be run again by PostgreSQL, and take more.
     chosen = _due(unit, endpoint_id, now).limit(limit).with_for_update(skip_locked=True)
@@ -282,13 +284,13 @@ def claim(unit: Unit, endpoint_id: str, claim_id: str, limit: int, now: datetime
     return [Claimed(endpoint_id, claim_id, *both) for both in zip(counted, _events(unit, seqs), strict=True)]
 
 
-def still_claimed(unit: Unit, claimed: Claimed) -> bool:
+def still_claimed(unit: UnitOfWork, claimed: Claimed) -> bool:
     """Whether nobody else has taken the delivery since; locks it."""
     mine = (*_deliveries(unit, claimed.endpoint_id, [claimed.event.seq]), _d.claim_id == claimed.claim_id)
     return unit.execute(sa.select(_d.event_seq).where(*mine).with_for_update()).first() is not None
 
 
-def put_off(unit: Unit, claimed: Claimed, until: datetime, status: int | None, error: str | None) -> None:
+def reschedule(unit: UnitOfWork, claimed: Claimed, until: datetime, status: int | None, error: str | None) -> None:
     """The delivery stays pending and is due then, if it still is its turn."""
     first = _first(unit, claimed.endpoint_id, [claimed.event])
     values = {"claim_id": None, "last_status": status, "last_error": error, "next_at": until if first else None}
@@ -296,14 +298,14 @@ def put_off(unit: Unit, claimed: Claimed, until: datetime, status: int | None, e
     unit.execute(webhook_deliveries.update().where(*mine).values(**values))
 
 
-def give_back(unit: Unit, claimed: Claimed, now: datetime) -> None:
+def release(unit: UnitOfWork, claimed: Claimed, now: datetime) -> None:
     """The delivery was not tried, and is due at once."""
     mine = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
     values = {"claim_id": None, "attempts": _d.attempts - 1, "next_at": now}
     unit.execute(webhook_deliveries.update().where(*mine).values(**values))
 
 
-def end(unit: Unit, claimed: Claimed, state: str, status: int | None, error: str | None, now: datetime) -> None:
+def end(unit: UnitOfWork, claimed: Claimed, state: str, status: int | None, error: str | None, now: datetime) -> None:
     """The delivery is delivered or has failed; whoever waited for it gets the turn."""
     values = {"state": state, "claim_id": None, "next_at": None, "ended_at": now}
     mine = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
@@ -315,7 +317,7 @@ def end(unit: Unit, claimed: Claimed, state: str, status: int | None, error: str
 
 
 def list_deliveries(
-    unit: Unit, endpoint_id: str, state: str | None, before: int | None, limit: int
+    unit: UnitOfWork, endpoint_id: str, state: str | None, before: int | None, limit: int
 ) -> list[DeliveryRow]:
     """Deliveries to an endpoint, newest event first."""
     mine = [_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id]
@@ -328,7 +330,7 @@ def list_deliveries(
     return [DeliveryRow._make(row) for row in unit.execute(select.limit(limit))]
 
 
-def _in_state(unit: Unit, endpoint_id: str, state: str, before: int | None, limit: int) -> list[int]:
+def _in_state(unit: UnitOfWork, endpoint_id: str, state: str, before: int | None, limit: int) -> list[int]:
     """By an index of their own: most deliveries are delivered."""
     such = unit.dialect.by_index("webhook_deliveries", f"webhook_deliveries_{state}")
     sql = (
@@ -339,7 +341,7 @@ def _in_state(unit: Unit, endpoint_id: str, state: str, before: int | None, limi
     return [seq for (seq,) in unit.rows(sql, (unit.organization_id, endpoint_id, end, limit))]
 
 
-def read_delivery(unit: Unit, endpoint_id: str, delivery_id: str) -> DeliveryRow:
+def read_delivery(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     """The delivery of the event with this number; raises NotFound."""
     row = None
     if delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19:
@@ -350,7 +352,7 @@ def read_delivery(unit: Unit, endpoint_id: str, delivery_id: str) -> DeliveryRow
     return DeliveryRow._make(row)
 
 
-def failed_since(unit: Unit, endpoint_id: str, since: datetime, limit: int) -> list[int]:
+def failed_since(unit: UnitOfWork, endpoint_id: str, since: datetime, limit: int) -> list[int]:
     """The numbers of events from since then whose delivery to the endpoint has failed, oldest first."""
     failed = unit.dialect.by_index("webhook_deliveries", "webhook_deliveries_failed")
     sql = (
@@ -360,7 +362,7 @@ def failed_since(unit: Unit, endpoint_id: str, since: datetime, limit: int) -> l
     return [seq for (seq,) in unit.rows(sql, (unit.organization_id, endpoint_id, instant_text(since), limit))]
 
 
-def repeat(unit: Unit, endpoint_id: str, seqs: Sequence[int], now: datetime) -> None:
+def repeat(unit: UnitOfWork, endpoint_id: str, seqs: Sequence[int], now: datetime) -> None:
     """Ended deliveries take their places in line again; later ones of the same profiles wait for them."""
     events = _events(unit, seqs)
     if not events:

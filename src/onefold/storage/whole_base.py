@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from onefold.domain.blocklist import BLOCKED_KINDS, Blocklist, Entry
 from onefold.domain.book import Holder
 from onefold.domain.contact import PhoneType
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import IDENTIFYING, LISTED, contact_points, evidence
 
 _c = contact_points.c
 
 
-def _mine(unit: Unit) -> sa.ColumnElement[bool]:
+def _mine(unit: UnitOfWork) -> sa.ColumnElement[bool]:
     return _c.organization_id == unit.organization_id
 
 
@@ -32,7 +32,7 @@ class Shared(NamedTuple):
     profile_ids: tuple[str, ...]
 
 
-def shared_identifiers(unit: Unit, limit: int) -> list[Shared]:
+def shared_identifiers(unit: UnitOfWork, limit: int) -> list[Shared]:
     """Values held by several profiles that each would have to open; customer IDs may be (they never do)."""
     unit.allow_whole_base()
     grouped = (
@@ -46,7 +46,7 @@ def shared_identifiers(unit: Unit, limit: int) -> list[Shared]:
     return [_shared(unit, row.kind, row.value) for row in unit.execute(grouped).all()]
 
 
-def _shared(unit: Unit, kind: str, value: str) -> Shared:
+def _shared(unit: UnitOfWork, kind: str, value: str) -> Shared:
     held = (_mine(unit), _c.kind == kind, _c.value == value, _opens())
     found: list[sa.Row[Any]] = []
     for half in (IDENTIFYING, LISTED):  # each has an index by value
@@ -54,28 +54,28 @@ def _shared(unit: Unit, kind: str, value: str) -> Shared:
     return Shared(kind, value, tuple(row.profile_id for row in sorted(found, key=lambda row: str(row.id))[:20]))
 
 
-def count_listed_only(unit: Unit) -> int:
+def count_listed_only(unit: UnitOfWork) -> int:
     """How many values open a profile without the customer ever having contacted from them."""
     unit.allow_whole_base()
     held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
-def stop_listed_only(unit: Unit) -> int:
+def stop_listed_only(unit: UnitOfWork) -> int:
     """Values never contacted from no longer open their profile; returns how many."""
     unit.allow_whole_base()
     held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
 
 
-def count_would_open(unit: Unit) -> int:
+def count_would_open(unit: UnitOfWork) -> int:
     """How many listed values would begin to open their profile."""
     unit.allow_whole_base()
     held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
-def let_listed_open(unit: Unit, blocklist: Blocklist) -> None:
+def let_listed_open(unit: UnitOfWork, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
     held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
@@ -87,7 +87,7 @@ def let_listed_open(unit: Unit, blocklist: Blocklist) -> None:
     unit.execute(contact_points.update().where(*held, sa.not_(sa.or_(*blocked))).values(identifying=True))
 
 
-def stop_blocked(unit: Unit, entry: Entry) -> int:
+def stop_blocked(unit: UnitOfWork, entry: Entry) -> int:
     """Contact points with a blocklisted value no longer open anything; returns how many."""
     held = (_mine(unit), _c.kind == entry.kind, IDENTIFYING, _matches(entry))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
@@ -104,7 +104,7 @@ def _matches(entry: Entry) -> sa.ColumnElement[bool]:
     return _c.value.endswith(f"@{domain}", autoescape=True)
 
 
-def holders_of_entry(unit: Unit, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
+def holders_of_entry(unit: UnitOfWork, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
     """(contact point, value, phone type, contacted) of points that open nothing and match an entry."""
     held = (_mine(unit), _c.kind == entry.kind, LISTED, _matches(entry))
     rows = unit.execute(
@@ -113,19 +113,19 @@ def holders_of_entry(unit: Unit, entry: Entry, limit: int) -> list[tuple[str, st
     return [(row.id, row.value, row.phone_type, row.contacted) for row in rows]
 
 
-def let_open(unit: Unit, contact_point_id: str) -> None:
+def let_open(unit: UnitOfWork, contact_point_id: str) -> None:
     """A contact point begins to open its profile."""
     held = (_mine(unit), _c.id == contact_point_id)
     unit.execute(contact_points.update().where(*held).values(identifying=True))
 
 
-def set_mobile(unit: Unit, contact_point_id: str, opens: bool) -> None:
+def set_mobile(unit: UnitOfWork, contact_point_id: str, opens: bool) -> None:
     """RES-7: a phone is a mobile from now on."""
     held = (_mine(unit), _c.id == contact_point_id)
     unit.execute(contact_points.update().where(*held).values(identifying=opens, phone_type="mobile"))
 
 
-def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | None]]:
+def other_phones(unit: UnitOfWork, after: str, limit: int) -> list[tuple[str, str | None]]:
     """(number, as it was written) of phones of type `other`, each once, in the order of the numbers."""
     held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other", _c.value > after)
     rows = unit.execute(
@@ -134,7 +134,7 @@ def other_phones(unit: Unit, after: str, limit: int) -> list[tuple[str, str | No
     return [tuple(row) for row in rows]
 
 
-def count_other_phones(unit: Unit) -> int:
+def count_other_phones(unit: UnitOfWork) -> int:
     """How many numbers are held as `other` by anyone."""
     unit.allow_whole_base()
     held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other")
@@ -142,7 +142,7 @@ def count_other_phones(unit: Unit) -> int:
     return int(unit.execute(counted).scalar_one())
 
 
-def telling_holders(unit: Unit, number: str) -> list[Holder]:
+def telling_holders(unit: UnitOfWork, number: str) -> list[Holder]:
     """The holders of a number that RES-7 turns on: up to two as `other`, one as mobile."""
     held = (_mine(unit), _c.kind == "phone", _c.value == number)
     found = []
@@ -165,7 +165,7 @@ class Candidate(NamedTuple):
     profiles: int
 
 
-def common_evidence(unit: Unit, limit: int, most: int) -> list[Candidate]:
+def common_evidence(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
     """Values of which evidence names at least `limit` profiles: then no more was recorded (SUG-6), however many bring
     a value that one profile holds."""
     unit.allow_whole_base()
@@ -183,7 +183,7 @@ def common_evidence(unit: Unit, limit: int, most: int) -> list[Candidate]:
     return [Candidate._make(row) for row in found]
 
 
-def common_values(unit: Unit, limit: int, most: int) -> list[Candidate]:
+def common_values(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
     """Values that more than `limit` profiles hold, the commonest first."""
     unit.allow_whole_base()
     # All of them but one only list it: what opens a profile, which is most there is, need not be read.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from onefold.storage.conversations import IS_OPEN, ConversationRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import conversation_reads, conversations, items
 
 
@@ -29,7 +29,7 @@ class NewestRow(NamedTuple):
 _SNIPPET = 160
 
 
-def open_of_assignee(unit: Unit, agent_id: str, limit: int) -> list[ConversationRow]:
+def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[ConversationRow]:
     """The open conversations that an agent is assigned to, newest first."""
     c = conversations.c
     mine = (c.organization_id == unit.organization_id, c.assignee_id == agent_id, IS_OPEN)
@@ -37,7 +37,7 @@ def open_of_assignee(unit: Unit, agent_id: str, limit: int) -> list[Conversation
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
-def newest_of_conversations(unit: Unit, conversation_ids: Sequence[str]) -> dict[str, NewestRow]:
+def newest_of_conversations(unit: UnitOfWork, conversation_ids: Sequence[str]) -> dict[str, NewestRow]:
     """What was last said in each conversation, and in those that became one with it (MRG-5); events are not sayings."""
     if not conversation_ids:
         return {}
@@ -58,7 +58,7 @@ def newest_of_conversations(unit: Unit, conversation_ids: Sequence[str]) -> dict
     return {one: rows[seq] for one, seq in seqs.items() if seq in rows}
 
 
-def _items(unit: Unit, seqs: Sequence[int]) -> dict[int, NewestRow]:
+def _items(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, NewestRow]:
     i = items.c
     cut = [sa.func.substr(column, 1, _SNIPPET).label(column.name) for column in (i.subject, i.body)]
     plain = [i.seq, i.kind, i.direction, i.channel, i.agent_id]
@@ -66,7 +66,7 @@ def _items(unit: Unit, seqs: Sequence[int]) -> dict[int, NewestRow]:
     return {row.seq: NewestRow._make(row) for row in unit.execute(select)} if seqs else {}
 
 
-def reads_of(unit: Unit, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
+def reads_of(unit: UnitOfWork, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
     """Up to which item an agent has read each conversation."""
     r = conversation_reads.c
     mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
@@ -74,7 +74,7 @@ def reads_of(unit: Unit, agent_id: str, conversation_ids: Sequence[str]) -> dict
     return {row.conversation_id: row.seq for row in found}
 
 
-def note_read(unit: Unit, agent_id: str, conversation_id: str, seq: int) -> None:
+def note_read(unit: UnitOfWork, agent_id: str, conversation_id: str, seq: int) -> None:
     """Remembers that an agent has read a conversation up to an item."""
     r = conversation_reads.c
     mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id == conversation_id)

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from onefold.api.audit_schemas import AuditEntry, WholeAuditEntry
-from onefold.api.call import AnyCall, Shown
+from onefold.api.call import AnyCall, Result
 from onefold.api.organization_schemas import Moment
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.schemas import Page, cursor_of, number_of
 from onefold.services import audit
 from onefold.services.audit import Entry
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 READ = "audit:read"
@@ -45,7 +45,7 @@ def list_audit(
     """Entries of the audit log, newest first."""
     before = number_of(cursor)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = audit.page(
             unit,
             profile_id=profile_id,
@@ -58,7 +58,7 @@ def list_audit(
         )
         more = cursor_of(str(found[limit - 1].seq)) if len(found) > limit else None
         shown = [AuditEntry.model_validate(_fields(entry)) for entry in found[:limit]]
-        return Shown(Page[AuditEntry](data=shown, next_cursor=more))
+        return Result(Page[AuditEntry](data=shown, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -66,4 +66,4 @@ def list_audit(
 @router.get("/audit/{seq}", response_model=WholeAuditEntry, responses=responses(404))
 def read_audit(call: AnyCall, seq: Annotated[int, Path(ge=0, lt=2**62)]) -> Response:
     """One entry, with both sides before unless an erasure took them away."""
-    return call.read(READ, lambda unit: Shown(WholeAuditEntry.model_validate(_fields(audit.read(unit, seq)))))
+    return call.read(READ, lambda unit: Result(WholeAuditEntry.model_validate(_fields(audit.read(unit, seq)))))

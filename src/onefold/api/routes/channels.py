@@ -19,7 +19,7 @@ from onefold.channels import meta, twilio
 from onefold.channels.contact_json import Malformed
 from onefold.channels.email import contact_of_email
 from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import InvalidValue, NotAllowed, Refused
+from onefold.domain.errors import DomainError, InvalidValue, NotAllowed
 from onefold.services.accounts import Principal
 from onefold.settings import Settings
 
@@ -34,7 +34,7 @@ _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 async def _receive(request: Request, principal: Principal, contact: Contact) -> Answer:
     group: GroupCommit = request.app.state.group
     answer = await group.receive(principal.organization_id, contact)
-    if isinstance(answer, Refused):
+    if isinstance(answer, DomainError):
         raise answer
     return answer
 
@@ -124,7 +124,7 @@ async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) 
     async def receive() -> Response:
         answers = await group.receive_many(call.principal.organization_id, contacts) if contacts else []
         for answer in answers:
-            if isinstance(answer, Refused):
+            if isinstance(answer, DomainError):
                 # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
                 _log.warning("contact refused", channel="meta", code=answer.code)
         received = sum(isinstance(answer, Answer) for answer in answers)

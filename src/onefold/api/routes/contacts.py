@@ -14,14 +14,14 @@ from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from onefold.api.auth import Gate, allow
+from onefold.api.auth import Authenticator, allow
 from onefold.api.call import answered_once
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses, unexpected
 from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
 from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import InvalidValue, Refused
-from onefold.domain.text import storable
+from onefold.domain.errors import DomainError, InvalidValue
+from onefold.domain.text import validate_text
 from onefold.services.accounts import Principal
 from onefold.storage.database import Database
 
@@ -71,7 +71,7 @@ _encode = msgspec.json.Encoder().encode
 class ContactRoutes:
     """Answers the two addresses, and hands every other request on."""
 
-    def __init__(self, application: Any, gate: Gate, group: GroupCommit, database: Database) -> None:
+    def __init__(self, application: Any, gate: Authenticator, group: GroupCommit, database: Database) -> None:
         self._application = application
         self._gate = gate
         self._group = group
@@ -86,7 +86,7 @@ class ContactRoutes:
             return
         try:
             response = await self._respond(scope, receive)
-        except Refused as refusal:
+        except DomainError as refusal:
             response = problem_response(refusal)
         except Exception as error:
             response = unexpected(error)
@@ -112,7 +112,7 @@ class ContactRoutes:
         contact = contact_of_json(body)
         answer = await self._group.receive(principal.organization_id, contact)
         _count(contact, answer)
-        if isinstance(answer, Refused):
+        if isinstance(answer, DomainError):
             raise answer
         headers = {"Onefold-Repeated": "true"} if answer.repeated else None
         return Response(_encode(_answer(answer)), 200, headers, "application/json")
@@ -128,7 +128,7 @@ class ContactRoutes:
         answers = iter(await self._group.receive_many(principal.organization_id, contacts) if contacts else [])
         results = []
         for contact in read:
-            answer = contact if isinstance(contact, Refused) else next(answers)
+            answer = contact if isinstance(contact, DomainError) else next(answers)
             if isinstance(contact, Contact):
                 _count(contact, answer)
             results.append(_result(answer))
@@ -143,7 +143,7 @@ class ContactRoutes:
         answer: Callable[[Principal, bytes], Awaitable[Response]],
     ) -> Response:
         """Idempotency-Key. A contact is received once by its message id already (RES-12); the key keeps the answer."""
-        storable(key, "Idempotency-Key", 200)
+        validate_text(key, "Idempotency-Key", 200)
         what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
         fingerprint = hashlib.sha256(what + body).hexdigest()
         return await answered_once(
@@ -160,10 +160,10 @@ async def _read(receive: Receive) -> bytes:
     return body
 
 
-def _contact(raw: msgspec.Raw) -> Contact | Refused:
+def _contact(raw: msgspec.Raw) -> Contact | DomainError:
     try:
         return contact_of_json(raw)
-    except Refused as refusal:
+    except DomainError as refusal:
         return refusal
 
 
@@ -171,33 +171,33 @@ def _answer(answer: Answer) -> AnswerJson:
     return AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
 
 
-def _result(answer: Answer | Refused) -> ResultJson:
-    if isinstance(answer, Refused):
+def _result(answer: Answer | DomainError) -> ResultJson:
+    if isinstance(answer, DomainError):
         return ResultJson("refused", problem=problem_of(answer))
     return ResultJson("repeated" if answer.repeated else "received", _answer(answer))
 
 
-def _count(contact: Contact, answer: Answer | Refused) -> None:
+def _count(contact: Contact, answer: Answer | DomainError) -> None:
     CONTACTS.labels(contact.channel, _outcome(answer)).inc()
 
 
-def _outcome(answer: Answer | Refused) -> str:
-    if isinstance(answer, Refused):
+def _outcome(answer: Answer | DomainError) -> str:
+    if isinstance(answer, DomainError):
         return "refused"
     return "repeated" if answer.repeated else answer.outcome
 
 
 def _wrong_method() -> Response:
-    response = _as(Refused("Contacts are sent by POST.", code="method_not_allowed"), 405)
+    response = _as(DomainError("Contacts are sent by POST.", code="method_not_allowed"), 405)
     response.headers["Allow"] = "POST"
     return response
 
 
 def _unsupported() -> Response:
-    return _as(Refused("Send application/json.", code="unsupported_media_type"), 415)
+    return _as(DomainError("Send application/json.", code="unsupported_media_type"), 415)
 
 
-def _as(refusal: Refused, status: int) -> Response:
+def _as(refusal: DomainError, status: int) -> Response:
     found = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
     return Response(_encode(found), status, None, "application/problem+json")
 

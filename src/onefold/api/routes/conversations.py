@@ -9,31 +9,31 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from onefold.api import schemas, views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.profiles import MOVED, READ, WRITE
 from onefold.services import conversations
 from onefold.services.conversations import Written
 from onefold.storage import conversations as store
 from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-def _conversations(unit: Unit, found: Sequence[ConversationRow], limit: int) -> Shown:
+def _conversations(unit: UnitOfWork, found: Sequence[ConversationRow], limit: int) -> Result:
     more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
     shown = [views.conversation(row, conversations.owner(unit, row)) for row in found[:limit]]
-    return Shown(schemas.Page[schemas.Conversation](data=shown, next_cursor=more))
+    return Result(schemas.Page[schemas.Conversation](data=shown, next_cursor=more))
 
 
-def _items(unit: Unit, found: Sequence[ItemRow], limit: int) -> Shown:
+def _items(unit: UnitOfWork, found: Sequence[ItemRow], limit: int) -> Result:
     more = schemas.cursor_of(str(found[limit - 1].seq)) if len(found) > limit else None
     files = store.attachments_of(unit, [row.seq for row in found[:limit]])
     shown = [views.item(row, files.get(row.seq, ())) for row in found[:limit]]
-    return Shown(schemas.Page[schemas.Item](data=shown, next_cursor=more))
+    return Result(schemas.Page[schemas.Item](data=shown, next_cursor=more))
 
 
 @router.get(
@@ -73,8 +73,8 @@ def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Respons
     written = Written(body.body, body.channel, body.contact_point_id, body.subject, body.kind)
     agent_id = call.principal.agent_id or body.agent_id
 
-    def work(unit: Unit) -> Shown:
-        return Shown(views.item(conversations.write(unit, profile_id, written, agent_id), ()))
+    def work(unit: UnitOfWork) -> Result:
+        return Result(views.item(conversations.write(unit, profile_id, written, agent_id), ()))
 
     return call.write(WRITE, work, status=201)
 
@@ -100,9 +100,9 @@ def list_inbox(call: AnyCall, inbox_id: str, cursor: Cursor = None, limit: Limit
 def read_conversation(call: AnyCall, conversation_id: str) -> Response:
     """One conversation, and the profile it belongs to today."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         row = conversations.read(unit, conversation_id)
-        return Shown(views.conversation(row, conversations.owner(unit, row)))
+        return Result(views.conversation(row, conversations.owner(unit, row)))
 
     return call.read(READ, work)
 
@@ -111,7 +111,7 @@ def read_conversation(call: AnyCall, conversation_id: str) -> Response:
 def change_conversation(call: AnyCall, conversation_id: str, body: schemas.ConversationChange) -> Response:
     """Routes, assigns, closes or reopens a conversation."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         row = conversations.change(
             unit,
             conversation_id,
@@ -120,7 +120,7 @@ def change_conversation(call: AnyCall, conversation_id: str, body: schemas.Conve
             unassign="assignee_id" in body.model_fields_set and body.assignee_id is None,
             state=body.state,
         )
-        return Shown(views.conversation(row, conversations.owner(unit, row)))
+        return Result(views.conversation(row, conversations.owner(unit, row)))
 
     return call.write(WRITE, work)
 

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from onefold.api import schemas, views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.draft_schemas import Draft, DraftInput
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.services import drafts
 from onefold.services.drafts import Composed
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.drafts import DraftRow
 
 router = APIRouter(prefix="/v1", tags=["drafts"])
@@ -30,9 +30,9 @@ def _draft(row: DraftRow) -> Draft:
     return Draft(**row._asdict())
 
 
-def _page(found: Sequence[DraftRow], limit: int) -> Shown:
+def _page(found: Sequence[DraftRow], limit: int) -> Result:
     more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
-    return Shown(schemas.Page[Draft](data=[_draft(row) for row in found[:limit]], next_cursor=more))
+    return Result(schemas.Page[Draft](data=[_draft(row) for row in found[:limit]], next_cursor=more))
 
 
 def _composed(body: DraftInput) -> Composed:
@@ -50,8 +50,8 @@ def create_draft(call: AnyCall, profile_id: str, body: DraftInput) -> Response:
     """Begins a draft on a profile. Other systems are not told of drafts."""
     author_id = call.principal.agent_id or body.agent_id
 
-    def work(unit: Unit) -> Shown:
-        return Shown(_draft(drafts.create(unit, profile_id, author_id, _composed(body))))
+    def work(unit: UnitOfWork) -> Result:
+        return Result(_draft(drafts.create(unit, profile_id, author_id, _composed(body))))
 
     return call.write(WRITE, work, status=201)
 
@@ -76,7 +76,7 @@ def list_drafts(call: AnyCall, agent_id: AgentId = None, cursor: Cursor = None, 
 def read_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Response:
     """One of one's own drafts."""
     author_id = call.principal.agent_id or agent_id
-    return call.read(READ, lambda unit: Shown(_draft(drafts.read(unit, draft_id, author_id))))
+    return call.read(READ, lambda unit: Result(_draft(drafts.read(unit, draft_id, author_id))))
 
 
 @router.put("/drafts/{draft_id}", response_model=Draft, responses=responses(404))
@@ -84,7 +84,7 @@ def save_draft(call: AnyCall, draft_id: str, body: DraftInput) -> Response:
     """Saves a draft, the same while and after somebody else merges its profile; the answer names the profile it is on
     now (MRG-9)."""
     author_id = call.principal.agent_id or body.agent_id
-    return call.write(WRITE, lambda unit: Shown(_draft(drafts.save(unit, draft_id, author_id, _composed(body)))))
+    return call.write(WRITE, lambda unit: Result(_draft(drafts.save(unit, draft_id, author_id, _composed(body)))))
 
 
 @router.delete("/drafts/{draft_id}", status_code=204, response_class=Response, responses=responses(404))
@@ -92,9 +92,9 @@ def delete_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Resp
     """Throws a draft away."""
     author_id = call.principal.agent_id or agent_id
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         drafts.delete(unit, draft_id, author_id)
-        return Shown(None)
+        return Result(None)
 
     return call.write(WRITE, work)
 
@@ -111,7 +111,7 @@ def send_draft(call: AnyCall, draft_id: str, agent_id: AgentId = None) -> Respon
     The item's `state` says whether it was sent; Onefold sends nothing yet (SND-1)."""
     author_id = call.principal.agent_id or agent_id
 
-    def work(unit: Unit) -> Shown:
-        return Shown(views.item(drafts.send(unit, draft_id, author_id), ()))
+    def work(unit: UnitOfWork) -> Result:
+        return Result(views.item(drafts.send(unit, draft_id, author_id), ()))
 
     return call.write(WRITE, work, status=201)

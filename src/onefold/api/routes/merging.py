@@ -10,7 +10,7 @@ from starlette.responses import Response
 from onefold.api import merging_schemas as schemas
 from onefold.api import merging_views as shown
 from onefold.api import organization_schemas, views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.profiles import READ, WRITE
@@ -19,7 +19,7 @@ from onefold.domain.merge_outcomes import Step
 from onefold.services import detaching, many_merges, merging, undoing
 from onefold.services.merging import MergeRequest
 from onefold.storage import runs as run_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["merging"])
 UNDO = "merges:undo"
@@ -44,7 +44,7 @@ def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoice
 def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
     """What a merge would do: every field's outcome and why, the mismatches with the rule's choice preselected, what
     refuses it and the steps that would clear it. Nothing is changed (MRG-1, MRG-4, MRG-17)."""
-    return call.write(WRITE, lambda unit: Shown(shown.preview(merging.look(unit, _request(body), call.actor))))
+    return call.write(WRITE, lambda unit: Result(shown.preview(merging.look(unit, _request(body), call.actor))))
 
 
 @router.post(
@@ -59,7 +59,7 @@ def merge(call: AnyCall, body: schemas.MergeInput) -> Response:
     with 412 where it is not what the preview showed any more (MRG-12)."""
     versions = (body.source_version, body.destination_version)
     request = _request(body)._replace(versions=versions, digest=body.digest)
-    return call.write(WRITE, lambda unit: Shown(shown.merge(merging.merge(unit, request, call.actor)[0])), status=201)
+    return call.write(WRITE, lambda unit: Result(shown.merge(merging.merge(unit, request, call.actor)[0])), status=201)
 
 
 @router.get("/merges", response_model=Page[schemas.Merge], responses=responses(404))
@@ -72,10 +72,10 @@ def list_merges(
     """Merges, newest first."""
     before = id_of(cursor)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = undoing.history(unit, profile_id, before, limit + 1)
         more = cursor_of(found[limit - 1].id) if len(found) > limit else None
-        return Shown(Page[schemas.Merge](data=[shown.merge(row) for row in found[:limit]], next_cursor=more))
+        return Result(Page[schemas.Merge](data=[shown.merge(row) for row in found[:limit]], next_cursor=more))
 
     return call.read(READ, work)
 
@@ -83,13 +83,13 @@ def list_merges(
 @router.get("/merges/{merge_id}", response_model=schemas.Merge, responses=responses(404))
 def read_merge(call: AnyCall, merge_id: str) -> Response:
     """One merge."""
-    return call.read(READ, lambda unit: Shown(shown.merge(merging.read_merge(unit, merge_id))))
+    return call.read(READ, lambda unit: Result(shown.merge(merging.read_merge(unit, merge_id))))
 
 
 @router.get("/merges/{merge_id}/undo", response_model=schemas.Undo, responses=responses(404, 409))
 def preview_undo(call: AnyCall, merge_id: str) -> Response:
     """What undoing a merge would do: what comes back, what arrived since, what stays (MRG-13)."""
-    return call.read(UNDO, lambda unit: Shown(shown.undo(undoing.preview(unit, merge_id))))
+    return call.read(UNDO, lambda unit: Result(shown.undo(undoing.preview(unit, merge_id))))
 
 
 @router.post(
@@ -100,7 +100,7 @@ def preview_undo(call: AnyCall, merge_id: str) -> Response:
 )
 def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Response:
     """Undoes a merge within the organization's undo window; for leads and admins (MRG-13)."""
-    return call.write(UNDO, lambda unit: Shown(shown.undo(undoing.undo(unit, merge_id, body.version, call.actor))))
+    return call.write(UNDO, lambda unit: Result(shown.undo(undoing.undo(unit, merge_id, body.version, call.actor))))
 
 
 @router.post(
@@ -114,7 +114,7 @@ def merge_many(call: AnyCall, body: schemas.ManyMerges) -> Response:
     """Starts a run that merges pairs one after another by the same rules (MRG-16). It can be stopped and resumed as any
     run; an id that was merged away stands for its survivor."""
     pairs = [(pair.source_id, pair.destination_id) for pair in body.pairs]
-    return call.write(WRITE, lambda unit: Shown(views.run(many_merges.begin(unit, pairs, call.actor))), status=202)
+    return call.write(WRITE, lambda unit: Result(views.run(many_merges.begin(unit, pairs, call.actor))), status=202)
 
 
 @router.get("/runs/{run_id}/pairs", response_model=Page[schemas.RunPair], responses=responses(404))
@@ -122,11 +122,11 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
     """Each pair of a run of merges with its outcome, in order."""
     after = number_of(cursor) or 0
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
         more = cursor_of(str(found[limit - 1].position)) if len(found) > limit else None
         data = [schemas.RunPair(**pair._asdict()) for pair in found[:limit]]
-        return Shown(Page[schemas.RunPair](data=data, next_cursor=more))
+        return Result(Page[schemas.RunPair](data=data, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -141,9 +141,9 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
 def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
-        return Shown(
+        return Result(
             schemas.Detached(
                 profile_id=found.profile_id,
                 new_profile_id=found.new_profile_id,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from onefold.api import organization_schemas as schemas
 from onefold.api import views
 from onefold.api.auth import allow
-from onefold.api.call import AnyCall, Call, Shown, header_parameters
+from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.schemas import Listing
 from onefold.domain.errors import NotFound
@@ -21,7 +21,7 @@ from onefold.services.settings import SettingsChanges
 from onefold.storage import accounts as account_store
 from onefold.storage import runs as run_store
 from onefold.storage.accounts import AgentRow, KeyRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.runs import RunRow
 
 router = APIRouter(prefix="/v1", tags=["organization"])
@@ -29,8 +29,8 @@ READ, WRITE = "settings:read", "settings:write"
 MERGE = "profiles:write"
 
 
-def _settings(unit: Unit) -> Shown:
-    return Shown(schemas.Settings(**settings.read(unit)._asdict()))
+def _settings(unit: UnitOfWork) -> Result:
+    return Result(schemas.Settings(**settings.read(unit)._asdict()))
 
 
 @router.get("/settings", response_model=schemas.Settings, responses=responses())
@@ -45,23 +45,23 @@ def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
     switching Mobile Phone Number Identification on starts its run (RES-7)."""
     changes = cast(SettingsChanges, body.model_dump(exclude_unset=True))
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         settings.change(unit, changes)
         return _settings(unit)
 
-    return call.write(WRITE, work, alone=True)
+    return call.write(WRITE, work, exclusive=True)
 
 
 @router.get("/settings/matching-mode/{mode}/preview", response_model=schemas.ModePreview, responses=responses())
 def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
     """What switching the matching mode would change, and what stands in the way (RES-9)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = settings.preview_mode(unit, mode)
         obstacles = [
             schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in found.obstacles
         ]
-        return Shown(schemas.ModePreview(mode=found.mode, changes=found.changes, obstacles=obstacles))
+        return Result(schemas.ModePreview(mode=found.mode, changes=found.changes, obstacles=obstacles))
 
     return call.read(READ, work)
 
@@ -75,7 +75,7 @@ def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
 )
 def preview_mobile_identification(call: AnyCall) -> Response:
     """Starts a run that counts what Mobile Phone Number Identification would change, and changes nothing (RES-7)."""
-    return call.write(WRITE, lambda unit: Shown(views.run(runs.start_preview(unit))), status=202)
+    return call.write(WRITE, lambda unit: Result(views.run(runs.start_preview(unit))), status=202)
 
 
 @router.get("/runs", response_model=Listing[schemas.Run], responses=responses())
@@ -83,14 +83,14 @@ def list_runs(call: AnyCall) -> Response:
     """Runs over the whole base, newest first."""
     return call.read(
         READ,
-        lambda unit: Shown(Listing[schemas.Run](data=[views.run(r) for r in run_store.list_runs(unit)])),
+        lambda unit: Result(Listing[schemas.Run](data=[views.run(r) for r in run_store.list_runs(unit)])),
     )
 
 
 @router.get("/runs/{run_id}", response_model=schemas.Run, responses=responses(404))
 def read_run(call: AnyCall, run_id: str) -> Response:
     """A run and its progress."""
-    return call.read(READ, lambda unit: Shown(views.run(run_store.read_run(unit, run_id))))
+    return call.read(READ, lambda unit: Result(views.run(run_store.read_run(unit, run_id))))
 
 
 @router.post(
@@ -115,11 +115,11 @@ def resume_run(call: AnyCall, run_id: str) -> Response:
     return _turn(call, run_id, runs.resume)
 
 
-def _turn(call: Call, run_id: str, turn: Callable[[Unit, str], RunRow]) -> Response:
-    def work(unit: Unit) -> Shown:
+def _turn(call: Call, run_id: str, turn: Callable[[UnitOfWork, str], RunRow]) -> Response:
+    def work(unit: UnitOfWork) -> Result:
         if run_store.read_run(unit, run_id).kind != runs.MERGE_PAIRS:
             allow(call.principal, WRITE)
-        return Shown(views.run(turn(unit, run_id)))
+        return Result(views.run(turn(unit, run_id)))
 
     return call.write(MERGE if MERGE in call.principal.scopes else WRITE, work)
 
@@ -128,9 +128,9 @@ def _turn(call: Call, run_id: str, turn: Callable[[Unit, str], RunRow]) -> Respo
 def read_blocklist(call: AnyCall) -> Response:
     """Values that are text only: never identifying, never evidence (PRO-12)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         shown = [schemas.Entry(kind=kind, value=value) for kind, value in settings.blocklist(unit)]
-        return Shown(Listing[schemas.Entry](data=shown))
+        return Result(Listing[schemas.Entry](data=shown))
 
     return call.read(READ, work)
 
@@ -140,9 +140,9 @@ def read_candidates(call: AnyCall) -> Response:
     """Values that more profiles share than may raise suggestions (SUG-6), the commonest first: a switchboard's number,
     a placeholder. Block those that are nobody's own."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         shown = [schemas.Candidate(**c._asdict()) for c in settings.candidates(unit)]
-        return Shown(Listing[schemas.Candidate](data=shown))
+        return Result(Listing[schemas.Candidate](data=shown))
 
     return call.read(READ, work)
 
@@ -157,11 +157,11 @@ def read_candidates(call: AnyCall) -> Response:
 def block(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         entry = settings.block(unit, body.kind, body.value)
-        return Shown(schemas.Entry(kind=entry.kind, value=entry.value))
+        return Result(schemas.Entry(kind=entry.kind, value=entry.value))
 
-    return call.write(WRITE, work, status=201, alone=True)
+    return call.write(WRITE, work, status=201, exclusive=True)
 
 
 @router.post(
@@ -174,14 +174,14 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
 def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         settings.unblock(unit, body.kind, body.value)
-        return Shown(None)
+        return Result(None)
 
-    return call.write(WRITE, work, status=204, alone=True)
+    return call.write(WRITE, work, status=204, exclusive=True)
 
 
-def _inbox(unit: Unit, inbox_id: str) -> schemas.Inbox:
+def _inbox(unit: UnitOfWork, inbox_id: str) -> schemas.Inbox:
     name = dict(account_store.list_inboxes(unit)).get(inbox_id)
     if name is None:
         raise NotFound("There is no inbox with this id.", code="inbox_not_found")
@@ -192,9 +192,9 @@ def _inbox(unit: Unit, inbox_id: str) -> schemas.Inbox:
 def list_inboxes(call: AnyCall) -> Response:
     """Every inbox and who is assigned to it."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         shown = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
-        return Shown(Listing[schemas.Inbox](data=shown))
+        return Result(Listing[schemas.Inbox](data=shown))
 
     return call.read(READ, work)
 
@@ -210,9 +210,9 @@ def add_inbox(call: AnyCall, body: schemas.NamedInput) -> Response:
     """Adds an inbox."""
     return call.write(
         WRITE,
-        lambda unit: Shown(_inbox(unit, accounts.add_inbox(unit, body.name)[0])),
+        lambda unit: Result(_inbox(unit, accounts.add_inbox(unit, body.name)[0])),
         status=201,
-        alone=True,
+        exclusive=True,
     )
 
 
@@ -220,10 +220,10 @@ def add_inbox(call: AnyCall, body: schemas.NamedInput) -> Response:
 def rename_inbox(call: AnyCall, inbox_id: str, body: schemas.NamedInput) -> Response:
     """Renames an inbox."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         _inbox(unit, inbox_id)
         accounts.rename_inbox(unit, inbox_id, body.name)
-        return Shown(_inbox(unit, inbox_id))
+        return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
 
@@ -232,10 +232,10 @@ def rename_inbox(call: AnyCall, inbox_id: str, body: schemas.NamedInput) -> Resp
 def assign_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
     """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         _inbox(unit, inbox_id)
         account_store.assign_to_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
-        return Shown(_inbox(unit, inbox_id))
+        return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
 
@@ -244,10 +244,10 @@ def assign_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
 def remove_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
     """Takes an agent off an inbox."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         _inbox(unit, inbox_id)
         account_store.remove_from_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
-        return Shown(_inbox(unit, inbox_id))
+        return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
 
@@ -261,7 +261,7 @@ def list_agents(call: AnyCall) -> Response:
     """Every agent."""
     return call.read(
         READ,
-        lambda unit: Shown(Listing[schemas.Agent](data=[_agent(row) for row in account_store.list_agents(unit)])),
+        lambda unit: Result(Listing[schemas.Agent](data=[_agent(row) for row in account_store.list_agents(unit)])),
     )
 
 
@@ -275,14 +275,14 @@ def list_agents(call: AnyCall) -> Response:
 def add_agent(call: AnyCall, body: schemas.NewAgent) -> Response:
     """Adds an agent, who cannot sign in before a password is set (`onefold agent password`)."""
     return call.write(
-        WRITE, lambda unit: Shown(_agent(accounts.add_agent(unit, body.email, body.name, body.role))), status=201
+        WRITE, lambda unit: Result(_agent(accounts.add_agent(unit, body.email, body.name, body.role))), status=201
     )
 
 
 @router.get("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404))
 def read_agent(call: AnyCall, agent_id: str) -> Response:
     """One agent."""
-    return call.read(READ, lambda unit: Shown(_agent(account_store.read_agent(unit, agent_id))))
+    return call.read(READ, lambda unit: Result(_agent(account_store.read_agent(unit, agent_id))))
 
 
 @router.patch("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404, 409))
@@ -290,10 +290,10 @@ def change_agent(call: AnyCall, agent_id: str, body: schemas.AgentChange) -> Res
     """Changes an agent's name or role; an inactive one is signed out everywhere. The last active admin stays one."""
     changes = {k: v for k, v in body.model_dump(exclude_unset=True).items() if v is not None}
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         agent = account_store.read_agent(unit, agent_id)
         accounts.change_agent(unit, agent.id, changes)
-        return Shown(_agent(account_store.read_agent(unit, agent.id)))
+        return Result(_agent(account_store.read_agent(unit, agent.id)))
 
     return call.write(WRITE, work)
 
@@ -307,7 +307,7 @@ def list_keys(call: AnyCall) -> Response:
     """API keys, without their secrets."""
     return call.read(
         WRITE,
-        lambda unit: Shown(Listing[schemas.Key](data=[_key(row) for row in account_store.list_keys(unit)])),
+        lambda unit: Result(Listing[schemas.Key](data=[_key(row) for row in account_store.list_keys(unit)])),
     )
 
 
@@ -315,9 +315,9 @@ def list_keys(call: AnyCall) -> Response:
 def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
     """Makes an API key; its token is in this answer and nowhere else, so no Idempotency-Key keeps it."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
-        return Shown(schemas.MadeKey(token=token, **row._asdict()))
+        return Result(schemas.MadeKey(token=token, **row._asdict()))
 
     return call.write(WRITE, work, status=201, kept=False)
 
@@ -326,8 +326,8 @@ def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
 def revoke_key(call: AnyCall, key_id: str) -> Response:
     """Ends an API key; within seconds it opens nothing any more."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         accounts.revoke_key(unit, key_id)
-        return Shown(None)
+        return Result(None)
 
     return call.write(WRITE, work)

@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.privacy_schemas import CustomerExport, Erased, Erasure
 from onefold.api.problems import responses
 from onefold.domain.errors import MergedAway
 from onefold.services import erasing, exporting
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/v1/profiles", tags=["privacy"])
 EXPORT, ERASE = "profiles:export", "profiles:erase"
@@ -27,11 +27,11 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
 
     found: list[exporting.Subject] = []
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found[:] = [exporting.subject(unit, profile_id)]
         if found[0].profile_id != profile_id:
             raise MergedAway("This profile was merged into another.", survivor_id=found[0].profile_id)
-        return Shown(None)
+        return Result(None)
 
     leads = call.read(EXPORT, work)
     if leads.status_code == 308:
@@ -49,8 +49,8 @@ def erase_profile(call: AnyCall, profile_id: str, body: Erasure) -> Response:
     """Erases the customer for good: the profile, all that were merged into it, and everything of theirs; nothing of it
     can be brought back. Afterwards each of its ids answers 404. `confirm` repeats the id, so that it is meant."""
 
-    def work(unit: Unit) -> Shown:
-        return Shown(Erased.model_validate(erasing.erase(unit, profile_id, body.confirm, call.actor)._asdict()))
+    def work(unit: UnitOfWork) -> Result:
+        return Result(Erased.model_validate(erasing.erase(unit, profile_id, body.confirm, call.actor)._asdict()))
 
     # Alone: no other request may keep an answer that tells of the customer while it goes.
-    return call.write(ERASE, work, alone=True)
+    return call.write(ERASE, work, exclusive=True)

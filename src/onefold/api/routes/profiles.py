@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from onefold.api import schemas, views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.services import profiles
 from onefold.services.profiles import PointInput
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import ADDRESSES, DETAILS, Part
 from onefold.storage.profiles import read_profile as read_row
 
@@ -23,9 +23,9 @@ _EDITED = responses(404, 409, 412)
 _EDITS, _ADDS = header_parameters(post=False, edits=True), header_parameters(edits=True)
 
 
-def _profile(unit: Unit, profile_id: str) -> Shown:
+def _profile(unit: UnitOfWork, profile_id: str) -> Result:
     view = profiles.read(unit, profile_id)
-    return Shown(views.profile(view), view.row.version)
+    return Result(views.profile(view), view.row.version)
 
 
 @router.post(
@@ -38,7 +38,7 @@ def _profile(unit: Unit, profile_id: str) -> Shown:
 def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
     """Adds a profile by hand (PRO-6). A taken identifying value is refused and names its holder (PRO-4)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         row = profiles.create(
             unit,
             name=body.name,
@@ -71,11 +71,11 @@ def list_profiles(
     """Profiles, newest first. Those merged away are not among them (MRG-2)."""
     after = schemas.id_of(cursor)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = profiles.page(unit, after, limit + 1)
         more = schemas.cursor_of(found[limit - 1].row.id) if len(found) > limit else None
         shown = [views.summary(s) for s in found[:limit]]
-        return Shown(schemas.Page[schemas.ProfileSummary](data=shown, next_cursor=more))
+        return Result(schemas.Page[schemas.ProfileSummary](data=shown, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -88,9 +88,9 @@ def search_profiles(
 ) -> Response:
     """Search as one types: the beginning of a name, email, phone (digits in any format), handle or customer ID."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         shown = [views.summary(s) for s in profiles.search(unit, q, limit)]
-        return Shown(schemas.Listing[schemas.ProfileSummary](data=shown))
+        return Result(schemas.Listing[schemas.ProfileSummary](data=shown))
 
     return call.read(READ, work)
 
@@ -106,7 +106,7 @@ def edit_profile(call: AnyCall, profile_id: str, body: schemas.ProfileChange) ->
     """Sets the profile's own fields; with If-Match only if nobody was faster."""
     changes = body.model_dump(exclude_unset=True)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         return _profile(unit, profiles.edit(unit, profile_id, changes, call.version).id)
 
     return call.write(WRITE, work)
@@ -122,7 +122,7 @@ def edit_profile(call: AnyCall, profile_id: str, body: schemas.ProfileChange) ->
 def add_contact_point(call: AnyCall, profile_id: str, body: schemas.NewContactPoint) -> Response:
     """Lists an email, phone or social account (PRO-2 … PRO-4)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         row, _ = profiles.add_point(unit, profile_id, _point(body), call.version)
         return _profile(unit, row.id)
 
@@ -140,7 +140,7 @@ def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: sche
     given = body.model_dump(exclude_unset=True)
     changes = {_POINT_FIELDS.get(k, k): v for k, v in given.items() if v is not None or k == "handle"}
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         return _profile(unit, profiles.edit_point(unit, profile_id, point_id, changes, call.version).id)
 
     return call.write(WRITE, work)
@@ -158,14 +158,14 @@ def remove_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Respo
 
 
 def _with_part(call: AnyCall, part: Part, profile_id: str, values: dict[str, str | None]) -> Response:
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         profiles.add_part(unit, part, profile_id, values, call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work, status=201)
 
 
-def _living(unit: Unit, profile_id: str) -> Shown:
+def _living(unit: UnitOfWork, profile_id: str) -> Result:
     row = read_row(unit, profile_id)
     return _profile(unit, row.living_id)
 
@@ -173,7 +173,7 @@ def _living(unit: Unit, profile_id: str) -> Shown:
 def _changed_part(
     call: AnyCall, part: Part, profile_id: str, part_id: str, values: dict[str, str | None] | None
 ) -> Response:
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         if values is None:
             profiles.remove_part(unit, part, profile_id, part_id, call.version)
         else:
@@ -249,7 +249,7 @@ def remove_address(call: AnyCall, profile_id: str, address_id: str) -> Response:
 def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationship) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         profiles.relate(unit, profile_id, body.profile_id, body.kind, call.version)
         return _living(unit, profile_id)
 
@@ -265,7 +265,7 @@ def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationsh
 def remove_relationship(call: AnyCall, profile_id: str, relationship_id: str) -> Response:
     """Takes a relationship away, from whichever side."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         profiles.unrelate(unit, profile_id, relationship_id, call.version)
         return _living(unit, profile_id)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from onefold.api import merging_schemas as schemas
 from onefold.api import merging_views as shown
 from onefold.api import views
-from onefold.api.call import AnyCall, Shown, header_parameters
+from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.merging import merge_request
@@ -21,7 +21,7 @@ from onefold.domain.ids import is_id
 from onefold.services import merging, shared_lines, suggestions
 from onefold.services.actor import Actor
 from onefold.services.suggestions import SuggestionView
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.queue import QueueFilter
 
 router = APIRouter(prefix="/v1", tags=["suggestions"])
@@ -29,8 +29,8 @@ _POSTS = header_parameters()
 Rating = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
-def _listing(found: list[SuggestionView]) -> Shown:
-    return Shown(Listing[schemas.Suggestion](data=[shown.suggestion(view) for view in found]))
+def _listing(found: list[SuggestionView]) -> Result:
+    return Result(Listing[schemas.Suggestion](data=[shown.suggestion(view) for view in found]))
 
 
 @router.get("/profiles/{profile_id}/suggestions", response_model=Listing[schemas.Suggestion], responses=responses(404))
@@ -53,12 +53,12 @@ def read_queue(
     after = _position(cursor)
     wanted = QueueFilter(state, kind, min_rating, max_rating)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = suggestions.queue(unit, wanted, after, limit + 1)
         last = found[limit - 1].row if len(found) > limit else None
         more = None if last is None else cursor_of(f"{last.rating!r} {last.profile_id} {last.other_id}")
         data = [shown.suggestion(view) for view in found[:limit]]
-        return Shown(Page[schemas.Suggestion](data=data, next_cursor=more))
+        return Result(Page[schemas.Suggestion](data=data, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -81,7 +81,7 @@ def _position(cursor: str | None) -> tuple[float, str, str] | None:
 @router.get("/profiles/{profile_id}/why/{other_id}", response_model=schemas.Comparison, responses=responses(404, 409))
 def read_why(call: AnyCall, profile_id: str, other_id: str) -> Response:
     """What speaks for and against any two profiles being one customer, as a sum (SUG-5)."""
-    return call.read(READ, lambda unit: Shown(shown.comparison(suggestions.why(unit, profile_id, other_id))))
+    return call.read(READ, lambda unit: Result(shown.comparison(suggestions.why(unit, profile_id, other_id))))
 
 
 @router.post(
@@ -94,10 +94,10 @@ def read_why(call: AnyCall, profile_id: str, other_id: str) -> Response:
 def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
     """ "Match": merges the newer of the two profiles into the older one, unless turned round (SUG-3)."""
 
-    def work(unit: Unit) -> Shown:
-        source, destination = suggestions.sides_of_match(unit, profile_id, body.profile_id, turned=body.turned)
+    def work(unit: UnitOfWork) -> Result:
+        source, destination = suggestions.sides_of_match(unit, profile_id, body.profile_id, swapped=body.turned)
         request = merge_request(source, destination, body)._replace(digest=body.digest)
-        return Shown(shown.merge(merging.merge(unit, request, call.actor)[0]))
+        return Result(shown.merge(merging.merge(unit, request, call.actor)[0]))
 
     return call.write(WRITE, work, status=201)
 
@@ -127,13 +127,13 @@ def withdraw_no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -
 
 
 def _decided(
-    call: AnyCall, decide: Callable[[Unit, str, str, Actor], object], profile_id: str, other_id: str
+    call: AnyCall, decide: Callable[[UnitOfWork, str, str, Actor], object], profile_id: str, other_id: str
 ) -> Response:
     """Decides on the pair; the answer has no body."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         decide(unit, profile_id, other_id, call.actor)
-        return Shown(None)
+        return Result(None)
 
     return call.write(WRITE, work, status=204)
 
@@ -143,7 +143,7 @@ def read_shared_lines(call: AnyCall, profile_id: str) -> Response:
     """Whom the call that opened this profile may belong to, the most recent contact first: others who hold its shared
     number (RES-16). Nobody where the profile holds anything but the call. File it by a merge with one of them."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         data = [
             schemas.SharedLine(
                 profile=views.summary(line.profile),
@@ -156,6 +156,6 @@ def read_shared_lines(call: AnyCall, profile_id: str) -> Response:
             )
             for line in shared_lines.candidates(unit, profile_id)
         ]
-        return Shown(Listing[schemas.SharedLine](data=data))
+        return Result(Listing[schemas.SharedLine](data=data))
 
     return call.read(READ, work)

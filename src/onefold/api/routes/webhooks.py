@@ -10,14 +10,14 @@ from starlette.responses import Response
 from onefold.api import schemas
 from onefold.api import webhook_schemas as shapes
 from onefold.api.auth import allow
-from onefold.api.call import AnyCall, Call, Shown, header_parameters
+from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.organization import READ, WRITE
 from onefold.services import webhooks
 from onefold.services.webhook_addresses import Addresses
 from onefold.storage import webhook_endpoints as endpoints
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.webhook_endpoints import EndpointRow
 from onefold.storage.webhooks import DeliveryRow
 
@@ -30,12 +30,12 @@ def _fields(row: EndpointRow) -> dict[str, Any]:
     return {**{name: getattr(row, name) for name in shown}, "previous_secret_until": row.previous_until}
 
 
-def _webhook(row: EndpointRow) -> Shown:
-    return Shown(shapes.Webhook(**_fields(row)))
+def _webhook(row: EndpointRow) -> Result:
+    return Result(shapes.Webhook(**_fields(row)))
 
 
-def _made(row: EndpointRow) -> Shown:
-    return Shown(shapes.MadeWebhook(secret=row.secret, **_fields(row)))
+def _made(row: EndpointRow) -> Result:
+    return Result(shapes.MadeWebhook(secret=row.secret, **_fields(row)))
 
 
 def _delivery(row: DeliveryRow) -> shapes.Delivery:
@@ -54,9 +54,9 @@ def _checked(call: Call, request: Request, url: str) -> str:
 def list_webhooks(call: AnyCall) -> Response:
     """Every webhook, without its secret."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = [shapes.Webhook(**_fields(row)) for row in endpoints.list_endpoints(unit)]
-        return Shown(schemas.Listing[shapes.Webhook](data=found))
+        return Result(schemas.Listing[shapes.Webhook](data=found))
 
     return call.read(READ, work)
 
@@ -70,7 +70,7 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
         WRITE,
         lambda unit: _made(webhooks.create(unit, url, body.description, body.event_types)),
         status=201,
-        alone=True,
+        exclusive=True,
         kept=False,
     )
 
@@ -94,11 +94,11 @@ def change_webhook(call: AnyCall, request: Request, webhook_id: str, body: shape
 def remove_webhook(call: AnyCall, webhook_id: str) -> Response:
     """Removes a webhook; what waited for it is not sent any more."""
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         webhooks.remove(unit, webhook_id)
-        return Shown(None)
+        return Result(None)
 
-    return call.write(WRITE, work, alone=True)
+    return call.write(WRITE, work, exclusive=True)
 
 
 @router.post("/{webhook_id}/rotate", response_model=shapes.MadeWebhook, responses=responses(404))
@@ -116,11 +116,11 @@ def list_deliveries(
     """What was, is and could not be delivered, newest first."""
     before = schemas.number_of(cursor)
 
-    def work(unit: Unit) -> Shown:
+    def work(unit: UnitOfWork) -> Result:
         found = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
         more = schemas.cursor_of(str(found[limit - 1].event_seq)) if len(found) > limit else None
         shown = [_delivery(row) for row in found[:limit]]
-        return Shown(schemas.Page[shapes.Delivery](data=shown, next_cursor=more))
+        return Result(schemas.Page[shapes.Delivery](data=shown, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -133,7 +133,7 @@ def list_deliveries(
 )
 def replay(call: AnyCall, webhook_id: str, delivery_id: str) -> Response:
     """Sends one delivery again."""
-    return call.write(WRITE, lambda unit: Shown(_delivery(webhooks.repeat(unit, webhook_id, delivery_id))))
+    return call.write(WRITE, lambda unit: Result(_delivery(webhooks.repeat(unit, webhook_id, delivery_id))))
 
 
 @router.post(
@@ -145,7 +145,7 @@ def replay(call: AnyCall, webhook_id: str, delivery_id: str) -> Response:
 def replay_failed(call: AnyCall, webhook_id: str, body: shapes.Since) -> Response:
     """Sends again, in order, whatever has failed since a moment."""
 
-    def work(unit: Unit) -> Shown:
-        return Shown(shapes.Repeated(**webhooks.repeat_failed(unit, webhook_id, body.since)._asdict()))
+    def work(unit: UnitOfWork) -> Result:
+        return Result(shapes.Repeated(**webhooks.repeat_failed(unit, webhook_id, body.since)._asdict()))
 
     return call.write(WRITE, work)

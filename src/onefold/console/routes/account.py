@@ -17,20 +17,20 @@ from onefold.domain.errors import InvalidValue, NotSignedIn
 from onefold.services import accounts, drafts, profiles, signing_in
 from onefold.services.throttle import Throttle
 from onefold.storage import sign_ins
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.sign_ins import Credentials
 
 router = APIRouter(prefix="/account")
 _DRAFTS = 50
 
 
-def _credentials(unit: Unit, visitor: Visitor) -> Credentials:
+def _credentials(unit: UnitOfWork, visitor: Visitor) -> Credentials:
     found = sign_ins.of_agent(unit, visitor.agent_id)
     assert found is not None
     return found
 
 
-def _values(unit: Unit, visitor: Visitor) -> dict[str, Any]:
+def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     own = drafts.of_author(unit, visitor.agent_id, None, _DRAFTS)
     customers = {s.row.id: s for s in profiles.summaries(unit, sorted({draft.profile_id for draft in own}))}
     return {"credentials": _credentials(unit, visitor), "drafts": own, "customers": customers}
@@ -66,7 +66,7 @@ def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Res
         raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
     _prove(request, visitor, form.text("current"))
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         accounts.set_password(unit, visitor.agent_id, new)
         return signing_in.begin_again(unit, visitor.agent_id).token
 

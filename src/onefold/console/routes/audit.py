@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from onefold.console import audit_lines, names, past, words
+from onefold.console import audit_lines, audit_view, labels, names
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import InvalidValue
 from onefold.services import audit
 from onefold.services.audit import Entry
 from onefold.storage import accounts
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/audit")
 SCOPE = "audit:read"
@@ -42,7 +42,7 @@ def log(
     asked = {"action": action, "customer": customer, "agent": agent, "since": since, "until": until}
     kept = {field: value for field, value in asked.items() if value}
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         only = names.wanted_customer(unit, customer)
         found = (
             []
@@ -85,7 +85,7 @@ def _day(given: str, visitor: Visitor, field: str, *, behind: bool = False) -> d
     return datetime.combine(day + timedelta(days=behind), time(), visitor.zone)
 
 
-def _told(unit: Unit, entries: list[Entry]) -> dict[str, Any]:
+def _told(unit: UnitOfWork, entries: list[Entry]) -> dict[str, Any]:
     """Whom the entries speak of."""
     ids = {one for entry in entries for one in (entry.profile_id, entry.other_id)}
     return {"named": names.customers(unit, ids), "actors": names.actors(unit)}
@@ -108,21 +108,21 @@ def verify(request: Request, visitor: AnyVisitor) -> Response:
 def entry(request: Request, visitor: AnyVisitor, seq: Number) -> Response:
     """One entry: its choices, and both sides before unless an erasure took them away."""
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         found = audit.read(unit, seq)
-        kept = past.sides(found.before)
-        relatives = names.customers(unit, past.relatives(list(kept.values())))
+        kept = audit_view.sides(found.before)
+        relatives = names.customers(unit, audit_view.relatives(list(kept.values())))
         newer = audit.page(unit, before_seq=seq + 2, limit=1)
         told = _told(unit, [found])
         return {
             **told,
             "entry": found,
             "lines": audit_lines.lines(found, told["actors"]),
-            "heads": [past.COLUMNS[name] for name in kept],
-            "before": past.table(list(kept.values()), {one: c.name for one, c in relatives.items()}),
-            "outcomes": past.outcomes(found.details, found.before),
-            "steps": past.steps(found.details),
-            "evidence": [words.KINDS.get(kind, kind) for kind in _evidence(found)],
+            "heads": [audit_view.COLUMNS[name] for name in kept],
+            "before": audit_view.table(list(kept.values()), {one: c.name for one, c in relatives.items()}),
+            "outcomes": audit_view.outcomes(found.details, found.before),
+            "steps": audit_view.steps(found.details),
+            "evidence": [labels.KINDS.get(kind, kind) for kind in _evidence(found)],
             "raw": json.dumps({"details": found.details, "before": found.before}, indent=2, ensure_ascii=False),
             "newer": newer[0].seq if newer and newer[0].seq > seq else None,
         }

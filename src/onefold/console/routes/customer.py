@@ -15,7 +15,7 @@ from onefold.console.routes.customers import point_input
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import InvalidValue
 from onefold.services import detaching, profiles, worklists
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import ADDRESSES, DETAILS, Part
 
 router = APIRouter(prefix="/customers/{profile_id}")
@@ -40,8 +40,8 @@ def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before
     return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **found)
 
 
-def _edited(visitor: Visitor, profile_id: str, work: Callable[[Unit], object], said: str = "saved") -> Response:
-    def done(unit: Unit) -> str:
+def _edited(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
+    def done(unit: UnitOfWork) -> str:
         work(unit)
         return profiles.living(unit, profile_id)
 
@@ -56,7 +56,7 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
         raise InvalidValue("An image is an address that begins with https://.", code="invalid_image", field="image")
     version = form.number("version")
 
-    def work(unit: Unit) -> object:
+    def work(unit: UnitOfWork) -> object:
         view = profiles.read(unit, profiles.living(unit, profile_id))
         before = {"customer_id": view.customer_id, **view.row._asdict()}
         return profiles.edit(unit, profile_id, {k: v for k, v in changes.items() if v != before[k]}, version)
@@ -71,7 +71,7 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
     if key is None:
         raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
-    def work(unit: Unit) -> object:
+    def work(unit: UnitOfWork) -> object:
         view = profiles.read(unit, profiles.living(unit, profile_id))
         attributes = {k: v for k, v in view.row.attributes.items() if k != key}
         if value is not None:

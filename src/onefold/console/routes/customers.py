@@ -14,7 +14,7 @@ from onefold.domain.errors import NotFound
 from onefold.services import profiles, worklists
 from onefold.services.profiles import PointInput
 from onefold.storage import accounts
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.profiles import DETAILS
 
 router = APIRouter()
@@ -39,7 +39,7 @@ def my_customers(request: Request, visitor: AnyVisitor) -> Response:
 def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
     """The open conversations of an inbox, whoever's."""
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         names = dict(accounts.list_inboxes(unit))
         if inbox_id not in names:
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
@@ -100,7 +100,7 @@ def new_customer(request: Request, visitor: AnyVisitor) -> Response:
 def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
     """Adds a profile by hand; the same rules hold as for contacts (PRO-6)."""
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         row = profiles.create(
             unit,
             name=form.line("name"),

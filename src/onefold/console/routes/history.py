@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from onefold.console import names, past
+from onefold.console import audit_view, names
 from onefold.console.forms import AnyForm
 from onefold.console.names import Named
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, InvalidValue, NotFound, Stale
+from onefold.domain.errors import Conflict, InvalidValue, NotFound, VersionConflict
 from onefold.domain.ids import is_id
 from onefold.services import audit, merging, undoing
 from onefold.services.clock import utc_now
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/merges")
 _SHOWN = 40
 
 
-class Shown(NamedTuple):
+class Result(NamedTuple):
     """A merge as the history tells it. `until` is when it can no longer be undone; None where it cannot be already."""
 
     row: MergeRow
@@ -42,7 +42,7 @@ def history(request: Request, visitor: AnyVisitor, customer: str = "", before: s
     if before and not is_id(before):
         raise InvalidValue("This page of the history cannot be read.", code="invalid_cursor", field="before")
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         asked = names.wanted_customer(unit, customer)
         found = _history(unit, asked, before or None)
         rows = _shown(unit, found[:_SHOWN])
@@ -60,27 +60,27 @@ def history(request: Request, visitor: AnyVisitor, customer: str = "", before: s
     return page(request, visitor, "merges.html", **visitor.read(work))
 
 
-def _history(unit: Unit, asked: str | None, before: str | None) -> list[MergeRow]:
+def _history(unit: UnitOfWork, asked: str | None, before: str | None) -> list[MergeRow]:
     try:
         return [] if asked == "" else undoing.history(unit, asked, before, _SHOWN + 1)
     except NotFound:  # nobody answers to this id: nothing is told of them
         return []
 
 
-def _shown(unit: Unit, rows: list[MergeRow]) -> list[Shown]:
+def _shown(unit: UnitOfWork, rows: list[MergeRow]) -> list[Result]:
     named = names.customers(unit, [one for row in rows for one in (row.source_id, row.destination_id)])
     actors, days = names.actors(unit), load_policy(unit).undo_days
-    return [Shown(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows]
+    return [Result(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows]
 
 
-def _sides_of(unit: Unit, row: MergeRow, named: dict[str, Named]) -> tuple[Named, Named]:
+def _sides_of(unit: UnitOfWork, row: MergeRow, named: dict[str, Named]) -> tuple[Named, Named]:
     """Both by the names they had: the source's is on no profile any more, the audit record may know it."""
-    kept = past.sides(audit.read(unit, row.audit_seq).before)
+    kept = audit_view.sides(audit.read(unit, row.audit_seq).before)
     source, destination = named[row.source_id], named[row.destination_id]
     if source.living_id != row.source_id:
-        source = source._replace(name=past.name_of(kept["source"]) if "source" in kept else names.GONE)
+        source = source._replace(name=audit_view.name_of(kept["source"]) if "source" in kept else names.GONE)
     if destination.living_id != row.destination_id and "destination" in kept:
-        destination = destination._replace(name=past.name_of(kept["destination"]))
+        destination = destination._replace(name=audit_view.name_of(kept["destination"]))
     return source, destination
 
 
@@ -108,30 +108,30 @@ def _page(
     )
 
 
-def _whole(unit: Unit, visitor: Visitor, merge_id: str) -> dict[str, Any]:
+def _whole(unit: UnitOfWork, visitor: Visitor, merge_id: str) -> dict[str, Any]:
     [shown] = _shown(unit, [merging.read_merge(unit, merge_id)])
     entry = audit.read(unit, shown.row.audit_seq)
-    kept = past.sides(entry.before)
+    kept = audit_view.sides(entry.before)
     found, why_not = _undo(unit, merge_id) if visitor.leads else (None, None)
     after = [found.plan.source, found.plan.destination] if found else []
-    kin = {one: c.name for one, c in names.customers(unit, past.relatives([*kept.values(), *after])).items()}
+    kin = {one: c.name for one, c in names.customers(unit, audit_view.relatives([*kept.values(), *after])).items()}
     return {
         "shown": shown,
         "entry": entry,
-        "heads": [past.COLUMNS[name] for name in kept],
-        "before": past.table(list(kept.values()), kin),
-        "outcomes": past.outcomes(entry.details, entry.before),
-        "steps": past.steps(entry.details),
+        "heads": [audit_view.COLUMNS[name] for name in kept],
+        "before": audit_view.table(list(kept.values()), kin),
+        "outcomes": audit_view.outcomes(entry.details, entry.before),
+        "steps": audit_view.steps(entry.details),
         "undo": found,
         "why_not": why_not,
-        "after": past.changes_of(found, kin) if found else [],
-        "kept": past.staying(found.plan.kept, after) if found else [],
-        "gone": past.staying(found.plan.gone, list(kept.values())) if found else [],
+        "after": audit_view.changes_of(found, kin) if found else [],
+        "kept": audit_view.staying(found.plan.kept, after) if found else [],
+        "gone": audit_view.staying(found.plan.gone, list(kept.values())) if found else [],
         "undo_days": load_policy(unit).undo_days,
     }
 
 
-def _undo(unit: Unit, merge_id: str) -> tuple[undoing.Undo | None, str | None]:
+def _undo(unit: UnitOfWork, merge_id: str) -> tuple[undoing.Undo | None, str | None]:
     try:
         return undoing.preview(unit, merge_id), None
     except (Conflict, NotFound) as refusal:
@@ -143,12 +143,12 @@ def undo(request: Request, visitor: AnyVisitor, merge_id: str, form: AnyForm) ->
     """Undoes a merge as was shown; where that is not what would happen any more, shows what would (MRG-12, MRG-13)."""
     version = form.number("version")
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         return undoing.undo(unit, merge_id, version, visitor.actor).plan.source.profile_id
 
     try:
         return go(f"/customers/{visitor.write(work, 'merges:undo')}", "undone")
-    except Stale:
+    except VersionConflict:
         notice = "The customer has changed since you looked; this is what undoing would do now."
         return _page(request, visitor, merge_id, status=412, notice=notice)
     except Conflict as refusal:

@@ -14,7 +14,7 @@ from onefold.console.visitor import AnyVisitor
 from onefold.domain.origins import story
 from onefold.services import insights, origins, profiles
 from onefold.services.insights import Day
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter()
 _PERIODS = (7, 30, 90, 365)
@@ -71,7 +71,7 @@ def show(request: Request, visitor: AnyVisitor, days: Annotated[int, Query(ge=1,
 def how_it_came_to_be(request: Request, visitor: AnyVisitor, profile_id: str) -> Response:
     """How this profile came to be: contact points, profiles and merges over time, drawn and told."""
 
-    def work(unit: Unit) -> dict[str, object]:
+    def work(unit: UnitOfWork) -> dict[str, object]:
         view = profiles.read(unit, profile_id)
         return {"profile": view, "history": origins.read(unit, profile_id)}
 

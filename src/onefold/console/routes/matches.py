@@ -11,11 +11,11 @@ from onefold.console import compare
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor
-from onefold.domain.errors import Stale
+from onefold.domain.errors import VersionConflict
 from onefold.services import merging, profiles, shared_lines, suggestions
 from onefold.services.merging import MergeRequest
 from onefold.services.suggestions import SuggestionView
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/customers/{profile_id}")
 
@@ -26,7 +26,7 @@ def view_matches(request: Request, visitor: AnyVisitor, profile_id: str, at: int
     return page(request, visitor, "matches.html", **visitor.read(lambda unit: _matches(unit, profile_id, at)))
 
 
-def _matches(unit: Unit, profile_id: str, at: int) -> dict[str, Any]:
+def _matches(unit: UnitOfWork, profile_id: str, at: int) -> dict[str, Any]:
     view = profiles.read(unit, profile_id)
     found = suggestions.of_profile(unit, profile_id)
     number = min(max(at, 0), len(found) - 1)
@@ -34,11 +34,11 @@ def _matches(unit: Unit, profile_id: str, at: int) -> dict[str, Any]:
     return {**values, **side_by_side(unit, view, found[number])} if found else {**values, "suggestion": None}
 
 
-def side_by_side(unit: Unit, view: profiles.ProfileView, found: SuggestionView) -> dict[str, Any]:
+def side_by_side(unit: UnitOfWork, view: profiles.ProfileView, found: SuggestionView) -> dict[str, Any]:
     """A suggestion with both profiles whole, in the order in which they are looked at."""
-    turned = found.one.row.id != view.row.id
-    other = profiles.read(unit, (found.one if turned else found.other).row.id)
-    comparison = found.comparison.turned if turned else found.comparison
+    swapped = found.one.row.id != view.row.id
+    other = profiles.read(unit, (found.one if swapped else found.other).row.id)
+    comparison = found.comparison.swapped if swapped else found.comparison
     older = min(view.row.id, other.row.id)  # ids sort by the time they were made
     return {
         "suggestion": found,
@@ -55,11 +55,13 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     chosen, the merge is shown first (SUG-3, MRG-4)."""
     other_id = form.line("other_id") or ""
 
-    def work(unit: Unit) -> tuple[bool, str, str]:
-        source, destination = suggestions.sides_of_match(unit, profile_id, other_id, turned=form.flag("turned"))
+    def work(unit: UnitOfWork) -> tuple[bool, str, str]:
+        source, destination = suggestions.sides_of_match(unit, profile_id, other_id, swapped=form.flag("turned"))
         seen = {profile_id: form.number("version"), other_id: form.number("other_version")}
         if set(seen) != {source, destination} or None in seen.values():
-            raise Stale("One of the two was merged meanwhile; look at the matches again.", code="plan_changed")
+            raise VersionConflict(
+                "One of the two was merged meanwhile; look at the matches again.", code="plan_changed"
+            )
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.preview(unit, request, visitor.actor).obstacles:
             return False, destination, source
@@ -68,7 +70,7 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 
     try:
         done, destination, source = visitor.write(work)
-    except Stale:
+    except VersionConflict:
         return go(f"/customers/{profile_id}/matches", "changed-since")
     return go(f"/customers/{destination}", "merged") if done else go(f"/customers/{destination}/merge/{source}")
 
@@ -87,7 +89,7 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """RES-16: a call that came to a profile of its own goes to the one it belongs to, in one step: a merge."""
     other_id = form.line("other_id") or ""
 
-    def work(unit: Unit) -> tuple[str, bool]:
+    def work(unit: UnitOfWork) -> tuple[str, bool]:
         to_look_at = shared_lines.file_call(unit, profile_id, other_id, visitor.actor)
         if to_look_at is not None:
             return f"/customers/{to_look_at.destination_id}/merge/{to_look_at.source_id}", False

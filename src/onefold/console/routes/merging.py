@@ -11,11 +11,11 @@ from onefold.console.forms import AnyForm
 from onefold.console.merge_page import MergePage, choices_of, parse_steps
 from onefold.console.pages import go, is_part, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, Stale
+from onefold.domain.errors import Conflict, VersionConflict
 from onefold.domain.merge_outcomes import Step, Which
 from onefold.services import merging, profiles
 from onefold.services.merging import MergeRequest
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
 
 router = APIRouter(prefix="/customers/{profile_id}/merge")
@@ -26,7 +26,7 @@ _FOUND = 12
 def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") -> Response:
     """Finding the customer that goes into this one, as one types; its likeliest duplicates before anything is typed."""
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         view = profiles.read(unit, profile_id)
         asked = q.strip()[:200]
         found = profiles.search(unit, asked, _FOUND) if asked else _suggested(unit, view)
@@ -38,7 +38,7 @@ def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") 
     return page(request, visitor, "merge_choose.html", **values)
 
 
-def _suggested(unit: Unit, view: profiles.ProfileView) -> list[profiles.ProfileSummary]:
+def _suggested(unit: UnitOfWork, view: profiles.ProfileView) -> list[profiles.ProfileSummary]:
     others = [s.other_id if s.profile_id == view.row.id else s.profile_id for s in view.suggestions]
     return profiles.summaries(unit, others[:_FOUND])
 
@@ -76,7 +76,7 @@ def _shown(
     status: int = 200,
     notice: str | None = None,
 ) -> Response:
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         destination_id, other_id = profiles.living(unit, profile_id), profiles.living(unit, source_id)
         found = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
         source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
@@ -96,7 +96,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
     steps = parse_steps(form.every("step"))
     versions = (form.number("source_version"), form.number("destination_version"))
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         asked = MergeRequest(
             profiles.living(unit, source_id),
             profiles.living(unit, profile_id),
@@ -109,7 +109,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
 
     try:
         return go(f"/customers/{visitor.write(work)}", "merged")
-    except Stale:
+    except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
         return _shown(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
     except Conflict as refusal:

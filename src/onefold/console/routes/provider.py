@@ -25,7 +25,7 @@ from onefold.console.visitor import (
 )
 from onefold.domain.errors import NotFound, NotSignedIn
 from onefold.services import signing_in
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage.organizations import organization_ids
 
@@ -105,7 +105,7 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
             raise NotSignedIn("Sign in first, then link your account.")
         visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
         return go("/account", "linked")
-    found = transact(
+    found = run_in_transaction(
         request.app.state.database,
         kept["organization"],
         lambda unit: signing_in.sign_in_by_provider(unit, identity),

@@ -12,7 +12,7 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go, page
 from onefold.console.routes.matches import side_by_side
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, InvalidValue, NotFound, Refused, Stale
+from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
 from onefold.domain.ids import is_id
 from onefold.domain.matching import EVIDENCE_KINDS
 from onefold.services import many_merges, merging, profiles, suggestions
@@ -20,7 +20,7 @@ from onefold.services.merging import MergeRequest
 from onefold.services.suggestions import SuggestionView
 from onefold.storage import matching as store
 from onefold.storage import queue as queue_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import Pair, pair_of
 from onefold.storage.queue import QueueFilter
 
@@ -94,7 +94,7 @@ def _pair(given: str) -> Pair:
     return low, high
 
 
-class Shown(NamedTuple):
+class Result(NamedTuple):
     """A row of the queue. `values` are the two columns of what speaks for the pair; `against` what speaks against."""
 
     view: SuggestionView
@@ -114,7 +114,7 @@ def queue(request: Request, visitor: AnyVisitor) -> Response:
     return page(request, visitor, "queue.html", **found)
 
 
-def _queue(unit: Unit, place: Place, current: str | None) -> dict[str, Any]:
+def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any]:
     found = suggestions.queue(unit, place.wanted, place.position, _SHOWN + 1)
     if not found and place.after:  # all behind are decided
         place = place._replace(after="")
@@ -135,14 +135,14 @@ def _queue(unit: Unit, place: Place, current: str | None) -> dict[str, Any]:
     }
 
 
-def _shown(view: SuggestionView, versions: dict[str, int], current: bool) -> Shown:
+def _shown(view: SuggestionView, versions: dict[str, int], current: bool) -> Result:
     row, comparison = view.row, view.comparison
     found = [r for r in comparison.reasons if r.bits > 0 and r.feature not in _SUPPORTING]
     speaking = sorted(found, key=lambda reason: -reason.bits)
     sides = ([(r.feature, r.value) for r in speaking], [(r.feature, r.other_value) for r in speaking])
     against = [r.feature for r in comparison.reasons if r.bits < 0]
     seen = (versions.get(row.profile_id, 0), versions.get(row.other_id, 0))
-    return Shown(view, token(row.pair), seen, sides, against, current)
+    return Result(view, token(row.pair), seen, sides, against, current)
 
 
 @router.get("/{one_id}/{other_id}")
@@ -150,7 +150,7 @@ def pair(request: Request, visitor: AnyVisitor, one_id: str, other_id: str) -> R
     """A pair of the queue side by side, to be decided on there."""
     place = _place(dict(request.query_params))
 
-    def work(unit: Unit) -> dict[str, Any] | None:
+    def work(unit: UnitOfWork) -> dict[str, Any] | None:
         ids = (profiles.living(unit, one_id), profiles.living(unit, other_id))
         rows = suggestions.of_profile(unit, ids[0], dismissed=True) if ids[0] != ids[1] else []
         found = next((view for view in rows if view.row.pair == pair_of(*ids)), None)
@@ -175,10 +175,10 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
             "Open the page again: it does not say what you saw.", code="versions_missing", field="version"
         )
 
-    def work(unit: Unit) -> str | None:
-        source, destination = suggestions.sides_of_match(unit, *asked, turned=form.flag("turned"))
+    def work(unit: UnitOfWork) -> str | None:
+        source, destination = suggestions.sides_of_match(unit, *asked, swapped=form.flag("turned"))
         if {source, destination} != {*asked}:
-            raise Stale("One of the two was merged into another.", code="plan_changed")
+            raise VersionConflict("One of the two was merged into another.", code="plan_changed")
         wanted = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.preview(unit, wanted, visitor.actor).obstacles:
             return f"/customers/{destination}/merge/{source}"
@@ -188,7 +188,7 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
     try:
         way = visitor.write(work, SCOPE)
-    except Stale:
+    except VersionConflict:
         return _elsewhere(request, place.link(f"/queue/{asked[0]}/{asked[1]}"), "changed-since")
     except Conflict as refusal:
         return _settled(place, behind, refusal)
@@ -240,7 +240,7 @@ def _dismissed(visitor: Visitor, asked: Pair) -> bool:
     return True
 
 
-def _behind(unit: Unit, place: Place, asked: Pair) -> str | None:
+def _behind(unit: UnitOfWork, place: Place, asked: Pair) -> str | None:
     """The pair that follows in the queue, as long as the one asked for is in it."""
     row = store.suggestions_between(unit, [asked]).get(asked)
     rows = queue_store.page(unit, place.wanted, (row.rating, *asked), 1) if row else []
@@ -253,7 +253,7 @@ def _on(place: Place, behind: str | None, said: str) -> Response:
     return go(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said)
 
 
-def _settled(place: Place, behind: str | None, refusal: Refused) -> Response:
+def _settled(place: Place, behind: str | None, refusal: DomainError) -> Response:
     if refusal.code != "same_profile":
         raise refusal
     return _on(place, behind, "already-one")

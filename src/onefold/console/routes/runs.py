@@ -13,7 +13,7 @@ from onefold.console.pages import go, is_part, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.services import many_merges, runs
 from onefold.storage import runs as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.runs import RunRow
 
 router = APIRouter(prefix="/runs/{run_id}")
@@ -36,7 +36,7 @@ def show(request: Request, visitor: AnyVisitor, run_id: str, after: After = 0) -
     return page(request, visitor, "run.html", **values)
 
 
-def _run(unit: Unit, visitor: Visitor, run_id: str, after: int) -> dict[str, Any]:
+def _run(unit: UnitOfWork, visitor: Visitor, run_id: str, after: int) -> dict[str, Any]:
     run = store.read_run(unit, run_id)
     visitor.require(_scope_of(run))
     found = store.pairs_of(unit, run.id, after, _SHOWN + 1)
@@ -65,8 +65,8 @@ def resume(visitor: AnyVisitor, run_id: str) -> Response:
     return _turned(visitor, run_id, runs.resume, "started")
 
 
-def _turned(visitor: Visitor, run_id: str, turn: Callable[[Unit, str], RunRow], said: str) -> Response:
-    def work(unit: Unit) -> None:
+def _turned(visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str], RunRow], said: str) -> Response:
+    def work(unit: UnitOfWork) -> None:
         visitor.require(_scope_of(store.read_run(unit, run_id)))
         turn(unit, run_id)
 

@@ -18,7 +18,7 @@ from onefold.services import accounts, signing_in
 from onefold.services.accounts import Role
 from onefold.services.signing_in import Purpose
 from onefold.storage import accounts as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/settings/agents")
 _PATH = "/settings/agents"
@@ -45,7 +45,7 @@ def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds an agent. The invitation, by which the agent chooses a password, is in this answer and nowhere else."""
     email, name, role = form.line("email") or "", form.line("name") or "", _role(form)
 
-    def work(unit: Unit) -> tuple[store.AgentRow, str]:
+    def work(unit: UnitOfWork) -> tuple[store.AgentRow, str]:
         agent = accounts.add_agent(unit, email, name, role)
         return agent, _link(unit, admin, agent.id, "invitation")
 
@@ -61,7 +61,7 @@ def _role(form: Form) -> Role:
     raise InvalidValue("The role is agent, lead or admin.", code="unknown_role", field="role")
 
 
-def _link(unit: Unit, admin: Visitor, agent_id: str, purpose: Purpose) -> str:
+def _link(unit: UnitOfWork, admin: Visitor, agent_id: str, purpose: Purpose) -> str:
     return signing_in.make_link(unit, agent_id, purpose, _VALID[purpose], admin.actor)
 
 
@@ -76,7 +76,7 @@ def agent(request: Request, admin: AnyAdmin, agent_id: str) -> Response:
 
 
 def _one(request: Request, admin: Visitor, agent_id: str, **made: Any) -> Response:
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         found = store.read_agent(unit, agent_id)
         inboxes = [name for one, name in store.list_inboxes(unit) if agent_id in store.inbox_members(unit, one)]
         return {
@@ -109,7 +109,7 @@ def change_agent(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
 
 
 def _change(admin: Visitor, agent_id: str, changes: dict[str, object]) -> None:
-    def work(unit: Unit) -> None:
+    def work(unit: UnitOfWork) -> None:
         accounts.change_agent(unit, store.read_agent(unit, agent_id).id, changes)
 
     admin.write(work, SCOPE)

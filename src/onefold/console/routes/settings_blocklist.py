@@ -13,7 +13,7 @@ from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.domain.blocklist import BLOCKED_KINDS, BlockedKind
 from onefold.domain.errors import InvalidValue
 from onefold.services import settings
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/settings/blocklist")
 _PATH = "/settings/blocklist"
@@ -27,7 +27,7 @@ def blocklist(request: Request, admin: AnyAdmin, candidates: bool = False) -> Re
     if candidates and is_part(request):
         return render(request, "settings_candidates.html", **admin.read(_candidates, SCOPE))
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         entries = settings.blocklist(unit)
         found = _candidates(unit) if candidates else {"candidates": None, "limit": settings.read(unit).shared_limit}
         return {"entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS}, **found}
@@ -35,7 +35,7 @@ def blocklist(request: Request, admin: AnyAdmin, candidates: bool = False) -> Re
     return settings_page(request, admin, "settings_blocklist.html", **admin.read(work, SCOPE))
 
 
-def _candidates(unit: Unit) -> dict[str, Any]:
+def _candidates(unit: UnitOfWork) -> dict[str, Any]:
     return {"candidates": settings.candidates(unit), "limit": settings.read(unit).shared_limit}
 
 
@@ -53,7 +53,7 @@ def _entry(form: Form) -> tuple[BlockedKind, str]:
 def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
-    admin.write(lambda unit: settings.block(unit, kind, value), SCOPE, alone=True)
+    admin.write(lambda unit: settings.block(unit, kind, value), SCOPE, exclusive=True)
     return go(_BACK.get(form.text("then"), _PATH), "blocked")
 
 
@@ -61,5 +61,5 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
 def unblock(admin: AnyAdmin, form: AnyForm) -> Response:
     """Takes an entry out; where one customer alone holds the value, it opens that customer again."""
     kind, value = _entry(form)
-    admin.write(lambda unit: settings.unblock(unit, kind, value), SCOPE, alone=True)
+    admin.write(lambda unit: settings.unblock(unit, kind, value), SCOPE, exclusive=True)
     return go(_PATH, "unblocked")

@@ -15,7 +15,7 @@ from onefold.console.visitor import Visitor
 from onefold.domain.errors import NotFound
 from onefold.services import accounts, settings
 from onefold.storage import accounts as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/settings/inboxes")
 _PATH = "/settings/inboxes"
@@ -25,7 +25,7 @@ _PATH = "/settings/inboxes"
 def inboxes(request: Request, admin: AnyAdmin) -> Response:
     """Every inbox and its agents."""
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         agents = {agent.id: agent for agent in store.list_agents(unit)}
         return {
             "inboxes": [
@@ -42,12 +42,12 @@ def inboxes(request: Request, admin: AnyAdmin) -> Response:
 @router.post("")
 def add_inbox(admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds an inbox."""
-    admin.write(lambda unit: accounts.add_inbox(unit, form.text("name")), SCOPE, alone=True)
+    admin.write(lambda unit: accounts.add_inbox(unit, form.text("name")), SCOPE, exclusive=True)
     return go(_PATH, "inbox-added")
 
 
-def _changed(admin: Visitor, inbox_id: str, work: Callable[[Unit], object], said: str) -> Response:
-    def known(unit: Unit) -> None:
+def _changed(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object], said: str) -> Response:
+    def known(unit: UnitOfWork) -> None:
         if inbox_id not in dict(store.list_inboxes(unit)):
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
         work(unit)
@@ -67,7 +67,7 @@ def assign(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
     """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
     agent_id = form.text("agent_id")
 
-    def work(unit: Unit) -> None:
+    def work(unit: UnitOfWork) -> None:
         store.assign_to_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
 
     return _changed(admin, inbox_id, work, "saved")
@@ -77,7 +77,7 @@ def assign(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
 def take_off(admin: AnyAdmin, inbox_id: str, agent_id: str) -> Response:
     """Takes an agent off an inbox."""
 
-    def work(unit: Unit) -> None:
+    def work(unit: UnitOfWork) -> None:
         store.remove_from_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
 
     return _changed(admin, inbox_id, work, "removed")

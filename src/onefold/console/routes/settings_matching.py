@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from onefold.console import settings_words
+from onefold.console import settings_labels
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go, is_part, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
@@ -20,7 +20,7 @@ from onefold.domain.weights import DEFAULT_WEIGHTS
 from onefold.services import profiles, runs, settings
 from onefold.services.profiles import ProfileSummary
 from onefold.storage import runs as run_store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.runs import RunRow
 
 router = APIRouter(prefix="/settings/matching")
@@ -28,7 +28,7 @@ _PATH = "/settings/matching"
 _MODES: tuple[MatchingMode, ...] = ("listed", "contacted")
 _HOLDERS_SHOWN = 6
 _PARTS = {"mobiles": (runs.PREVIEW_MOBILES, runs.IDENTIFY_MOBILES), "ratings": (runs.REBUILD_MATCHES,)}
-_TURNS: dict[str, tuple[Callable[[Unit, str], RunRow], str]] = {
+_TURNS: dict[str, tuple[Callable[[UnitOfWork, str], RunRow], str]] = {
     "stop": (runs.stop, "stopped"),
     "resume": (runs.resume, "started"),
 }
@@ -49,7 +49,7 @@ def matching(request: Request, admin: AnyAdmin, preview: str = "", part: str = "
     of ours, only how far the runs of that part are."""
     if is_part(request) and part in _PARTS:
         found = admin.read(lambda unit: _runs(unit, part), SCOPE)
-        return render(request, "settings_runs.html", part=part, runs=found, says=settings_words)
+        return render(request, "settings_runs.html", part=part, runs=found, says=settings_labels)
     return _shown(request, admin, preview)
 
 
@@ -58,7 +58,7 @@ def _shown(
 ) -> Response:
     mode = _mode(preview) if preview else None
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         return {
             "settings": settings.read(unit),
             "mobile_runs": _runs(unit, "mobiles"),
@@ -89,13 +89,13 @@ def _mode(text: str) -> MatchingMode:
     raise InvalidValue("The matching mode is listed or contacted.", code="invalid_mode", field="mode")
 
 
-def _runs(unit: Unit, part: str) -> list[RunRow]:
+def _runs(unit: UnitOfWork, part: str) -> list[RunRow]:
     """The newest run of each kind, those under way first."""
     newest = [found[0] for kind in _PARTS[part] if (found := run_store.list_runs(unit, kind=kind))]
     return sorted(newest, key=lambda run: (run.state != "running", -run.updated_at.timestamp()))
 
 
-def _obstacles(unit: Unit, found: list[Any]) -> list[Obstacle]:
+def _obstacles(unit: UnitOfWork, found: list[Any]) -> list[Obstacle]:
     wanted = sorted({one for shared in found for one in shared.profile_ids[:_HOLDERS_SHOWN]})
     known = {summary.row.id: summary for summary in profiles.summaries(unit, wanted)}
     return [
@@ -114,7 +114,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Switches what opens a profile; where something stands in the way, shows what (RES-9)."""
     mode = _mode(form.text("mode"))
     try:
-        admin.write(lambda unit: settings.change(unit, {"matching_mode": mode}), SCOPE, alone=True)
+        admin.write(lambda unit: settings.change(unit, {"matching_mode": mode}), SCOPE, exclusive=True)
     except Conflict as refusal:
         if refusal.code != "matching_mode_obstacles":
             raise
@@ -128,7 +128,7 @@ def identify_mobiles(admin: AnyAdmin, form: AnyForm) -> Response:
     """Mobile Phone Number Identification on or off; on starts its run over the phones that are there (RES-7)."""
     on = form.flag("on")
     before = admin.read(lambda unit: settings.read(unit).mobile_identification, SCOPE)
-    admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}), SCOPE, alone=True)
+    admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}), SCOPE, exclusive=True)
     return go(_PATH, "started" if on and not before else "saved")
 
 
@@ -163,11 +163,11 @@ def default_weights(admin: AnyAdmin) -> Response:
 
 
 def _reweighed(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response:
-    def work(unit: Unit) -> bool:
+    def work(unit: UnitOfWork) -> bool:
         before = settings.read(unit).match_weights
         return settings.change(unit, {"match_weights": weights}).match_weights != before
 
-    return go(_PATH, "rated-anew" if admin.write(work, SCOPE, alone=True) else "saved")
+    return go(_PATH, "rated-anew" if admin.write(work, SCOPE, exclusive=True) else "saved")
 
 
 def _share(form: Form, name: str) -> float:

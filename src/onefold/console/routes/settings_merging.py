@@ -35,5 +35,5 @@ def merging(request: Request, admin: AnyAdmin) -> Response:
 def change_policies(admin: AnyAdmin, form: AnyForm) -> Response:
     """A preset, or the mode of each field."""
     wanted = form.line("preset") or form.beginning("mode.")
-    admin.write(lambda unit: settings.change(unit, {"merge_policies": wanted}), SCOPE, alone=True)
+    admin.write(lambda unit: settings.change(unit, {"merge_policies": wanted}), SCOPE, exclusive=True)
     return go("/settings/merging", "saved")

@@ -39,5 +39,5 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
         "undo_days": number_between(form, "undo_days", "Days to undo a merge", *BOUNDS["undo_days"]),
         "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", *BOUNDS["shared_limit"]),
     }
-    admin.write(lambda unit: settings.change(unit, changes), SCOPE, alone=True)
+    admin.write(lambda unit: settings.change(unit, changes), SCOPE, exclusive=True)
     return go("/settings", "saved")

@@ -17,7 +17,7 @@ from onefold.services import webhooks
 from onefold.services.clock import utc_now
 from onefold.services.webhook_addresses import Addresses
 from onefold.storage import webhook_endpoints as store
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.webhook_endpoints import EndpointRow
 
 router = APIRouter(prefix="/settings/webhooks")
@@ -62,7 +62,7 @@ def _types(form: Form) -> list[str] | None:
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds a webhook, which is told of every event from now on; its secret is in this answer and nowhere else."""
     url, description, types = _checked(request, form), form.line("description") or "", _types(form)
-    made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, alone=True)
+    made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, exclusive=True)
     return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
 
 
@@ -77,7 +77,7 @@ def _one(
 ) -> Response:
     wanted = state if state in _STATES else None  # anything else is all of them
 
-    def work(unit: Unit) -> dict[str, Any]:
+    def work(unit: UnitOfWork) -> dict[str, Any]:
         found = webhooks.deliveries(unit, webhook_id, wanted, before, _DELIVERIES + 1)
         shown = found[:_DELIVERIES]
         return {
@@ -103,7 +103,7 @@ def change_webhook(request: Request, admin: AnyAdmin, webhook_id: str, form: Any
 
 
 def _changed(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str) -> Response:
-    def work(unit: Unit) -> EndpointRow:
+    def work(unit: UnitOfWork) -> EndpointRow:
         return webhooks.change(unit, webhook_id, changes)
 
     admin.write(work, SCOPE)
@@ -128,7 +128,7 @@ def rotate(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) ->
 @router.post("/{webhook_id}/remove")
 def remove(admin: AnyAdmin, webhook_id: str) -> Response:
     """Removes a webhook; what waited for it is not sent any more."""
-    admin.write(lambda unit: webhooks.remove(unit, webhook_id), SCOPE, alone=True)
+    admin.write(lambda unit: webhooks.remove(unit, webhook_id), SCOPE, exclusive=True)
     return go(_PATH, "removed")
 
 

@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go, render
 from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, set_session
-from onefold.domain.errors import InvalidValue, NotSignedIn, Refused, TooMany
+from onefold.domain.errors import DomainError, InvalidValue, NotSignedIn, TooMany
 from onefold.services import signing_in
 from onefold.services.signing_in import SecondFactorNeeded, SignedIn
 from onefold.services.throttle import Throttle
-from onefold.services.transact import transact
+from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage.database import Database
 from onefold.storage.organizations import organization_ids
@@ -27,7 +27,7 @@ _CHECKS = anyio.CapacityLimiter(4)
 _LONGEST_EMAIL = 400
 
 
-def _page(request: Request, *, status: int = 200, refusal: Refused | None = None, **values: Any) -> Response:
+def _page(request: Request, *, status: int = 200, refusal: DomainError | None = None, **values: Any) -> Response:
     """The sign-in page. An organization is asked for only where there are several; nobody is told their names."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
@@ -100,7 +100,7 @@ def code(request: Request, form: AnyForm) -> Response:
     database: Database = request.app.state.database
     try:
         organization_id = signing_in.organization_of_token(ticket)
-        found = transact(
+        found = run_in_transaction(
             database, organization_id, lambda unit: signing_in.second_factor(unit, ticket, form.text("code"))
         )
     except (NotSignedIn, TooMany) as refusal:
@@ -123,7 +123,9 @@ def link(request: Request, form: AnyForm) -> Response:
     token = form.text("token")
     try:
         organization_id = signing_in.organization_of_token(token)
-        found = transact(request.app.state.database, organization_id, lambda unit: signing_in.use_link(unit, token))
+        found = run_in_transaction(
+            request.app.state.database, organization_id, lambda unit: signing_in.use_link(unit, token)
+        )
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
     return _entered(request, found, "/customers")
@@ -143,7 +145,7 @@ def accept(request: Request, form: AnyForm) -> Response:
         if password != form.text("again"):
             raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
         organization_id = signing_in.organization_of_token(token)
-        found = transact(
+        found = run_in_transaction(
             request.app.state.database,
             organization_id,
             lambda unit: signing_in.accept_invitation(unit, token, password),

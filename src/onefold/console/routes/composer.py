@@ -17,7 +17,7 @@ from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.storage import conversations as store
 from onefold.storage.conversations import ItemRow
-from onefold.storage.database import Unit
+from onefold.storage.database import UnitOfWork
 from onefold.storage.drafts import DraftRow
 
 router = APIRouter()
@@ -46,7 +46,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
             return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
         return go(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
-    def work(unit: Unit) -> ItemRow:
+    def work(unit: UnitOfWork) -> ItemRow:
         item = _send(unit, visitor, profile_id, draft_id, composed)
         worklists.note_read(unit, visitor.agent_id, item.profile_id)
         return item
@@ -55,13 +55,13 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     return go(f"/customers/{item.profile_id}", sending.state_of(item) or f"{item.kind}-added")
 
 
-def _keep(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
+def _keep(unit: UnitOfWork, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
     if draft_id is None:
         return drafts.create(unit, profile_id, visitor.agent_id, composed)
     return drafts.save(unit, draft_id, visitor.agent_id, composed)
 
 
-def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> ItemRow:
+def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> ItemRow:
     """What was written. Its customer may be another than the page's: a draft's, by now (DET-1)."""
     if not composed.body.strip():
         raise InvalidValue("Write something first.", code="empty_value", field="body")
@@ -81,7 +81,7 @@ def _send(unit: Unit, visitor: Visitor, profile_id: str, draft_id: str | None, c
 def delete_draft(visitor: AnyVisitor, draft_id: str) -> Response:
     """Throws one of the agent's own drafts away."""
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         draft = drafts.read(unit, draft_id, visitor.agent_id)
         drafts.delete(unit, draft_id, visitor.agent_id)
         return draft.profile_id
@@ -97,7 +97,7 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
     if state not in (None, "open", "closed"):
         raise InvalidValue("A conversation is open or closed.", field="state")
 
-    def work(unit: Unit) -> str:
+    def work(unit: UnitOfWork) -> str:
         row = conversations.change(
             unit,
             conversation_id,
@@ -121,7 +121,7 @@ def file(visitor: AnyVisitor, conversation_id: str, item_id: Number, position: N
     return Response(content, 200, headers, "application/octet-stream")
 
 
-def _file(unit: Unit, conversation_id: str, item_id: int, position: int) -> tuple[str, str, bytes]:
+def _file(unit: UnitOfWork, conversation_id: str, item_id: int, position: int) -> tuple[str, str, bytes]:
     content = store.read_attachment(unit, conversation_id, item_id, position)
     files = store.attachments_of(unit, [item_id])[item_id]
     return next((name, kind, content) for at, name, kind, _ in files if at == position)

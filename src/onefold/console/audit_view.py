@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onefold.console import words
+from onefold.console import labels
 from onefold.domain.profile import HeldPoint, display_name
-from onefold.domain.sides import Side
+from onefold.domain.sides import ProfileSnapshot
 from onefold.services.undoing import Undo
 
 COLUMNS = {"source": "Merged customer", "destination": "Surviving customer", "profile": "Customer before"}
@@ -21,17 +21,17 @@ class Was(NamedTuple):
     values: list[list[str]]
 
 
-def sides(record: Mapping[str, Any] | None) -> dict[str, Side]:
+def sides(record: Mapping[str, Any] | None) -> dict[str, ProfileSnapshot]:
     """The sides of a record, by the names of COLUMNS."""
-    return {name: Side.from_record(record[name]) for name in COLUMNS if record and name in record}
+    return {name: ProfileSnapshot.from_record(record[name]) for name in COLUMNS if record and name in record}
 
 
-def name_of(side: Side) -> str:
+def name_of(side: ProfileSnapshot) -> str:
     """What the customer was called then (MRG-8)."""
     return display_name(side.name, side.points)
 
 
-def table(shown: Sequence[Side], kin: Mapping[str, str]) -> list[Was]:
+def table(shown: Sequence[ProfileSnapshot], kin: Mapping[str, str]) -> list[Was]:
     """Everything of some sides, line by line; `kin` are the names of those they were related to."""
     found = [
         Was("Name", [[side.name] if side.name else [] for side in shown]),
@@ -39,7 +39,7 @@ def table(shown: Sequence[Side], kin: Mapping[str, str]) -> list[Was]:
         Was("Image", [[side.image] if side.image else [] for side in shown]),
         *(Was(label, [points(side, kind) for side in shown]) for kind, label in _POINTS),
         Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in shown]),
-        Was("Addresses", [[words.address(a) for a in side.addresses] for side in shown]),
+        Was("Addresses", [[labels.address(a) for a in side.addresses] for side in shown]),
         Was("Relationships", [_kin(side, kin) for side in shown]),
         Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in shown]),
         Was("Open conversation", [_conversation(side) for side in shown]),
@@ -50,31 +50,31 @@ def table(shown: Sequence[Side], kin: Mapping[str, str]) -> list[Was]:
 _POINTS = (("customer_id", "Customer ID"), ("email", "Emails"), ("phone", "Phones"), ("social", "Social accounts"))
 
 
-def points(side: Side, kind: str) -> list[str]:
+def points(side: ProfileSnapshot, kind: str) -> list[str]:
     """The contact points of a kind, with their tags."""
     return [point(p) for p in side.points if p.kind == kind]
 
 
 def point(p: HeldPoint) -> str:
     """A contact point with its type and tags."""
-    value = p.value if p.kind == "customer_id" else p.handle or words.point(p.value, p.kind)
-    tags = [words.PHONE_TYPES[p.phone_type].lower()] if p.phone_type else []
+    value = p.value if p.kind == "customer_id" else p.handle or labels.point(p.value, p.kind)
+    tags = [labels.PHONE_TYPES[p.phone_type].lower()] if p.phone_type else []
     tags += [tag for tag, told in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if told]
-    where = f" on {words.network(p.value)}" if p.kind == "social" else ""
+    where = f" on {labels.network(p.value)}" if p.kind == "social" else ""
     return f"{value}{where} ({', '.join(tags)})" if tags else f"{value}{where}"
 
 
-def _kin(side: Side, kin: Mapping[str, str]) -> list[str]:
+def _kin(side: ProfileSnapshot, kin: Mapping[str, str]) -> list[str]:
     seen = [relation.seen_from(side.profile_id) for relation in side.relations]
     return [f"{kind}: {kin.get(other_id, 'a customer')}" for other_id, kind in seen]
 
 
-def relatives(shown: Sequence[Side]) -> set[str]:
+def relatives(shown: Sequence[ProfileSnapshot]) -> set[str]:
     """Whom the sides were related to."""
     return {relation.seen_from(side.profile_id)[0] for side in shown for relation in side.relations}
 
 
-def _conversation(side: Side) -> list[str]:
+def _conversation(side: ProfileSnapshot) -> list[str]:
     return [f"assigned to {side.conversation.assignee}"] if side.conversation else []
 
 
@@ -99,7 +99,7 @@ def _differed(field: str, record: Mapping[str, Any] | None) -> bool:
     return len(kept) == 2 and all(kept) and kept[0] != kept[1]
 
 
-def _single(side: Side, field: str) -> str | None:
+def _single(side: ProfileSnapshot, field: str) -> str | None:
     if field.startswith("main_"):
         held = side.main(field.removeprefix("main_"))
         return held.value if held else None
@@ -111,9 +111,9 @@ def _single(side: Side, field: str) -> str | None:
 def _field(field: str, record: Mapping[str, Any] | None) -> str:
     head, _, rest = field.partition(".")
     if head != "phone_type":
-        return words.field(field)
+        return labels.field(field)
     held = [p for side in sides(record).values() for p in side.points if p.contact_point_id == rest]
-    return f"Type of {words.point(held[0].value, 'phone')}" if held else "Type of a phone"
+    return f"Type of {labels.point(held[0].value, 'phone')}" if held else "Type of a phone"
 
 
 def steps(details: Mapping[str, Any]) -> list[str]:
@@ -134,13 +134,13 @@ class Staying(NamedTuple):
     text: str
 
 
-def staying(rows: Sequence[tuple[str, str]], among: Sequence[Side]) -> list[Staying]:
+def staying(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -> list[Staying]:
     """What the rows of an undo's plan are, as the given sides have them."""
     known: dict[str, str] = {}
     for side in among:
         known |= {p.contact_point_id: point(p) for p in side.points}
         known |= {d.id: f"{d.key}: {d.value}" for d in side.details}
-        known |= {a.id: words.address(a) for a in side.addresses}
+        known |= {a.id: labels.address(a) for a in side.addresses}
         known |= {r.id: r.seen_from(side.profile_id)[1] for r in side.relations}
     return [Staying(kind, known.get(row_id, "")) for kind, row_id in rows]
 

@@ -6,22 +6,24 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from onefold.domain.errors import InvalidValue, Unavailable
-from onefold.storage.database import Contended, Database, Unit, Unstorable
+from onefold.storage.database import Database, RetryTransaction, UnitOfWork, Unstorable
 
 _ATTEMPTS = 12
 T = TypeVar("T")
 
 
-def transact(database: Database, organization_id: int, work: Callable[[Unit], T], *, alone: bool = False) -> T:
-    """What `work` returns, once it is committed. `work` may run several times; `alone` keeps all other writers out.
+def run_in_transaction(
+    database: Database, organization_id: int, work: Callable[[UnitOfWork], T], *, exclusive: bool = False
+) -> T:
+    """What `work` returns, once it is committed. `work` may run several times; `exclusive` keeps all other writers out.
 
     Raises Unavailable where storage cannot take it now, and whatever `work` refuses; then nothing is changed.
     """
     for _ in range(_ATTEMPTS):
         try:
-            with database.write(organization_id, alone=alone) as unit:
+            with database.write(organization_id, exclusive=exclusive) as unit:
                 return work(unit)
-        except Contended:
+        except RetryTransaction:
             continue
         except Unstorable:
             raise InvalidValue("The database refused a value of this request.", code="not_storable") from None

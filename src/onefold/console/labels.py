@@ -88,7 +88,7 @@ WHY = {
     "step": "cleared by the step you took",
 }
 
-SAID = {
+FLASH_MESSAGES = {
     "added": "Customer added.",
     "saved": "Saved.",
     "merged": "Merged. The timeline says so, and every list shows the customer's one name.",
