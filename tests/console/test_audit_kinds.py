@@ -47,7 +47,7 @@ KINDS: dict[Action, Told] = {
         {"Contact point": GRACE, "Conversations moved": "1", "Conversations split": "0"},
     ),
     "profile.erased": Told("erased a customer and all their data", {"Erased": "1 profile, 1 contact point"}),
-    "suggestion.dismissed": Told("said “No Match” to Bo and Cy", {"Evidence": "Phone"}),
+    "suggestion.dismissed": Told("marked Bo and Cy as “No Match”", {"Evidence": "Phone"}),
     "suggestion.reopened": Told("withdrew “No Match” for Bo and Cy", {}),
     "merges.started": Told("started a bulk merge of 1 pair of customers", {"Bulk merge": "See its progress"}),
     "agent.invited": Told("invited Ivo", {"Agent": "Ivo", "Valid for": "7 days"}),

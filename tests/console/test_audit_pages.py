@@ -44,7 +44,7 @@ def test_each_entry_is_a_sentence_newest_first__MRG_14(console: Console) -> None
         "Onefold's operator started a bulk merge of 1 pair of customers command line",
         "Onefold's operator detached a contact point of Bo into bo@kite.example command line",
         "Lena withdrew “No Match” for Bo and Cy console 127.0.0.1",
-        "Lena said “No Match” to Bo and Cy console 127.0.0.1",
+        "Lena marked Bo and Cy as “No Match” console 127.0.0.1",
         "Lena undid the merge of Ada into Grace console",
         "Mara merged a customer into Grace console 192.0.2.7",
     ]
