@@ -245,7 +245,7 @@ class Merging(RuleBasedStateMachine):
     def a_contact_that_names_a_conversation(self, data: st.DataObject) -> None:
         named = data.draw(st.sampled_from(self.conversations), label="conversation")
         with self.database.read(self.base.organization_id) as unit:
-            owner = conversations.owner(unit, conversations.living(unit, named))
+            owner = conversations.owner(unit, conversations.resolve_redirect(unit, named))
         answer = self.receive([contact("chat", conversation_id=named, body="again")])[0]
         assert answer.profile_id == owner  # RES-13
 

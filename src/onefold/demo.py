@@ -174,12 +174,12 @@ def _decide_some(unit: UnitOfWork) -> None:
     merged = []
     for number, found in enumerate(queue(unit, QueueFilter(), None, 24)):
         older, newer = found.row.pair
-        if profiles.living(unit, older) == profiles.living(unit, newer):
+        if profiles.resolve_redirect(unit, older) == profiles.resolve_redirect(unit, newer):
             continue
         if number % 6 == 5:
             suggestions.no_match(unit, older, newer, actor)
             continue
-        request = MergeRequest(profiles.living(unit, newer), profiles.living(unit, older))
+        request = MergeRequest(profiles.resolve_redirect(unit, newer), profiles.resolve_redirect(unit, older))
         if not merging.preview(unit, request, actor).obstacles:
             merged.append(merging.merge(unit, request, actor)[0].id)
     if merged:

@@ -67,7 +67,7 @@ def stopped(server: Server) -> Iterator[Callable[[], None]]:
 
 def living(console: Console, profile_id: str) -> str:
     with console.database.read(console.organization_id) as unit:
-        return profiles.living(unit, profile_id)
+        return profiles.resolve_redirect(unit, profile_id)
 
 
 def becomes(console: Console, profile_id: str, survivor_id: str) -> None:

@@ -15,7 +15,7 @@ from tests.services import words
 
 def living(console: Console, profile_id: str) -> str:
     """Whom an id leads to today."""
-    return words.do(console.base, lambda unit: profiles.living(unit, profile_id))
+    return words.do(console.base, lambda unit: profiles.resolve_redirect(unit, profile_id))
 
 
 def three_of_one_name(console: Console) -> tuple[str, str, str]:

@@ -148,7 +148,7 @@ def set_conversation(base: Base, conversation_id: str, assignee: str | None = No
 def conversation(base: Base, conversation_id: str) -> ConversationRow:
     """The conversation behind the id."""
     with base.database.read(base.organization_id) as unit:
-        return conversations.living(unit, conversation_id)
+        return conversations.resolve_redirect(unit, conversation_id)
 
 
 def timeline(base: Base, profile_id: str) -> list[ItemRow]:

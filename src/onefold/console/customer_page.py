@@ -59,7 +59,7 @@ def customer_page(
 
 def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     """A stretch of the timeline, newest first, and what its entries speak of."""
-    summaries = profiles.summaries(unit, [profiles.living(unit, profile_id)])
+    summaries = profiles.summaries(unit, [profiles.resolve_redirect(unit, profile_id)])
     return {
         **_items(unit, profile_id, before),
         "points": {point.contact_point_id: point for summary in summaries for point in summary.points},

@@ -40,7 +40,7 @@ def customers(unit: UnitOfWork, ids: Iterable[str | None]) -> dict[str, Named]:
 
 def _lead(unit: UnitOfWork, profile_id: str) -> str | None:
     try:
-        return profiles.living(unit, profile_id)
+        return profiles.resolve_redirect(unit, profile_id)
     except NotFound:
         return None
 

@@ -56,10 +56,10 @@ def timeline(unit: UnitOfWork, profile_id: str, before: int | None, limit: int) 
 
 def items(unit: UnitOfWork, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """A conversation's items; as `timeline`."""
-    return timelines.conversation_items(unit, living(unit, conversation_id).id, before, limit)
+    return timelines.conversation_items(unit, resolve_redirect(unit, conversation_id).id, before, limit)
 
 
-def living(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
+def resolve_redirect(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
     """The conversation behind the id: for one that became one with another in a merge, that other (EVT-2)."""
     row = store.read_conversation(unit, conversation_id)
     return row if row.merged_into_id is None else store.read_conversation(unit, row.merged_into_id)
@@ -89,7 +89,7 @@ def change(
     state: str | None,
 ) -> ConversationRow:
     """Routes, assigns, closes or reopens a conversation."""
-    conversation = living(unit, conversation_id)
+    conversation = resolve_redirect(unit, conversation_id)
     # Against contacts, because what arrives now must find the conversation either open or closed.
     profile = profiles.lock_profile(unit, conversation.profile_id, against_contacts=True)
     values: dict[str, object] = {}

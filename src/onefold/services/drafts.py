@@ -15,7 +15,7 @@ from onefold.domain.text import BODY_LENGTH, validate_text
 from onefold.services import conversations
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
-from onefold.services.profiles import living
+from onefold.services.profiles import resolve_redirect
 from onefold.storage import accounts, profiles
 from onefold.storage import drafts as store
 from onefold.storage.conversations import ItemRow
@@ -59,7 +59,7 @@ def create(unit: UnitOfWork, profile_id: str, author_id: str | None, composed: C
 
 def _living(unit: UnitOfWork, profile_id: str) -> str:
     """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
-    living_id = living(unit, profile_id)
+    living_id = resolve_redirect(unit, profile_id)
     if unit.lock_profiles([living_id], against_edits=False) == []:
         raise RetryTransaction
     return living_id
@@ -121,7 +121,7 @@ def of_profile(
     unit: UnitOfWork, profile_id: str, author_id: str | None, before: str | None, limit: int
 ) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
-    living_id = living(unit, profile_id)
+    living_id = resolve_redirect(unit, profile_id)
     return _as_of_today(unit, store.page(unit, _author(unit, author_id), living_id, before, limit))
 
 

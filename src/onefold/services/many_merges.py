@@ -11,7 +11,7 @@ from onefold.services import audit, merging, runs
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.merging import MergeRequest
-from onefold.services.profiles import living
+from onefold.services.profiles import resolve_redirect
 from onefold.services.transactions import run_in_transaction
 from onefold.storage import runs as store
 from onefold.storage.database import Database, UnitOfWork
@@ -80,7 +80,7 @@ def _done(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
     """The pair with its outcome. Pairs of one customer follow each other: an id merged away stands for its survivor."""
     actor = Actor(run.agent_id, None, f"run {run.id}")
     try:
-        source, destination = (living(unit, one.strip()) for one in (pair.source_id, pair.destination_id))
+        source, destination = (resolve_redirect(unit, one.strip()) for one in (pair.source_id, pair.destination_id))
         if source == destination:
             return pair._replace(outcome="one_already")
         merging.merge(unit, MergeRequest(source, destination), actor)

@@ -81,7 +81,7 @@ def read(unit: UnitOfWork, profile_id: str) -> ProfileView:
     return view(unit, row)
 
 
-def living(unit: UnitOfWork, profile_id: str) -> str:
+def resolve_redirect(unit: UnitOfWork, profile_id: str) -> str:
     """The id of the living profile behind an id (EVT-2); raises NotFound."""
     row = store.read_profile(unit, profile_id)
     return row.living_id
@@ -380,7 +380,7 @@ def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | No
 def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
     """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
     one = store.lock_profile(unit, profile_id, version)
-    other_id = living(unit, other_id)
+    other_id = resolve_redirect(unit, other_id)
     matching.keep_living(unit, [other_id])
     if other_id == one.id:
         raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")

@@ -14,7 +14,7 @@ from onefold.domain.profile import HeldPoint
 from onefold.services import merging
 from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest
-from onefold.services.profiles import ProfileSummary, living, summaries
+from onefold.services.profiles import ProfileSummary, resolve_redirect, summaries
 from onefold.storage import accounts, conversations, profiles, timelines
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
@@ -51,7 +51,7 @@ class OwnLine(NamedTuple):
 def candidates(unit: UnitOfWork, profile_id: str) -> list[Candidate]:
     """Whom a call can be filed with, the most recent contact first; nobody unless the profile was opened by a call from
     a shared number, and holds nothing else. Raises NotFound."""
-    living_id, policy = living(unit, profile_id), load_policy(unit)
+    living_id, policy = resolve_redirect(unit, profile_id), load_policy(unit)
     line = _only_a_call(unit, living_id, policy)
     if line is None:
         return []
@@ -111,7 +111,7 @@ def file_call(unit: UnitOfWork, profile_id: str, other_id: str, actor: Actor) ->
     not hold its number.
     """
     unit.lock_merging()
-    one, other = living(unit, profile_id), living(unit, other_id)
+    one, other = resolve_redirect(unit, profile_id), resolve_redirect(unit, other_id)
     for each in sorted({one, other}):
         profiles.lock_profile(unit, each, against_contacts=True)
     offered = {candidate.profile.row.id for candidate in candidates(unit, one)}

@@ -13,7 +13,7 @@ from onefold.domain.policy import Policy
 from onefold.services import audit, matching
 from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import ProfileSummary, living, summaries
+from onefold.services.profiles import ProfileSummary, resolve_redirect, summaries
 from onefold.storage import matching as store
 from onefold.storage import queue as queue_store
 from onefold.storage.database import UnitOfWork
@@ -38,7 +38,7 @@ class SuggestionView(NamedTuple):
 
 def of_profile(unit: UnitOfWork, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
     """A profile's suggestions, the likeliest first (SUG-7); those dismissed by "No Match" only if asked for."""
-    rows = store.suggestions_of(unit, living(unit, profile_id))
+    rows = store.suggestions_of(unit, resolve_redirect(unit, profile_id))
     return _views(unit, [row for row in rows if dismissed or row.state == "open"])
 
 
@@ -169,7 +169,7 @@ def _pair(unit: UnitOfWork, one_id: str, other_id: str) -> Pair:
 
 def _two(unit: UnitOfWork, one_id: str, other_id: str) -> tuple[str, str]:
     """The two living profiles behind the ids (EVT-2)."""
-    one, other = (living(unit, profile_id) for profile_id in (one_id, other_id))
+    one, other = (resolve_redirect(unit, profile_id) for profile_id in (one_id, other_id))
     if one == other:
         raise Conflict("Both ids lead to the same profile.", code="same_profile")
     return one, other

@@ -17,7 +17,7 @@ from onefold.domain.undoing import Record, UndoPlan, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import living
+from onefold.services.profiles import resolve_redirect
 from onefold.services.timeline_events import write_events
 from onefold.services.undone_conversations import Parting, point_ids_of, share_conversations
 from onefold.storage import conversation_moves, conversations, profiles
@@ -362,5 +362,5 @@ def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) ->
 
 def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first: of a profile and those merged into it, or of the organization."""
-    ids = None if profile_id is None else profiles.merged_into(unit, living(unit, profile_id))
+    ids = None if profile_id is None else profiles.merged_into(unit, resolve_redirect(unit, profile_id))
     return store.list_merges(unit, ids, before, limit)

@@ -43,7 +43,7 @@ def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before
 def _edited(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
     def done(unit: UnitOfWork) -> str:
         work(unit)
-        return profiles.living(unit, profile_id)
+        return profiles.resolve_redirect(unit, profile_id)
 
     return go(f"/customers/{visitor.write(done)}", said)
 
@@ -57,7 +57,7 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
     version = form.number("version")
 
     def work(unit: UnitOfWork) -> object:
-        view = profiles.read(unit, profiles.living(unit, profile_id))
+        view = profiles.read(unit, profiles.resolve_redirect(unit, profile_id))
         before = {"customer_id": view.customer_id, **view.row._asdict()}
         return profiles.edit(unit, profile_id, {k: v for k, v in changes.items() if v != before[k]}, version)
 
@@ -72,7 +72,7 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
         raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
     def work(unit: UnitOfWork) -> object:
-        view = profiles.read(unit, profiles.living(unit, profile_id))
+        view = profiles.read(unit, profiles.resolve_redirect(unit, profile_id))
         attributes = {k: v for k, v in view.row.attributes.items() if k != key}
         if value is not None:
             attributes[key] = value

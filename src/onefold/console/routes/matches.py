@@ -93,7 +93,7 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
         to_look_at = shared_lines.file_call(unit, profile_id, other_id, visitor.actor)
         if to_look_at is not None:
             return f"/customers/{to_look_at.destination_id}/merge/{to_look_at.source_id}", False
-        return f"/customers/{profiles.living(unit, other_id)}", True
+        return f"/customers/{profiles.resolve_redirect(unit, other_id)}", True
 
     path, done = visitor.write(work)
     return go(path, "filed" if done else None)

@@ -62,7 +62,7 @@ def _survivor(visitor: Visitor, profile_id: str, source_id: str, refusal: Confli
     """On to the one customer that the two are by now, where somebody was faster (MRG-11); else raises the refusal."""
     if refusal.code != "same_profile" or profile_id == source_id:
         raise refusal
-    return go(f"/customers/{visitor.read(lambda unit: profiles.living(unit, profile_id))}", "moved-on")
+    return go(f"/customers/{visitor.read(lambda unit: profiles.resolve_redirect(unit, profile_id))}", "moved-on")
 
 
 def _shown(
@@ -77,7 +77,10 @@ def _shown(
     notice: str | None = None,
 ) -> Response:
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        destination_id, other_id = profiles.living(unit, profile_id), profiles.living(unit, source_id)
+        destination_id, other_id = (
+            profiles.resolve_redirect(unit, profile_id),
+            profiles.resolve_redirect(unit, source_id),
+        )
         found = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
         source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
         return {
@@ -98,8 +101,8 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
 
     def work(unit: UnitOfWork) -> str:
         asked = MergeRequest(
-            profiles.living(unit, source_id),
-            profiles.living(unit, profile_id),
+            profiles.resolve_redirect(unit, source_id),
+            profiles.resolve_redirect(unit, profile_id),
             choices,
             steps,
             versions,

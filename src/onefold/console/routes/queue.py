@@ -151,7 +151,7 @@ def pair(request: Request, visitor: AnyVisitor, one_id: str, other_id: str) -> R
     place = _place(dict(request.query_params))
 
     def work(unit: UnitOfWork) -> dict[str, Any] | None:
-        ids = (profiles.living(unit, one_id), profiles.living(unit, other_id))
+        ids = (profiles.resolve_redirect(unit, one_id), profiles.resolve_redirect(unit, other_id))
         rows = suggestions.of_profile(unit, ids[0], dismissed=True) if ids[0] != ids[1] else []
         found = next((view for view in rows if view.row.pair == pair_of(*ids)), None)
         if found is None:
