@@ -41,7 +41,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup postgres ## Measure, each figure beside its floor (see docs/benchmarks.md)
+bench: setup postgres ## Measure, each figure beside its baseline (see docs/benchmarks.md)
 	@$(BIN)/python -m benchmarks
 
 screenshots: setup ## Draw every page of the console into docs/screenshots

@@ -1,1 +1,1 @@
-"""Measurements, each beside its floor: what the bare driver or the database alone does with the same work."""
+"""Measurements, each beside its baseline: what the bare driver or the database alone does with the same work."""

@@ -39,13 +39,13 @@ class Base(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two copies of the same base, one for the service and one for its floor."""
+    """Two copies of the same base, one for the service and one for its baseline."""
 
     name: Name
     profiles: int
     organization_id: int
     ours: Base
-    floor: Base
+    baseline: Base
 
 
 @contextmanager
@@ -53,11 +53,11 @@ def pair(name: Name, profiles: int) -> Iterator[Pair]:
     """Two fresh copies of the base of this kind and size, gone afterwards."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     copies = _postgres_copies(profiles) if name == "postgresql" else _sqlite_copies(name, profiles)
-    with copies as (ours, floor):
+    with copies as (ours, baseline):
         database = ours.open()
         organization_id = organization_ids(database)[0][0]
         database.dispose()
-        yield Pair(name, profiles, organization_id, ours, floor)
+        yield Pair(name, profiles, organization_id, ours, baseline)
 
 
 @contextmanager
@@ -68,14 +68,14 @@ def _sqlite_copies(name: Name, profiles: int) -> Iterator[tuple[Base, Base]]:
         remove(unfinished)
         _timed(f"seeding {seed.name}", lambda: seed_sqlite(str(unfinished.resolve()), profiles))
         unfinished.rename(seed)
-    paths = [FOLDER / f"{name}-{profiles}-{side}.db" for side in ("ours", "floor")]
+    paths = [FOLDER / f"{name}-{profiles}-{side}.db" for side in ("ours", "baseline")]
     try:
         for path in paths:
             remove(path)
             shutil.copyfile(seed, path)
         synchronous = name.rpartition("-")[2].upper()
-        ours, floor = (Base(f"sqlite:///{path.resolve()}", synchronous) for path in paths)
-        yield ours, floor
+        ours, baseline = (Base(f"sqlite:///{path.resolve()}", synchronous) for path in paths)
+        yield ours, baseline
     finally:
         for path in paths:
             remove(path)
@@ -104,7 +104,7 @@ def _postgres_copies(profiles: int) -> Iterator[tuple[Base, Base]]:
             own = superuser.rpartition("/")[0] + "/unfinished"
             _timed(f"seeding {seed}", lambda: seed_postgres(url, own, profiles))
             _execute(superuser, f"ALTER DATABASE unfinished RENAME TO {seed}")
-        names = [f"bench_{profiles}_{side}" for side in ("ours", "floor")]
+        names = [f"bench_{profiles}_{side}" for side in ("ours", "baseline")]
         head = url_of_role(superuser)
         try:
             for copy in names:
@@ -113,8 +113,8 @@ def _postgres_copies(profiles: int) -> Iterator[tuple[Base, Base]]:
                     superuser,
                     f"CREATE DATABASE {copy} OWNER {postgres.APP_ROLE} TEMPLATE {seed} STRATEGY file_copy",
                 )
-            ours, floor = (Base(f"{head}/{copy}", "") for copy in names)
-            yield ours, floor
+            ours, baseline = (Base(f"{head}/{copy}", "") for copy in names)
+            yield ours, baseline
         finally:
             for copy in names:
                 _drop(superuser, copy)

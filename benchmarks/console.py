@@ -45,12 +45,12 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
         pages = _times(server, [page] * effort.queries, cookie)
         plain = _times(server, [f"{profile}/items?limit=40"] * effort.queries, key=key)
         found = _times(server, [f"/palette?q={quote(q)}" for q in queries], cookie)
-        floor = _times(server, [f"/v1/profiles/search?q={quote(q)}&limit=8" for q in queries], key=key)
+        baseline = _times(server, [f"/v1/profiles/search?q={quote(q)}&limit=8" for q in queries], key=key)
     lines = [
         _line(f"customer page, {_ITEMS:,} items", part, pages, plain, "the API's 40 newest items")
         for part in (0.5, 0.95)
     ]
-    lines += [_line("search as one types", part, found, floor, "the API's search") for part in (0.5, 0.95)]
+    lines += [_line("search as one types", part, found, baseline, "the API's search") for part in (0.5, 0.95)]
     return [*lines, Line("stylesheet, scripts and icon, compressed: kB", _weight(), None, None, "kept by browsers")]
 
 
@@ -64,9 +64,9 @@ def _times(server: Server, paths: list[str], cookie: str = "", key: str = "") ->
     return [latency * 1000 for latency in found.latencies]
 
 
-def _line(what: str, part: float, times: list[float], floors: list[float], floor: str) -> Line:
-    ours, theirs = percentile(times, part), percentile(floors, part)
-    return Line(f"{what}, p{part * 100:.0f}: ms", ours, theirs, ours / theirs, floor)
+def _line(what: str, part: float, times: list[float], baselines: list[float], baseline: str) -> Line:
+    ours, theirs = percentile(times, part), percentile(baselines, part)
+    return Line(f"{what}, p{part * 100:.0f}: ms", ours, theirs, ours / theirs, baseline)
 
 
 def _weight() -> float:

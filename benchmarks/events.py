@@ -80,12 +80,12 @@ def _delays(server: Server, database: Database, organization_id: int, cookie: st
         Line(
             f"{STREAMS} streams, commit to arrival, p{part * 100:.0f}: ms",
             delay,
-            floor,
-            delay / floor,
+            baseline,
+            delay / baseline,
             f"waiting for the next look, every {POLL_SECONDS} s",
         )
         for part in (0.5, 0.95)
-        for delay, floor in [(percentile(delays, part), part * POLL_SECONDS * 1000)]
+        for delay, baseline in [(percentile(delays, part), part * POLL_SECONDS * 1000)]
     ]
 
 

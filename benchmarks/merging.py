@@ -35,21 +35,21 @@ class _Times(NamedTuple):
     """Milliseconds, a repetition after the other."""
 
     ours: list[float]
-    floor: list[float]
+    baseline: list[float]
 
 
 def measure(pair: Pair, _workload: Workload, effort: Effort) -> list[Line]:
-    """Each repetition merges and undoes once with every length of history; the floor's copy replays all of it."""
-    ours, floor = pair.ours.open(), pair.floor.open()
+    """Each repetition merges and undoes once with every length of history; the baseline's copy replays all of it."""
+    ours, baseline = pair.ours.open(), pair.baseline.open()
     try:
         pairs = {size: _pair(size) for size in SIZES}
-        for database in (ours, floor):
+        for database in (ours, baseline):
             for size, two in pairs.items():
                 write(database, pair.organization_id, [two.source], size)
                 write(database, pair.organization_id, [two.destination], 10)
         tape = recorded(ours)
         merges, undos = ({size: _Times([], []) for size in SIZES} for _ in range(2))
-        with bare_driver(floor) as driver:
+        with bare_driver(baseline) as driver:
             run = _Run(ours, tape, driver, pair.organization_id)
             for number in range(effort.rounds * _REPETITIONS_OF_A_ROUND + 1):
                 for size in _turned(SIZES, number):
@@ -64,7 +64,7 @@ def measure(pair: Pair, _workload: Workload, effort: Effort) -> list[Line]:
         ]
     finally:
         ours.dispose()
-        floor.dispose()
+        baseline.dispose()
 
 
 def _pair(size: int) -> _Two:
@@ -90,7 +90,7 @@ class _Run(NamedTuple):
             begun = time.perf_counter()
             found = run_in_transaction(self.database, self.organization_id, work)
             times.ours.append((time.perf_counter() - begun) * 1000)
-        times.floor.append(self._replayed(calls))
+        times.baseline.append(self._replayed(calls))
         return found
 
     def _replayed(self, calls: list[Call]) -> float:
@@ -120,14 +120,14 @@ def _lines(what: str, times: dict[int, _Times]) -> list[Line]:
 
 
 def _line(what: str, times: _Times, part: float, first: int = 1) -> Line:
-    ours, floor = percentile(times.ours[first:], part), percentile(times.floor[first:], part)
-    return Line(f"{what}, p{part * 100:.0f}: ms", ours, floor, ours / floor, _SAME)
+    ours, baseline = percentile(times.ours[first:], part), percentile(times.baseline[first:], part)
+    return Line(f"{what}, p{part * 100:.0f}: ms", ours, baseline, ours / baseline, _SAME)
 
 
 def _growth(what: str, times: dict[int, _Times]) -> Line:
     """How much longer with the longest history than with the shortest: the median of each repetition's own ratio."""
     longest, shortest = times[SIZES[-1]], times[SIZES[0]]
-    ours, floor = (
+    ours, baseline = (
         statistics.median(a / b for a, b in zip(longest[side][1:], shortest[side][1:], strict=True)) for side in (0, 1)
     )
-    return Line(f"{what}: {SIZES[-1]:,} items / {SIZES[0]:,} items", ours, floor, ours / floor, _SAME)
+    return Line(f"{what}: {SIZES[-1]:,} items / {SIZES[0]:,} items", ours, baseline, ours / baseline, _SAME)

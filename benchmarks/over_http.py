@@ -48,13 +48,13 @@ class Server(NamedTuple):
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Batches and single contacts over HTTP, then the server's memory."""
-    floors = _recorded_floors(pair, workload, effort)
+    baselines = _recorded_baselines(pair, workload, effort)
     token = _token(pair)
     with serving(pair.ours) as server:
         _send(server, 4, _singles(workload, token, 500))
-        lines = [_batches(server, pair, workload, effort, token, clients, floors) for clients in (1, 4)]
+        lines = [_batches(server, pair, workload, effort, token, clients, baselines) for clients in (1, 4)]
         for clients in (1, 32):
-            lines += _compared_singles(server, pair, workload, effort, token, clients, floors)
+            lines += _compared_singles(server, pair, workload, effort, token, clients, baselines)
         lines.append(
             Line(
                 "server's memory after the load, and at most: MiB",
@@ -67,23 +67,23 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     return lines
 
 
-class _Floors(NamedTuple):
+class _Baselines(NamedTuple):
     """What the bare driver replays, a list for every round."""
 
     batches: Iterator[list[Call]]
     singles: Iterator[list[Call]]
 
 
-def _recorded_floors(pair: Pair, workload: Workload, effort: Effort) -> _Floors:
+def _recorded_baselines(pair: Pair, workload: Workload, effort: Effort) -> _Baselines:
     database = pair.ours.open()
     tape, receiver = recorded(database), Receiver(database)
     tapes = [
         [record(receiver, tape, pair.organization_id, workload.batches(count, size)) for _ in range(2 * effort.rounds)]
-        # pgbench is the floor of single contacts on PostgreSQL
+        # pgbench is the baseline of single contacts on PostgreSQL
         for count, size in ((effort.batches, BATCH), (effort.singles if database.is_sqlite else 0, 1))
     ]
     database.dispose()
-    return _Floors(iter(tapes[0]), iter(tapes[1]))
+    return _Baselines(iter(tapes[0]), iter(tapes[1]))
 
 
 def _token(pair: Pair) -> str:
@@ -138,32 +138,34 @@ def _singles(workload: Workload, token: str, count: int) -> list[bytes]:
 
 
 def _batches(
-    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
+    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, baselines: _Baselines
 ) -> Line:
-    ours, floor = [], []
+    ours, baseline = [], []
     count = effort.batches * BATCH
-    database = pair.floor.open()
+    database = pair.baseline.open()
     with bare_driver(database) as driver:
         for _ in range(effort.rounds):
-            calls = next(floors.batches)
-            floor.append(rate(lambda c=calls: replay(driver, c), count))  # type: ignore[misc]
+            calls = next(baselines.batches)
+            baseline.append(rate(lambda c=calls: replay(driver, c), count))  # type: ignore[misc]
             batches = workload.batches(effort.batches, BATCH)
             requests = [request(_BATCH, token, {"contacts": [json_of(c) for c in batch]}) for batch in batches]
             ours.append(count / _send(server, clients, requests).seconds)
     database.dispose()
-    return compared(f"HTTP, batches of {BATCH}, {_clients(clients)}: contacts/s", ours, floor, "bare driver, batches")
+    return compared(
+        f"HTTP, batches of {BATCH}, {_clients(clients)}: contacts/s", ours, baseline, "bare driver, batches"
+    )
 
 
 def _compared_singles(
-    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, floors: _Floors
+    server: Server, pair: Pair, workload: Workload, effort: Effort, token: str, clients: int, baselines: _Baselines
 ) -> list[Line]:
     ours: list[float] = []
-    floor: list[float] = []
+    baseline: list[float] = []
     runs: list[Found] = []
     used = 0.0
-    with _single_floor(pair, clients, effort, floors) as (floor_rate, floor_is):
+    with _single_baseline(pair, clients, effort, baselines) as (baseline_rate, baseline_is):
         for _ in range(effort.rounds):
-            floor.append(floor_rate())
+            baseline.append(baseline_rate())
             requests = _singles(workload, token, effort.requests if clients > 1 else effort.requests // 8)
             before = server.cpu()
             found = _send(server, clients, requests)
@@ -175,25 +177,28 @@ def _compared_singles(
     cpu = f"load generator at {sum(run.cpu for run in runs) / len(runs):.0%} of a core, server at {used / seconds:.0%}"
     name = f"HTTP, single, {_clients(clients)}"
     return [
-        compared(f"{name}: contacts/s", ours, floor, floor_is),
+        compared(f"{name}: contacts/s", ours, baseline, baseline_is),
         Line(f"{name}: p50 ms", percentile(latencies, 0.5), None, None, cpu),
         Line(f"{name}: p99 ms", percentile(latencies, 0.99), None, None, ""),
     ]
 
 
 @contextmanager
-def _single_floor(
-    pair: Pair, clients: int, effort: Effort, floors: _Floors
+def _single_baseline(
+    pair: Pair, clients: int, effort: Effort, baselines: _Baselines
 ) -> Iterator[tuple[Callable[[], float], str]]:
     if pair.name == "postgresql":
         pgbench = pair_pgbench(pair)
-        floor_clients = 8 if clients > 1 else 1
-        yield (lambda: pgbench.rate(floor_clients, effort.seconds)), f"pgbench -c {floor_clients}, one call a contact"
+        baseline_clients = 8 if clients > 1 else 1
+        yield (
+            (lambda: pgbench.rate(baseline_clients, effort.seconds)),
+            f"pgbench -c {baseline_clients}, one call a contact",
+        )
         return
-    database = pair.floor.open()
+    database = pair.baseline.open()
     with bare_driver(database) as driver:
         yield (
-            (lambda: rate(lambda c=next(floors.singles): replay(driver, c), effort.singles)),  # type: ignore[misc]
+            (lambda: rate(lambda c=next(baselines.singles): replay(driver, c), effort.singles)),  # type: ignore[misc]
             "bare driver, one contact a transaction",
         )
     database.dispose()
@@ -204,9 +209,9 @@ _pgbenches: dict[str, Any] = {}
 
 def pair_pgbench(pair: Pair) -> Pgbench:
     """The base's pgbench, set up once."""
-    if pair.floor.url not in _pgbenches:
-        _pgbenches[pair.floor.url] = Pgbench(pair)
-    return _pgbenches[pair.floor.url]
+    if pair.baseline.url not in _pgbenches:
+        _pgbenches[pair.baseline.url] = Pgbench(pair)
+    return _pgbenches[pair.baseline.url]
 
 
 def _clients(count: int) -> str:

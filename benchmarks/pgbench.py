@@ -1,4 +1,4 @@
-"""The floor of single contacts on PostgreSQL: pgbench calling one function that does a contact's work in the server.
+"""The baseline of single contacts on PostgreSQL: pgbench calling one function that does a contact's work in the server.
 
 The function does for a text message what the service does: the same locks, checks, rows and events, in the same tables,
 under the same row-level security; 80 % from known senders. No round trips within a contact, no Python.
@@ -65,7 +65,7 @@ BEGIN
                        message_id, outcome, body, verified, occurred_at, recorded_at, timeline_second)
     VALUES (org, profile, conversation, point_id, 'message', 'in', 'sms', message, outcome,
             'Hello, my order was to come on Monday and it is Thursday. Could you look where it is? Thank you.',
-            true, now(), now(), floor(extract(epoch FROM now())))
+            true, now(), now(), baseline(extract(epoch FROM now())))
     RETURNING seq INTO item;
     IF outcome = 'created' THEN
         INSERT INTO outbox (organization_id, id, profile_id, type, data, created_at)
@@ -89,10 +89,10 @@ SELECT bench_receive({org}, CASE WHEN :new THEN {new} ELSE {mobile} END, 'Ann Ki
 
 
 class Pgbench:
-    """pgbench against the floor's copy of the base."""
+    """pgbench against the baseline's copy of the base."""
 
     def __init__(self, pair: Pair) -> None:
-        self._url = pair.floor.url
+        self._url = pair.baseline.url
         with psycopg.connect(self._url) as connection:
             connection.execute(_FUNCTION.replace("{{}}", "{}"))  # type: ignore[arg-type]
         self._script = _SCRIPT.format(fifths=pair.profiles // 5, org=pair.organization_id, new=_NEW, mobile=_MOBILE)

@@ -1,4 +1,4 @@
-"""The floor: the very statements the service issues, with their parameters, issued again by the bare driver.
+"""The baseline: the very statements the service issues, with their parameters, issued again by the bare driver.
 
 A recorded connection hands out cursors that note every call. Replaying computes nothing: no parameter, no decision.
 """

@@ -1,4 +1,4 @@
-"""The table: each figure beside its floor, measured in the same run, one after the other in turns."""
+"""The table: each figure beside its baseline, measured in the same run, one after the other in turns."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Line(NamedTuple):
 
     what: str
     ours: float
-    floor: float | None
+    baseline: float | None
     ratio: float | None
-    floor_is: str
+    baseline_is: str
 
 
 def rate(work: Callable[[], object], count: int) -> float:
@@ -49,10 +49,10 @@ def rate(work: Callable[[], object], count: int) -> float:
     return count / (time.perf_counter() - begun)
 
 
-def compared(what: str, ours: Sequence[float], floor: Sequence[float], floor_is: str) -> Line:
+def compared(what: str, ours: Sequence[float], baseline: Sequence[float], baseline_is: str) -> Line:
     """Rates of rounds that took turns. The ratio is the median of each round's own: neighbours share the noise."""
-    ratios = [one / other for one, other in zip(ours, floor, strict=True)]
-    return Line(what, statistics.median(ours), statistics.median(floor), statistics.median(ratios), floor_is)
+    ratios = [one / other for one, other in zip(ours, baseline, strict=True)]
+    return Line(what, statistics.median(ours), statistics.median(baseline), statistics.median(ratios), baseline_is)
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -64,11 +64,11 @@ def percentile(values: Sequence[float], part: float) -> float:
 def show(title: str, lines: Sequence[Line]) -> None:
     """Prints a table."""
     print(f"\n{title}")
-    print(f"{'figure':<58}{'ours':>10}{'floor':>10}{'ratio':>7}  the floor is")
+    print(f"{'figure':<58}{'ours':>10}{'baseline':>10}{'ratio':>7}  the baseline is")
     for line in lines:
-        floor = "" if line.floor is None else _number(line.floor)
+        baseline = "" if line.baseline is None else _number(line.baseline)
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        print(f"{line.what:<58}{_number(line.ours):>10}{floor:>10}{ratio:>7}  {line.floor_is}")
+        print(f"{line.what:<58}{_number(line.ours):>10}{baseline:>10}{ratio:>7}  {line.baseline_is}")
     sys.stdout.flush()
 
 

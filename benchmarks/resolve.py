@@ -18,39 +18,39 @@ _DRIVER = "the same statements and parameters by the bare driver"
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Batches, then single contacts."""
-    ours, floor = pair.ours.open(), pair.floor.open()
+    ours, baseline = pair.ours.open(), pair.baseline.open()
     tape = recorded(ours)
     receiver = Receiver(ours)
     try:
         return [
             _compare(
-                f"resolve, batches of {BATCH}: contacts/s", pair, workload, effort, (receiver, tape, floor), BATCH
+                f"resolve, batches of {BATCH}: contacts/s", pair, workload, effort, (receiver, tape, baseline), BATCH
             ),
             _compare(
-                "resolve, one contact a transaction: contacts/s", pair, workload, effort, (receiver, tape, floor), 1
+                "resolve, one contact a transaction: contacts/s", pair, workload, effort, (receiver, tape, baseline), 1
             ),
         ]
     finally:
         ours.dispose()
-        floor.dispose()
+        baseline.dispose()
 
 
 def _compare(
     what: str, pair: Pair, workload: Workload, effort: Effort, sides: tuple[Receiver, Tape, Database], size: int
 ) -> Line:
-    receiver, tape, floor = sides
+    receiver, tape, baseline = sides
     count = effort.batches if size > 1 else effort.singles
-    ours_rates, floor_rates = [], []
-    with bare_driver(floor) as driver:
+    ours_rates, baseline_rates = [], []
+    with bare_driver(baseline) as driver:
         for number in range(effort.rounds + 1):
             calls = record(receiver, tape, pair.organization_id, workload.batches(count, size))
-            floor_rate = rate(lambda calls=calls: replay(driver, calls), count * size)  # type: ignore[misc]
+            baseline_rate = rate(lambda calls=calls: replay(driver, calls), count * size)  # type: ignore[misc]
             batches = workload.batches(count, size)
             ours_rate = rate(lambda b=batches: receive(receiver, pair.organization_id, b), count * size)  # type: ignore[misc]
             if number:  # the first round warms both up
                 ours_rates.append(ours_rate)
-                floor_rates.append(floor_rate)
-    return compared(what, ours_rates, floor_rates, _DRIVER)
+                baseline_rates.append(baseline_rate)
+    return compared(what, ours_rates, baseline_rates, _DRIVER)
 
 
 def receive(receiver: Receiver, organization_id: int, batches: Sequence[Sequence[Contact]]) -> None:

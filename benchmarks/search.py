@@ -18,12 +18,12 @@ _BLOCK = 50
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """p50 and p95, in milliseconds."""
-    ours, floor = pair.ours.open(), pair.floor.open()
+    ours, baseline = pair.ours.open(), pair.baseline.open()
     tape = recorded(ours)
     ours_times: list[float] = []
-    floor_times: list[float] = []
+    baseline_times: list[float] = []
     try:
-        with bare_driver(floor) as driver:
+        with bare_driver(baseline) as driver:
             for number in range(effort.queries // _BLOCK + 1):
                 queries = workload.queries(_BLOCK)
                 recordings = []
@@ -31,19 +31,19 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
                     with tape.recording() as calls:
                         _search(ours, pair.organization_id, query)
                     recordings.append(calls)
-                floor_block = [_replayed(driver, calls) for calls in recordings]
+                baseline_block = [_replayed(driver, calls) for calls in recordings]
                 ours_block = [_timed(ours, pair.organization_id, query) for query in queries]
                 if number:
-                    floor_times += floor_block
+                    baseline_times += baseline_block
                     ours_times += ours_block
     finally:
         ours.dispose()
-        floor.dispose()
-    return [_line(part, ours_times, floor_times) for part in (0.5, 0.95)]
+        baseline.dispose()
+    return [_line(part, ours_times, baseline_times) for part in (0.5, 0.95)]
 
 
-def _line(part: float, ours: list[float], floor: list[float]) -> Line:
-    mine, least = percentile(ours, part) * 1000, percentile(floor, part) * 1000
+def _line(part: float, ours: list[float], baseline: list[float]) -> Line:
+    mine, least = percentile(ours, part) * 1000, percentile(baseline, part) * 1000
     return Line(f"type-ahead search, p{part * 100:.0f}: ms", mine, least, mine / least, "the same SELECTs, bare driver")
 
 

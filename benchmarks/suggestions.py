@@ -23,7 +23,7 @@ _LIKE_OTHERS = 100
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """The workload in batches and singly; then contacts that each raise a suggestion; then statements."""
-    ours, plain = pair.ours.open(), pair.floor.open()
+    ours, plain = pair.ours.open(), pair.baseline.open()
     sides = Receiver(ours), Receiver(plain)
     try:
         return [
@@ -116,7 +116,7 @@ def _statements(pair: Pair) -> list[Line]:
         "raises a suggestion": _email(_tagged(str(known.email)), known.name),
     }
     counts: list[list[int]] = []
-    for base, suggests in ((pair.ours, True), (pair.floor, False)):
+    for base, suggests in ((pair.ours, True), (pair.baseline, False)):
         database = base.open()
         tape, receiver = recorded(database), Receiver(database)
         receiver.policy(pair.organization_id)

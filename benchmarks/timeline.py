@@ -27,23 +27,23 @@ _Page = Callable[[UnitOfWork], list[ItemRow]]
 
 
 def measure(pair: Pair, _workload: Workload, effort: Effort) -> list[Line]:
-    """Pages in turns with the floor: one select of as many items of a customer who was never merged."""
-    database, floor = pair.ours.open(), pair.floor.open()
+    """Pages in turns with the baseline: one select of as many items of a customer who was never merged."""
+    database, baseline = pair.ours.open(), pair.baseline.open()
     try:
         pages = _pages(database, pair.organization_id)
         alone = customer("Al One", 1, _CONVERSATIONS)
-        write(floor, pair.organization_id, [alone], _ITEMS)
-        calls = _select(floor, pair.organization_id, alone.profile_id)
-        times: dict[str, list[float]] = {what: [] for what in (*pages, "floor")}
-        with bare_driver(floor) as driver:
+        write(baseline, pair.organization_id, [alone], _ITEMS)
+        calls = _select(baseline, pair.organization_id, alone.profile_id)
+        times: dict[str, list[float]] = {what: [] for what in (*pages, "baseline")}
+        with bare_driver(baseline) as driver:
             for _ in range(effort.queries // 2 + 10):
                 for what, page in pages.items():
                     times[what].append(_timed(database, pair.organization_id, page))
-                times["floor"].append(_replayed(driver, calls))
+                times["baseline"].append(_replayed(driver, calls))
         return [_line(what, part, times) for what in pages for part in (0.5, 0.95)]
     finally:
         database.dispose()
-        floor.dispose()
+        baseline.dispose()
 
 
 def _pages(database: Database, organization_id: int) -> dict[str, _Page]:
@@ -101,7 +101,7 @@ def _replayed(driver: Any, calls: list[Call]) -> float:
 
 
 def _line(what: str, part: float, times: dict[str, list[float]]) -> Line:
-    ours, floor = percentile(times[what][10:], part), percentile(times["floor"][10:], part)
+    ours, baseline = percentile(times[what][10:], part), percentile(times["baseline"][10:], part)
     return Line(
-        f"{what}, p{part * 100:.0f}: ms", ours, floor, ours / floor, f"one select of {_PAGE} items, bare driver"
+        f"{what}, p{part * 100:.0f}: ms", ours, baseline, ours / baseline, f"one select of {_PAGE} items, bare driver"
     )
