@@ -37,7 +37,7 @@ def agent_add(
     if role not in accounts.ROLE_SCOPES:
         fail("The role is agent, lead or admin.")
     secret = _asked_password() if password else None
-    agent = _done(
+    agent = run_on_agent(
         organization,
         lambda unit: accounts.add_agent(unit, email, name, role, secret),  # type: ignore[arg-type]
     )
@@ -48,7 +48,7 @@ def agent_add(
 def agent_password(email: str, organization: Organization = None) -> None:
     """Set an agent's password, asked for or read from standard input; signs the agent out everywhere."""
     secret = _asked_password()
-    _done(organization, lambda unit: accounts.set_password(unit, _named(unit, email).id, secret))
+    run_on_agent(organization, lambda unit: accounts.set_password(unit, find_agent(unit, email).id, secret))
     out.print("The password is set; the agent is signed out everywhere.")
 
 
@@ -62,9 +62,9 @@ def agent_link(
     from onefold.services import signing_in  # here and below: no other command needs what it imports
 
     def work(unit: UnitOfWork) -> str:
-        return signing_in.make_link(unit, _named(unit, email).id, "link", timedelta(minutes=minutes), _ACTOR)
+        return signing_in.make_link(unit, find_agent(unit, email).id, "link", timedelta(minutes=minutes), _ACTOR)
 
-    token = _done(organization, work)
+    token = run_on_agent(organization, work)
     address = Settings().public_url.rstrip("/")  # type: ignore[call-arg]
     err.print(f"Good once, for {minutes} minutes; whoever has it is signed in:", soft_wrap=True)
     sys.stdout.write(f"{address}/sign-in/link?token={token}\n")
@@ -80,13 +80,13 @@ def agent_second_factor(
     from onefold.services import signing_in
 
     def work(unit: UnitOfWork) -> bool:
-        agent_id = _named(unit, email).id
+        agent_id = find_agent(unit, email).id
         had = signing_in.has_second_factor(unit, agent_id)
         if off:
             signing_in.turn_off_second_factor(unit, agent_id, _ACTOR)
         return had
 
-    had = _done(organization, work)
+    had = run_on_agent(organization, work)
     if not had:
         out.print("The agent has no second factor.")
     elif off:
@@ -95,7 +95,7 @@ def agent_second_factor(
         out.print("The agent has a second factor.")
 
 
-def _done(organization: int | None, work: Callable[[UnitOfWork], T]) -> T:
+def run_on_agent(organization: int | None, work: Callable[[UnitOfWork], T]) -> T:
     database = open_database()
     try:
         return run_in_transaction(database, chosen_organization(database, organization), work)
@@ -103,7 +103,7 @@ def _done(organization: int | None, work: Callable[[UnitOfWork], T]) -> T:
         fail(refusal.detail)
 
 
-def _named(unit: UnitOfWork, email: str) -> AgentRow:
+def find_agent(unit: UnitOfWork, email: str) -> AgentRow:
     found = account_store.agent_by_email(unit, parse_email(email))
     if found is None:
         raise NotFound("There is no agent with this email.", code="agent_not_found")

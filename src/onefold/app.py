@@ -180,19 +180,19 @@ def _before_the_server(act: Callable[[], None]) -> Iterator[None]:
     """
     servers: dict[int, Any] = {}
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def send_noting_status(number: int, frame: FrameType | None) -> None:
         act()
         servers[number](number, frame)
 
     if threading.current_thread() is threading.main_thread():
         servers = {n: handler for n in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(n))}
     for number in servers:
-        signal.signal(number, told)
+        signal.signal(number, send_noting_status)
     try:
         yield
     finally:
         for number, handler in servers.items():
-            if signal.getsignal(number) is told:
+            if signal.getsignal(number) is send_noting_status:
                 signal.signal(number, handler)
 
 

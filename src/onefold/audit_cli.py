@@ -37,7 +37,7 @@ def audit_verify(
     organization: Organization = None,
 ) -> None:
     """Check that no entry was changed, deleted or put in. Exit code 1 if one was."""
-    known = None if anchor is None else _parsed(anchor)
+    known = None if anchor is None else _parse_anchor(anchor)
     database = open_database()
     organization_id = chosen_organization(database, organization)
     try:
@@ -48,7 +48,7 @@ def audit_verify(
     _show(found)
 
 
-def _parsed(anchor: str) -> tuple[int, str]:
+def _parse_anchor(anchor: str) -> tuple[int, str]:
     match = _ANCHOR.match(anchor.strip())
     if match is None:
         fail("The anchor is SEQ:HASH, as an earlier verify printed it.")

@@ -42,9 +42,9 @@ class Authenticator:
             raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
         # When a key in heavy use is forgotten, one request asks the database and the others wait for what it is told.
         with self._asking[hash(authorization) % _LOCKS]:
-            return self.remembered(authorization) or self._asked(authorization)
+            return self.remembered(authorization) or self._authenticate(authorization)
 
-    def _asked(self, authorization: str) -> Principal:
+    def _authenticate(self, authorization: str) -> Principal:
         principal = authenticate(self._database, _token(authorization))
         with self._lock:
             if len(self._known) >= _MOST_REMEMBERED:

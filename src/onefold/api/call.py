@@ -67,7 +67,7 @@ class Call:
             with self._database.read(self.principal.organization_id) as unit:
                 return _response(work(unit), 200)
         except MergedAway as gone:
-            return self._moved(str(gone.facts["survivor_id"]))
+            return self._redirect_to_survivor(str(gone.facts["survivor_id"]))
 
     def fetch(self, scope: str, work: Callable[[UnitOfWork], T]) -> T:
         """What `work` returns from a reading transaction, for answers that are not JSON."""
@@ -75,7 +75,7 @@ class Call:
         with self._database.read(self.principal.organization_id) as unit:
             return work(unit)
 
-    def _moved(self, survivor_id: str) -> Response:
+    def _redirect_to_survivor(self, survivor_id: str) -> Response:
         given = self._request.path_params
         old = str(given.get("profile_id") or given.get("conversation_id"))
         location = self._request.url.path.replace(old, survivor_id)
@@ -121,7 +121,7 @@ class Call:
         return None if self._key is None else validate_text(self._key, "Idempotency-Key", 200)
 
     def _before(self, unit: UnitOfWork, key: str) -> Response | None:
-        return _kept(unit, key, self._fingerprint)
+        return _stored_answer(unit, key, self._fingerprint)
 
 
 async def answered_once(
@@ -132,7 +132,7 @@ async def answered_once(
     The answer is kept after its commit: contacts are received once by their message ids already (RES-12).
     """
     before = await run_in_threadpool(
-        run_in_transaction, database, organization_id, partial(_kept, key=key, fingerprint=fingerprint)
+        run_in_transaction, database, organization_id, partial(_stored_answer, key=key, fingerprint=fingerprint)
     )
     if before is not None:
         return before
@@ -147,7 +147,7 @@ async def answered_once(
     return response
 
 
-def _kept(unit: UnitOfWork, key: str, fingerprint: str) -> Response | None:
+def _stored_answer(unit: UnitOfWork, key: str, fingerprint: str) -> Response | None:
     found = remembered(unit, key)
     if found is None:
         return None

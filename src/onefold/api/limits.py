@@ -21,12 +21,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        if _claimed(scope) > self._largest:
+        if _declared_length(scope) > self._largest:
             await self._refuse(scope, receive, send, more=True)
             return
         read, more, begun = 0, True, False
 
-        async def counted() -> Any:
+        async def receive_counted() -> Any:
             nonlocal read, more
             message = await receive()
             read += len(message.get("body", b""))
@@ -35,7 +35,7 @@ class BodyLimit:
                 raise TooLarge(f"The body is larger than {self._largest:,} bytes.")
             return message
 
-        async def noted(message: Any) -> None:
+        async def note_started(message: Any) -> None:
             # Frameworks make all sorts of answers of a body that breaks off; none of them is the client's.
             nonlocal begun
             if begun or read <= self._largest:
@@ -43,7 +43,7 @@ class BodyLimit:
                 await send(message)
 
         try:
-            await self._application(scope, counted, noted)
+            await self._application(scope, receive_counted, note_started)
         except Exception:
             if read <= self._largest:
                 raise
@@ -61,6 +61,6 @@ class BodyLimit:
         await problem_response(refusal)(scope, receive, send)
 
 
-def _claimed(scope: Scope) -> int:
+def _declared_length(scope: Scope) -> int:
     given = dict(scope["headers"]).get(b"content-length", b"")
     return int(given) if given.isdigit() else 0

@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from onefold.channels.html_text import html_text
 from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
-from onefold.channels.mail_text import text_of, tried, words_decoded
+from onefold.channels.mail_text import text_of, or_otherwise, words_decoded
 from onefold.domain.contact import Attachment, Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
@@ -98,7 +98,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
 def _parse(raw: bytes) -> tuple[Message, bool]:
     """The message, and whether its parts were read too: they are not where they nest absurdly deep."""
     source = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-    whole = None if _too_deep(source) else tried(lambda: _PARSER.parsebytes(source), None)
+    whole = None if _too_deep(source) else or_otherwise(lambda: _PARSER.parsebytes(source), None)
     message = whole or _PARSER.parsebytes(source, headersonly=True)
     if not message.keys():
         raise InvalidValue("This is not an email: it holds no header.", code="not_a_message", field="raw")
@@ -147,7 +147,7 @@ def _subject(message: Message) -> str | None:
 def _occurred_at(message: Message) -> datetime | None:
     """The Date in UTC; None if it is none, or one that no mail can have."""
     text = (message.get("Date") or "")[:200]
-    found = tried(lambda: parsedate_to_datetime(text), None)
+    found = or_otherwise(lambda: parsedate_to_datetime(text), None)
     if found is None or found.year not in _YEARS:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -161,10 +161,10 @@ def _data(message: Message) -> str:
         "cc": message.get("Cc"),
         "reply_to": message.get("Reply-To"),
     }
-    return json.dumps({key: _told(value) for key, value in values.items()}, ensure_ascii=False)
+    return json.dumps({key: _name_of_file(value) for key, value in values.items()}, ensure_ascii=False)
 
 
-def _told(value: str | None) -> str | None:
+def _name_of_file(value: str | None) -> str | None:
     return None if value is None else mended(words_decoded(value[:HEADER_LENGTH]), _DATA_LENGTH)
 
 
@@ -186,12 +186,14 @@ def _message_id(message: Message, raw: bytes) -> str:
 
 def _reply_to(message: Message, leaves: Iterable[_Leaf], sender: From) -> tuple[str, ...]:
     """The messages it answers, nearest first (RES-13). What a bounce returns is what it answers."""
-    returned = _returned(message, leaves, sender)
-    ids = [name for original in returned for name in (*_ids(original.get("Message-ID") or ""), *_answered(original))]
-    return tuple(dict.fromkeys((*ids, *_answered(message))))[:_MOST_REFERENCES]
+    returned = _returned_messages(message, leaves, sender)
+    ids = [
+        name for original in returned for name in (*_ids(original.get("Message-ID") or ""), *_answered_ids(original))
+    ]
+    return tuple(dict.fromkeys((*ids, *_answered_ids(message))))[:_MOST_REFERENCES]
 
 
-def _answered(message: Message) -> list[str]:
+def _answered_ids(message: Message) -> list[str]:
     references = _ids(" ".join(message.get_all("References", [])))
     return _ids(" ".join(message.get_all("In-Reply-To", []))) + references[::-1]
 
@@ -208,7 +210,7 @@ def _bare_ids(text: str) -> list[str]:
     return words if len(words) == 1 else [word for word in words if "@" in word]
 
 
-def _returned(message: Message, leaves: Iterable[_Leaf], sender: From) -> Iterator[Message]:
+def _returned_messages(message: Message, leaves: Iterable[_Leaf], sender: From) -> Iterator[Message]:
     """The messages that a bounce returns, whole or only their headers (RFC 3464, RFC 6522)."""
     if not _is_bounce(message, sender):
         return
@@ -249,8 +251,8 @@ def _is_text(part: Message) -> bool:
 
 
 def _is_file(part: Message) -> bool:
-    attached = tried(part.get_content_disposition, None) == "attachment"
-    return attached or tried(part.get_filename, None) is not None
+    attached = or_otherwise(part.get_content_disposition, None) == "attachment"
+    return attached or or_otherwise(part.get_filename, None) is not None
 
 
 def _is_html(part: Message) -> bool:
@@ -258,15 +260,15 @@ def _is_html(part: Message) -> bool:
 
 
 def _text(part: Message) -> str:
-    text = text_of(_content(part), tried(part.get_content_charset, None))
+    text = text_of(_content(part), or_otherwise(part.get_content_charset, None))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _content(part: Message) -> bytes:
     """What a part holds, its transfer encoding undone; of an attached message, the message."""
     if part.is_multipart():
-        return b"\n".join(tried(inner.as_bytes, b"") for inner in _inner(part))
-    content = tried(lambda: part.get_payload(decode=True), None)
+        return b"\n".join(or_otherwise(inner.as_bytes, b"") for inner in _inner(part))
+    content = or_otherwise(lambda: part.get_payload(decode=True), None)
     return content if isinstance(content, bytes) else _as_sent(part)
 
 
@@ -307,14 +309,14 @@ def _content_type(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     """The name the sender gave it, or one that tells what it is; never a path."""
-    given = mended(words_decoded((tried(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH]))
-    name = re.sub(r"[/\\]+", "_", display_name(_cut(given)) or "")[:_FILENAME_LENGTH]
+    given = mended(words_decoded((or_otherwise(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH]))
+    name = re.sub(r"[/\\]+", "_", display_name(_cut_name(given)) or "")[:_FILENAME_LENGTH]
     if name.strip(". _"):
         return name
     return "attachment" + (mimetypes.guess_extension(_content_type(part)) or "")
 
 
-def _cut(filename: str) -> str:
+def _cut_name(filename: str) -> str:
     """The name at its greatest length, its ending kept."""
     stem, dot, ending = filename.rpartition(".")
     if len(ending) > 10:

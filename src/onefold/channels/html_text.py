@@ -39,11 +39,11 @@ def html_text(source: str) -> str:
     reader.text(first)
     until: str | None = None
     for piece in pieces:
-        until = _read(reader, piece, until)
+        until = _read_piece(reader, piece, until)
     return re.sub(r"\n{3,}", "\n\n", reader.end()).strip("\n")
 
 
-def _read(reader: _Reader, piece: str, until: str | None) -> str | None:
+def _read_piece(reader: _Reader, piece: str, until: str | None) -> str | None:
     """Reads from one `<` to the next; returns what has to come before anything is read again."""
     if until == "-->" or (until is None and piece.startswith("!--")):
         _, ended, rest = piece[until is None :].partition("-->")

@@ -6,7 +6,7 @@ import re
 from email.message import Message
 from typing import NamedTuple
 
-from onefold.channels.mail_text import tried, words_decoded
+from onefold.channels.mail_text import or_otherwise, words_decoded
 from onefold.domain.emails import parse_email
 from onefold.domain.text import cut_name
 
@@ -47,9 +47,9 @@ class _Reader:
         self._comments: list[str] = []
         self._stray = False
         for token in self._TOKENS.findall(line):
-            self._read(token)
+            self._read_part(token)
 
-    def _read(self, token: str) -> None:
+    def _read_part(self, token: str) -> None:
         if self._quoted or token == '"':
             self._read_quoted(token)
         elif self._depth or token == "(":
@@ -91,10 +91,10 @@ class _Reader:
         bare = "".join(self._bare)
         several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
-        address = tried(lambda: parse_email(self._written(bare).strip()), None)
+        address = or_otherwise(lambda: parse_email(self._address_as_written(bare).strip()), None)
         return From(address, display_name(name), address is not None and not several and not self._torn())
 
-    def _written(self, bare: str) -> str:
+    def _address_as_written(self, bare: str) -> str:
         bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
         return bracketed[-1] if bracketed else re.split("[,;]", bare.strip().rstrip(";"))[-1]
 

@@ -59,7 +59,7 @@ def text_of(content: bytes, charset: str | None) -> str:
     """The bytes as text: in the charset they are said to be in, if it is one, else as UTF-8, else as Windows-1252."""
     codec = _codec(charset)
     if codec is not None:
-        return tried(lambda: content.decode(codec, "replace"), content.decode("utf-8", "replace"))
+        return or_otherwise(lambda: content.decode(codec, "replace"), content.decode("utf-8", "replace"))
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
@@ -70,11 +70,11 @@ def _codec(charset: str | None) -> str | None:
     if charset is None or not _CHARSET.match(charset):
         return None
     meant = _MEANT.get(charset.lower(), charset)
-    name = None if meant is None else tried(lambda: codecs.lookup(meant).name, None)
+    name = None if meant is None else or_otherwise(lambda: codecs.lookup(meant).name, None)
     return None if name in _NOT_FOR_MAIL else name
 
 
-def tried(read: Callable[[], T], otherwise: T) -> T:
+def or_otherwise(read: Callable[[], T], otherwise: T) -> T:
     """What `read` gives, `otherwise` if it fails: the library raises errors of all kinds, none documented."""
     try:
         return read()

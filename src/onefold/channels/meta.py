@@ -142,7 +142,9 @@ def _user_id(text: str) -> str | None:
 
 def _media(message: Json) -> list[dict[str, str]]:
     files = list(_objects(message.get("attachments")))[:_MOST_MEDIA]
-    return [{"type": _told(file.get("type")), "url": _told(_object(file.get("payload")).get("url"))} for file in files]
+    return [
+        {"type": _text_of(file.get("type")), "url": _text_of(_object(file.get("payload")).get("url"))} for file in files
+    ]
 
 
 # Reading JSON that may be anything
@@ -163,7 +165,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _told(value: object) -> str:
+def _text_of(value: object) -> str:
     return mended(_text(value), _DATA_LENGTH)
 
 
@@ -189,5 +191,5 @@ def _moment(value: object, per_second: int) -> datetime | None:
 
 
 def _data(told: Mapping[str, object]) -> str:
-    kept = {key: value if isinstance(value, list) else _told(value) for key, value in told.items()}
+    kept = {key: value if isinstance(value, list) else _text_of(value) for key, value in told.items()}
     return json.dumps({key: value for key, value in kept.items() if value}, ensure_ascii=False)

@@ -81,7 +81,7 @@ class Provider:
             "code_challenge_method": "S256",
             "code_challenge": create_s256_code_challenge(kept.verifier),
         }
-        return str(httpx.URL(self._known().authorization).copy_merge_params(asked)), kept
+        return str(httpx.URL(self._known_metadata().authorization).copy_merge_params(asked)), kept
 
     def finish(self, code: str, secrets: Secrets, redirect_uri: str) -> Identity:
         """Who has signed in there, by the code that the browser came back with.
@@ -89,25 +89,25 @@ class Provider:
         Raises NotSignedIn `provider_refused` where the code or what it is exchanged for is not good, Unavailable
         `provider_unavailable` where the provider does not answer as it should.
         """
-        answer = self._exchanged(code, secrets.verifier, redirect_uri)
+        answer = self._exchange_code(code, secrets.verifier, redirect_uri)
         id_token, access_token = answer.get("id_token"), answer.get("access_token")
         if not isinstance(id_token, str):
             _unavailable("no ID token")
         try:
-            token = self._decoded(id_token)
+            token = self._decode_token(id_token)
             options = {"iss": {"essential": True, "value": self._issuer}, "aud": {"essential": True, "value": self._id}}
             params = {"nonce": secrets.nonce, "client_id": self._id, "access_token": access_token}
             claims = CodeIDToken(token.claims, token.header, options, params)
             claims.validate(leeway=_LEEWAY_SECONDS)
         except (JoseError, ValueError, TypeError, KeyError) as error:
-            _refused(getattr(error, "claim", None) or getattr(error, "error", None) or "malformed ID token")
+            _raise_refusal(getattr(error, "claim", None) or getattr(error, "error", None) or "malformed ID token")
         subject = str(claims["sub"])
         if not (0 < len(subject) <= _LONGEST_SUBJECT and subject.isprintable()):
-            _refused("sub")
+            _raise_refusal("sub")
         return Identity(self._issuer, subject)
 
-    def _exchanged(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
-        known = self._known()
+    def _exchange_code(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
+        known = self._known_metadata()
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -119,32 +119,32 @@ class Provider:
             auth = httpx.BasicAuth(quote_plus(self._id), quote_plus(self._secret))
         else:
             form |= {"client_id": self._id} | ({"client_secret": self._secret} if self._secret else {})
-        status, answer = self._asked("POST", known.token, data=form, auth=auth)
+        status, answer = self._ask("POST", known.token, data=form, auth=auth)
         if status in (400, 401, 403):
             if answer.get("error") in ("invalid_client", "unauthorized_client"):
-                _refused(
+                _raise_refusal(
                     "client", "The provider does not accept ONEFOLD_OIDC_CLIENT_ID and ONEFOLD_OIDC_CLIENT_SECRET."
                 )
-            _refused("code")
+            _raise_refusal("code")
         if status != 200:
             _unavailable(f"token endpoint: {status}")
         return answer
 
-    def _decoded(self, id_token: str) -> jwt.Token:
+    def _decode_token(self, id_token: str) -> jwt.Token:
         registry = JWSRegistry(algorithms=_ALGORITHMS, strict_check_header=False)
         try:
             return jwt.decode(id_token, self._key_set(), registry=registry)
         except InvalidKeyIdError:  # the provider has changed its keys, perhaps
             return jwt.decode(id_token, self._key_set(again=True), registry=registry)
 
-    def _known(self) -> _Metadata:
+    def _known_metadata(self) -> _Metadata:
         with self._lock:
             if self._metadata is None or self._metadata[0] < time.monotonic():
-                found = self._published(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-                self._metadata = (time.monotonic() + _REMEMBERED_SECONDS, self._read(found))
+                found = self._fetch_keys(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+                self._metadata = (time.monotonic() + _REMEMBERED_SECONDS, self._fetch_metadata(found))
             return self._metadata[1]
 
-    def _read(self, found: dict[str, Any]) -> _Metadata:
+    def _fetch_metadata(self, found: dict[str, Any]) -> _Metadata:
         if found.get("issuer") != self._issuer:
             _unavailable("the issuer it names is not ONEFOLD_OIDC_ISSUER, letter by letter")
         authorization, token, keys = (
@@ -156,21 +156,21 @@ class Provider:
         return _Metadata(authorization, token, keys, "client_secret_basic" in ways)
 
     def _key_set(self, *, again: bool = False) -> KeySet:
-        url = self._known().keys
+        url = self._known_metadata().keys
         with self._lock:
             if again or self._keys is None or self._keys[0] < time.monotonic():
-                listed = self._published(url).get("keys")
-                keys = [key for data in (listed if isinstance(listed, list) else []) for key in _imported(data)]
+                listed = self._fetch_keys(url).get("keys")
+                keys = [key for data in (listed if isinstance(listed, list) else []) for key in _import_key(data)]
                 self._keys = (time.monotonic() + _REMEMBERED_SECONDS, KeySet(keys))
             return self._keys[1]
 
-    def _published(self, url: str) -> dict[str, Any]:
-        status, found = self._asked("GET", url)
+    def _fetch_keys(self, url: str) -> dict[str, Any]:
+        status, found = self._ask("GET", url)
         if status != 200:
             _unavailable(f"status {status}")
         return found
 
-    def _asked(self, method: str, url: str, **sent: Any) -> tuple[int, dict[str, Any]]:
+    def _ask(self, method: str, url: str, **sent: Any) -> tuple[int, dict[str, Any]]:
         """Status and JSON of an answer; follows no redirect, and waits and reads only so long."""
         end, body = time.monotonic() + _SECONDS, b""
         try:
@@ -195,7 +195,7 @@ def _is_safe(url: str) -> bool:
     return bool(read.host) and (read.scheme == "https" or (read.scheme == "http" and read.host in _HERE))
 
 
-def _imported(data: Any) -> list[Key]:
+def _import_key(data: Any) -> list[Key]:
     """The key, unless it is of a kind that nobody knows here: a provider may list such beside."""
     try:
         return [JWKRegistry.import_key(data)]
@@ -203,7 +203,7 @@ def _imported(data: Any) -> list[Key]:
         return []
 
 
-def _refused(reason: str, detail: str = "") -> NoReturn:
+def _raise_refusal(reason: str, detail: str = "") -> NoReturn:
     _log.warning("provider refused", reason=reason)
     raise NotSignedIn(
         detail or "Single sign-on did not work: what the provider sent is not good. Begin again.",

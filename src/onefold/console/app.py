@@ -96,7 +96,7 @@ def create_console(database: Database, **state: Any) -> FastAPI:
     app.include_router(events.router)
     app.mount("/static", _Static(directory=STATIC))
     app.add_middleware(GZipMiddleware, minimum_size=600)
-    app.add_middleware(LastResort, answer=_unexpected)
+    app.add_middleware(LastResort, answer=_answer_unexpected)
     _answer_errors(app)
     return app
 
@@ -145,7 +145,7 @@ def _answer_errors(app: FastAPI) -> None:
         return _page(request, NotFound("There is no page at this address.", code="no_such_page"), error.status_code)
 
 
-def _unexpected(scope: Scope, error: Exception) -> Response:
+def _answer_unexpected(scope: Scope, error: Exception) -> Response:
     """The error's text may quote a customer's values; its type is enough to find it by."""
     _log.error("page failed", error=type(error).__name__)
     wrong = DomainError("Something went wrong on our side. It has been logged. Try again.", code="internal_error")

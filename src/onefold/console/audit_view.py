@@ -87,13 +87,13 @@ def outcomes(details: Mapping[str, Any], record: Mapping[str, Any] | None) -> li
     kept = {
         field: which
         for field, which in details.get("outcomes", {}).items()
-        if which and field not in chosen and _differed(field, record)
+        if which and field not in chosen and _differ(field, record)
     }
     found = [(_field(field, record), f"{_WHOSE.get(which, which)}, by choice") for field, which in chosen.items()]
     return found + [(_field(field, record), _WHOSE.get(which, which)) for field, which in kept.items()]
 
 
-def _differed(field: str, record: Mapping[str, Any] | None) -> bool:
+def _differ(field: str, record: Mapping[str, Any] | None) -> bool:
     """Whether both sides had a value of the field, and not the same one."""
     kept = [_single(side, field) for name, side in sides(record).items() if name in _WHOSE]
     return len(kept) == 2 and all(kept) and kept[0] != kept[1]

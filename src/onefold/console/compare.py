@@ -41,23 +41,23 @@ def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[
     theirs = {(r.feature, r.other_value) for r in comparison.reasons}
     features = {feature for feature, _ in mine}
     found = [
-        _named("Name", one.row.name, other.row.name, features & {"name", "name_similar"}),
-        _named("Username", one.row.username, other.row.username, features & {"handle"}),
-        _named("Customer ID", one.customer_id, other.customer_id, features & {"customer_id"}),
+        _line("Name", one.row.name, other.row.name, features & {"name", "name_similar"}),
+        _line("Username", one.row.username, other.row.username, features & {"handle"}),
+        _line("Customer ID", one.customer_id, other.customer_id, features & {"customer_id"}),
     ]
     for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
         sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
         found.append(Line(label, _points(sides[0], sides[1], mine), _points(sides[1], sides[0], theirs)))
     places = [[labels.address(a) for a in view.addresses] for view in (one, other)]
-    found.append(Line("Addresses", _shared(places[0], places[1]), _shared(places[1], places[0])))
+    found.append(Line("Addresses", _mark_shared(places[0], places[1]), _mark_shared(places[1], places[0])))
     details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
-    found.append(Line("Details", _shared(details[0], details[1]), _shared(details[1], details[0])))
+    found.append(Line("Details", _mark_shared(details[0], details[1]), _mark_shared(details[1], details[0])))
     kin = [[f"{r.kind}: {r.name}" for r in view.relationships] for view in (one, other)]
-    found.append(Line("Relationships", _shared(kin[0], kin[1]), _shared(kin[1], kin[0])))
+    found.append(Line("Relationships", _mark_shared(kin[0], kin[1]), _mark_shared(kin[1], kin[0])))
     return [line for line in found if line.one or line.other]
 
 
-def _named(label: str, one: str | None, other: str | None, evidence: Iterable[str]) -> Line:
+def _line(label: str, one: str | None, other: str | None, evidence: Iterable[str]) -> Line:
     same = bool(one and other and (set(evidence) or fold(one) == fold(other)))
     return Line(label, [Value(one, same)] if one else [], [Value(other, same)] if other else [])
 
@@ -79,6 +79,6 @@ def _text(point: HeldPoint) -> str:
     return f"{shown} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
 
 
-def _shared(mine: list[str], theirs: list[str]) -> list[Value]:
+def _mark_shared(mine: list[str], theirs: list[str]) -> list[Value]:
     known = {alike(text) for text in theirs}
     return [Value(text, alike(text) in known) for text in mine]

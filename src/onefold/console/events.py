@@ -61,7 +61,7 @@ class EventStream(Response):
         async with self._feed.listen(self._visitor.principal.organization_id) as listener:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await _write(send, self._first)
-            await _first_of(_tell(listener, send), _gone(receive), _signed_out(self._visitor))
+            await _first_of(_tell(listener, send), _wait_until_gone(receive), _signed_out(self._visitor))
         await _write(send, b"", more=False)
 
 
@@ -92,7 +92,7 @@ async def _tell(listener: Listener, send: Send) -> None:
         await _write(send, b"".join(map(_frame, messages)))
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_until_gone(receive: Receive) -> None:
     """Until the reader has left."""
     while (await receive())["type"] != "http.disconnect":
         pass

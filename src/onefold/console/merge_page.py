@@ -71,13 +71,13 @@ class MergePage:
         self.source, self.destination = source, destination
         self._sides = {"source": source, "destination": destination}
         self._points = {p.contact_point_id: p for view in (source, destination) for p in view.points}
-        self.taken = [Way(step_value(step), self._said(step)) for step in steps]
+        self.taken = [Way(step_value(step), self._step_label(step)) for step in steps]
 
     @property
     def hindrances(self) -> list[Hindrance]:
         """What still stands in the way."""
         return [
-            Hindrance(o, self._label(o.field), [Way(step_value(step), self._said(step)) for step in o.steps])
+            Hindrance(o, self._label(o.field), [Way(step_value(step), self._step_label(step)) for step in o.steps])
             for o in self.plan.obstacles
         ]
 
@@ -105,7 +105,7 @@ class MergePage:
             else labels.field(field)
         )
 
-    def _said(self, step: Step) -> str:
+    def _step_label(self, step: Step) -> str:
         view = self._sides.get(step.side or "")
         name = labels.snippet(labels.called(view.display_name), _NAME) if view else ""
         point = self._points.get(step.contact_point_id or "")

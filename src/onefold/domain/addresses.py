@@ -25,14 +25,14 @@ def _public_4(address: IPv4Address) -> bool:
 
 
 def _public_6(address: IPv6Address) -> bool:
-    inner = _carried(address)
+    inner = _embedded_address(address)
     if inner is not None:
         return _public_4(inner)
     # An allow-list: what is outside of global unicast has a special meaning, known to this Python or not.
     return address in _UNICAST and address.is_global and not address.is_multicast
 
 
-def _carried(address: IPv6Address) -> IPv4Address | None:
+def _embedded_address(address: IPv6Address) -> IPv4Address | None:
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
     def applied_to(self, now: ProfileSnapshot) -> ProfileSnapshot:
         """The profile with every field changed that is as its layers left it; what was changed by hand since stays."""
-        return _rebased(now, self.old, self.new)
+        return _rebase(now, self.old, self.new)
 
 
 def take_out(layers: Iterable[Layer], merge_id: str) -> dict[str, Change]:
@@ -95,35 +95,35 @@ class _Lines:
         line = self._layers[profile_id]
         for number in range(at, len(line)):
             layer = line[number]
-            line[number] = _folded(layer, layer.source, change.applied_to(layer.before))
+            line[number] = _fold(layer, layer.source, change.applied_to(layer.before))
             change = Change(layer.after, line[number].after)
         changes = {profile_id: change}
         for other_id, above in self._layers.items():
             for number, layer in enumerate(above):
                 if layer.source.profile_id == profile_id and other_id not in changes:
-                    above[number] = _folded(layer, change.applied_to(layer.source), layer.before)
+                    above[number] = _fold(layer, change.applied_to(layer.source), layer.before)
                     return changes | self._fold_from(other_id, number + 1, Change(layer.after, above[number].after))
         return changes
 
 
-def _folded(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Layer:
+def _fold(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Layer:
     """The merge done again with other fields before it; what the change does not touch stays as it was recorded."""
-    was, now = (_merged(layer, *sides) for sides in ((layer.source, layer.before), (source, before)))
-    return layer._replace(source=source, before=before, after=_rebased(layer.after, was, now))
+    was, now = (_merge(layer, *sides) for sides in ((layer.source, layer.before), (source, before)))
+    return layer._replace(source=source, before=before, after=_rebase(layer.after, was, now))
 
 
-def _merged(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> ProfileSnapshot:
+def _merge(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> ProfileSnapshot:
     mine, theirs = (side._replace(points=(), details=(), addresses=(), relations=()) for side in (before, source))
     return plan_merge(theirs, mine, BY_RULE, layer.choices, (), layer.merger).after
 
 
-def _rebased(side: ProfileSnapshot, old: ProfileSnapshot, new: ProfileSnapshot) -> ProfileSnapshot:
+def _rebase(side: ProfileSnapshot, old: ProfileSnapshot, new: ProfileSnapshot) -> ProfileSnapshot:
     """The side with `new`'s value of each field in which it has `old`'s."""
     changes: dict[str, Any] = {f: getattr(new, f) for f in _WHOLE if getattr(side, f) == getattr(old, f)}
     if (side.name, side.name_confirmed) == (old.name, old.name_confirmed):
         changes |= {"name": new.name, "name_confirmed": new.name_confirmed}
     if side.conversation is not None and _assignment(side.conversation) == _assignment(old.conversation):
-        changes["conversation"] = _reassigned(side.conversation, new.conversation)
+        changes["conversation"] = _reassign(side.conversation, new.conversation)
     return side._replace(attributes=_rebased_attributes(side.attributes, old.attributes, new.attributes), **changes)
 
 
@@ -146,6 +146,6 @@ def _assignment(conversation: OpenConversation | None) -> tuple[str, str, str | 
     return conversation.conversation_id, conversation.inbox_id, conversation.assignee_id
 
 
-def _reassigned(conversation: OpenConversation, new: OpenConversation | None) -> OpenConversation:
+def _reassign(conversation: OpenConversation, new: OpenConversation | None) -> OpenConversation:
     """Only the same conversation is assigned anew: whose conversation it is, is not decided here."""
     return new if new is not None and new.conversation_id == conversation.conversation_id else conversation

@@ -80,7 +80,7 @@ class Outcomes:
         if plain is not None:
             self.found.append(Outcome(field, source, destination, *plain))
             return plain[0]
-        chosen = self._chosen(field, options)
+        chosen = self._choice(field, options)
         if chosen is None and self._policies[field.partition(".")[0]] == "ask":
             self.obstacles.append(_choice_missing(field))
             self.found.append(Outcome(field, source, destination, None, "asked", options, rule))
@@ -97,14 +97,14 @@ class Outcomes:
             return plain[0]
         asked = self._policies[field.partition(".")[0]] == "choose"
         step = self._cleared.get(field)
-        chosen = step or (self._chosen(field, BOTH_SIDES) if asked else None)
+        chosen = step or (self._choice(field, BOTH_SIDES) if asked else None)
         if chosen is None:
             self.obstacles.append(_choice_missing(field)._replace(steps=obstacle.steps) if asked else obstacle)
         why = "step" if step else "chosen" if chosen else "asked" if asked else "refused"
         self.found.append(Outcome(field, source, destination, chosen, why, BOTH_SIDES if asked else (), None))
         return chosen
 
-    def _chosen(self, field: str, options: tuple[Which, ...]) -> Which | None:
+    def _choice(self, field: str, options: tuple[Which, ...]) -> Which | None:
         chosen = self._choices.get(field)
         return chosen if chosen in options else None
 

@@ -71,7 +71,7 @@ def plan_merge(
 
     `choices` are by field of an `Outcome`; those that no mismatch asks for are ignored.
     """
-    detached, left = _detached(source, destination, steps)
+    detached, left = _plan_detaches(source, destination, steps)
     source, destination = _without(source, detached), _without(destination, detached)
     outcomes = Outcomes(policies, choices, _cleared_by(steps))
     if left:
@@ -120,7 +120,7 @@ def _after(
     )
 
 
-def _detached(
+def _plan_detaches(
     source: ProfileSnapshot, destination: ProfileSnapshot, steps: Sequence[Step]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the steps detach, and what they cannot: the last contact point of a side (DET-3)."""
@@ -218,7 +218,7 @@ def _plan_points(
             absorbed[point.contact_point_id] = twin.contact_point_id
             after[twin.contact_point_id] = _one_of(point, twin, source, destination, outcomes)
     mine = {p.contact_point_id for p in destination.points}
-    tagged = [_tagged(p, p.contact_point_id in mine, source, destination, outcomes) for p in after.values()]
+    tagged = [_with_tags(p, p.contact_point_id in mine, source, destination, outcomes) for p in after.values()]
     return tuple(sorted(tagged, key=lambda p: p.contact_point_id)), absorbed
 
 
@@ -269,7 +269,7 @@ def can_detach(points: Sequence[HeldPoint], contact_point_id: str) -> bool:
     return any(p.contact_point_id != contact_point_id and p.kind != "customer_id" for p in points)
 
 
-def _tagged(
+def _with_tags(
     point: HeldPoint, mine: bool, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
 ) -> HeldPoint:
     """A contact point with the tags that the outcomes leave it: one Main of each kind, one current customer ID."""
@@ -370,7 +370,7 @@ def _plan_attributes(source: ProfileSnapshot, destination: ProfileSnapshot, outc
 # Conversations and events --------------------------------------------------------------------------------------------
 
 
-def _assigned(conversation: OpenConversation) -> tuple[str, str]:
+def _assignee_and_inbox(conversation: OpenConversation) -> tuple[str, str]:
     """Whom a conversation is assigned to: an agent or, unassigned, the inbox (MRG-7)."""
     if conversation.assignee_id is not None:
         return "agent", conversation.assignee_id
@@ -383,7 +383,7 @@ def _plan_conversation(
     if source is None or destination is None:
         return None
     inbox_id, assignee_id = destination.inbox_id, destination.assignee_id
-    if _assigned(source) != _assigned(destination):
+    if _assignee_and_inbox(source) != _assignee_and_inbox(destination):
         inbox_id = destination.inbox_id if source.assignee_id is not None else source.inbox_id
         assignee_id = merger.agent_id or source.assignee_id
     return MergedConversation(destination.conversation_id, source.conversation_id, inbox_id, assignee_id)
@@ -405,7 +405,7 @@ def _events(
     if source is None or destination is None:
         return (merged,)
     joined = "Conversations were merged during the customer merge"
-    if _assigned(source) == _assigned(destination):
+    if _assignee_and_inbox(source) == _assignee_and_inbox(destination):
         return merged, joined
     routed = [f"Routed from {destination.assignee} to {source.assignee} due to customer merge"]
     if merger.agent_id is not None and merger.agent_id != source.assignee_id:

@@ -356,7 +356,7 @@ def lay_out(history: History, width: float) -> Picture:
 
     Merges and detaches that name a profile which is not among the origins are left out.
     """
-    history = _closed(history)
+    history = _without_open_ends(history)
     moments = _moments(history)
     history = history._replace(now=moments[-1])
     x = _scale(moments, _PAD + 4, width - _PAD - 4)
@@ -376,7 +376,7 @@ def lay_out(history: History, width: float) -> Picture:
     return Picture(width, foot, tuple(strokes), tuple(dots), (*labels, *legend))
 
 
-def _closed(history: History) -> History:
+def _without_open_ends(history: History) -> History:
     known = {o.id for o in history.origins}
     return history._replace(
         arrivals=tuple(a for a in history.arrivals if a.profile_id in known),

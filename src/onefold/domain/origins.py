@@ -176,14 +176,14 @@ def story(history: History) -> list[str]:
     detached = {departure.to_id for departure in history.departures}
     for origin in history.origins:
         if origin.id not in detached:
-            told.append((origin.created_at, 0, _made(history, origin, names)))
+            told.append((origin.created_at, 0, _creation_text(history, origin, names)))
     for arrival in history.arrivals:
         if not _with_profile(history, arrival):
-            told.append((arrival.at, 1, _arrived(arrival, names)))
+            told.append((arrival.at, 1, _arrival_text(arrival, names)))
     for departure in history.departures:
-        told.append((departure.at, 2, _left(departure, names)))
+        told.append((departure.at, 2, _departure_text(departure, names)))
     for join in history.joins:
-        told += _joined(join, names)
+        told += _merge_texts(join, names)
     sentences = [f"{day(at)}: {sentence}" for at, _, sentence in sorted(told)]
     rest = left_out(history)
     return [*sentences, f"{rest[0].upper()}{rest[1:]}."] if rest else sentences
@@ -195,25 +195,25 @@ def _with_profile(history: History, arrival: Arrival) -> bool:
     return arrival.known and arrival.at - made <= _AT_ONCE
 
 
-def _made(history: History, origin: Origin, names: Mapping[str, str]) -> str:
+def _creation_text(history: History, origin: Origin, names: Mapping[str, str]) -> str:
     came = [plain(a.text) for a in history.arrivals if a.profile_id == origin.id and _with_profile(history, a)]
     apart = [text for text in came if text != names[origin.id]]
     by = f" by {plain(origin.created_by)}" if origin.created_by else ""
-    return f"{names[origin.id]} was made{by}{', with ' + _listed(apart) if apart else ''}."
+    return f"{names[origin.id]} was made{by}{', with ' + _list_text(apart) if apart else ''}."
 
 
-def _listed(texts: Sequence[str]) -> str:
+def _list_text(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def _arrived(arrival: Arrival, names: Mapping[str, str]) -> str:
+def _arrival_text(arrival: Arrival, names: Mapping[str, str]) -> str:
     how = ", from which the customer got in touch" if arrival.contacted else ""
     if not arrival.known:
         return f"{plain(arrival.text)} came{how}, on {names[arrival.profile_id]} or on one that was merged into it."
     return f"{plain(arrival.text)} came to {names[arrival.profile_id]}{how}."
 
 
-def _left(departure: Departure, names: Mapping[str, str]) -> str:
+def _departure_text(departure: Departure, names: Mapping[str, str]) -> str:
     what, new = plain(departure.text or "a contact point"), names.get(departure.to_id, UNKNOWN)
     now = "" if new in (what, UNKNOWN) else f", {new}"
     return (
@@ -221,7 +221,7 @@ def _left(departure: Departure, names: Mapping[str, str]) -> str:
     )
 
 
-def _joined(join: Join, names: Mapping[str, str]) -> Iterable[tuple[datetime, int, str]]:
+def _merge_texts(join: Join, names: Mapping[str, str]) -> Iterable[tuple[datetime, int, str]]:
     source, into = names.get(join.source_id, UNKNOWN), plain(join.into or names.get(join.destination_id, UNKNOWN))
     yield join.at, 3, f"{plain(join.by)} merged {source} into {into}."
     if join.undone_at is not None:

@@ -211,7 +211,7 @@ def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: Li
     held_as = {h.phone_type for h in book.listed.get((point.kind, point.value), [])}
     phone_type: PhoneType
     if not held_as:
-        phone_type = _detected(point, policy, line_types)
+        phone_type = _detect_type(point, policy, line_types)
     elif "mobile" in held_as:  # listed as mobile, but never contacted from (RES-9 `contacted`)
         phone_type = "mobile"
     else:
@@ -219,7 +219,7 @@ def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: Li
     return _create(point._replace(phone_type=phone_type), book, policy, new_id)
 
 
-def _detected(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
+def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
     if not policy.mobile_identification:
         return "other"
     found = line_types(dialled(point.value, point.written, policy.default_region))

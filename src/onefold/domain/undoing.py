@@ -86,7 +86,7 @@ def _split(
     found = _Split([], [], [], [])
     for row_id, row in there.items():
         before = mine.get(row_id) or theirs.get(row_id)
-        restored = row if before is None else _restored(before, merged.get(row_id, before), row)
+        restored = row if before is None else _restore_fields(before, merged.get(row_id, before), row)
         (found.source if row_id in mine else found.destination).append(restored)
         if row_id in theirs and restored != theirs[row_id]:
             found.kept.append(row_id)
@@ -102,7 +102,7 @@ def _split(
     return found
 
 
-def _restored(before: R, after: R, now: R) -> R:
+def _restore_fields(before: R, after: R, now: R) -> R:
     """Field by field: as it was before, where it is as the merge left it."""
     was, left, is_now = (cast(Any, row)._asdict() for row in (before, after, now))
     untouched = {field: was[field] for field in was if is_now[field] == left[field]}

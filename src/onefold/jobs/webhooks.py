@@ -102,7 +102,7 @@ class Sender:
 
     def _send(self, parcel: PendingDelivery) -> None:
         try:
-            self._enter(parcel, None if self._stopping else self._posted(parcel))
+            self._enter(parcel, None if self._stopping else self._try_to_post(parcel))
         except NotFound:
             pass  # the webhook was removed in the meantime
         except Exception as error:  # its claim runs out, and it is sent again
@@ -112,7 +112,7 @@ class Sender:
                 self._busy[parcel.endpoint_id] -= 1
                 self._ended.notify_all()
 
-    def _posted(self, parcel: PendingDelivery) -> Outcome:
+    def _try_to_post(self, parcel: PendingDelivery) -> Outcome:
         try:
             return self._post(parcel.url, parcel.headers, parcel.body)
         except Exception as error:  # a try that cannot be made counts like one that failed, else it would never end

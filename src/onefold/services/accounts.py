@@ -88,7 +88,7 @@ def create_key(
     if not wanted or not set(wanted) <= set(SCOPES):
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
     token = new_token("ofk", unit.organization_id)
-    key = KeyRow(new_id(), _required(name), wanted, utc_now(), expires_at, None, None)
+    key = KeyRow(new_id(), _require(name), wanted, utc_now(), expires_at, None, None)
     store.add_key(unit, key, hashed(token))
     return key, token
 
@@ -132,7 +132,7 @@ def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
 def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
     kept = None if password is None else _hash(password)
-    agent = AgentRow(new_id(), parse_email(email), _required(name), role, True, None, kept)
+    agent = AgentRow(new_id(), parse_email(email), _require(name), role, True, None, kept)
     store.add_agent(unit, agent, utc_now())
     return agent
 
@@ -182,7 +182,7 @@ def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object])
     if values.get("role", "admin") != "admin" or values.get("active") is False:
         _keep_an_admin(unit, agent_id)
     if "name" in values:
-        values["name"] = _required(str(values["name"]))
+        values["name"] = _require(str(values["name"]))
     if values:
         store.change_agent(unit, agent_id, **values)
     if values.get("active") is False:
@@ -198,7 +198,7 @@ def _keep_an_admin(unit: UnitOfWork, agent_id: str) -> None:
 
 def add_inbox(unit: UnitOfWork, name: str) -> tuple[str, str]:
     """A new inbox: its id and name."""
-    inbox_id, cleaned = new_id(), _required(name)
+    inbox_id, cleaned = new_id(), _require(name)
     store.add_inbox(unit, inbox_id, cleaned, utc_now())
     change_settings(unit)  # processes that hold the settings learn that contacts may name it
     return inbox_id, cleaned
@@ -206,10 +206,10 @@ def add_inbox(unit: UnitOfWork, name: str) -> tuple[str, str]:
 
 def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
     """Renames an inbox."""
-    store.rename_inbox(unit, inbox_id, _required(name))
+    store.rename_inbox(unit, inbox_id, _require(name))
 
 
-def _required(name: str) -> str:
+def _require(name: str) -> str:
     cleaned = clean_name(name)
     if cleaned is None:
         raise InvalidValue("name is empty.", code="empty_value", field="name")

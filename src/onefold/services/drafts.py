@@ -160,10 +160,10 @@ def send(unit: UnitOfWork, draft_id: str, author_id: str | None) -> ItemRow:
     # Profile first, then draft: in the order a merge takes them.
     profiles.lock_profile(unit, draft.profile_id, against_contacts=True)
     draft = store.remove(unit, draft_id)
-    return conversations.write(unit, draft.profile_id, _written(unit, draft), draft.author_id)
+    return conversations.write(unit, draft.profile_id, _to_written(unit, draft), draft.author_id)
 
 
-def _written(unit: UnitOfWork, draft: DraftRow) -> Written:
+def _to_written(unit: UnitOfWork, draft: DraftRow) -> Written:
     if draft.kind in ("note", "task"):
         return Written(draft.body, subject=draft.subject, kind="task" if draft.kind == "task" else "note")
     if draft.contact_point_id is None:

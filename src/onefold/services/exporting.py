@@ -60,9 +60,9 @@ def document(read: Read, whose: Subject, written: Callable[[int], None] = lambda
     """
     yield _text(whose.head)[:-1].encode()
     yield b',"conversations":['
-    yield from _separated(_conversations(read, whose))
+    yield from _with_separators(_conversations(read, whose))
     yield b'],"items":['
-    yield from _separated(_items(read, whose, written))
+    yield from _with_separators(_items(read, whose, written))
     read(lambda unit: _still_there(unit, whose))
     yield b'],"complete":true}\n'
 
@@ -75,7 +75,7 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _separated(rows: Iterator[Iterator[bytes]]) -> Iterator[bytes]:
+def _with_separators(rows: Iterator[Iterator[bytes]]) -> Iterator[bytes]:
     for number, pieces in enumerate(rows):
         if number:
             yield b","
@@ -151,7 +151,7 @@ def _item(read: Read, row: dict[str, Any], positions: list[int]) -> Iterator[byt
     if row["kind"] == "event" and row["body"] is not None:
         shown["body"] = without_names(row["body"])  # it may name another customer
     yield _text(shown)[:-1].encode() + b',"attachments":['
-    yield from _separated(_file(read, seq, position) for position in positions)
+    yield from _with_separators(_file(read, seq, position) for position in positions)
     yield b"]}"
 
 

@@ -160,31 +160,31 @@ _Looked = tuple[Counter[Counted], int, bool]
 
 def _contacts(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.contacts(unit, after, until, limit)
-    return _counted((row.at, _contact(row.channel, row.outcome)) for row in part.rows), part.end, part.more
+    return _count((row.at, _contact(row.channel, row.outcome)) for row in part.rows), part.end, part.more
 
 
-def _raised(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
+def _look_at_raised(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.raised(unit, after, until, limit)
-    return _counted(n for row in part.rows for n in _named(row.at, store.RAISED, row.kinds)), part.end, part.more
+    return _count(n for row in part.rows for n in _names(row.at, store.RAISED, row.kinds)), part.end, part.more
 
 
 def _entries(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
     part = store.entries(unit, after, until, limit, _ACTIONS)
-    return _counted(n for entry in part.rows for n in _of_entry(unit, entry)), part.end, part.more
+    return _count(n for entry in part.rows for n in _of_entry(unit, entry)), part.end, part.more
 
 
 _LOOKED_AT: dict[str, Callable[[UnitOfWork, int, int, int], _Looked]] = {
     "items": _contacts,
     "audit": _entries,
-    "outbox": _raised,
+    "outbox": _look_at_raised,
 }
 
 
-def _counted(happened: Iterable[tuple[datetime, str]]) -> Counter[Counted]:
+def _count(happened: Iterable[tuple[datetime, str]]) -> Counter[Counted]:
     return Counter((at.astimezone(UTC).date().isoformat(), name) for at, name in happened)
 
 
-def _named(at: datetime, name: str, kinds: Iterable[str]) -> Iterator[tuple[datetime, str]]:
+def _names(at: datetime, name: str, kinds: Iterable[str]) -> Iterator[tuple[datetime, str]]:
     """Something that happened, once by itself and once for each kind of evidence."""
     yield at, name
     yield from _by_kind(at, name, kinds)
@@ -199,17 +199,17 @@ def _of_entry(unit: UnitOfWork, entry: EntryRow) -> Iterator[tuple[datetime, str
     details = entry.details
     if entry.action == _UNMERGED:
         merge = store.merge_undone(unit, entry.other_id, entry.seq)
-        yield from _named(entry.at, _UNMERGED, merge.kinds if merge else ())
+        yield from _names(entry.at, _UNMERGED, merge.kinds if merge else ())
         if merge is not None:
             yield from _by_kind(merge.at, _MERGE_UNDONE, merge.kinds)
     elif entry.action == _REOPENED:
         withdrawn = store.no_matches(unit, details.get("verdict_ids") or ())
-        yield from _named(entry.at, _REOPENED, {kind for verdict in withdrawn for kind in verdict.kinds})
+        yield from _names(entry.at, _REOPENED, {kind for verdict in withdrawn for kind in verdict.kinds})
         for verdict in withdrawn:
             yield from _by_kind(verdict.at, _NO_MATCH_WITHDRAWN, verdict.kinds)
     elif entry.action == _DETACHED:
         both = entry.profile_id and entry.other_id
         decided = store.first_no_match(unit, pair_of(entry.profile_id, entry.other_id)) if both else None
-        yield from _named(entry.at, _DETACHED, decided.kinds if decided else ())
+        yield from _names(entry.at, _DETACHED, decided.kinds if decided else ())
     else:
-        yield from _named(entry.at, entry.action, details.get("evidence" if entry.action == _MERGED else "kinds") or ())
+        yield from _names(entry.at, entry.action, details.get("evidence" if entry.action == _MERGED else "kinds") or ())

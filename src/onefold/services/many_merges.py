@@ -65,7 +65,7 @@ def _next(unit: UnitOfWork, run_id: str) -> RunRow:
     if not pairs:
         store.change_run(unit, run_id, utc_now(), state="finished")
         return store.read_run(unit, run_id)
-    pair = _done(unit, run, pairs[0])
+    pair = _merge_pair(unit, run, pairs[0])
     store.close_pair(unit, run_id, pair)
     counts = Counter(run.counts)
     counts[str(pair.outcome)] += 1
@@ -76,7 +76,7 @@ def _next(unit: UnitOfWork, run_id: str) -> RunRow:
     return store.read_run(unit, run_id)
 
 
-def _done(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
+def _merge_pair(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
     """The pair with its outcome. Pairs of one customer follow each other: an id merged away stands for its survivor."""
     actor = Actor(run.agent_id, None, f"run {run.id}")
     try:

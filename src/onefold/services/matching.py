@@ -276,7 +276,7 @@ def _rate(
     facts = _facts(unit, [pair for pair in wanted if recorded[pair]], policy)
     recorded = _drop_unsupported(unit, recorded, facts)
     found = [pair for pair in wanted if recorded[pair]]
-    compared = _compared(unit, found, facts, recorded, policy)
+    compared = _compare(unit, found, facts, recorded, policy)
     before = store.suggestions_between(unit, wanted)
     verdicts = store.verdicts_between(unit, found)
     after = {}
@@ -291,7 +291,7 @@ def _rate(
     changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
     gone = [pair for pair in changed if pair in before]
     store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
-    raised = [pair for pair in changed if pair not in created and _raised(before.get(pair), after.get(pair))]
+    raised = [pair for pair in changed if pair not in created and _is_raised(before.get(pair), after.get(pair))]
     events = [
         Event(new_id(), "suggestion.raised", low, {"other_id": high, "kinds": after[low, high].kinds})
         for low, high in raised
@@ -299,7 +299,7 @@ def _rate(
     emit_all(unit, events, now)
 
 
-def _raised(before: SuggestionRow | None, after: SuggestionRow | None) -> bool:
+def _is_raised(before: SuggestionRow | None, after: SuggestionRow | None) -> bool:
     """Whether a suggestion is new, or has new evidence since "No Match" (SUG-4)."""
     if after is None or after.state != "open":
         return False
@@ -328,7 +328,7 @@ def _drop_unsupported(
 
 def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
-    return _compared(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
+    return _compare(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
 
 
 def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
@@ -340,7 +340,7 @@ def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str,
     return facts
 
 
-def _compared(
+def _compare(
     unit: UnitOfWork,
     pairs: Sequence[Pair],
     facts: Mapping[str, MatchFeatures],

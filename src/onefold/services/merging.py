@@ -75,7 +75,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
     (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
-    source, destination = _two(unit, request, _locked)
+    source, destination = _two(unit, request, _lock)
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
     plan = _plan(source, destination, request, merger, policy)
     _refuse_changed(plan, request)
@@ -84,7 +84,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
         owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
         for point_id in plan.detached:
             detaching.detach(unit, owners[point_id], point_id, None, actor, request.agent_id)
-        source, destination = _two(unit, request, _locked)
+        source, destination = _two(unit, request, _lock)
         plan = _plan(source, destination, request, merger, policy)
         _refuse_obstructed(plan)
     return _apply(unit, source, destination, plan, request, actor._replace(agent_id=merger.agent_id), policy), plan
@@ -112,7 +112,7 @@ def _living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     return row
 
 
-def _locked(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+def _lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     row = profiles.lock_living(unit, profile_id, against_contacts=True)
     if row is None:
         _living(unit, profile_id)  # says why there was nothing to lock

@@ -70,12 +70,12 @@ def _rows(
     unit: UnitOfWork, living: ProfileRow, standing: list[MergeRow], undone: list[MergeRow], detached: list[ToldRow]
 ) -> _Found:
     known = [*standing, *undone]
-    entries = store.told(unit, [merge.audit_seq for merge in known])
+    entries = store.entries_by_number(unit, [merge.audit_seq for merge in known])
     records = {m.id: json.loads(kept) for m in known if (kept := entries[m.audit_seq].record) is not None}
     ids = {living.id, *(one for m in known for one in (m.source_id, m.destination_id))}
     ids |= {one for entry in detached for one in (entry.profile_id, entry.other_id)}
     rows = store.profiles_by_id(unit, sorted(ids))
-    unmerged = _unmerged(unit, undone)
+    unmerged = _undo_entries(unit, undone)
     told = [*entries.values(), *detached, *unmerged.values()]
     agents = {t.agent_id for t in told} | {m.agent_id for m in known} | {row.created_by for row in rows.values()}
     keys = {t.key_id for t in told}
@@ -83,7 +83,7 @@ def _rows(
     return _Found(living, standing, undone, detached, entries, records, rows, names, unmerged)
 
 
-def _unmerged(unit: UnitOfWork, undone: Sequence[MergeRow]) -> dict[str, ToldRow]:
+def _undo_entries(unit: UnitOfWork, undone: Sequence[MergeRow]) -> dict[str, ToldRow]:
     """Who undid each merge: the entry that names it."""
     sources = sorted({merge.source_id for merge in undone})
     told = store.told_of(unit, sources, "profile.unmerged", 4 * MOST_OTHERS)[0] if sources else []
@@ -133,7 +133,7 @@ def _join(found: _Found, merge: MergeRow) -> Join:
 def _departure(found: _Found, entry: ToldRow) -> Departure:
     point_id = json.loads(entry.details)["contact_point_id"]
     before = [] if entry.record is None else _points(json.loads(entry.record)["profile"])
-    text = next((said(point) for point in before if point.contact_point_id == point_id), None)
+    text = next((point_label(point) for point in before if point.contact_point_id == point_id), None)
     return Departure(entry.profile_id, entry.other_id, text, entry.at, _by(found, entry))
 
 
@@ -183,10 +183,10 @@ def _arrival(
     if at < made:
         there = [m.source_id for m in perhaps if found.rows[m.source_id].created_at <= at]
         profile_id, at = (there[0], at) if there else (profile_id, made)
-    return Arrival(point.contact_point_id, profile_id, said(point), at, point.contacted, known)
+    return Arrival(point.contact_point_id, profile_id, point_label(point), at, point.contacted, known)
 
 
-def said(point: HeldPoint) -> str:
+def point_label(point: HeldPoint) -> str:
     """A contact point in the words of the picture."""
     if point.kind == "visitor":
         return "website visitor"

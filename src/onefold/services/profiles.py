@@ -198,7 +198,7 @@ def edit(unit: UnitOfWork, profile_id: str, changes: Mapping[str, Any], version:
         gone += _set_customer_id(unit, row.id, changes["customer_id"], policy)
     if "username" in values and row.username:
         gone.append(_lost_username(unit, row))
-    return _changed(unit, row.id, policy, found_by=True, gone=gone, **values)
+    return _finish_edit(unit, row.id, policy, found_by=True, gone=gone, **values)
 
 
 def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
@@ -231,7 +231,7 @@ def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None,
     return gone
 
 
-def _changed(
+def _finish_edit(
     unit: UnitOfWork,
     profile_id: str,
     policy: Policy,
@@ -258,7 +258,7 @@ def add_point(unit: UnitOfWork, profile_id: str, point: PointInput, version: int
     row = store.lock_profile(unit, profile_id, version)
     policy = load_policy(unit)
     point_id = _place(unit, row.id, point, policy, utc_now())
-    return _changed(unit, row.id, policy, found_by=True), point_id
+    return _finish_edit(unit, row.id, policy, found_by=True), point_id
 
 
 def edit_point(
@@ -266,7 +266,7 @@ def edit_point(
 ) -> ProfileRow:
     """Changes a contact point's value, type or tags (PRO-4, PRO-5)."""
     row = store.lock_profile(unit, profile_id, version)
-    held = _held(unit, row.id, point_id)
+    held = _point_of(unit, row.id, point_id)
     policy = load_policy(unit)
     after = held._replace(**{k: changes[k] for k in ("phone_type", "main", "sms") if k in changes})
     if "handle" in changes:
@@ -278,24 +278,24 @@ def edit_point(
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
     same = (held.value, held.handle) == (after.value, after.handle)
-    return _changed(unit, row.id, policy, found_by=True, gone=() if same else _lost(unit, held))
+    return _finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, held))
 
 
 def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
-    held = _held(unit, row.id, point_id)
+    held = _point_of(unit, row.id, point_id)
     store.remove_point(unit, held.contact_point_id)
-    return _changed(unit, row.id, load_policy(unit), found_by=True, gone=_lost(unit, held))
+    return _finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
 
 
-def _lost(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
+def _forget_evidence(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
     """What no longer is evidence when a contact point goes or gets another value."""
     remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
     return evidence_of_point(held)
 
 
-def _held(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
+def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
     for point in store.points_of(unit, [profile_id])[profile_id]:
         if point.contact_point_id == point_id and point.kind != "customer_id":
             return point
@@ -348,8 +348,8 @@ def add_part(
     """Adds a detail or an address; returns its id."""
     row = store.lock_profile(unit, profile_id, version)
     part_id = new_id()
-    store.add_part(unit, part, part_id, row.id, _checked(part, values), utc_now())
-    _changed(unit, row.id, load_policy(unit))
+    store.add_part(unit, part, part_id, row.id, _check_part(part, values), utc_now())
+    _finish_edit(unit, row.id, load_policy(unit))
     return part_id
 
 
@@ -358,18 +358,18 @@ def edit_part(
 ) -> None:
     """Changes a detail or an address."""
     row = store.lock_profile(unit, profile_id, version)
-    store.change_part(unit, part, part_id, row.id, _checked(part, values))
-    _changed(unit, row.id, load_policy(unit))
+    store.change_part(unit, part, part_id, row.id, _check_part(part, values))
+    _finish_edit(unit, row.id, load_policy(unit))
 
 
 def remove_part(unit: UnitOfWork, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
     """Takes a detail or an address away."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_part(unit, part, part_id, row.id)
-    _changed(unit, row.id, load_policy(unit))
+    _finish_edit(unit, row.id, load_policy(unit))
 
 
-def _checked(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
+def _check_part(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
     found = {field: values[field] for field in part.fields if field in values}
     for field, value in found.items():
         if value is not None:
@@ -397,7 +397,7 @@ def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version:
     store.add_relationship(unit, relationship, utc_now())
     policy = load_policy(unit)
     for touched in (one.id, other_id):
-        _changed(unit, touched, policy)
+        _finish_edit(unit, touched, policy)
     return relationship.id
 
 
@@ -405,4 +405,4 @@ def unrelate(unit: UnitOfWork, profile_id: str, relationship_id: str, version: i
     """Takes a relationship away, from whichever side."""
     row = store.lock_profile(unit, profile_id, version)
     store.remove_relationship(unit, relationship_id, row.id)
-    _changed(unit, row.id, load_policy(unit))
+    _finish_edit(unit, row.id, load_policy(unit))

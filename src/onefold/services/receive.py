@@ -56,7 +56,7 @@ class Receiver:
     def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
         for _ in range(_ATTEMPTS):
             policy = self.policy(organization_id)
-            normalised = [_normalised(contact, policy) for contact in contacts]
+            normalised = [_normalise(contact, policy) for contact in contacts]
             arrivals = [a for a in normalised if isinstance(a, NormalizedContact)]
             if not arrivals:
                 if self._is_current(organization_id, policy):
@@ -114,7 +114,7 @@ class Receiver:
         return lambda number: told.get(number) or line_type(number)
 
 
-def _normalised(contact: Contact, policy: Policy) -> NormalizedContact | DomainError:
+def _normalise(contact: Contact, policy: Policy) -> NormalizedContact | DomainError:
     try:
         return normalise_contact(contact, policy)
     except DomainError as refusal:

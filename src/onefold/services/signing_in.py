@@ -72,7 +72,7 @@ def sign_in(unit: UnitOfWork, email: str, password: str) -> SignedIn | SecondFac
     The check takes a tenth of a second of this unit, for which all other writers wait on SQLite: servers take
     `sign_in_apart`.
     """
-    return _by_password(unit, _checked(store.of_email(unit, parse_email(email)), password))
+    return _by_password(unit, _check_password(store.of_email(unit, parse_email(email)), password))
 
 
 def sign_in_apart(database: Database, organization_id: int, email: str, password: str) -> SignedIn | SecondFactorNeeded:
@@ -80,11 +80,11 @@ def sign_in_apart(database: Database, organization_id: int, email: str, password
     address = parse_email(email)
     with database.read(organization_id) as unit:
         found = store.of_email(unit, address)
-    checked = _checked(found, password)
+    checked = _check_password(found, password)
     return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked))
 
 
-def _checked(found: Credentials | None, password: str) -> Credentials:
+def _check_password(found: Credentials | None, password: str) -> Credentials:
     right = is_password(password, found.password_hash if found is not None and found.active else None)
     if found is None or not right:
         raise _wrong_password()
@@ -95,20 +95,20 @@ def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFac
     now = store.held(unit, checked.id)
     if now is None or not now.active or now.password_hash != checked.password_hash:
         raise _wrong_password()
-    return _entered(unit, now)
+    return _enter(unit, now)
 
 
 def _wrong_password() -> NotSignedIn:
     return NotSignedIn("The email or the password is wrong.", code="wrong_password")
 
 
-def _entered(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
+def _enter(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
     if who.totp_secret is None:
-        return _begun(unit, who.id)
+        return _begin_session(unit, who.id)
     return SecondFactorNeeded(_one_time(unit, who.id, "second_factor", TICKET_LENGTH))
 
 
-def _begun(unit: UnitOfWork, agent_id: str) -> SignedIn:
+def _begin_session(unit: UnitOfWork, agent_id: str) -> SignedIn:
     token, now = new_token("ofs", unit.organization_id), utc_now()
     account_store.add_session(unit, hashed(token), agent_id, now, now + SESSION_LENGTH)
     return SignedIn(token)
@@ -116,7 +116,7 @@ def _begun(unit: UnitOfWork, agent_id: str) -> SignedIn:
 
 def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
     """A new session in place of those that a change of the agent's own has ended, in the unit of that change."""
-    return _begun(unit, agent_id)
+    return _begin_session(unit, agent_id)
 
 
 def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
@@ -152,7 +152,7 @@ def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
         step = _step(who.totp_secret, code)
         if step is None or not store.take_step(unit, agent_id, who.totp_secret, step):
             raise NotSignedIn("The code is wrong, or was used before. Enter the next one.", code="wrong_code")
-    return _begun(unit, agent_id)
+    return _begin_session(unit, agent_id)
 
 
 def _no_ticket() -> NotSignedIn:
@@ -245,7 +245,7 @@ def make_link(unit: UnitOfWork, agent_id: str, purpose: Purpose, valid: timedelt
 
 def use_link(unit: UnitOfWork, token: str) -> SignedIn | SecondFactorNeeded:
     """Signs in by a link, once; an agent with a second factor is asked for it. Raises NotSignedIn `link_not_valid`."""
-    return _entered(unit, _of_link(unit, token, "link"))
+    return _enter(unit, _of_link(unit, token, "link"))
 
 
 def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn | SecondFactorNeeded:
@@ -255,7 +255,7 @@ def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn |
     """
     who = _of_link(unit, token, "invitation")
     set_password(unit, who.id, password)
-    return _entered(unit, who)
+    return _enter(unit, who)
 
 
 def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
@@ -285,7 +285,7 @@ def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
             "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
             code="provider_unknown",
         )
-    return _begun(unit, who.id)
+    return _begin_session(unit, who.id)
 
 
 def link_provider(unit: UnitOfWork, agent_id: str, identity: Identity, actor: Actor) -> None:

@@ -115,13 +115,13 @@ class Throttle:
         where `email` is no address. NotSignedIn that leaves the block is a failure.
         """
         who, network = parse_email(email), _network(client)
-        pair = self._hashed(f"{network} {who}")
-        counted = pair if pair in self._remembered else self._hashed(who)
-        with self._by_client.trying(self._hashed(network)), self._by_email.trying(counted):
+        pair = self._hash(f"{network} {who}")
+        counted = pair if pair in self._remembered else self._hash(who)
+        with self._by_client.trying(self._hash(network)), self._by_email.trying(counted):
             yield
         self._remember(pair)
 
-    def _hashed(self, text: str) -> str:
+    def _hash(self, text: str) -> str:
         return hashlib.blake2b(text.encode(), key=self._secret, digest_size=16).hexdigest()
 
     def _remember(self, pair: str) -> None:

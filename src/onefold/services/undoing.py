@@ -101,13 +101,13 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     policy = load_policy(unit)
     _refuse_undone(merge)
     _refuse_late(merge, policy)
-    row = _locked(unit, merge) if lock else _living(unit, merge)
+    row = _lock_both(unit, merge) if lock else _living(unit, merge)
     record = audit.read(unit, merge.audit_seq).before
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
     returning = _returning(unit, merge, row.id)
     record = _without(record, _brought_since(unit, merge, row.id, returning))
-    kept = _kept(unit, record)
+    kept = _read_record(unit, record)
     others = {r.seen_from(side.profile_id)[0] for side in (kept.source, kept.destination) for r in side.relations}
     changes = take_out(_layers(unit, row.id), merge.id)
     now = store.read_side(unit, row)
@@ -139,7 +139,7 @@ def _living(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
     return profiles.read_profile(unit, survivor_id)
 
 
-def _locked(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
+def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
     """The living profile, and the source that is to return, kept from everybody else."""
     unit.lock_merging()
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
@@ -166,7 +166,7 @@ def _layer(row: MergeRow, record: dict[str, Any]) -> Layer:
     return Layer(row.id, source, before, after, record["choices"], merger, row.undone_at, row.created_at)
 
 
-def _kept(unit: UnitOfWork, record: dict[str, Any]) -> Record:
+def _read_record(unit: UnitOfWork, record: dict[str, Any]) -> Record:
     source, destination, after = (
         ProfileSnapshot.from_record(record[name]) for name in ("source", "destination", "after")
     )

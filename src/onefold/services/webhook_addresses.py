@@ -36,14 +36,14 @@ class Addresses:
 
     def check(self, text: str) -> str:
         """The URL, if it may be a webhook's today; raises InvalidValue that says what is wrong. Asks the resolver."""
-        url = self._read(validate_text(text, "url", 2_000))
+        url = self._read_url(validate_text(text, "url", 2_000))
         try:
             self.of(url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
         except NotReachable as refusal:
             raise InvalidValue(refusal.detail, code=refusal.code, field="url") from None
         return str(url)
 
-    def _read(self, text: str) -> httpx.URL:
+    def _read_url(self, text: str) -> httpx.URL:
         try:
             url = httpx.URL(text)
         except (httpx.InvalidURL, ValueError):

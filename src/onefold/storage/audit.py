@@ -126,15 +126,15 @@ def _within(unit: UnitOfWork, filters: Filters) -> list[sa.ColumnElement[bool]]:
     some = sa.select(a.seq).where(a.organization_id == unit.organization_id).limit(1)
     within: list[sa.ColumnElement[bool]] = []
     if filters.since is not None:
-        older = some.where(a.at < _moved(filters.since, -_CLOCKS_APART)).order_by(a.at.desc(), a.seq.desc())
+        older = some.where(a.at < _shift(filters.since, -_CLOCKS_APART)).order_by(a.at.desc(), a.seq.desc())
         within += [a.seq > seq for seq in unit.execute(older).scalars()]
     if filters.until is not None:
-        newer = some.where(a.at >= _moved(filters.until, _CLOCKS_APART)).order_by(a.at, a.seq)
+        newer = some.where(a.at >= _shift(filters.until, _CLOCKS_APART)).order_by(a.at, a.seq)
         within += [a.seq < seq for seq in unit.execute(newer).scalars()]
     return within
 
 
-def _moved(moment: datetime, by: timedelta) -> datetime:
+def _shift(moment: datetime, by: timedelta) -> datetime:
     """The moment, so much later; the end of time stays what it is."""
     try:
         return moment.astimezone(UTC) + by

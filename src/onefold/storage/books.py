@@ -35,13 +35,13 @@ _HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.cont
 
 
 @cache
-def _identified(d: Dialect) -> str:
+def _identified_sql(d: Dialect) -> str:
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND cp.identifying"
     return f"SELECT {_HOLDER} FROM {d.pairs} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
 
 
 @cache
-def _listed(d: Dialect) -> str:
+def _listed_sql(d: Dialect) -> str:
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
     first = d.first("contact_points", "cp", point, index="contact_points_listed")
     return f"SELECT {_HOLDER} FROM {d.pairs} {first} {_with_profile(d)}"
@@ -144,7 +144,9 @@ def _load_holders(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key], shared
     phones = [key for key in rest if key[0] == "phone"]
     if phones and unit.lock_values([value for _, value in phones]):
         _load_identified(unit, book, [key for key in phones if key not in book.identified])
-    for row in unit.lookup(_listed(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest):
+    for row in unit.lookup(
+        _listed_sql(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest
+    ):
         book.listed.setdefault(_key(row), []).append(_holder(book, row))
 
 
@@ -163,16 +165,16 @@ def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, se
     held: dict[Key, set[str]] = {key: set() for key in keys}
     if keys:
         first = unit.dialect.first_parameters((unit.organization_id,), limit)
-        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
+        for row in unit.lookup(_identified_sql(unit.dialect), (unit.organization_id,), keys):
             held[_key(row)].add(str(row[3]))
-        for row in unit.lookup(_listed(unit.dialect), first, keys):
+        for row in unit.lookup(_listed_sql(unit.dialect), first, keys):
             held[_key(row)].add(str(row[3]))
     return held
 
 
 def _load_identified(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key]) -> None:
     if keys:
-        for row in unit.lookup(_identified(unit.dialect), (unit.organization_id,), keys):
+        for row in unit.lookup(_identified_sql(unit.dialect), (unit.organization_id,), keys):
             book.identified[_key(row)] = _holder(book, row)
 
 

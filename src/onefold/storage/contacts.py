@@ -119,7 +119,7 @@ def apply_decisions(
 def _apply_new(unit: UnitOfWork, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
     org = unit.organization_id
     rows: dict[Insert, Sequence[Row]] = {
-        PROFILES: [(org, d.profile_id, d.arrival.name, moment) for d in _created(fresh)],
+        PROFILES: [(org, d.profile_id, d.arrival.name, moment) for d in _creations(fresh)],
         POINTS: _point_rows(org, fresh, moment),
         TERMS: _term_rows(org, fresh),
         MATCH_KEYS: _match_key_rows(org, fresh),
@@ -160,10 +160,10 @@ def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> 
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.proven) for c in changes.values()]
         unit.update(CHANGES, rows)
-    _move_versions(unit, fresh, {d.profile_id for d in _created(fresh)})
+    _move_versions(unit, fresh, {d.profile_id for d in _creations(fresh)})
 
 
-def _created(fresh: Sequence[Decision]) -> list[Decision]:
+def _creations(fresh: Sequence[Decision]) -> list[Decision]:
     return [d for d in fresh if d.outcome == "created"]
 
 

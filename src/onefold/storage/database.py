@@ -59,7 +59,7 @@ class UnitOfWork:
         policies: dict[int, Policy],
     ) -> None:
         self._engine = engine
-        self._pooled = pooled
+        self._pooled_connection = pooled
         self.organization_id = organization_id
         self.settings_version = version
         self.policies = policies
@@ -69,7 +69,7 @@ class UnitOfWork:
     @cached_property
     def connection(self) -> Connection:
         """SQLAlchemy's view of the transaction, made when it is first needed: the hot path never does."""
-        return Connection(self._engine, connection=self._pooled)
+        return Connection(self._engine, connection=self._pooled_connection)
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a SQLAlchemy Core statement."""
@@ -182,7 +182,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, organization_id: int, *, write: bool, exclusive: bool) -> Iterator[UnitOfWork]:
-        with self._only_writer(write), translated_errors(), self._pooled() as pooled:
+        with self._only_writer(write), translated_errors(), self._pooled_connection() as pooled:
             driver: Any = pooled.driver_connection
             cursor = driver.cursor()
             # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
@@ -199,7 +199,7 @@ class Database:
                 self._dialect.end(driver)
 
     @contextmanager
-    def _pooled(self) -> Iterator[PoolProxiedConnection]:
+    def _pooled_connection(self) -> Iterator[PoolProxiedConnection]:
         pooled = self._engine.raw_connection()
         try:
             yield pooled

@@ -109,15 +109,15 @@ class Dialect:
 
     def one(self, cursor: Any, sql: str, parameters: Row) -> Row | None:
         """The first row of a select."""
-        found: Row | None = cursor.execute(self._translated(sql), parameters).fetchone()
+        found: Row | None = cursor.execute(self._translate(sql), parameters).fetchone()
         return found
 
-    def _translated(self, sql: str) -> str:
+    def _translate(self, sql: str) -> str:
         return sql
 
     def rows(self, cursor: Any, sql: str, parameters: Row) -> list[Row]:
         """The rows of a select."""
-        found: list[Row] = cursor.execute(self._translated(sql), parameters).fetchall()
+        found: list[Row] = cursor.execute(self._translate(sql), parameters).fetchall()
         return found
 
     def newest(self, cursor: Any, table: str, organization_id: int) -> int | None:

@@ -108,7 +108,7 @@ def _own_values(unit: UnitOfWork, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def related(unit: UnitOfWork, ids: Sequence[str]) -> list[str]:
+def related_ids(unit: UnitOfWork, ids: Sequence[str]) -> list[str]:
     """The other profiles that a relationship links with these."""
     r = relationships.c
     found = {*_column(unit, r.other_id, r.profile_id, ids), *_column(unit, r.profile_id, r.other_id, ids)}

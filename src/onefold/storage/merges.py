@@ -101,7 +101,7 @@ def write_side(
     `created` are the times of rows that are put back.
     """
     before, after = list(before), list(after)
-    _write_points(unit, _placed(before, "points"), _placed(after, "points"), created)
+    _write_points(unit, _rows_of_points(before, "points"), _rows_of_points(after, "points"), created)
     for table, name in ((details, "details"), (addresses, "addresses")):
         _write_rows(unit, table, _values(before, name), _values(after, name), created)
     old = {r.id: r._asdict() for side in before for r in side.relations}
@@ -112,7 +112,7 @@ def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, 
     return {row.id: {**row._asdict(), "profile_id": side.profile_id} for side in sides for row in getattr(side, name)}
 
 
-def _placed(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
+def _rows_of_points(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
     found = {}
     for side in sides:
         for point in getattr(side, name):

@@ -68,7 +68,7 @@ def _on_either_side(
     )
 
 
-def told(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, ToldRow]:
+def entries_by_number(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, ToldRow]:
     """Entries of the audit log, by number."""
     a, r = audit.c, audit_records.c
     joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
@@ -82,7 +82,7 @@ def told_of(unit: UnitOfWork, profile_ids: Sequence[str], action: str, limit: in
     """The newest entries of an action that name one of the profiles, oldest first; and how many there are."""
     a = audit.c
     found = _on_either_side(unit, a.seq, (a.profile_id, a.other_id), profile_ids, a.action == action)
-    entries = told(unit, found[-limit:])
+    entries = entries_by_number(unit, found[-limit:])
     return [entries[seq] for seq in sorted(entries)], len(found)
 
 

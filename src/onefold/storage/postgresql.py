@@ -73,11 +73,11 @@ class PostgreSQL(Dialect):
         cursor.execute("SET LOCAL statement_timeout = 0")
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
-        cursor.execute(self._translated(sql), (_json(keys).decode(), *parameters))
+        cursor.execute(self._translate(sql), (_json(keys).decode(), *parameters))
         found: list[Row] = cursor.fetchall()
         return found
 
-    def _translated(self, sql: str) -> str:
+    def _translate(self, sql: str) -> str:
         translated = self._sql.get(sql)
         if translated is None:
             translated = self._sql[sql] = sql.replace("?", "%s")

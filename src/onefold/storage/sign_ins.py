@@ -56,13 +56,13 @@ def _one(unit: UnitOfWork, which: sa.ColumnElement[bool], *, hold: bool = False)
 def set_second_factor(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     """Sets the secret of an agent who has none, and the step a code was taken for; False if there is one."""
     mine = (*_agent(unit, agent_id), agents.c.totp_secret.is_(None))
-    return _changed(unit, agents.update().where(*mine).values(totp_secret=secret, totp_step=step))
+    return _update(unit, agents.update().where(*mine).values(totp_secret=secret, totp_step=step))
 
 
 def clear_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
     """Takes the secret away; False if there was none."""
     mine = (*_agent(unit, agent_id), agents.c.totp_secret.is_not(None))
-    return _changed(unit, agents.update().where(*mine).values(totp_secret=None, totp_step=None))
+    return _update(unit, agents.update().where(*mine).values(totp_secret=None, totp_step=None))
 
 
 def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
@@ -71,7 +71,7 @@ def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     a = agents.c
     unused = sa.or_(a.totp_step.is_(None), a.totp_step < step)
     mine = (*_agent(unit, agent_id), a.active, a.totp_secret == secret, unused)
-    return _changed(unit, agents.update().where(*mine).values(totp_step=step))
+    return _update(unit, agents.update().where(*mine).values(totp_step=step))
 
 
 def set_provider(unit: UnitOfWork, agent_id: str, issuer: str | None, subject: str | None) -> None:
@@ -84,7 +84,7 @@ def _agent(unit: UnitOfWork, agent_id: str) -> tuple[sa.ColumnElement[bool], sa.
     return (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
 
 
-def _changed(unit: UnitOfWork, statement: sa.Update) -> bool:
+def _update(unit: UnitOfWork, statement: sa.Update) -> bool:
     return unit.execute(statement).rowcount > 0
 
 

@@ -43,10 +43,10 @@ def shared_identifiers(unit: UnitOfWork, limit: int) -> list[Shared]:
         .order_by(_c.kind, _c.value)
         .limit(limit)
     )
-    return [_shared(unit, row.kind, row.value) for row in unit.execute(grouped).all()]
+    return [_to_shared(unit, row.kind, row.value) for row in unit.execute(grouped).all()]
 
 
-def _shared(unit: UnitOfWork, kind: str, value: str) -> Shared:
+def _to_shared(unit: UnitOfWork, kind: str, value: str) -> Shared:
     held = (_mine(unit), _c.kind == kind, _c.value == value, _opens())
     found: list[sa.Row[Any]] = []
     for half in (IDENTIFYING, LISTED):  # each has an index by value

@@ -100,8 +100,8 @@ class ContactRoutes:
             principal = await run_in_threadpool(self._gate.principal, authorization)
         allow(principal, "contacts:write")
         if not headers.get(b"content-type", b"application/json").lower().startswith(b"application/json"):
-            return _unsupported()
-        body = await _read(receive)
+            return _refuse_media_type()
+        body = await _read_body(receive)
         answer = self._single if scope["path"] == SINGLE else self._batch
         key = headers.get(b"idempotency-key")
         if key is None:
@@ -151,7 +151,7 @@ class ContactRoutes:
         )
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body"):
@@ -193,7 +193,7 @@ def _wrong_method() -> Response:
     return response
 
 
-def _unsupported() -> Response:
+def _refuse_media_type() -> Response:
     return _as(DomainError("Send application/json.", code="unsupported_media_type"), 415)
 
 

@@ -35,7 +35,7 @@ def _page(found: Sequence[DraftRow], limit: int) -> Result:
     return Result(schemas.Page[Draft](data=[_draft(row) for row in found[:limit]], next_cursor=more))
 
 
-def _composed(body: DraftInput) -> Composed:
+def _to_composed(body: DraftInput) -> Composed:
     return Composed(body.kind, body.body, body.subject, body.contact_point_id)
 
 
@@ -51,7 +51,7 @@ def create_draft(call: AnyCall, profile_id: str, body: DraftInput) -> Response:
     author_id = call.principal.agent_id or body.agent_id
 
     def work(unit: UnitOfWork) -> Result:
-        return Result(_draft(drafts.create(unit, profile_id, author_id, _composed(body))))
+        return Result(_draft(drafts.create(unit, profile_id, author_id, _to_composed(body))))
 
     return call.write(WRITE, work, status=201)
 
@@ -84,7 +84,7 @@ def save_draft(call: AnyCall, draft_id: str, body: DraftInput) -> Response:
     """Saves a draft, the same while and after somebody else merges its profile; the answer names the profile it is on
     now (MRG-9)."""
     author_id = call.principal.agent_id or body.agent_id
-    return call.write(WRITE, lambda unit: Result(_draft(drafts.save(unit, draft_id, author_id, _composed(body)))))
+    return call.write(WRITE, lambda unit: Result(_draft(drafts.save(unit, draft_id, author_id, _to_composed(body)))))
 
 
 @router.delete("/drafts/{draft_id}", status_code=204, response_class=Response, responses=responses(404))

@@ -111,7 +111,7 @@ def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
 )
 def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """ "No Match": the pair is not suggested again on the same evidence (SUG-4)."""
-    return _decided(call, suggestions.no_match, profile_id, body.profile_id)
+    return _decide(call, suggestions.no_match, profile_id, body.profile_id)
 
 
 @router.post(
@@ -123,10 +123,10 @@ def no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Respons
 )
 def withdraw_no_match(call: AnyCall, profile_id: str, body: schemas.PairInput) -> Response:
     """Takes a "No Match" back; the pair is suggested again if evidence speaks for it."""
-    return _decided(call, suggestions.withdraw, profile_id, body.profile_id)
+    return _decide(call, suggestions.withdraw, profile_id, body.profile_id)
 
 
-def _decided(
+def _decide(
     call: AnyCall, decide: Callable[[UnitOfWork, str, str, Actor], object], profile_id: str, other_id: str
 ) -> Response:
     """Decides on the pair; the answer has no body."""

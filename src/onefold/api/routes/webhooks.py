@@ -34,7 +34,7 @@ def _webhook(row: EndpointRow) -> Result:
     return Result(shapes.Webhook(**_fields(row)))
 
 
-def _made(row: EndpointRow) -> Result:
+def _endpoint_with_secret(row: EndpointRow) -> Result:
     return Result(shapes.MadeWebhook(secret=row.secret, **_fields(row)))
 
 
@@ -43,7 +43,7 @@ def _delivery(row: DeliveryRow) -> shapes.Delivery:
     return shapes.Delivery(id=str(found.pop("event_seq")), webhook_id=found.pop("endpoint_id"), **found)
 
 
-def _checked(call: Call, request: Request, url: str) -> str:
+def _check_address(call: Call, request: Request, url: str) -> str:
     """Looked up before a transaction begins: names may take their time."""
     allow(call.principal, WRITE)
     addresses: Addresses = request.app.state.addresses
@@ -65,10 +65,10 @@ def list_webhooks(call: AnyCall) -> Response:
 def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> Response:
     """Adds a webhook, which is told of every event from now on. Its secret is in this answer and nowhere else, so no
     Idempotency-Key keeps it."""
-    url = _checked(call, request, body.url)
+    url = _check_address(call, request, body.url)
     return call.write(
         WRITE,
-        lambda unit: _made(webhooks.create(unit, url, body.description, body.event_types)),
+        lambda unit: _endpoint_with_secret(webhooks.create(unit, url, body.description, body.event_types)),
         status=201,
         exclusive=True,
         kept=False,
@@ -86,7 +86,7 @@ def change_webhook(call: AnyCall, request: Request, webhook_id: str, body: shape
     """Changes a webhook. While it is disabled its deliveries wait, for as long as events are kept (seven days)."""
     changes = body.model_dump(exclude_unset=True)
     if "url" in changes:
-        changes["url"] = _checked(call, request, changes["url"])
+        changes["url"] = _check_address(call, request, changes["url"])
     return call.write(WRITE, lambda unit: _webhook(webhooks.change(unit, webhook_id, changes)))
 
 
@@ -105,7 +105,9 @@ def remove_webhook(call: AnyCall, webhook_id: str) -> Response:
 def rotate_secret(call: AnyCall, webhook_id: str, body: shapes.Rotation) -> Response:
     """Makes a new secret, which is in this answer and nowhere else; the one so far signs as well for a while."""
     return call.write(
-        WRITE, lambda unit: _made(webhooks.rotate(unit, webhook_id, body.previous_valid_hours)), kept=False
+        WRITE,
+        lambda unit: _endpoint_with_secret(webhooks.rotate(unit, webhook_id, body.previous_valid_hours)),
+        kept=False,
     )
 
 

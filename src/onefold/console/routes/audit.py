@@ -60,7 +60,7 @@ def log(
         )
         more = found[_SHOWN - 1].seq if len(found) > _SHOWN else None
         return {
-            **_told(unit, found[:_SHOWN]),
+            **_customers_of(unit, found[:_SHOWN]),
             "entries": found[:_SHOWN],
             "asked": asked,
             "filtered": bool(kept),
@@ -85,7 +85,7 @@ def _day(given: str, visitor: Visitor, field: str, *, behind: bool = False) -> d
     return datetime.combine(day + timedelta(days=behind), time(), visitor.zone)
 
 
-def _told(unit: UnitOfWork, entries: list[Entry]) -> dict[str, Any]:
+def _customers_of(unit: UnitOfWork, entries: list[Entry]) -> dict[str, Any]:
     """Whom the entries speak of."""
     ids = {one for entry in entries for one in (entry.profile_id, entry.other_id)}
     return {"named": names.customers(unit, ids), "actors": names.actors(unit)}
@@ -113,7 +113,7 @@ def entry(request: Request, visitor: AnyVisitor, seq: Number) -> Response:
         kept = audit_view.sides(found.before)
         relatives = names.customers(unit, audit_view.relatives(list(kept.values())))
         newer = audit.page(unit, before_seq=seq + 2, limit=1)
-        told = _told(unit, [found])
+        told = _customers_of(unit, [found])
         return {
             **told,
             "entry": found,

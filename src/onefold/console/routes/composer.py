@@ -25,7 +25,7 @@ _KINDS = ("email", "sms", "whatsapp", "note", "task")
 Number = Annotated[int, Path(ge=0, lt=2**62)]
 
 
-def _composed(form: Form) -> Composed:
+def _to_composed(form: Form) -> Composed:
     kind = form.text("kind")
     if kind not in _KINDS:
         raise InvalidValue(
@@ -39,7 +39,7 @@ def _composed(form: Form) -> Composed:
 @router.post("/customers/{profile_id}/write")
 def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
-    composed, draft_id = _composed(form), form.line("draft_id")
+    composed, draft_id = _to_composed(form), form.line("draft_id")
     if form.text("do") in ("draft", "autosave"):
         draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id, composed))
         if form.text("do") == "autosave":

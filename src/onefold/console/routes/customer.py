@@ -40,7 +40,7 @@ def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before
     return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **found)
 
 
-def _edited(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
+def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
     def done(unit: UnitOfWork) -> str:
         work(unit)
         return profiles.resolve_redirect(unit, profile_id)
@@ -61,7 +61,7 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
         before = {"customer_id": view.customer_id, **view.row._asdict()}
         return profiles.edit(unit, profile_id, {k: v for k, v in changes.items() if v != before[k]}, version)
 
-    return _edited(visitor, profile_id, work)
+    return _edit(visitor, profile_id, work)
 
 
 @router.post("/attributes")
@@ -78,21 +78,21 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
             attributes[key] = value
         return profiles.edit(unit, profile_id, {"attributes": attributes}, None)
 
-    return _edited(visitor, profile_id, work)
+    return _edit(visitor, profile_id, work)
 
 
 @router.post("/points")
 def add_point(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Add email, Add phone, Add social account. A taken value is refused and names its holder (PRO-4)."""
     point = point_input(form.text("kind"), form.line("value") or "", form)
-    return _edited(visitor, profile_id, lambda unit: profiles.add_point(unit, profile_id, point, None))
+    return _edit(visitor, profile_id, lambda unit: profiles.add_point(unit, profile_id, point, None))
 
 
 @router.post("/points/{point_id}")
 def edit_point(visitor: AnyVisitor, profile_id: str, point_id: str, form: AnyForm) -> Response:
     """A contact point's value, type and tags (PRO-4, PRO-5)."""
     changes = _point_changes(form)
-    return _edited(visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes, None))
+    return _edit(visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes, None))
 
 
 def _point_changes(form: Form) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _point_changes(form: Form) -> dict[str, Any]:
 @router.post("/points/{point_id}/remove")
 def remove_point(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
     """Takes a contact point off; its messages stay."""
-    return _edited(visitor, profile_id, lambda unit: profiles.remove_point(unit, profile_id, point_id, None), "removed")
+    return _edit(visitor, profile_id, lambda unit: profiles.remove_point(unit, profile_id, point_id, None), "removed")
 
 
 @router.post("/points/{point_id}/detach")
@@ -134,9 +134,7 @@ def _values(part: Part, form: Form) -> dict[str, str | None]:
 def add_part(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Adds a detail (PRO-7) or an address."""
     part = _PARTS[request.url.path.rpartition("/")[2]]
-    return _edited(
-        visitor, profile_id, lambda unit: profiles.add_part(unit, part, profile_id, _values(part, form), None)
-    )
+    return _edit(visitor, profile_id, lambda unit: profiles.add_part(unit, part, profile_id, _values(part, form), None))
 
 
 @router.post("/{kind}/{part_id}/change")
@@ -144,11 +142,11 @@ def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, f
     """Changes a detail or an address; `remove` takes it away."""
     part = _part(kind)
     if form.flag("remove"):
-        return _edited(
+        return _edit(
             visitor, profile_id, lambda unit: profiles.remove_part(unit, part, profile_id, part_id, None), "removed"
         )
     values = _values(part, form)
-    return _edited(visitor, profile_id, lambda unit: profiles.edit_part(unit, part, profile_id, part_id, values, None))
+    return _edit(visitor, profile_id, lambda unit: profiles.edit_part(unit, part, profile_id, part_id, values, None))
 
 
 def _part(kind: str) -> Part:
@@ -161,7 +159,7 @@ def _part(kind: str) -> Part:
 def relate(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
     other_id, kind = _named_customer(visitor, form), form.line("kind") or ""
-    return _edited(visitor, profile_id, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
+    return _edit(visitor, profile_id, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
 
 
 def _named_customer(visitor: Visitor, form: Form) -> str:
@@ -179,6 +177,6 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
 @router.post("/relationships/{relationship_id}/remove")
 def unrelate(visitor: AnyVisitor, profile_id: str, relationship_id: str) -> Response:
     """Takes a relationship away, from whichever side."""
-    return _edited(
+    return _edit(
         visitor, profile_id, lambda unit: profiles.unrelate(unit, profile_id, relationship_id, None), "removed"
     )

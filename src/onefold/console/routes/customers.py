@@ -53,17 +53,17 @@ def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
 @router.get("/search")
 def search(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
     """Finding a customer by the beginning of a name, email, phone, handle or customer ID (MRG-1)."""
-    found = _found(visitor, q, 50)
+    found = _find(visitor, q, 50)
     return page(request, visitor, "search.html", q=q, found=found)
 
 
 @router.get("/palette")
 def palette(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
     """What the palette shows for what is typed: customers first, then what can be done."""
-    return render(request, "palette.html", q=q, found=_found(visitor, q, _FOUND), actions=_actions(visitor, q))
+    return render(request, "palette.html", q=q, found=_find(visitor, q, _FOUND), actions=_actions(visitor, q))
 
 
-def _found(visitor: Visitor, q: str, limit: int) -> list[profiles.ProfileSummary]:
+def _find(visitor: Visitor, q: str, limit: int) -> list[profiles.ProfileSummary]:
     asked = q.strip()[:200]
     return visitor.read(lambda unit: profiles.search(unit, asked, limit)) if asked else []
 

@@ -45,7 +45,7 @@ def history(request: Request, visitor: AnyVisitor, customer: str = "", before: s
     def work(unit: UnitOfWork) -> dict[str, Any]:
         asked = names.wanted_customer(unit, customer)
         found = _history(unit, asked, before or None)
-        rows = _shown(unit, found[:_SHOWN])
+        rows = _results(unit, found[:_SHOWN])
         more = found[_SHOWN - 1].id if len(found) > _SHOWN else None
         kept = {"customer": customer} if customer else {}
         return {
@@ -67,7 +67,7 @@ def _history(unit: UnitOfWork, asked: str | None, before: str | None) -> list[Me
         return []
 
 
-def _shown(unit: UnitOfWork, rows: list[MergeRow]) -> list[Result]:
+def _results(unit: UnitOfWork, rows: list[MergeRow]) -> list[Result]:
     named = names.customers(unit, [one for row in rows for one in (row.source_id, row.destination_id)])
     actors, days = names.actors(unit), load_policy(unit).undo_days
     return [Result(row, *_sides_of(unit, row, named), actors.agent(row.agent_id), _until(row, days)) for row in rows]
@@ -109,7 +109,7 @@ def _page(
 
 
 def _whole(unit: UnitOfWork, visitor: Visitor, merge_id: str) -> dict[str, Any]:
-    [shown] = _shown(unit, [merging.read_merge(unit, merge_id)])
+    [shown] = _results(unit, [merging.read_merge(unit, merge_id)])
     entry = audit.read(unit, shown.row.audit_seq)
     kept = audit_view.sides(entry.before)
     found, why_not = _undo(unit, merge_id) if visitor.leads else (None, None)

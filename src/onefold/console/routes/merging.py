@@ -29,7 +29,7 @@ def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         view = profiles.read(unit, profile_id)
         asked = q.strip()[:200]
-        found = profiles.search(unit, asked, _FOUND) if asked else _suggested(unit, view)
+        found = profiles.search(unit, asked, _FOUND) if asked else _suggestions(unit, view)
         return {"profile": view, "q": q, "found": [one for one in found if one.row.id != view.row.id]}
 
     values = visitor.read(work)
@@ -38,7 +38,7 @@ def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") 
     return page(request, visitor, "merge_choose.html", **values)
 
 
-def _suggested(unit: UnitOfWork, view: profiles.ProfileView) -> list[profiles.ProfileSummary]:
+def _suggestions(unit: UnitOfWork, view: profiles.ProfileView) -> list[profiles.ProfileSummary]:
     others = [s.other_id if s.profile_id == view.row.id else s.profile_id for s in view.suggestions]
     return profiles.summaries(unit, others[:_FOUND])
 
@@ -53,7 +53,7 @@ def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: s
     )
     steps = parse_steps(given.getlist("step"))
     try:
-        return _shown(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
+        return _show(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
     except Conflict as refusal:
         return _survivor(visitor, profile_id, source_id, refusal)
 
@@ -65,7 +65,7 @@ def _survivor(visitor: Visitor, profile_id: str, source_id: str, refusal: Confli
     return go(f"/customers/{visitor.read(lambda unit: profiles.resolve_redirect(unit, profile_id))}", "moved-on")
 
 
-def _shown(
+def _show(
     request: Request,
     visitor: Visitor,
     profile_id: str,
@@ -114,9 +114,9 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
         return go(f"/customers/{visitor.write(work)}", "merged")
     except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
-        return _shown(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
+        return _show(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
     except Conflict as refusal:
         if refusal.code != "merge_refused":
             return _survivor(visitor, profile_id, source_id, refusal)
         notice = "There is a conflict. Choose how to resolve it."
-        return _shown(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)
+        return _show(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)

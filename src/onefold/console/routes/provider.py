@@ -95,10 +95,10 @@ async def back(request: Request, code: str = "", state: str = "", error: str = "
 
 
 def _finish(request: Request, visitor: Visitor | None, code: str, state: str) -> Response:
-    kept = _kept(request)
+    kept = _read_kept_request(request)
     known = Secrets(*kept["secrets"])
     if not code or not secrets.compare_digest(known.state.encode(), state.encode()):
-        raise _lost()
+        raise _lost_request()
     identity = _provider(request).finish(code, known, _back(request))
     if "link" in kept:
         if visitor is None or visitor.agent_id != kept["link"]:
@@ -115,16 +115,16 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
     return response
 
 
-def _kept(request: Request) -> dict[str, Any]:
+def _read_kept_request(request: Request) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
         texts = [*found["secrets"], found["then"]]
         if len(texts) != len(Secrets._fields) + 1 or not all(isinstance(text, str) for text in texts):
-            raise _lost()
+            raise _lost_request()
         if not isinstance(found["organization"], int) or found["organization"] not in _organizations(request):
-            raise _lost()
+            raise _lost_request()
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise _lost() from None
+        raise _lost_request() from None
     return found
 
 
@@ -132,7 +132,7 @@ def _organizations(request: Request) -> list[int]:
     return [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
 
 
-def _lost() -> NotSignedIn:
+def _lost_request() -> NotSignedIn:
     return NotSignedIn("This sign-in was started elsewhere, or took too long. Start over.", code="provider_lost")
 
 

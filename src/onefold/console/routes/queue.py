@@ -124,7 +124,7 @@ def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any
     tokens = [token(view.row.pair) for view in views]
     # Behind the last one decided there is nothing: the lead goes on with the one before it.
     first = tokens.index(current) if current in tokens else (len(tokens) - 1 if current else 0)
-    rows = [_shown(view, versions, number == first) for number, view in enumerate(views)]
+    rows = [_show(view, versions, number == first) for number, view in enumerate(views)]
     last = views[-1].row if len(found) > _SHOWN else None
     return {
         "rows": rows,
@@ -135,7 +135,7 @@ def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any
     }
 
 
-def _shown(view: SuggestionView, versions: dict[str, int], current: bool) -> Result:
+def _show(view: SuggestionView, versions: dict[str, int], current: bool) -> Result:
     row, comparison = view.row, view.comparison
     found = [r for r in comparison.reasons if r.bits > 0 and r.feature not in _SUPPORTING]
     speaking = sorted(found, key=lambda reason: -reason.bits)
@@ -191,7 +191,7 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     except VersionConflict:
         return _elsewhere(request, place.link(f"/queue/{asked[0]}/{asked[1]}"), "changed-since")
     except Conflict as refusal:
-        return _settled(place, behind, refusal)
+        return _answer_settled(place, behind, refusal)
     return _elsewhere(request, way) if way else _on(place, behind, "merged")
 
 
@@ -203,7 +203,7 @@ def no_match(visitor: AnyVisitor, form: AnyForm) -> Response:
     try:
         visitor.write(lambda unit: suggestions.no_match(unit, *asked, visitor.actor), SCOPE)
     except Conflict as refusal:
-        return _settled(place, behind, refusal)
+        return _answer_settled(place, behind, refusal)
     return _on(place, behind, "dismissed")
 
 
@@ -228,11 +228,11 @@ def bulk(visitor: AnyVisitor, form: AnyForm) -> Response:
         sides = [(newer, older) for older, newer in pairs]
         run = visitor.write(lambda unit: many_merges.begin(unit, sides, visitor.actor, name="queue"), SCOPE)
         return go(f"/runs/{run.id}", "started")
-    missed = sum(not _dismissed(visitor, one) for one in pairs)
+    missed = sum(not _dismiss(visitor, one) for one in pairs)
     return _on(place, None, "dismissed-some" if missed else "dismissed-many")
 
 
-def _dismissed(visitor: Visitor, asked: Pair) -> bool:
+def _dismiss(visitor: Visitor, asked: Pair) -> bool:
     try:
         visitor.write(lambda unit: suggestions.no_match(unit, *asked, visitor.actor), SCOPE)
     except (Conflict, NotFound):  # somebody was faster: the two are one, or one of them is erased
@@ -253,7 +253,7 @@ def _on(place: Place, behind: str | None, said: str) -> Response:
     return go(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said)
 
 
-def _settled(place: Place, behind: str | None, refusal: DomainError) -> Response:
+def _answer_settled(place: Place, behind: str | None, refusal: DomainError) -> Response:
     if refusal.code != "same_profile":
         raise refusal
     return _on(place, behind, "already-one")

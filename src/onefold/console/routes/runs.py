@@ -56,16 +56,16 @@ def _run(unit: UnitOfWork, visitor: Visitor, run_id: str, after: int) -> dict[st
 @router.post("/stop")
 def stop(visitor: AnyVisitor, run_id: str) -> Response:
     """Stops the run behind the pair it is at; what is done stays done."""
-    return _turned(visitor, run_id, runs.stop, "stopped")
+    return _set_running(visitor, run_id, runs.stop, "stopped")
 
 
 @router.post("/resume")
 def resume(visitor: AnyVisitor, run_id: str) -> Response:
     """Takes the run up again where it was stopped."""
-    return _turned(visitor, run_id, runs.resume, "started")
+    return _set_running(visitor, run_id, runs.resume, "started")
 
 
-def _turned(visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str], RunRow], said: str) -> Response:
+def _set_running(visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str], RunRow], said: str) -> Response:
     def work(unit: UnitOfWork) -> None:
         visitor.require(_scope_of(store.read_run(unit, run_id)))
         turn(unit, run_id)

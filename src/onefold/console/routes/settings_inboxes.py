@@ -46,7 +46,7 @@ def add_inbox(admin: AnyAdmin, form: AnyForm) -> Response:
     return go(_PATH, "inbox-added")
 
 
-def _changed(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object], said: str) -> Response:
+def _change(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object], said: str) -> Response:
     def known(unit: UnitOfWork) -> None:
         if inbox_id not in dict(store.list_inboxes(unit)):
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
@@ -59,7 +59,7 @@ def _changed(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object]
 @router.post("/{inbox_id}")
 def rename_inbox(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
     """Renames an inbox."""
-    return _changed(admin, inbox_id, lambda unit: accounts.rename_inbox(unit, inbox_id, form.text("name")), "saved")
+    return _change(admin, inbox_id, lambda unit: accounts.rename_inbox(unit, inbox_id, form.text("name")), "saved")
 
 
 @router.post("/{inbox_id}/agents")
@@ -70,7 +70,7 @@ def assign(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
     def work(unit: UnitOfWork) -> None:
         store.assign_to_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
 
-    return _changed(admin, inbox_id, work, "saved")
+    return _change(admin, inbox_id, work, "saved")
 
 
 @router.post("/{inbox_id}/agents/{agent_id}/remove")
@@ -80,4 +80,4 @@ def take_off(admin: AnyAdmin, inbox_id: str, agent_id: str) -> Response:
     def work(unit: UnitOfWork) -> None:
         store.remove_from_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
 
-    return _changed(admin, inbox_id, work, "removed")
+    return _change(admin, inbox_id, work, "removed")

@@ -22,10 +22,10 @@ _PATH = "/settings/keys"
 @router.get("")
 def keys(request: Request, admin: AnyAdmin) -> Response:
     """Every key, without its secret."""
-    return _shown(request, admin)
+    return _show(request, admin)
 
 
-def _shown(request: Request, admin: Visitor, **made: Any) -> Response:
+def _show(request: Request, admin: Visitor, **made: Any) -> Response:
     now, found = utc_now(), admin.read(store.list_keys, SCOPE)
     ended = [k for k in found if k.revoked_at is not None or (k.expires_at is not None and k.expires_at <= now)]
     good = [key for key in found if key not in ended]
@@ -39,7 +39,7 @@ def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     name, scopes = form.line("name") or "", form.every("scope")
     expires_at = day_end(form, "expires_on", "The last day", admin, utc_now())
     made, token = admin.write(lambda unit: accounts.create_key(unit, name, scopes, expires_at), SCOPE)
-    return _shown(request, admin, made=made, token=token)
+    return _show(request, admin, made=made, token=token)
 
 
 @router.post("/{key_id}/revoke")

@@ -50,10 +50,10 @@ def matching(request: Request, admin: AnyAdmin, preview: str = "", part: str = "
     if is_part(request) and part in _PARTS:
         found = admin.read(lambda unit: _runs(unit, part), SCOPE)
         return render(request, "settings_runs.html", part=part, runs=found, says=settings_labels)
-    return _shown(request, admin, preview)
+    return _show(request, admin, preview)
 
 
-def _shown(
+def _show(
     request: Request, admin: Visitor, preview: str = "", *, status: int = 200, notice: str | None = None
 ) -> Response:
     mode = _mode(preview) if preview else None
@@ -119,7 +119,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
         if refusal.code != "matching_mode_obstacles":
             raise
         notice = "There is a new conflict. Nothing was switched."
-        return _shown(request, admin, mode, status=409, notice=notice)
+        return _show(request, admin, mode, status=409, notice=notice)
     return go(_PATH, "switched")
 
 
@@ -153,16 +153,16 @@ def turn_run(admin: AnyAdmin, run_id: str, turn: str) -> Response:
 def change_weight(admin: AnyAdmin, form: AnyForm) -> Response:
     """Changes how much one feature says; suggestions are rated anew in the background."""
     pair = [_share(form, "m"), _share(form, "u")]
-    return _reweighed(admin, {form.text("feature"): pair})
+    return _reweigh(admin, {form.text("feature"): pair})
 
 
 @router.post("/weights/defaults")
 def default_weights(admin: AnyAdmin) -> Response:
     """Every weight as it ships."""
-    return _reweighed(admin, DEFAULT_WEIGHTS)
+    return _reweigh(admin, DEFAULT_WEIGHTS)
 
 
-def _reweighed(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response:
+def _reweigh(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response:
     def work(unit: UnitOfWork) -> bool:
         before = settings.read(unit).match_weights
         return settings.change(unit, {"match_weights": weights}).match_weights != before

@@ -48,7 +48,7 @@ def _list(request: Request, admin: Visitor, **made: Any) -> Response:
     )
 
 
-def _checked(request: Request, form: Form) -> str:
+def _check_address(request: Request, form: Form) -> str:
     """Looked up before a transaction begins: names may take their time."""
     addresses: Addresses = request.app.state.addresses
     return addresses.check(form.line("url") or "")
@@ -61,7 +61,7 @@ def _types(form: Form) -> list[str] | None:
 @router.post("")
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds a webhook, which is told of every event from now on; its secret is in this answer and nowhere else."""
-    url, description, types = _checked(request, form), form.line("description") or "", _types(form)
+    url, description, types = _check_address(request, form), form.line("description") or "", _types(form)
     made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, exclusive=True)
     return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
 
@@ -95,14 +95,14 @@ def _one(
 def change_webhook(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     """Where it is told, and of what."""
     changes = {
-        "url": _checked(request, form),
+        "url": _check_address(request, form),
         "description": form.line("description") or "",
         "event_types": _types(form),
     }
-    return _changed(admin, webhook_id, changes, "saved")
+    return _change(admin, webhook_id, changes, "saved")
 
 
-def _changed(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str) -> Response:
+def _change(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str) -> Response:
     def work(unit: UnitOfWork) -> EndpointRow:
         return webhooks.change(unit, webhook_id, changes)
 
@@ -114,7 +114,7 @@ def _changed(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str
 def enable(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     """Disables a webhook, whose deliveries then wait; or enables it, and it goes on where it was."""
     on = form.flag("enabled")
-    return _changed(admin, webhook_id, {"state": "enabled" if on else "disabled"}, "enabled" if on else "disabled")
+    return _change(admin, webhook_id, {"state": "enabled" if on else "disabled"}, "enabled" if on else "disabled")
 
 
 @router.post("/{webhook_id}/rotate")

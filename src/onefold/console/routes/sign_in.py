@@ -71,7 +71,7 @@ def _sign_in(request: Request, form: Form) -> Response:
         return _page(
             request, status=status, refusal=wrong, email=email, then=then, organization=form.text("organization")
         )
-    return _entered(request, found, then)
+    return _enter(request, found, then)
 
 
 _WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password")
@@ -85,7 +85,7 @@ def _organization(request: Request, form: Form) -> int:
     return wanted
 
 
-def _entered(request: Request, found: SignedIn | SecondFactorNeeded, then: str) -> Response:
+def _enter(request: Request, found: SignedIn | SecondFactorNeeded, then: str) -> Response:
     if isinstance(found, SecondFactorNeeded):
         return render(request, "sign_in_code.html", ticket=found.ticket, then=then, refusal=None)
     response = go(then)
@@ -107,7 +107,7 @@ def code(request: Request, form: AnyForm) -> Response:
         if refusal.code == "wrong_code":
             return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)
         return _page(request, status=429 if isinstance(refusal, TooMany) else 401, refusal=refusal, then=then)
-    return _entered(request, found, then)
+    return _enter(request, found, then)
 
 
 @router.get("/sign-in/link")
@@ -128,7 +128,7 @@ def link(request: Request, form: AnyForm) -> Response:
         )
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
-    return _entered(request, found, "/customers")
+    return _enter(request, found, "/customers")
 
 
 @router.get("/invitation")
@@ -154,7 +154,7 @@ def accept(request: Request, form: AnyForm) -> Response:
         return render(request, "invitation.html", 422, token=token, refusal=refusal)
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
-    return _entered(request, found, "/customers")
+    return _enter(request, found, "/customers")
 
 
 @router.post("/sign-out")
