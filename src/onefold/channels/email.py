@@ -24,7 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from onefold.channels.html_text import html_text
 from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
-from onefold.channels.mail_text import text_of, or_otherwise, words_decoded
+from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
 from onefold.domain.contact import Attachment, Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
