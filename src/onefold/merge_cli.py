@@ -37,7 +37,7 @@ def merge(
     restart: Annotated[bool, typer.Option(help="Begin a file anew even if it was begun before.")] = False,
     organization: Organization = None,
 ) -> None:
-    """Merge two profiles, or the pairs of a file. Interrupted, the same command goes on where it was."""
+    """Merge two profiles, or the pairs of a file. If interrupted, the same command resumes where it stopped."""
     if (pairs is None) == (source is None or destination is None):
         fail("Give two ids, or --pairs FILE.")
     database = open_database()

@@ -26,7 +26,7 @@ class NewWebhook(Input):
 
 
 class WebhookChange(Input):
-    """What to change of a webhook; what is left out stays. Enabled again, it goes on where it was."""
+    """What to change of a webhook; what is left out stays. Enabled again, it resumes where it stopped."""
 
     url: Url = ""
     description: Description = ""

@@ -1,4 +1,4 @@
-"""The background thread of a serving process: runs, checkpoints, counting, and forgetting what has had its day."""
+"""The background thread of a serving process: runs, checkpoints, counting, and deleting expired rows."""
 
 from __future__ import annotations
 

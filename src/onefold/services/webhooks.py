@@ -78,7 +78,7 @@ def _secret() -> str:
 
 
 def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any]) -> EndpointRow:
-    """Changes an endpoint. One that is disabled keeps its deliveries; enabled again, it goes on where it was."""
+    """Changes an endpoint. One that is disabled keeps its deliveries; enabled again, it resumes where it stopped."""
     endpoint, values = endpoints.read_endpoint(unit, endpoint_id, lock=True), dict(changes)
     if "description" in values:
         values["description"] = validate_text(values["description"], "description")

@@ -1,4 +1,4 @@
-"""/v1/webhooks: who is told of events (EVT-1), and what became of each."""
+"""/v1/webhooks: who is notified of events (EVT-1), and the result of each delivery."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def list_webhooks(call: AnyCall) -> Response:
 
 @router.post("", status_code=201, response_model=shapes.MadeWebhook, responses=responses(409))
 def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> Response:
-    """Adds a webhook, which is told of every event from now on. Its secret is in this answer and nowhere else, so no
+    """Adds a webhook, which is notified of every event from now on. Its secret is in this answer and nowhere else, so no
     Idempotency-Key keeps it."""
     url = _check_address(call, request, body.url)
     return call.write(

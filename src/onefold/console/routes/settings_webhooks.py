@@ -60,7 +60,7 @@ def _types(form: Form) -> list[str] | None:
 
 @router.post("")
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
-    """Adds a webhook, which is told of every event from now on; its secret is in this answer and nowhere else."""
+    """Adds a webhook, which is notified of every event from now on; its secret is in this answer and nowhere else."""
     url, description, types = _check_address(request, form), form.line("description") or "", _types(form)
     made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, exclusive=True)
     return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
