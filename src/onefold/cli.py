@@ -110,7 +110,7 @@ def ingest(
     refused: Annotated[Path, typer.Option(help="Where refused entries go, with the reason.")] = Path("refused.jsonl"),
     restart: Annotated[bool, typer.Option(help="Begin a file anew even if it was begun before.")] = False,
 ) -> None:
-    """Bring contacts in from files. If interrupted, the same command resumes where it stopped; run twice, it adds nothing."""
+    """Bring contacts in from files. If interrupted, the same command resumes; run twice, it adds nothing."""
     settings = Settings()  # type: ignore[call-arg]
     database = open_database()
     organization_id = chosen_organization(database, organization)

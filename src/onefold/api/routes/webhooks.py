@@ -63,7 +63,7 @@ def list_webhooks(call: AnyCall) -> Response:
 
 @router.post("", status_code=201, response_model=shapes.MadeWebhook, responses=responses(409))
 def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> Response:
-    """Adds a webhook, which is notified of every event from now on. Its secret is in this answer and nowhere else, so no
+    """Adds a webhook, notified of every event from now on. Its secret is in this answer and nowhere else, so no
     Idempotency-Key keeps it."""
     url = _check_address(call, request, body.url)
     return call.write(
