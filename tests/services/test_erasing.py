@@ -73,7 +73,7 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
         do(base, lambda unit: unit.append(_WRITTEN, [row] * 1_000))
 
 
-@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("exclusive", [True, False])
 def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base: Base, exclusive: bool) -> None:
     def vanish(profile_id: str) -> Erased:
         return run_in_transaction(

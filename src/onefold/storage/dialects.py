@@ -34,14 +34,16 @@ class Update(NamedTuple):
 
 
 class Direction(NamedTuple):
-    """Which way a timeline is read: what lies beyond a position (its two parameters), and in which order."""
+    """Which way a timeline is read: what lies beyond a position and no further than another, and in which order."""
 
-    beyond: str
+    stretch: str
     order: str
 
 
-BACKWARD = Direction("(timeline_second, seq) < (?, ?)", "timeline_second DESC, seq DESC")
-FORWARD = Direction("(timeline_second, seq) > (?, ?)", "timeline_second, seq")
+BACKWARD = Direction(
+    "(timeline_second, seq) < (?, ?) AND (timeline_second, seq) >= (?, ?)", "timeline_second DESC, seq DESC"
+)
+FORWARD = Direction("(timeline_second, seq) > (?, ?) AND (timeline_second, seq) <= (?, ?)", "timeline_second, seq")
 
 
 class Dialect:
@@ -76,7 +78,7 @@ class Dialect:
         raise NotImplementedError
 
     def next_items(self, alias: str, column: str, way: Direction) -> str:
-        """Joins the items with the key in a column that a timeline goes on with from a position.
+        """Joins the next items with the key in a column, in a stretch of a timeline.
 
         Its parameters are those of `first_parameters`.
         """

@@ -44,7 +44,7 @@ class PostgreSQL(Dialect):
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def next_items(self, alias: str, column: str, way: Direction) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND {way.beyond}"
+        mine = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
         inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 

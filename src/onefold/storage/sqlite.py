@@ -38,9 +38,11 @@ class SQLite(Dialect):
         return f" CROSS JOIN {table} AS {alias} ON {mine} AND {alias}.{column} IN ({inner})"
 
     def next_items(self, alias: str, column: str, way: Direction) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND {way.beyond}"
-        inner = f"SELECT seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
-        return f" CROSS JOIN items AS {alias} ON {alias}.organization_id = ? AND {alias}.seq IN ({inner})"
+        mine = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
+        inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
+        # Found once more by the same index, which has all that is asked for: the rows themselves are not read.
+        same = f"{alias}.organization_id = ? AND {alias}.{column} = k.value"
+        return f" CROSS JOIN items AS {alias} ON {same} AND ({alias}.timeline_second, {alias}.seq) IN ({inner})"
 
     def by_index(self, table: str, index: str) -> str:
         return f"{table} INDEXED BY {index}"  # else it walks the primary key

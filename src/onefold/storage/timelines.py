@@ -23,7 +23,7 @@ class Position(NamedTuple):
     seq: int
 
 
-START, END = Position(0, 0), Position(2**62, 2**62)
+START, END = Position(-(2**62), 0), Position(2**62, 2**62)
 
 
 def timeline(unit: UnitOfWork, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
@@ -50,12 +50,11 @@ def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, 
 
 def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
     end = END if before is None else _position(unit, before)
-    sources = _with_next(unit, column, ids, BACKWARD, end, limit)
     which: sa.ColumnElement[bool]
-    if len(sources) > 1:
-        which = _i.seq.in_(_next_numbers(unit, column, sources, BACKWARD, end, limit))
+    if len(ids) > 1:
+        which = _i.seq.in_(_next_numbers(unit, column, ids, BACKWARD, end, limit))
     else:
-        which = sa.and_(_i[column].in_(sources), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
+        which = sa.and_(_i[column].in_(ids), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
     select = sa.select(*ITEM).where(_i.organization_id == unit.organization_id, which)
     newest = unit.execute(select.order_by(_i.timeline_second.desc(), _i.seq.desc()).limit(limit))
     return _as_of_today(unit, [ItemRow._make(row) for row in newest])
@@ -70,38 +69,45 @@ def _position(unit: UnitOfWork, number: int) -> Position:
 
 def oldest_numbers(unit: UnitOfWork, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
     """The numbers of the items of the profiles that happened next after a position."""
-    sources = _with_next(unit, "profile_id", profile_ids, FORWARD, after, limit)
-    return _next_numbers(unit, "profile_id", sources, FORWARD, after, limit)
-
-
-def _with_next(
-    unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position, limit: int
-) -> list[str]:
-    """Of many sources of a timeline, the few that its next items can come from."""
-    if len(ids) <= 1:
-        return list(ids)
-    nearest = _next_of_each(unit, column, ids, way, start)
-    return [one for one, _ in sorted(nearest, key=lambda each: each[1], reverse=way is BACKWARD)[:limit]]
-
-
-def _next_of_each(
-    unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position
-) -> list[tuple[str, Position]]:
-    d = unit.dialect
-    sql = f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}{d.next_items('i', column, way)}"
-    found = unit.lookup(sql, d.first_parameters((unit.organization_id, *start), 1), ids)
-    return [(str(one), Position(second, seq)) for one, second, seq in found]
+    return _next_numbers(unit, "profile_id", profile_ids, FORWARD, after, limit)
 
 
 def _next_numbers(
     unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position, limit: int
 ) -> list[int]:
-    """The numbers of the next items that several sources of a timeline have together."""
+    """The numbers of the next items that many sources of a timeline have together.
+
+    First the next one of each source: as many of these as are asked for are enough, so nothing behind the last of them
+    is among the next, and no other source has any.
+    """
+    backward = way is BACKWARD
+    nearest = sorted(_next_of_each(unit, column, ids, way, start), key=lambda each: each[1], reverse=backward)[:limit]
+    furthest = START if backward else END
+    until = nearest[-1][1] if len(nearest) == limit else furthest
+    rows = _next_items(unit, column, [source for source, _ in nearest], way, (start, until), limit)
+    return [seq for _, (_, seq) in sorted(rows, key=lambda row: row[1], reverse=backward)[:limit]]
+
+
+def _next_of_each(
+    unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position
+) -> list[tuple[str, Position]]:
+    return _next_items(unit, column, ids, way, (start, START if way is BACKWARD else END), 1)
+
+
+def _next_items(
+    unit: UnitOfWork,
+    column: Column,
+    ids: Sequence[str],
+    way: Direction,
+    stretch: tuple[Position, Position],
+    limit: int,
+) -> list[tuple[str, Position]]:
+    """So many of the next items of each source in a stretch, each with its source."""
     d = unit.dialect
-    parameters = d.first_parameters((unit.organization_id, *start), limit)
-    sql = f"SELECT i.timeline_second, i.seq FROM {d.id_keys}{d.next_items('i', column, way)}"
-    found = sorted((Position(*row) for row in unit.lookup(sql, parameters, ids)), reverse=way is BACKWARD)
-    return [position.seq for position in found[:limit]]
+    (start, until), sql = stretch, f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}"
+    parameters = d.first_parameters((unit.organization_id, *start, *until), limit)
+    rows = unit.lookup(f"{sql}{d.next_items('i', column, way)}", parameters, ids) if ids else []
+    return [(str(source), Position(second, seq)) for source, second, seq in rows]
 
 
 def _as_of_today(unit: UnitOfWork, rows: Sequence[ItemRow]) -> list[ItemRow]:
