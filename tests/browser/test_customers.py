@@ -133,7 +133,7 @@ def test_a_taken_email_names_its_holder_and_offers_the_merge__PRO_4(mara: Desk, 
     expect(menu.get_by_label("Email", exact=True)).to_have_value("bo@kite.example")  # what was typed stays
     mara.link("Merge the two", notice).click()
     expect(page.get_by_role("heading", name="Merge Customers")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("Bo Byron goes into Ada")
+    expect(page.locator("main")).to_contain_text("Bo Byron merges into Ada")
 
 
 def test_detach_from_the_menu_of_a_contact_point__DET_1(mara: Desk, console: Console) -> None:

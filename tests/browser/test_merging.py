@@ -72,7 +72,7 @@ def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None
     expect(page.locator("#main").get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("lovel")
     page.locator("#merge-found").get_by_role("link", name="Ada Lovelace-King").click()
-    expect(page.locator("main")).to_contain_text("Ada Lovelace-King goes into Ada King.")
+    expect(page.locator("main")).to_contain_text("Ada Lovelace-King merges into Ada King.")
     name = page.get_by_role("row", name=re.compile("^Name"))
     expect(name.get_by_role("radio").nth(0)).to_be_checked()  # the longer name is kept
     expect(name).to_contain_text("the longer name is kept")
@@ -91,9 +91,9 @@ def test_merge_with_a_choice__MRG_1__MRG_4(mara: Desk, console: Console) -> None
 def test_swap_sides__MRG_1(mara: Desk, console: Console) -> None:
     ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
     page = mara.open(f"/customers/{ada_id}/merge/{bo_id}")
-    expect(page.locator("main")).to_contain_text("Bo goes into Ada.")
+    expect(page.locator("main")).to_contain_text("Bo merges into Ada.")
     page.keyboard.press("s")
-    expect(page.locator("main")).to_contain_text("Ada goes into Bo.")
+    expect(page.locator("main")).to_contain_text("Ada merges into Bo.")
     mara.button("Merge into Bo").click()
     mara.says("Merged.")
     assert page.url.split("?")[0].endswith(bo_id)

@@ -22,6 +22,7 @@ from sqlalchemy import event
 
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database, UnitOfWork
+from onefold.storage.organizations import load_policy
 from tests.races.processes import Job, answer, clean, received
 
 AFTER_COMMIT = 0
@@ -129,6 +130,8 @@ def moments_of(database: Database, organization_id: int, do: Do, every: bool) ->
     """The statements of the work, by number, that it is stopped before: all, its begin and commit among them, or of
     those between which the base is not the same (the first write, what follows each write) every third, and the commit.
     """
+    with database.read(organization_id) as unit:
+        load_policy(unit)  # once it is kept, the work has as many statements each time
     counting = Counting(-1, lambda _: None)
     try:
         with pytest.raises(Rehearsed), database.write(organization_id) as unit:

@@ -88,8 +88,8 @@ def test_a_server_whose_connections_are_killed_says_503_and_recovers_by_itself(
 
         assert ended > 20
         assert not load.problems, load.problems
-        assert load.reschedule, "clients were told to come again"
-        for response in load.reschedule:
+        assert load.put_off, "clients were told to come again"
+        for response in load.put_off:
             assert response.headers["content-type"] == PROBLEM
             assert int(response.headers["Retry-After"]) > 0
             assert response.json()["code"] == "database_unavailable"
