@@ -33,16 +33,14 @@ def join_conversations(unit: UnitOfWork, gone_id: str, into_id: str, now: dateti
 
 def led_to_others(unit: UnitOfWork, profile_ids: Sequence[str]) -> list[tuple[str, str]]:
     """The conversations of some profiles that became one with one of somebody else, oldest first, each with that."""
-    c, into = conversations.c, conversations.alias()
-    leads = sa.and_(into.c.organization_id == c.organization_id, into.c.id == c.merged_into_id)
-    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids))
-    rows = unit.execute(
-        sa.select(c.id, into.c.id.label("into_id"))
-        .select_from(conversations.join(into, leads))
-        .where(*mine, into.c.profile_id.not_in(profile_ids))
-        .order_by(c.id)
-    )
-    return [(row.id, row.into_id) for row in rows]
+    d = unit.dialect
+    own = "c.organization_id = ? AND c.profile_id = k.value AND c.merged_into_id IS NOT NULL"
+    led = d.join("conversations", "o", "o.organization_id = ? AND o.id = c.merged_into_id")
+    joined = f"{d.join('conversations', 'c', own, one=False)}{led}"
+    parameters = (unit.organization_id, unit.organization_id)
+    sql = f"SELECT c.id, o.id, o.profile_id FROM {d.id_keys}{joined}"
+    rows = unit.lookup(sql, parameters, sorted(profile_ids)) if profile_ids else []
+    return sorted((str(one), str(into)) for one, into, owner in rows if str(owner) not in profile_ids)
 
 
 def shares_of(unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
