@@ -17,7 +17,7 @@ from onefold.services import accounts, profiles, suggestions
 from onefold.services.clock import utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as store
-from onefold.storage import conversations, merges
+from onefold.storage import conversations, merges, timelines
 from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import organization_ids
 from onefold.storage.queue import QueueFilter
@@ -108,7 +108,7 @@ def _well_known(unit: UnitOfWork) -> str:
 
 
 def _known_of(unit: UnitOfWork, profile_id: str) -> tuple[int, str]:
-    view, said = profiles.read(unit, profile_id), conversations.timeline(unit, [profile_id], None, 10)
+    view, said = profiles.read(unit, profile_id), timelines.timeline(unit, [profile_id], None, 10)
     return 4 * len(view.details) + 2 * len(view.points) + len(said) + len(view.relationships), profile_id
 
 
