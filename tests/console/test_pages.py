@@ -148,6 +148,15 @@ def test_whoever_comes_second_to_a_merge_is_led_to_the_survivor__MRG_11(console:
     console.lead.page(f"/customers/{ada_id}/merge/{ada_id}", 409)
 
 
+def test_a_refusal_says_in_its_title_what_was_refused(console: Console) -> None:
+    """What was only to be read is not said to be unsaved."""
+    ada_id = console.customer("Ada")
+    assert "Couldn't open this page" in console.lead.page(f"/customers/{ada_id}/merge/{ada_id}", 409).text
+    assert "Couldn't save your change" in console.agent.refused(f"/customers/{ada_id}/points", 422, kind="email").text
+    assert "You don't have access" in console.agent.page("/settings", 403).text
+    assert "Page not found" in console.agent.page("/nowhere", 404).text
+
+
 def test_addresses_that_differ_are_shown_as_different_wherever_two_customers_are_compared__MRG_4(
     console: Console,
 ) -> None:

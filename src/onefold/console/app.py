@@ -153,11 +153,14 @@ def _answer_unexpected(scope: Scope, error: Exception) -> Response:
 
 
 def _page(request: Request, refusal: DomainError, status: int) -> Response:
-    return render(request, "refusal.html", status, refusal=refusal, title=_title(refusal, status), holder=None)
+    return render(request, "refusal.html", status, refusal=refusal, title=_title(request, refusal, status), holder=None)
 
 
-def _title(refusal: DomainError, status: int) -> str:
-    return "Page not found" if refusal.code == "no_such_page" else _TITLES.get(status, "Couldn't save your change")
+def _title(request: Request, refusal: DomainError, status: int) -> str:
+    if refusal.code == "no_such_page":
+        return "Page not found"
+    untitled = "Couldn't open this page" if request.method == "GET" else "Couldn't save your change"
+    return _TITLES.get(status, untitled)
 
 
 def _refusal(request: Request, refusal: DomainError) -> Response:
@@ -170,7 +173,7 @@ def _refusal(request: Request, refusal: DomainError) -> Response:
     status = status_of(refusal)
     values: dict[str, Any] = {
         "refusal": refusal,
-        "title": _title(refusal, status),
+        "title": _title(request, refusal, status),
         "holder": _holder(request, refusal),
     }
     again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}

@@ -97,7 +97,7 @@ class Dialect:
         return (*parameters, limit)
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, exclusive: bool) -> int | None:
-        """Begins a transaction of the organization; `alone` keeps every other writer of the organization out.
+        """Begins a transaction of the organization; `exclusive` keeps out every other writer of it.
 
         Returns the version of the organization's settings where that costs nothing more.
         """
