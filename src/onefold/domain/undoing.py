@@ -5,32 +5,38 @@ A value that nobody has touched since the merge becomes what it was; what somebo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from onefold.domain.layers import Layer, TakenOut
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
+from onefold.domain.rebasing import heirs, rebase, restore_fields
 from onefold.domain.sides import ProfileSnapshot, Relation
-
-
-class Record(NamedTuple):
-    """What was kept of a merge: both sides before and the destination after. `absorbed` maps contact points of the
-    source to those they are one with now."""
-
-    source: ProfileSnapshot
-    destination: ProfileSnapshot
-    after: ProfileSnapshot
-    absorbed: Mapping[str, str]
 
 
 class UndoPlan(NamedTuple):
     """Both profiles as they will be. `gone` are rows the source brought that are not there any more; `kept` those of
-    the destination that were changed since and stay as they are now (kinds and ids)."""
+    the destination that were changed since and stay as they are now (kinds and ids).
+
+    `released` are contact points that are there again, or lead to another one, by id: to which, or None. `heirs` are
+    those that take the place of one that goes back to the source, by its id: both profiles hold the value.
+    """
 
     source: ProfileSnapshot
     destination: ProfileSnapshot
     gone: tuple[tuple[str, str], ...]
     kept: tuple[tuple[str, str], ...]
+    released: Mapping[str, str | None]
+    heirs: Mapping[str, str]
+
+
+class Others(NamedTuple):
+    """The profiles that relationships name. `survivors` is where each leads to, erased ones left out; `dropped` are
+    relationships that merges of theirs have left out, as both who became one had it."""
+
+    survivors: Mapping[str, str]
+    dropped: Collection[str]
 
 
 R = TypeVar("R")
@@ -40,103 +46,123 @@ class _Split(NamedTuple):
     source: list[Any]
     destination: list[Any]
     gone: list[str]
-    kept: list[str]
 
 
-def plan_undo(record: Record, now: ProfileSnapshot, policy: Policy, living: Collection[str]) -> UndoPlan:
-    """`now` is the profile that the source leads to today, its own fields as they are without the merge (layers.py);
-    `living` are the profiles that relationships may name."""
-    points = _split_points(record, now, policy)
-    details = _split(record.source.details, record.destination.details, record.after.details, now.details, _id)
-    addresses = _split(
-        record.source.addresses, record.destination.addresses, record.after.addresses, now.addresses, _id
-    )
-    relations = _split_relations(record, now, living)
-    parts = {"contact point": points, "detail": details, "address": addresses, "relationship": relations}
-    source = record.source._replace(
-        points=tuple(points.source),
-        details=tuple(details.source),
-        addresses=tuple(addresses.source),
-        relations=tuple(relations.source),
-    )
-    destination = now._replace(
-        points=tuple(points.destination),
-        details=tuple(details.destination),
-        addresses=tuple(addresses.destination),
-        relations=tuple(relations.destination),
-    )
+_PARTS = {"points": "contact point", "details": "detail", "addresses": "address", "relations": "relationship"}
+
+
+def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Others) -> UndoPlan:
+    """`now` is the profile that the source leads to today, `taken` the merge taken out of its layers."""
+    change = taken.changes[now.profile_id]
+    as_left = rebase(now, change.old, change.new)
+    splits = {part: _split(taken, part, now, as_left) for part in ("details", "addresses")}
+    splits["points"] = _split_points(taken, now, as_left, policy)
+    splits["relations"] = _split_relations(taken, now, as_left, others)
+    source = _with_rows(taken.layer.source, {part: split.source for part, split in splits.items()})
+    destination = _with_rows(as_left, {part: split.destination for part, split in splits.items()})
+    held = {p.contact_point_id for side in (source, destination) for p in side.points}
     return UndoPlan(
         source,
         destination,
-        tuple((kind, row_id) for kind, part in parts.items() for row_id in part.gone),
-        tuple((kind, row_id) for kind, part in parts.items() for row_id in part.kept),
+        tuple((word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone),
+        tuple(
+            (word, row_id)
+            for part, word in _PARTS.items()
+            for row_id in _changed(getattr(change.new, part), getattr(destination, part))
+        ),
+        _released(taken, held),
+        {point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()},
     )
 
 
-def _id(row: Any) -> str:
-    return cast(str, row.id)
+def _key(row: Any) -> str:
+    return cast(str, row.contact_point_id if isinstance(row, HeldPoint) else row.id)
 
 
-def _split(
-    of_source: Sequence[R], of_destination: Sequence[R], after: Sequence[R], now: Sequence[R], key: Callable[[Any], str]
-) -> _Split:
-    """Shares the rows out again. What came to the destination since stays there."""
-    mine, theirs = {key(r): r for r in of_source}, {key(r): r for r in of_destination}
-    merged, there = {key(r): r for r in after}, {key(r): r for r in now}
-    found = _Split([], [], [], [])
-    for row_id, row in there.items():
-        before = mine.get(row_id) or theirs.get(row_id)
-        restored = row if before is None else _restore_fields(before, merged.get(row_id, before), row)
-        (found.source if row_id in mine else found.destination).append(restored)
-        if row_id in theirs and restored != theirs[row_id]:
-            found.kept.append(row_id)
-    for row_id, before in mine.items():
-        if row_id not in there:
-            if row_id in merged:
-                found.gone.append(row_id)  # brought by the merge, taken away since
-            else:
-                found.source.append(before)  # the merge itself took it away
-    found.destination.extend(
-        before for row_id, before in theirs.items() if row_id not in there and row_id not in merged
-    )
+def _rows(side: ProfileSnapshot, part: str) -> dict[str, Any]:
+    return {_key(row): row for row in getattr(side, part)}
+
+
+def _with_rows(side: ProfileSnapshot, rows: Mapping[str, Sequence[Any]]) -> ProfileSnapshot:
+    changes: dict[str, Any] = {part: tuple(of_part) for part, of_part in rows.items()}
+    return side._replace(**changes)
+
+
+def _changed(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
+    """Rows that are not as they were before."""
+    there = {_key(row): row for row in now}
+    return [_key(row) for row in before if _key(row) in there and there[_key(row)] != row]
+
+
+def _released(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
+    """Contact points that do not lead to where they did: those held again, and those that lead to one of these."""
+    found: dict[str, str | None] = {}
+    for point_id, led_to in taken.absorbed.items():
+        leads_to = taken.absorbing.get(point_id)
+        if leads_to is None and point_id in held:
+            found[point_id] = None
+        elif leads_to != led_to and leads_to in held:
+            found[point_id] = leads_to
     return found
 
 
-def _restore_fields(before: R, after: R, now: R) -> R:
-    """Field by field: as it was before, where it is as the merge left it."""
-    was, left, is_now = (cast(Any, row)._asdict() for row in (before, after, now))
-    untouched = {field: was[field] for field in was if is_now[field] == left[field]}
-    return cast(R, cast(Any, now)._replace(**untouched))
+def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSnapshot) -> _Split:
+    """Shares the rows of one kind out again. What came to the destination since stays there."""
+    kept = _rows(as_left, part)
+    found = _Split([], list(kept.values()), [])
+    for row_id, row in _rows(taken.layer.source, part).items():
+        if row_id in kept:
+            continue  # it left the source by an undo or a detach since, and came in another way
+        returning = _returning(taken, part, row, now)
+        if returning is None:
+            found.gone.append(row_id)
+        else:
+            found.source.append(returning)
+    return found
 
 
-def _split_points(record: Record, now: ProfileSnapshot, policy: Policy) -> _Split:
-    brought = [p for p in record.source.points if p.contact_point_id not in record.absorbed]
-    after = [*brought, *(p for p in record.after.points if p.contact_point_id not in record.absorbed)]
-    found = _split(
-        record.source.points,
-        record.destination.points,
-        after,
-        now.points,
-        lambda point: cast(str, point.contact_point_id),
-    )
-    held = {p.contact_point_id: p.value for p in now.points}
-    # A later merge may have taken the Main tag; nobody did so by hand.
-    merged_on = now.profile_id != record.destination.profile_id
-    was_main = {p.contact_point_id: p.main for p in record.source.points}
+def _returning(taken: TakenOut, part: str, row: R, now: ProfileSnapshot) -> R | None:
+    """A row of the source as it comes back, with what was changed by hand since; None where it was taken away.
+
+    What it had become one with counts as it, as long as it has its value.
+    """
+    row_id, found = _key(row), row
+    layer: Layer | None = taken.layer
+    carrier = _carrier(taken.layer, part, row_id)
+    for then, above in (*taken.way, (now, None)):
+        if carrier is None or layer is None:
+            return found  # a merge took it away
+        left, there = _rows(layer.after, part).get(carrier), _rows(then, part).get(carrier)
+        if left is None or there is None:
+            return None
+        if carrier == row_id:
+            found = restore_fields(found, left, there)
+        elif there.value != found.value:  # type: ignore[attr-defined]
+            return None
+        layer, carrier = above, carrier if above is None else _carrier(above, part, carrier)
+    return found
+
+
+def _carrier(layer: Layer, part: str, row_id: str) -> str | None:
+    """What a row has become in a merge: itself, or a contact point of the same value; None where it was left out."""
+    return row_id if row_id in _rows(layer.after, part) else layer.absorbed.get(row_id)
+
+
+# Contact points ------------------------------------------------------------------------------------------------------
+
+
+def _split_points(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, policy: Policy) -> _Split:
+    found = _split(taken, "points", now, as_left)
     opening = {(p.kind, p.value) for p in found.destination if p.identifying}
     source = []
     for point in found.source:
-        twin = record.absorbed.get(point.contact_point_id)
         opens = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
-        taken = (point.kind, point.value) in opening
-        alone = opens and policy.matching_mode == "listed" and point.kind != "customer_id"
-        if (twin is not None and held.get(twin) != point.value) or (taken and alone):
-            # Its value has been taken away, detached or changed since, or opens the destination alone by now (PRO-3).
-            found.gone.append(point.contact_point_id)
-            continue
-        main = point.main or (merged_on and was_main.get(point.contact_point_id, False))
-        source.append(point._replace(identifying=point.identifying and opens and not taken, main=main))
-    return found._replace(source=_once_tagged(source), destination=_once_tagged(found.destination))
+        taken_by_now = (point.kind, point.value) in opening
+        if taken_by_now and opens and policy.matching_mode == "listed" and point.kind != "customer_id":
+            found.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)
+        else:
+            source.append(point._replace(identifying=point.identifying and opens and not taken_by_now))
+    return _Split(_once_tagged(source), _once_tagged(found.destination), found.gone)
 
 
 def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
@@ -154,21 +180,49 @@ def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
     return kept
 
 
-def _split_relations(record: Record, now: ProfileSnapshot, living: Collection[str]) -> _Split:
+# Relationships -------------------------------------------------------------------------------------------------------
+
+
+def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> _Split:
     """As the other rows, but each names a profile that may have gone, or be another one, since."""
-    source_id, old_id, now_id = record.source.profile_id, record.destination.profile_id, now.profile_id
-
-    def of_now(relation: Relation) -> Relation:
-        return relation.moved(old_id, now_id) if source_id in (relation.profile_id, relation.other_id) else relation
-
-    brought = {r.id for r in record.source.relations}
-    back = [r.moved(now_id, source_id) if r.id in brought else r for r in now.relations]
-    mine = [of_now(r) for r in record.source.relations]
-    theirs = [r.moved(old_id, now_id) for r in record.destination.relations if r.id not in brought]
-    after = [r.moved(old_id, source_id) if r.id in brought else r.moved(old_id, now_id) for r in record.after.relations]
-    found = _split(mine, theirs, after, back, _id)
-    known = {*living, source_id, now_id}
-    return found._replace(
-        source=[r for r in found.source if {r.profile_id, r.other_id} <= known and r.profile_id != r.other_id],
-        destination=[r for r in found.destination if r.profile_id != r.other_id],
+    source_id, there = taken.layer.source.profile_id, _rows(now, "relations")
+    survivors = {**others.survivors, source_id: source_id, now.profile_id: now.profile_id}
+    gone, of_source = [], []
+    for row_id, row in _rows(taken.layer.source, "relations").items():
+        returning = _returning(taken, "relations", row, now)
+        if returning is None and row_id not in others.dropped:
+            gone.append(row_id)
+            continue
+        of_source.append(_rejoined(returning or row, row, there.get(row_id), source_id, survivors))
+    back = {r.id for r in of_source}
+    of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
+    living = set(survivors)
+    return _Split(
+        [r for r in of_source if {r.profile_id, r.other_id} <= living and r.profile_id != r.other_id],
+        [r for r in of_destination if r.profile_id != r.other_id],
+        gone,
     )
+
+
+def _rejoined(
+    returning: Relation, before: Relation, now: Relation | None, source_id: str, survivors: Mapping[str, str]
+) -> Relation:
+    """A relationship of the source: its own side is the source again, the other one whoever that is by now."""
+    mine, other = ("profile_id", "other_id") if before.profile_id == source_id else ("other_id", "profile_id")
+    other_id = getattr(before if now is None else now, other)
+    return returning._replace(**{mine: source_id, other: survivors.get(other_id, other_id)})
+
+
+def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> list[Relation]:
+    """The destination's, and those of it that another's merge left out as the source had brought the like."""
+    change = taken.changes[now.profile_id]
+    there = {r.id for r in as_left.relations}
+    left_out = [r for r in change.new.relations if r.id not in there and r.id in others.dropped]
+    found = list(as_left.relations)
+    known = {r.seen_from(now.profile_id) for r in found}
+    for relation in left_out:
+        other_id = relation.seen_from(now.profile_id)[0]
+        moved = relation.moved(other_id, others.survivors.get(other_id, other_id))
+        if moved.seen_from(now.profile_id) not in known:
+            found.append(moved)
+    return found

@@ -216,7 +216,7 @@ def _move(
     others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
     matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
     store.write_side(unit, [source, destination], [plan.after], {})
-    record["led_on_points"] = store.absorb_points(unit, plan.absorbed)
+    store.absorb_points(unit, plan.absorbed)
     _move_conversation(unit, source, plan, record, now)
     record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
     store.set_redirect(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)

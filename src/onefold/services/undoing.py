@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, VersionConflict
-from onefold.domain.layers import Change, Layer, take_out
+from onefold.domain.layers import Change, Layer, TakenOut, take_out
 from onefold.domain.matching import ALIKE_KINDS, evidence_values, handle_key
 from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import OpenConversation, ProfileSnapshot
-from onefold.domain.undoing import Record, UndoPlan, plan_undo
+from onefold.domain.undoing import Others, UndoPlan, plan_undo
 from onefold.services import audit, matching, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
@@ -48,13 +48,13 @@ class Undo(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What undoing would do, and what it is decided by: what the merge kept, whole and as it is planned with, and what
-    becomes of the own fields of its destination and of those that one was merged into (MRG-19)."""
+    """What undoing would do, and what it is decided by: what the merge kept, and the merge taken out of its layers
+    (MRG-19). `created` are the times of all rows that may be put back."""
 
     found: Undo
     record: dict[str, Any]
-    kept: Record
-    changes: Mapping[str, Change]
+    taken: TakenOut
+    created: Mapping[str, datetime]
     policy: Policy
 
 
@@ -79,7 +79,7 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         found.plan.source.profile_id,
         found.profile_id,
         found.returning,
-        point_ids_of(unit, found.plan, record),
+        point_ids_of(found.plan, look.taken),
         found.merge.event_seq,
     )
     share_conversations(unit, parting, record)
@@ -106,20 +106,16 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
     returning = _returning(unit, merge, row.id)
-    record = _without(record, _brought_since(unit, merge, row.id, returning))
-    kept = _read_record(unit, record)
-    others = {r.seen_from(side.profile_id)[0] for side in (kept.source, kept.destination) for r in side.relations}
-    changes = take_out(_layers(unit, row.id), merge.id)
-    now = store.read_side(unit, row)
-    if row.id in changes:
-        now = changes[row.id].applied_to(now)
-    plan = plan_undo(kept, now, policy, set(profiles.read_heads(unit, sorted(others))))
-    drafts = store.drafts_on(unit, row.id, record["drafts"])
-    point_ids = point_ids_of(unit, plan, record)
+    layers, created = _layers(unit, row.id)
+    taken, now = take_out(layers, merge.id), store.read_side(unit, row)
+    plan = plan_undo(taken, now, policy, _others(unit, taken, now, returning))
+    brought_since = _drafts_brought_since(unit, merge, row.id, returning)
+    drafts = store.drafts_on(unit, row.id, [one for one in record["drafts"] if one not in brought_since])
+    point_ids = point_ids_of(plan, taken)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
     found = Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived)
-    return _Look(found, record, kept, changes, policy)
+    return _Look(found, record, taken, created, policy)
 
 
 def _refuse_undone(merge: MergeRow | None) -> None:
@@ -147,32 +143,52 @@ def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
     return row
 
 
-def _layers(unit: UnitOfWork, living_id: str) -> list[Layer]:
-    """Every merge, standing or undone, that may have left something in the own fields of a profile, or of one merged
-    into it."""
+def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, datetime]]:
+    """Every merge, standing or undone, that may have left something on a profile, or on one merged into it; and when
+    each row that was there was written."""
     found: dict[str, MergeRow] = {}
     above = set(profiles.merged_into(unit, living_id))
     while above:
         rows = store.merges_into(unit, sorted(above))
         found |= {row.id: row for row in rows}
         above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
-    layers = ((row, audit.read(unit, row.audit_seq).before) for row in found.values())
-    return [_layer(row, record) for row, record in layers if record is not None]
+    records = ((row, audit.read(unit, row.audit_seq).before) for row in found.values())
+    kept = [(row, record) for row, record in records if record is not None]
+    created = {row_id: instant(at) for _, record in kept for row_id, at in record["created"].items()}
+    return [_layer(row, record) for row, record in kept], created
 
 
 def _layer(row: MergeRow, record: dict[str, Any]) -> Layer:
     source, before, after = (ProfileSnapshot.from_record(record[side]) for side in ("source", "destination", "after"))
     merger = Merger(row.agent_id, "")
-    return Layer(row.id, source, before, after, record["choices"], merger, row.undone_at, row.created_at)
-
-
-def _read_record(unit: UnitOfWork, record: dict[str, Any]) -> Record:
-    source, destination, after = (
-        ProfileSnapshot.from_record(record[name]) for name in ("source", "destination", "after")
+    return Layer(
+        row.id, source, before, after, record["absorbed"], record["choices"], merger, row.undone_at, row.created_at
     )
-    # A later merge may have made the source's contact points, or their likes, one with others again.
-    absorbed = {p.contact_point_id: store.absorbing(unit, p.contact_point_id) for p in source.points}
-    return Record(source, destination, after, {gone: by for gone, by in absorbed.items() if by is not None})
+
+
+def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:
+    """Whom relationships of the two name, and which of these merges of theirs have left out."""
+    known = {r.id for r in now.relations}
+    sides = (taken.layer.source, taken.changes[now.profile_id].new, now)
+    others = {(r.id, one) for side in sides for r in side.relations for one in (r.profile_id, r.other_id)}
+    survivors = profiles.read_survivors(unit, sorted({one for _, one in others}))
+    survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
+    missing = sorted({one for row_id, one in others if row_id not in known} - {*returning, now.profile_id})
+    return Others(survivors, _left_out(unit, missing))
+
+
+def _left_out(unit: UnitOfWork, profile_ids: Sequence[str]) -> set[str]:
+    """Relationships that the merges by which these profiles are merged away have left out."""
+    found: set[str] = set()
+    merged_away: Collection[str] = profile_ids
+    while standing := store.standing_merges(unit, sorted(merged_away)):
+        for row in standing.values():
+            record = audit.read(unit, row.audit_seq).before
+            if record is not None:
+                before = {r["id"] for side in ("source", "destination") for r in record[side]["relations"]}
+                found |= before - {r["id"] for r in record["after"]["relations"]}
+        merged_away = {row.destination_id for row in standing.values()}
+    return found
 
 
 def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
@@ -189,8 +205,8 @@ def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str,
     return tuple(sorted(found))
 
 
-def _brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
-    """The ids of what later merges that stand have brought: it may have been the source's at the time of this merge,
+def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
+    """The drafts that later merges which stand have brought: one may have been the source's at the time of this merge,
     left it by an undo, and come to the living profile in another way."""
     standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
     way, at = set(), merge.destination_id  # on which everything of this merge itself has come
@@ -198,42 +214,24 @@ def _brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning
         way.add(at)
         at = standing[at].destination_id
     later = [m for one, m in standing.items() if m.id > merge.id and one not in way and one not in returning]
-    return {row_id for m in later for row_id in _row_ids(audit.read(unit, m.audit_seq).before)}
-
-
-def _row_ids(record: dict[str, Any] | None) -> set[str]:
-    if record is None:
-        return set()
-    rows = [row for part in ("details", "addresses", "relations") for row in record["source"][part]]
-    points = [point["contact_point_id"] for point in record["source"]["points"]]
-    return {*points, *(row["id"] for row in rows), *record["drafts"]}
-
-
-def _without(record: dict[str, Any], ids: Collection[str]) -> dict[str, Any]:
-    """The record of a merge but for some rows of its source."""
-    parts = ("points", "details", "addresses", "relations")
-    source = {
-        part: [row for row in record["source"][part] if row.get("id", row.get("contact_point_id")) not in ids]
-        for part in parts
-    }
-    drafts = [one for one in record["drafts"] if one not in ids]
-    return {**record, "source": {**record["source"], **source}, "drafts": drafts}
+    records = (audit.read(unit, m.audit_seq).before for m in later)
+    return {draft_id for record in records if record is not None for draft_id in record["drafts"]}
 
 
 def _share_rows(unit: UnitOfWork, look: _Look) -> None:
-    found, record, plan = look.found, look.record, look.found.plan
+    found, plan = look.found, look.found.plan
     now = store.read_side(unit, profiles.read_profile(unit, found.profile_id))
     store.set_redirect(unit, found.returning, None)
     store.set_redirect(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
-    created = {row_id: instant(at) for row_id, at in record["created"].items()}
-    destination = plan.destination._replace(profile_id=found.profile_id)
-    store.write_side(unit, [now], [plan.source, destination], created)
-    there = {p.contact_point_id for p in plan.source.points}
-    store.release_points(unit, sorted(there), [pair for pair in record["led_on_points"] if pair[1] in there])
-    profiles.change_profile(unit, found.profile_id, **destination.own_changes(now))
-    _restore_lines(unit, found.profile_id, look.changes)
+    store.write_side(unit, [now], [plan.source, plan.destination], look.created)
+    store.release_points(unit, plan.released)
+    profiles.change_profile(unit, found.profile_id, **plan.destination.own_changes(now))
+    _restore_lines(unit, found.profile_id, look.taken.changes)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
-    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.kept.absorbed.items() if gone in there})
+    back = {p.contact_point_id for p in plan.source.points}
+    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.taken.absorbed.items() if gone in back})
+    since = store.drafts_through(unit, found.profile_id, list(plan.heirs))
+    store.repoint_drafts(unit, since, plan.heirs)
 
 
 def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Change]) -> None:
@@ -273,17 +271,18 @@ def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConvers
 
 def _share_evidence(unit: UnitOfWork, look: _Look, now: datetime) -> None:
     """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
-    found, record, kept, _, policy = look
+    found, record, _, _, policy = look
+    of_then = {side: ProfileSnapshot.from_record(record[side]) for side in ("source", "destination")}
     source, destination = found.plan.source, found.plan.destination._replace(profile_id=found.profile_id)
     _index(unit, source, destination, policy)
     rows = matches.evidence_of(unit, destination.profile_id)
     before = [_evidence(row) for row in record["evidence"]]
-    old_id = kept.destination.profile_id
+    old_id = record["destination"]["profile_id"]
     of_source = {_side_of(row, source.profile_id): row for row in before if source.profile_id in row.pair}
     of_destination = {_side_of(row, old_id): row for row in before if old_id in row.pair}
     values = {(p.kind, p.value) for p in source.points}
     pairs = {row.pair for row in rows}
-    spoke, speaks = _speaking(kept.destination), _speaking(destination)
+    spoke, speaks = _speaking(of_then["destination"]), _speaking(destination)
     for row in rows:
         key = _side_of(row, destination.profile_id)
         known_other = key in of_destination
@@ -299,7 +298,7 @@ def _share_evidence(unit: UnitOfWork, look: _Look, now: datetime) -> None:
     between = [row for row in before if {*row.pair} == {source.profile_id, old_id}]
     # A value that gave way ended what was alike; where that does not rest on both any more, rating takes it away again.
     alike = [row for row in before if row.kind in ALIKE_KINDS]
-    shared = [row for row in between if row.kind not in ALIKE_KINDS and _still_shared(row, kept, found.plan)]
+    shared = [row for row in between if row.kind not in ALIKE_KINDS and _still_shared(row, of_then, found.plan)]
     back = _of_living(unit, [row.moved(old_id, destination.profile_id) for row in (*alike, *shared)])
     matches.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
@@ -309,11 +308,11 @@ def _share_evidence(unit: UnitOfWork, look: _Look, now: datetime) -> None:
     )  # what it shares with whom its destination has joined
 
 
-def _still_shared(row: EvidenceRow, kept: Record, plan: UndoPlan) -> bool:
+def _still_shared(row: EvidenceRow, of_then: Mapping[str, ProfileSnapshot], plan: UndoPlan) -> bool:
     """Whether whoever of the two held a shared value then holds it now; what a contact brought is one side's only, from
     the beginning (RES-11)."""
     piece = row.pieces[0]
-    sides = ((kept.source, plan.source), (kept.destination, plan.destination))
+    sides = ((of_then["source"], plan.source), (of_then["destination"], plan.destination))
     return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from onefold.domain.layers import TakenOut
 from onefold.domain.undoing import UndoPlan
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import conversation_moves, conversations, profiles
-from onefold.storage import merges as store
 from onefold.storage.database import UnitOfWork
 
 
@@ -24,12 +24,12 @@ class Parting(NamedTuple):
     since: int
 
 
-def point_ids_of(unit: UnitOfWork, plan: UndoPlan, record: dict[str, Any]) -> list[str]:
+def point_ids_of(plan: UndoPlan, taken: TakenOut) -> list[str]:
     """The contact points that return, and what had become one with them before the merge."""
     own = [p.contact_point_id for p in plan.source.points if p.kind != "customer_id"]
     # What both sides held cannot be told apart since: it stays where it arrived.
-    alone = [point_id for point_id in own if point_id not in record["absorbed"]]
-    return [*alone, *store.absorbed_by(unit, alone)]
+    alone = [point_id for point_id in own if point_id not in taken.layer.absorbed]
+    return [*alone, *(point_id for point_id, by in taken.absorbing.items() if by in alone)]
 
 
 def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, Any]) -> None:

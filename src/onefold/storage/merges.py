@@ -183,28 +183,25 @@ def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) 
         unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
 
 
-def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Contact points that became one with another (MRG-3); returns (earlier one, gone one) of those that led to one
-    that is gone, and now lead on."""
+def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> None:
+    """Contact points that became one with another (MRG-3), and those that had become one with them before."""
     a = absorbed_points.c
-    repointed: list[tuple[str, str]] = []
     for gone, by in absorbed.items():
         mine = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
-        repointed += [(earlier, gone) for earlier in unit.execute(sa.select(a.id).where(*mine)).scalars()]
         unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
         values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
         unit.execute(absorbed_points.insert().values(values))
-    return repointed
 
 
-def release_points(unit: UnitOfWork, gone: Iterable[str], repointed: Iterable[Sequence[str]]) -> None:
-    """Contact points that are there again, and what led to them before."""
+def release_points(unit: UnitOfWork, released: Mapping[str, str | None]) -> None:
+    """Contact points that are there again, or lead to another one from now on: to which, by id; None: to none."""
     a = absorbed_points.c
-    mine = a.organization_id == unit.organization_id
-    for point_id in gone:
-        unit.execute(absorbed_points.delete().where(mine, a.id == point_id))
-    for earlier, by in repointed:
-        unit.execute(absorbed_points.update().where(mine, a.id == earlier).values(contact_point_id=by))
+    for point_id, by in released.items():
+        mine = (a.organization_id == unit.organization_id, a.id == point_id)
+        if by is None:
+            unit.execute(absorbed_points.delete().where(*mine))
+        else:
+            unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
 
 
 def absorbed_by(unit: UnitOfWork, point_ids: Sequence[str]) -> list[str]:

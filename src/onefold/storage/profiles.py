@@ -147,6 +147,14 @@ def read_heads(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileHead]:
     return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in found}
 
 
+def read_survivors(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
+    """The living profile that each of these is, or has been merged into."""
+    d = unit.dialect
+    sql = f"SELECT p.id, COALESCE(p.survivor_id, p.id) FROM {d.id_keys} "
+    sql += d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value")
+    return dict(map(tuple, unit.lookup(sql, (unit.organization_id,), ids))) if ids else {}
+
+
 _POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
 
 
