@@ -1,7 +1,8 @@
 """Merges undone in whatever order: each takes back what it brought, and nothing of another's (MRG-13, MRG-19).
 
-Four merges in four shapes, undone in every order. After each undo every living profile has the own fields, and every
-open conversation the assignee, that it would have if the merges undone so far had never been.
+Four merges in four shapes, undone in every order. After each undo every living profile has the own fields, the shared
+numbers, the details and the relationships, and every open conversation the assignee, that it would have if the merges
+undone so far had never been.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from onefold.services.profiles import PointInput
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.services.words import (
+    add_detail,
     agent,
     conversation,
     edit,
+    list_point,
     merge,
     profile,
     receive,
@@ -47,26 +51,32 @@ class Own(NamedTuple):
     image: str | None
     attributes: dict[str, Any]
     assignee: str
+    numbers: dict[str, str]
+    details: set[str]
 
 
+SWITCHBOARD, OFFICE = "+442079460001", "+442079460002"
 PEOPLE = [
-    Own("Al", None, None, {"tier": "0"}, "a0"),
-    Own("Alexander", "alex", None, {"tier": "1", "since": "1"}, "a1"),
-    Own("Alexander", "xander", "2.png", {"since": "2"}, "a2"),
-    Own("Alexander the Great", None, "3.png", {"tier": "3", "colour": "3"}, "a3"),
-    Own(None, "great", "4.png", {"colour": "4", "size": "4"}, "a4"),
+    Own("Al", None, None, {"tier": "0"}, "a0", {OFFICE: "other"}, set()),
+    Own("Alexander", "alex", None, {"tier": "1", "since": "1"}, "a1", {SWITCHBOARD: "other"}, {"red"}),
+    Own("Alexander", "xander", "2.png", {"since": "2"}, "a2", {SWITCHBOARD: "home", OFFICE: "other"}, {"red"}),
+    Own("Alexander the Great", None, "3.png", {"tier": "3", "colour": "3"}, "a3", {SWITCHBOARD: "other"}, {"blue"}),
+    Own(None, "great", "4.png", {"colour": "4", "size": "4"}, "a4", {SWITCHBOARD: "home", OFFICE: "home"}, {"red"}),
 ]
 
 
 def merged(source: Own, destination: Own, by: str) -> Own:
     """MRG-3 and MRG-7 once more, as plainly as they can be said."""
     longer = len(source.name or "") > len(destination.name or "")
+    types = [(number, kind) for side in (destination, source) for number, kind in side.numbers.items()]
     return Own(
         source.name if longer else destination.name,
         destination.username or source.username,
         destination.image or source.image,
         {**source.attributes, **destination.attributes},
         destination.assignee if source.assignee == destination.assignee else by,
+        {**dict(types), **{number: kind for number, kind in types if kind != "other"}},
+        destination.details | source.details,
     )
 
 
@@ -95,6 +105,10 @@ def cast(base: Base) -> Cast:
         answer = receive(base, "email", email=f"{number}{len(rows(base, 'SELECT id FROM profiles'))}@kite.example")
         edit(base, answer.profile_id, name=own.name, username=own.username, image=own.image, attributes=own.attributes)
         set_conversation(base, answer.conversation_id, agents[own.assignee])
+        for phone, phone_type in own.numbers.items():
+            list_point(base, answer.profile_id, PointInput("phone", phone, phone_type=phone_type))
+        for value in own.details:
+            add_detail(base, answer.profile_id, "colour", value)
         ids.append(answer.profile_id)
         talks.append(answer.conversation_id)
     return Cast(ids, talks, agents)
@@ -107,10 +121,17 @@ def as_they_are(base: Base, people: Cast) -> dict[int, Own]:
     for number, profile_id in enumerate(people.ids):
         if profile_id in {str(row.id) for row in living}:
             row = show(base, profile_id).row
+            numbers = [point for point in show(base, profile_id).points if point.kind == "phone"]
             sql = "SELECT assignee_id FROM conversations WHERE profile_id = :id AND state = 'open'"
             (talk,) = rows(base, sql, id=profile_id)
             found[number] = Own(
-                row.name, row.username, row.image, dict(row.attributes or {}), names[str(talk.assignee_id)]
+                row.name,
+                row.username,
+                row.image,
+                dict(row.attributes or {}),
+                names[str(talk.assignee_id)],
+                {point.value: str(point.phone_type) for point in numbers},
+                {detail["value"] for detail in show(base, profile_id).details},
             )
     return found
 

@@ -8,23 +8,21 @@ from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, VersionConflict
 from onefold.domain.layers import Change, Layer, TakenOut, take_out
-from onefold.domain.matching import ALIKE_KINDS, evidence_values, handle_key
 from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import OpenConversation, ProfileSnapshot
 from onefold.domain.undoing import Others, UndoPlan, plan_undo
-from onefold.services import audit, matching, merging
+from onefold.services import audit, merging
 from onefold.services.actor import Actor, merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import resolve_redirect
 from onefold.services.timeline_events import write_events
 from onefold.services.undone_conversations import Parting, point_ids_of, share_conversations
+from onefold.services.undone_evidence import share_evidence
 from onefold.storage import conversation_moves, conversations, profiles
-from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import UnitOfWork
-from onefold.storage.matching import EvidenceRow, pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
@@ -83,7 +81,7 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         found.merge.event_seq,
     )
     share_conversations(unit, parting, record)
-    _share_evidence(unit, look, now)
+    share_evidence(unit, found.merge, found.plan, record, look.policy, now)
     _write_events(unit, found, actor, now)
     store.mark_undone(unit, merge_id, now)
     source_id = found.plan.source.profile_id
@@ -264,88 +262,6 @@ def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConvers
         return None
     row = conversations.read_conversation(unit, then.conversation_id)
     return OpenConversation(row.id, row.inbox_id, row.assignee_id, "")
-
-
-# Suggestions, search, events -----------------------------------------------------------------------------------------
-
-
-def _share_evidence(unit: UnitOfWork, look: _Look, now: datetime) -> None:
-    """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
-    found, record, _, _, policy = look
-    of_then = {side: ProfileSnapshot.from_record(record[side]) for side in ("source", "destination")}
-    source, destination = found.plan.source, found.plan.destination._replace(profile_id=found.profile_id)
-    _index(unit, source, destination, policy)
-    rows = matches.evidence_of(unit, destination.profile_id)
-    before = [_evidence(row) for row in record["evidence"]]
-    old_id = record["destination"]["profile_id"]
-    of_source = {_side_of(row, source.profile_id): row for row in before if source.profile_id in row.pair}
-    of_destination = {_side_of(row, old_id): row for row in before if old_id in row.pair}
-    values = {(p.kind, p.value) for p in source.points}
-    pairs = {row.pair for row in rows}
-    spoke, speaks = _speaking(of_then["destination"]), _speaking(destination)
-    for row in rows:
-        key = _side_of(row, destination.profile_id)
-        known_other = key in of_destination
-        since = not known_other and key not in of_source and (_kind_of_point(row.kind), key[2]) in values
-        if key in of_source or since:
-            returned = row.moved(destination.profile_id, source.profile_id)
-            created_at = of_source[key].created_at if key in of_source else row.created_at
-            matches.insert_evidence(unit, [returned._replace(created_at=created_at)])
-            pairs.add(returned.pair)
-            silent = key in of_source and key[1:3] in spoke  # the destination held it before, too common to suggest by
-            if not known_other and (silent or key[1:3] not in speaks):
-                matches.remove_evidence(unit, [row])
-    between = [row for row in before if {*row.pair} == {source.profile_id, old_id}]
-    # A value that gave way ended what was alike; where that does not rest on both any more, rating takes it away again.
-    alike = [row for row in before if row.kind in ALIKE_KINDS]
-    shared = [row for row in between if row.kind not in ALIKE_KINDS and _still_shared(row, of_then, found.plan)]
-    back = _of_living(unit, [row.moved(old_id, destination.profile_id) for row in (*alike, *shared)])
-    matches.insert_evidence(unit, back)
-    pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
-    matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
-    matching.refresh_matches(
-        unit, source.profile_id, policy, now
-    )  # what it shares with whom its destination has joined
-
-
-def _still_shared(row: EvidenceRow, of_then: Mapping[str, ProfileSnapshot], plan: UndoPlan) -> bool:
-    """Whether whoever of the two held a shared value then holds it now; what a contact brought is one side's only, from
-    the beginning (RES-11)."""
-    piece = row.pieces[0]
-    sides = ((of_then["source"], plan.source), (of_then["destination"], plan.destination))
-    return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
-
-
-def _of_living(unit: UnitOfWork, rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
-    there = set(profiles.read_heads(unit, sorted({one for row in rows for one in row.pair})))
-    return [row for row in rows if {*row.pair} <= there and row.profile_id != row.other_id]
-
-
-def _index(unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, policy: Policy) -> None:
-    names = {handle_key(side.username) for side in (source, destination) if side.username}
-    matches.remove_keys(unit, ["h:" + name for name in names], destination.profile_id)
-    for side in (source, destination):
-        profiles.reindex(unit, side.profile_id)
-        matching.index_keys(unit, side.profile_id, policy)
-
-
-def _evidence(row: dict[str, Any]) -> EvidenceRow:
-    return EvidenceRow(**{**row, "created_at": instant(row["created_at"])})
-
-
-def _side_of(row: EvidenceRow, profile_id: str) -> tuple[str, str, str, str]:
-    """A piece of evidence as seen from one profile: the other one, the kind, its own value and the other's."""
-    if row.profile_id == profile_id:
-        return row.other_id, row.kind, row.value, row.other_value
-    return row.profile_id, row.kind, row.other_value, row.value
-
-
-def _speaking(side: ProfileSnapshot) -> set[tuple[str, str]]:
-    return evidence_values(side.username, side.points)
-
-
-def _kind_of_point(kind: str) -> str:
-    return "email" if kind == "similar_email" else kind
 
 
 def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) -> None:

@@ -9,6 +9,7 @@ from onefold.domain.layers import TakenOut
 from onefold.domain.undoing import UndoPlan
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import conversation_moves, conversations, profiles
+from onefold.storage import merges as store
 from onefold.storage.database import UnitOfWork
 
 
@@ -39,7 +40,7 @@ def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, An
     there = profiles.merged_into(unit, parting.profile_id)
     of_others = []
     for conversation_id in [one for profile_id in there for one in conversations.ids_of(unit, profile_id)]:
-        first = conversations.first_item(unit, conversation_id)
+        first = conversations.first_item(unit, conversation_id, since)
         begun_by_source = first is not None and (
             first.profile_id in parting.returning or (first.seq >= since and first.contact_point_id in point_ids)
         )
@@ -50,12 +51,14 @@ def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, An
             _give_back(unit, parting, conversation_id, there)
         else:
             of_others.append(conversation_id)
+    carrying = {talk for one in there for talk in conversation_moves.carrying(unit, one, point_ids, since)}
     for conversation_id in of_others:
-        if any(conversation_moves.has_through(unit, conversation_id, one, point_ids, since) for one in there):
+        if conversation_id in carrying:
             if conversation_id not in partners:
                 partners[conversation_id] = _beside(unit, conversation_id, source_id)
             to = partners[conversation_id]
             conversation_moves.move_items(unit, conversation_id, point_ids, to, source_id, since)
+            carrying -= {conversation_id, *conversations.merged_into(unit, conversation_id)}  # moved with it
     _lead_back(unit, parting, partners)
 
 
@@ -113,16 +116,31 @@ def _take_out(unit: UnitOfWork, conversation_id: str, source_id: str) -> bool:
 
 
 def _let_guests_out(unit: UnitOfWork, parting: Parting, conversation_id: str) -> str | None:
-    """What later merges made one with a conversation of the source goes on as one of the living profile's."""
+    """What later merges made one with a conversation of the source goes on as one of the living profile's: as the one
+    that came first on the shortest way, to which the others led before."""
     head, guest = conversations.read_conversation(unit, conversation_id), None
-    for one in conversations.merged_into(unit, conversation_id):
-        if conversations.read_conversation(unit, one).profile_id not in parting.returning:
-            led: dict[str, Any] = {"merged_into_id": guest}
-            if guest is None:
-                led |= {"profile_id": parting.profile_id, "state": head.state, "closed_at": head.closed_at}
-                guest = one
-            conversations.change_conversation(unit, one, **led)
+    led_here = (conversations.read_conversation(unit, one) for one in conversations.merged_into(unit, conversation_id))
+    others = [row for row in led_here if row.profile_id not in parting.returning]
+    ways = _ways(unit, parting.profile_id, [row.profile_id for row in others])
+    for row in sorted(others, key=lambda row: ways[row.profile_id]):
+        led: dict[str, Any] = {"merged_into_id": guest}
+        if guest is None:
+            led |= {"profile_id": parting.profile_id, "state": head.state, "closed_at": head.closed_at}
+            guest = row.id
+        conversations.change_conversation(unit, row.id, **led)
     return guest
+
+
+def _ways(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """How many merges lead from each profile to the living one, and the last of them."""
+    standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
+    ways = {}
+    for one in ids:
+        steps, last, at = 0, "", one
+        while at in standing:
+            steps, last, at = steps + 1, standing[at].id, standing[at].destination_id
+        ways[one] = steps, last
+    return ways
 
 
 def _lead_back(unit: UnitOfWork, parting: Parting, partners: dict[str, str]) -> None:

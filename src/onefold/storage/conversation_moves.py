@@ -126,10 +126,16 @@ def move_items(
 
 def count_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> int:
     """How many items came to a profile through some contact points, from an item's number on."""
+    through = _through(unit, profile_id, point_ids, since)
+    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
+
+
+def _through(
+    unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int
+) -> tuple[sa.ColumnElement[bool], ...]:
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
-    through = (*mine, i.contact_point_id.in_(point_ids))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
+    return *mine, i.contact_point_id.in_(point_ids)
 
 
 def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -138,11 +144,11 @@ def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[s
     return *mine, i.profile_id == profile_id
 
 
-def has_through(unit: UnitOfWork, conversation_id: str, profile_id: str, point_ids: Sequence[str], since: int) -> bool:
-    """Whether a conversation carries anything of the contact points since."""
+def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> set[str]:
+    """The conversations in which anything of a profile came through some contact points, from an item's number on."""
     i = items.c
-    mine = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.in_(point_ids))
-    return unit.execute(sa.select(i.seq).where(*mine).limit(1)).first() is not None
+    through = (*_through(unit, profile_id, point_ids, since), i.conversation_id.is_not(None))
+    return set(unit.execute(sa.select(i.conversation_id).where(*through).distinct()).scalars())
 
 
 def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:

@@ -187,11 +187,14 @@ def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
     return ItemRow._make(unit.execute(sa.select(*ITEM).where(*mine)).one())
 
 
-def first_item(unit: UnitOfWork, conversation_id: str) -> ItemRow | None:
-    """What a conversation began with."""
+def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow | None:
+    """What a conversation began with: of what arrived before an item's number, what happened first; of a conversation
+    that has nothing of that, what arrived first."""
     i = items.c
     mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    row = unit.execute(sa.select(*ITEM).where(*mine).order_by(i.seq).limit(1)).one_or_none()
+    happened = sa.select(*ITEM).where(*mine, i.seq < before).order_by(i.timeline_second, i.seq).limit(1)
+    arrived = sa.select(*ITEM).where(*mine).order_by(i.seq).limit(1)
+    row = unit.execute(happened).one_or_none() or unit.execute(arrived).one_or_none()
     return None if row is None else ItemRow._make(row)
 
 

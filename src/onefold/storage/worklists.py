@@ -27,6 +27,8 @@ class NewestRow(NamedTuple):
 
 
 _SNIPPET = 160
+_RECENT = 20
+"""So many of what happened last are looked at for what arrived last: a mail that was an hour on its way is news."""
 
 
 def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[ConversationRow]:
@@ -45,10 +47,11 @@ def newest_of_conversations(unit: UnitOfWork, conversation_ids: Sequence[str]) -
     joined = d.join("conversations", "c", "c.organization_id = ? AND c.merged_into_id = k.value", one=False)
     led = unit.lookup(f"SELECT c.id, c.merged_into_id FROM {d.id_keys} {joined}", (org,), conversation_ids)
     leads = {one: one for one in conversation_ids} | {str(gone): str(into) for gone, into in led}
-    newest = (
+    recent = (
         "SELECT seq FROM items WHERE organization_id = ? AND conversation_id = keys.value AND kind <> 'event' "
-        "ORDER BY seq DESC LIMIT 1"
+        f"ORDER BY timeline_second DESC, seq DESC LIMIT {_RECENT}"
     )
+    newest = f"SELECT max(recent.seq) FROM ({recent}) AS recent"
     sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
     seqs: dict[str, int] = {}
     for one, seq in unit.lookup(sql, (org,), sorted(leads)):

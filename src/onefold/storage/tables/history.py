@@ -107,10 +107,9 @@ items = Table(
     Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # domain/timeline.py
     primary_key("seq"),
     refers_to("conversations", "conversation_id"),
-    # As timelines are read: by when things happened. What came since a merge, and what is unread, go by arrival.
+    # As timelines are read: by when things happened.
     Index("items_timeline", "organization_id", "profile_id", "timeline_second", "seq"),
-    Index("items_conversation_timeline", "organization_id", "conversation_id", "timeline_second", "seq"),
-    Index("items_conversation", "organization_id", "conversation_id", "seq"),
+    Index("items_conversation", "organization_id", "conversation_id", "timeline_second", "seq"),
     # RES-12: the channel's own message id, once.
     Index(
         "items_delivery",

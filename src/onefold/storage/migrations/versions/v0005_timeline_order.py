@@ -35,6 +35,5 @@ def upgrade() -> None:
         op.execute("ALTER TABLE items FORCE ROW LEVEL SECURITY")
     op.drop_index("items_timeline", "items")
     op.create_index("items_timeline", "items", ["organization_id", "profile_id", "timeline_second", "seq"])
-    op.create_index(
-        "items_conversation_timeline", "items", ["organization_id", "conversation_id", "timeline_second", "seq"]
-    )
+    op.drop_index("items_conversation", "items")
+    op.create_index("items_conversation", "items", ["organization_id", "conversation_id", "timeline_second", "seq"])
