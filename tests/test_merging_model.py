@@ -101,8 +101,8 @@ KEPT = (
 )
 
 OF_SEVERAL = tuple(name for name in KEPT if name not in ("suggestions", "evidence"))
-"""What undoing several merges in any order brings back whole. Of the evidence nothing is lost, but some may be new: with
-the one undone and the other not yet, fewer held a value that otherwise too many share (SUG-6)."""
+"""What undoing several merges in any order brings back whole. Of the evidence nothing is lost, but some may be new:
+with the one undone and the other not yet, fewer held a value that otherwise too many share (SUG-6)."""
 
 incoming = st.tuples(
     st.sampled_from(SENDERS), st.sampled_from([True, True, False]), st.sampled_from(NAMES), st.sampled_from(FURTHER)
