@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -107,16 +107,17 @@ class Agent:
         chosen: str = self.chance.choice(sorted(row[0] for row in ids))
         return chosen
 
-    def types(self, field: str, first: str = "") -> Steps:
+    def types(self, field: str) -> Generator[None, None, Typed]:
         """A text that nobody else types, key by key, to wherever the focus is; as somebody who does not look."""
         self.serial += 1
         chosen = self.chance.choices(LETTERS, k=self.chance.randint(3, 14))
-        text = " ".join([f"{first}u{self.id[-4:]}.{self.serial}", *chosen])
+        typed = Typed(self.id, field, " ".join([f"u{self.id[-4:]}.{self.serial}", *chosen]))
         delay = self.chance.choice((30, 60, 150))
-        self.ledger.typed.append(Typed(self.id, field, text))
-        for part in re.findall(r".{1,5}", text):
+        self.ledger.typed.append(typed)
+        for part in re.findall(r".{1,5}", typed.text):
             self.page.keyboard.type(part, delay=delay)
             yield
+        return typed
 
     def confirms(self, button: Locator, what: str, pair: set[str], how: str = "click") -> None:
         """Clicks what decides. What is not there any more is not clicked, and counts as meant all the same."""
@@ -171,8 +172,8 @@ class Agent:
         """By the palette, which is left again: what was typed is in it until then."""
         self.desk.open(f"/customers/{self.somebody()}").keyboard.press("Control+k")
         yield
-        yield from self.types("palette")
-        typed = self.ledger.typed.pop()
+        typed = yield from self.types("palette")
+        self.ledger.typed.remove(typed)
         if (found := self.page.locator("#palette-input").input_value()) != typed.text:
             self.ledger.wrong.append(f"palette: {typed.text!r} is {found!r} at {self.page.url}")
         self.page.keyboard.press("Escape")
@@ -335,6 +336,7 @@ def test_two_agents_at_work__MRG_1__MRG_9__UI_3(sit: SitDown, console: Console) 
     print(f"{len(ledger.typed)} fields, {letters} letters; lost: {sum(len(t.text) for t in lost)}; {dict(made)}")
     print(f"{len(ledger.confirmed)} confirmed: {dict(Counter((c.what, c.how) for c in ledger.confirmed))}")
     print(dict(ledger.done))
+    print(*unmeant, *lost, *twice, *ledger.wrong, sep="\n")
     assert (unmeant, lost, twice, ledger.wrong) == ([], [], [], []), f"seed {SEED}"
 
 
