@@ -469,7 +469,7 @@ class Merging(RuleBasedStateMachine):
             assert self.attempt(lambda unit, row=row, actor=actor: undoing.undo(unit, row.id, None, actor)) is not None
         after = self.dump(KEPT, restored=True)
         names = KEPT if len(merges) < 2 else OF_SEVERAL
-        assert evident <= self.evidence()
+        assert not evident - self.evidence()
         assert not {name: set(before[name]) ^ set(after[name]) for name in names if before[name] != after[name]}
 
     def look_again_at_all(self) -> None:

@@ -448,6 +448,19 @@ def test_the_value_of_a_switchboard_raises_nothing_more_and_what_there_is_stays_
     assert suggested(base, fourth) == {}
 
 
+def test_who_has_brought_a_value_counts_at_every_look__RES_11_SUG_6(base: Base) -> None:
+    """Also when the one they brought it of is looked at again, and not only when somebody else lists it."""
+    do(base, lambda unit: change_settings(unit, shared_limit=3))
+    one = profile(base, PointInput("phone", PHONE, phone_type="office"))
+    brought = Further(phones=(ListedPhone(PHONE, "office"),))
+    bringing = {receive(base, "chat", further=brought, name=f"Visitor {n}").profile_id for n in range(2)}
+    assert set(suggested(base, one)) == bringing
+    two = profile(base, PointInput("phone", PHONE, phone_type="office"))
+    assert suggested(base, two) == {}
+    edit(base, one, name="Ada")
+    assert suggested(base, two) == {}
+
+
 def test_twenty_may_share_a_value_and_the_twenty_first_is_silent__SUG_6(base: Base) -> None:
     calls = [contact("voice", phone=PHONE) for _ in range(20)]
     answers = base.receiver.receive(base.organization_id, calls)

@@ -86,7 +86,7 @@ def _not_common(unit: UnitOfWork, pieces: Sequence[_Piece], policy: Policy) -> l
     """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
     if not pieces:
         return []
-    sharing = store.sharing(unit, sorted({piece.other for piece in pieces}))
+    sharing = store.sharing(unit, sorted({one for piece in pieces for one in (piece.one, piece.other)}))
     kept: list[_Piece] = []
     for (one, kind, value), group in groupby(pieces, lambda p: (p.one, p.shared.kind, p.shared.value)):
         of_value = list(group)
