@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from onefold.domain.contact import CHANNELS, Channel
 from onefold.domain.errors import InvalidValue
+from onefold.domain.evidence import pair_of
 from onefold.domain.matching import EVIDENCE_KINDS, EvidenceKind
 from onefold.services.clock import Clock, utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage import insights as store
 from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.insights import EntryRow, Mark
-from onefold.storage.matching import pair_of
 
 LONGEST_DAYS = 366
 

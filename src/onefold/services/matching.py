@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from onefold.domain.book import Key
+from onefold.domain.evidence import Evidence, Pair, pair_of
 from onefold.domain.matching import (
     ALIKE_KINDS,
     Comparison,
@@ -28,7 +29,7 @@ from onefold.storage import matching as store
 from onefold.storage.books import who_holds
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.facts import features_of
-from onefold.storage.matching import EvidenceRow, Pair, SuggestionRow, pair_of
+from onefold.storage.matching import SuggestionRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import Event, emit_all
 
@@ -49,7 +50,7 @@ class Arisen(NamedTuple):
 class MatchState(NamedTuple):
     """What speaks for some profiles being one with each other or with others, and what is suggested by it."""
 
-    evidence: tuple[EvidenceRow, ...]
+    evidence: tuple[Evidence, ...]
     suggestions: tuple[SuggestionRow, ...]
 
     @property
@@ -307,15 +308,15 @@ def _is_raised(before: SuggestionRow | None, after: SuggestionRow | None) -> boo
 
 
 def _drop_unsupported(
-    unit: UnitOfWork, recorded: Mapping[Pair, list[EvidenceRow]], facts: Mapping[str, MatchFeatures]
-) -> dict[Pair, list[EvidenceRow]]:
+    unit: UnitOfWork, recorded: Mapping[Pair, list[Evidence]], facts: Mapping[str, MatchFeatures]
+) -> dict[Pair, list[Evidence]]:
     """The evidence that rests on what is held; the rest, which a change of this moment has left behind, is taken away.
 
     Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
     """
     speaking = {one: evidence_values(found.username, found.points) for one, found in facts.items()}
 
-    def rests(row: EvidenceRow) -> bool:
+    def rests(row: Evidence) -> bool:
         if row.kind == "thread":
             return True  # it has happened, whatever the two hold
         holding = sum(piece in speaking[one] for one, piece in zip(row.pair, row.pieces, strict=True))
@@ -344,7 +345,7 @@ def _compare(
     unit: UnitOfWork,
     pairs: Sequence[Pair],
     facts: Mapping[str, MatchFeatures],
-    recorded: Mapping[Pair, Sequence[EvidenceRow]],
+    recorded: Mapping[Pair, Sequence[Evidence]],
     policy: Policy,
 ) -> dict[Pair, Comparison]:
     evidence = {

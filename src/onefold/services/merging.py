@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from onefold.domain.errors import Conflict, NotFound, VersionConflict
+from onefold.domain.evidence import pair_of
 from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.merge_outcomes import Step, Which
+from onefold.domain.merge_record import MergeRecord
 from onefold.domain.merging import MergePlan, Merger, plan_merge
 from onefold.domain.policy import Policy
 from onefold.domain.sides import ProfileSnapshot
@@ -22,7 +24,6 @@ from onefold.storage import conversation_moves, conversations, profiles
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
 from onefold.storage.database import RetryTransaction, UnitOfWork
-from onefold.storage.matching import pair_of
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
@@ -159,18 +160,19 @@ def _apply(
     now, merge_id = utc_now(), new_id()
     match_state = matching.match_state(unit, [source.profile_id, destination.profile_id])
     record = _record(unit, source, destination, plan, match_state)
-    _move(unit, source, destination, plan, record, now)
+    led_on = _move(unit, source, destination, plan, record.former_ids, now)
+    record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
     _find_by(unit, source, destination, plan, match_state, policy, now)
     event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
     details = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],
-        "choices": {field: kept for field, kept in record["choices"].items() if "." not in field},
+        "choices": {field: kept for field, kept in record.choices.items() if "." not in field},
         "versions": plan.versions,
-        "evidence": sorted({row["kind"] for row in record["evidence_between"]}),
+        "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }
-    _emit(unit, merge_id, plan, record, now)
+    _emit(unit, merge_id, plan, record.former_ids, led_on, now)
     seq = audit.record(
         unit,
         actor,
@@ -178,7 +180,7 @@ def _apply(
         profile_id=plan.destination_id,
         other_id=plan.source_id,
         details=details,
-        before=record,
+        before=record.to_json(),
     )
     row = MergeRow(merge_id, plan.source_id, plan.destination_id, actor.agent_id, event_seq, seq, now, None)
     store.add_merge(unit, row)
@@ -187,21 +189,19 @@ def _apply(
 
 def _record(
     unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, plan: MergePlan, match_state: MatchState
-) -> dict[str, Any]:
-    """Both sides before, and what undoing needs besides (MRG-13, MRG-14)."""
-    ids = [source.profile_id, destination.profile_id]
-    return {
-        "source": source.as_record(),
-        "destination": destination.as_record(),
-        "after": plan.after.as_record(),
-        "absorbed": dict(plan.absorbed),
-        "choices": {o.field: o.kept for o in plan.outcomes if o.why == "chosen"},
-        "created": store.created_times(unit, ids),
-        "evidence": [row._asdict() for row in match_state.evidence],
-        "evidence_between": [row._asdict() for row in match_state.evidence if {*row.pair} == {*ids}],
-        "suggested": [[*row.pair, row.created_at] for row in match_state.suggestions],
-        "former_ids": profiles.merged_into(unit, source.profile_id)[1:],
-    }
+) -> MergeRecord:
+    return MergeRecord(
+        source=source,
+        destination=destination,
+        after=plan.after,
+        absorbed=plan.absorbed,
+        choices={o.field: o.kept for o in plan.outcomes if o.why == "chosen" and o.kept is not None},
+        created=store.created_times(unit, [source.profile_id, destination.profile_id]),
+        evidence=match_state.evidence,
+        suggested={row.pair: row.created_at for row in match_state.suggestions},
+        former_ids=tuple(profiles.merged_into(unit, source.profile_id)[1:]),
+        drafts=(),
+    )
 
 
 def _move(
@@ -209,34 +209,35 @@ def _move(
     source: ProfileSnapshot,
     destination: ProfileSnapshot,
     plan: MergePlan,
-    record: dict[str, Any],
+    former_ids: Sequence[str],
     now: datetime,
-) -> None:
-    """Everything of the source that is not history; what it has done and said is found through its redirect."""
+) -> list[str]:
+    """Everything of the source that is not history; what it has done and said is found through its redirect.
+
+    Returns the conversations that led to one which is gone, and lead on.
+    """
     others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
     matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
     store.write_side(unit, [source, destination], [plan.after], {})
     store.absorb_points(unit, plan.absorbed)
-    _move_conversation(unit, source, plan, record, now)
-    record["drafts"] = store.move_drafts(unit, plan.source_id, plan.destination_id)
-    store.set_redirect(unit, [plan.source_id, *record["former_ids"]], plan.destination_id)
+    led_on = _move_conversation(unit, source, plan, now)
+    store.set_redirect(unit, [plan.source_id, *former_ids], plan.destination_id)
     profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))
+    return led_on
 
 
-def _move_conversation(
-    unit: UnitOfWork, source: ProfileSnapshot, plan: MergePlan, record: dict[str, Any], now: datetime
-) -> None:
+def _move_conversation(unit: UnitOfWork, source: ProfileSnapshot, plan: MergePlan, now: datetime) -> list[str]:
     """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
     joined = plan.joined
     if joined is not None:
-        record["led_on_conversations"] = conversation_moves.join_conversations(
-            unit, joined.gone_id, joined.conversation_id, now
-        )
+        led_on = conversation_moves.join_conversations(unit, joined.gone_id, joined.conversation_id, now)
         conversations.change_conversation(
             unit, joined.conversation_id, assignee_id=joined.assignee_id, inbox_id=joined.inbox_id
         )
-    elif source.conversation is not None:
+        return led_on
+    if source.conversation is not None:
         conversations.change_conversation(unit, source.conversation.conversation_id, profile_id=plan.destination_id)
+    return []
 
 
 def _find_by(
@@ -266,13 +267,19 @@ def _find_by(
     matching.rate(unit, pairs, policy, now, created=since)
 
 
-def _emit(unit: UnitOfWork, merge_id: str, plan: MergePlan, record: dict[str, Any], now: datetime) -> None:
+def _emit(
+    unit: UnitOfWork,
+    merge_id: str,
+    plan: MergePlan,
+    former_ids: Sequence[str],
+    led_on: Sequence[str],
+    now: datetime,
+) -> None:
     """EVT-1: one event, with the map from old ids to new."""
-    old = [plan.source_id, *record["former_ids"]]
+    old = [plan.source_id, *former_ids]
     data: dict[str, Any] = {"merge_id": merge_id, "merged": dict.fromkeys(old, plan.destination_id)}
     if plan.joined is not None:
-        gone = [plan.joined.gone_id, *record["led_on_conversations"]]
-        data["conversations"] = dict.fromkeys(gone, plan.joined.conversation_id)
+        data["conversations"] = dict.fromkeys([plan.joined.gone_id, *led_on], plan.joined.conversation_id)
     emit(unit, new_id(), "profile.merged", plan.destination_id, data, now)
 
 
@@ -282,3 +289,9 @@ def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:
     if found is None:
         raise NotFound("There is no merge with this id.", code="merge_not_found")
     return found
+
+
+def read_record(unit: UnitOfWork, row: MergeRow) -> MergeRecord | None:
+    """What was kept of a merge; None where it has been erased."""
+    kept = audit.read(unit, row.audit_seq).before
+    return None if kept is None else MergeRecord.from_json(kept)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from onefold.domain.merge_record import MergeRecord
 from onefold.domain.origins import Arrival, Departure, History, Join, Origin
 from onefold.domain.profile import HeldPoint, display_name
-from onefold.domain.sides import network_of
+from onefold.domain.sides import ProfileSnapshot, network_of
 from onefold.services.clock import utc_now
 from onefold.storage import merges as merging
 from onefold.storage import origins as store
@@ -18,7 +19,6 @@ from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.origins import ToldRow
 from onefold.storage.profiles import ProfileRow
-from onefold.storage.tables import instant
 
 MOST_PROFILES, MOST_POINTS, MOST_OTHERS = 60, 200, 20
 """Told of at most: profiles merged into this one, contact points, and undone merges and detaches, of each."""
@@ -32,7 +32,7 @@ class _Found(NamedTuple):
     undone: list[MergeRow]
     detached: list[ToldRow]
     entries: dict[int, ToldRow]
-    records: dict[str, dict[str, Any]]
+    records: dict[str, MergeRecord]
     rows: dict[str, ProfileRow]
     names: dict[str, str]
     unmerged_by: dict[str, ToldRow]
@@ -71,7 +71,11 @@ def _rows(
 ) -> _Found:
     known = [*standing, *undone]
     entries = store.entries_by_number(unit, [merge.audit_seq for merge in known])
-    records = {m.id: json.loads(kept) for m in known if (kept := entries[m.audit_seq].record) is not None}
+    records = {
+        m.id: MergeRecord.from_json(json.loads(kept))
+        for m in known
+        if (kept := entries[m.audit_seq].record) is not None
+    }
     ids = {living.id, *(one for m in known for one in (m.source_id, m.destination_id))}
     ids |= {one for entry in detached for one in (entry.profile_id, entry.other_id)}
     rows = store.profiles_by_id(unit, sorted(ids))
@@ -111,20 +115,16 @@ def _origins(found: _Found, held: Sequence[HeldPoint]) -> Iterable[Origin]:
 def _names_then(found: _Found) -> dict[str, str]:
     """What each source was called when it was merged, for good or last."""
     of = [*found.undone, *found.standing]
-    return {m.source_id: _name(found.records[m.id]["source"]) for m in of if m.id in found.records}
+    return {m.source_id: _name(found.records[m.id].source) for m in of if m.id in found.records}
 
 
-def _name(side: Mapping[str, Any]) -> str:
-    return display_name(side["name"], _points(side))
-
-
-def _points(side: Mapping[str, Any]) -> list[HeldPoint]:
-    return [HeldPoint(**row) for row in side["points"]]
+def _name(side: ProfileSnapshot) -> str:
+    return display_name(side.name, side.points)
 
 
 def _join(found: _Found, merge: MergeRow) -> Join:
     record = found.records.get(merge.id)
-    into = None if record is None else _name(record["destination"])
+    into = None if record is None else _name(record.destination)
     by = _by(found, found.entries[merge.audit_seq], merge.agent_id)
     undone_by = None if merge.undone_at is None else _by(found, found.unmerged_by.get(merge.id))
     return Join(merge.id, merge.source_id, merge.destination_id, into, merge.created_at, by, merge.undone_at, undone_by)
@@ -132,7 +132,7 @@ def _join(found: _Found, merge: MergeRow) -> Join:
 
 def _departure(found: _Found, entry: ToldRow) -> Departure:
     point_id = json.loads(entry.details)["contact_point_id"]
-    before = [] if entry.record is None else _points(json.loads(entry.record)["profile"])
+    before = () if entry.record is None else ProfileSnapshot.from_record(json.loads(entry.record)["profile"]).points
     text = next((point_label(point) for point in before if point.contact_point_id == point_id), None)
     return Departure(entry.profile_id, entry.other_id, text, entry.at, _by(found, entry))
 
@@ -161,9 +161,8 @@ def _arrivals(found: _Found, held: Sequence[HeldPoint], created: Mapping[str, da
         if record is None:
             doubtful.setdefault(merge.destination_id, []).append(merge)
             continue
-        times = {row_id: instant(at) for row_id, at in record["created"].items()}
-        for side, profile_id in (("source", merge.source_id), ("destination", merge.destination_id)):
-            place(profile_id, _points(record[side]), times)
+        for side in (record.source, record.destination):
+            place(side.profile_id, side.points, record.created)
     place(found.living.id, held, created)
     return list(arrivals.values())
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from onefold.domain.errors import Conflict
+from onefold.domain.evidence import Pair, pair_of
 from onefold.domain.matching import Comparison
 from onefold.domain.policy import Policy
 from onefold.services import audit, matching
@@ -17,7 +18,7 @@ from onefold.services.profiles import ProfileSummary, resolve_redirect, summarie
 from onefold.storage import matching as store
 from onefold.storage import queue as queue_store
 from onefold.storage.database import UnitOfWork
-from onefold.storage.matching import Pair, SuggestionRow, VerdictRow, pair_of
+from onefold.storage.matching import SuggestionRow, VerdictRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
 from onefold.storage.queue import QueueFilter

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from onefold.domain.errors import Conflict, VersionConflict
 from onefold.domain.layers import Change, Layer, TakenOut, take_out
+from onefold.domain.merge_record import MergeRecord
 from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
@@ -26,7 +27,6 @@ from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
 from onefold.storage.outbox import emit
-from onefold.storage.tables import instant
 
 
 class Undo(NamedTuple):
@@ -50,7 +50,7 @@ class _Look(NamedTuple):
     (MRG-19). `created` are the times of all rows that may be put back."""
 
     found: Undo
-    record: dict[str, Any]
+    record: MergeRecord
     taken: TakenOut
     created: Mapping[str, datetime]
     policy: Policy
@@ -100,7 +100,7 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     _refuse_undone(merge)
     _refuse_late(merge, policy)
     row = _lock_both(unit, merge) if lock else _living(unit, merge)
-    record = audit.read(unit, merge.audit_seq).before
+    record = merging.read_record(unit, merge)
     if record is None:
         raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
     returning = _returning(unit, merge, row.id)
@@ -108,7 +108,7 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     taken, now = take_out(layers, merge.id), store.read_side(unit, row)
     plan = plan_undo(taken, now, policy, _others(unit, taken, now, returning))
     brought_since = _drafts_brought_since(unit, merge, row.id, returning)
-    drafts = store.drafts_on(unit, row.id, [one for one in record["drafts"] if one not in brought_since])
+    drafts = store.drafts_on(unit, row.id, [one for one in record.drafts if one not in brought_since])
     point_ids = point_ids_of(plan, taken)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
@@ -150,18 +150,16 @@ def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, da
         rows = store.merges_into(unit, sorted(above))
         found |= {row.id: row for row in rows}
         above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
-    records = ((row, audit.read(unit, row.audit_seq).before) for row in found.values())
+    records = ((row, merging.read_record(unit, row)) for row in found.values())
     kept = [(row, record) for row, record in records if record is not None]
-    created = {row_id: instant(at) for _, record in kept for row_id, at in record["created"].items()}
+    created = {row_id: at for _, record in kept for row_id, at in record.created.items()}
     return [_layer(row, record) for row, record in kept], created
 
 
-def _layer(row: MergeRow, record: dict[str, Any]) -> Layer:
-    source, before, after = (ProfileSnapshot.from_record(record[side]) for side in ("source", "destination", "after"))
+def _layer(row: MergeRow, record: MergeRecord) -> Layer:
+    sides = record.source, record.destination, record.after
     merger = Merger(row.agent_id, "")
-    return Layer(
-        row.id, source, before, after, record["absorbed"], record["choices"], merger, row.undone_at, row.created_at
-    )
+    return Layer(row.id, *sides, record.absorbed, record.choices, merger, row.undone_at, row.created_at)
 
 
 def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:
@@ -181,10 +179,10 @@ def _left_out(unit: UnitOfWork, profile_ids: Sequence[str]) -> set[str]:
     merged_away: Collection[str] = profile_ids
     while standing := store.standing_merges(unit, sorted(merged_away)):
         for row in standing.values():
-            record = audit.read(unit, row.audit_seq).before
+            record = merging.read_record(unit, row)
             if record is not None:
-                before = {r["id"] for side in ("source", "destination") for r in record[side]["relations"]}
-                found |= before - {r["id"] for r in record["after"]["relations"]}
+                before = {r.id for side in (record.source, record.destination) for r in side.relations}
+                found |= before - {r.id for r in record.after.relations}
         merged_away = {row.destination_id for row in standing.values()}
     return found
 
@@ -212,8 +210,8 @@ def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, re
         way.add(at)
         at = standing[at].destination_id
     later = [m for one, m in standing.items() if m.id > merge.id and one not in way and one not in returning]
-    records = (audit.read(unit, m.audit_seq).before for m in later)
-    return {draft_id for record in records if record is not None for draft_id in record["drafts"]}
+    records = (merging.read_record(unit, m) for m in later)
+    return {draft_id for record in records if record is not None for draft_id in record.drafts}
 
 
 def _share_rows(unit: UnitOfWork, look: _Look) -> None:

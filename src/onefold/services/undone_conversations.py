@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from onefold.domain.layers import TakenOut
+from onefold.domain.merge_record import MergeRecord
 from onefold.domain.undoing import UndoPlan
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import conversation_moves, conversations, profiles
@@ -33,7 +34,7 @@ def point_ids_of(plan: UndoPlan, taken: TakenOut) -> list[str]:
     return [*alone, *(point_id for point_id, by in taken.absorbing.items() if by in alone)]
 
 
-def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, Any]) -> None:
+def share_conversations(unit: UnitOfWork, parting: Parting, record: MergeRecord) -> None:
     """Each conversation goes to whom it began with; what the other has said in it since goes to one of the other's."""
     source_id, point_ids, since = parting.source_id, parting.point_ids, parting.since
     partners = _part_conversations(unit, parting, record)
@@ -62,12 +63,12 @@ def share_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, An
     _lead_back(unit, parting, partners)
 
 
-def _part_conversations(unit: UnitOfWork, parting: Parting, record: dict[str, Any]) -> dict[str, str]:
+def _part_conversations(unit: UnitOfWork, parting: Parting, record: MergeRecord) -> dict[str, str]:
     """The two that became one are two again; returns which of the source's stands beside which."""
-    source, destination = record["source"]["conversation"], record["destination"]["conversation"]
+    source, destination = record.source.conversation, record.destination.conversation
     if source is None or destination is None:
         return {}
-    gone = conversations.read_conversation(unit, source["conversation_id"])
+    gone = conversations.read_conversation(unit, source.conversation_id)
     if gone.merged_into_id is None or gone.profile_id != parting.source_id:
         return {}  # parted already, or detached since with the whole of it
     into = conversations.read_conversation(unit, gone.merged_into_id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from onefold.domain.evidence import Evidence, pair_of
 from onefold.domain.matching import ALIKE_KINDS, evidence_values, handle_key
+from onefold.domain.merge_record import MergeRecord
 from onefold.domain.policy import Policy
 from onefold.domain.sides import ProfileSnapshot
 from onefold.domain.undoing import UndoPlan
@@ -14,9 +16,7 @@ from onefold.services import matching
 from onefold.storage import matching as store
 from onefold.storage import merges, profiles
 from onefold.storage.database import UnitOfWork
-from onefold.storage.matching import EvidenceRow, pair_of
 from onefold.storage.merges import MergeRow
-from onefold.storage.tables import instant
 
 Side = tuple[str, str, str, str]
 """A piece of evidence as seen from one profile: the other one, the kind, its own value and the other's."""
@@ -25,26 +25,25 @@ Side = tuple[str, str, str, str]
 class _Then(NamedTuple):
     """What spoke for the two at the time of the merge, with whom it would be by now."""
 
-    of_source: Mapping[Side, EvidenceRow]
-    of_destination: Mapping[Side, EvidenceRow]
+    of_source: Mapping[Side, Evidence]
+    of_destination: Mapping[Side, Evidence]
     destination_id: str
     spoke: Collection[tuple[str, str]]
     """(kind, value) of what the destination held."""
 
 
 def share_evidence(
-    unit: UnitOfWork, merge: MergeRow, plan: UndoPlan, record: Mapping[str, Any], policy: Policy, now: datetime
+    unit: UnitOfWork, merge: MergeRow, plan: UndoPlan, record: MergeRecord, policy: Policy, now: datetime
 ) -> None:
     """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
     source, destination = plan.source, plan.destination
     _index(unit, (source, destination), policy)
-    before = [EvidenceRow(**{**row, "created_at": instant(row["created_at"])}) for row in record["evidence"]]
-    became = _became(unit, merge, {one for row in before for one in row.pair})
-    pairs = _part(unit, _then(before, record, became), source, destination)
-    back = _between(unit, before, record, plan, became)
+    became = _became(unit, merge, {one for row in record.evidence for one in row.pair})
+    pairs = _part(unit, _then(record, became), source, destination)
+    back = _between(unit, record, plan, became)
     store.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
-    matching.rate(unit, pairs, policy, now, created={pair_of(*row[:2]): instant(row[2]) for row in record["suggested"]})
+    matching.rate(unit, pairs, policy, now, created=record.suggested)
     # What it shares with whom its destination has joined.
     matching.refresh_matches(unit, source.profile_id, policy, now)
 
@@ -74,18 +73,16 @@ def _became(unit: UnitOfWork, merge: MergeRow, ids: Collection[str]) -> dict[str
     return {one: {survivors[other] for other in others if other in survivors} for one, others in found.items()}
 
 
-def _then(before: Sequence[EvidenceRow], record: Mapping[str, Any], became: Mapping[str, Iterable[str]]) -> _Then:
+def _then(record: MergeRecord, became: Mapping[str, Iterable[str]]) -> _Then:
+    destination = record.destination
     of_source, of_destination = (
-        _by_side(before, record[side]["profile_id"], became) for side in ("source", "destination")
+        _by_side(record.evidence, side.profile_id, became) for side in (record.source, destination)
     )
-    destination = ProfileSnapshot.from_record(record["destination"])
     return _Then(of_source, of_destination, destination.profile_id, _speaking(destination))
 
 
-def _by_side(
-    before: Sequence[EvidenceRow], profile_id: str, became: Mapping[str, Iterable[str]]
-) -> dict[Side, EvidenceRow]:
-    found: dict[Side, EvidenceRow] = {}
+def _by_side(before: Sequence[Evidence], profile_id: str, became: Mapping[str, Iterable[str]]) -> dict[Side, Evidence]:
+    found: dict[Side, Evidence] = {}
     for row in before:
         if profile_id in row.pair:
             then, kind, value, other_value = _seen_from(row, profile_id)
@@ -116,19 +113,18 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
 
 def _between(
     unit: UnitOfWork,
-    before: Sequence[EvidenceRow],
-    record: Mapping[str, Any],
+    record: MergeRecord,
     plan: UndoPlan,
     became: Mapping[str, Iterable[str]],
-) -> list[EvidenceRow]:
+) -> list[Evidence]:
     """What spoke for the source being one with somebody who is the destination by now, and what was alike with anybody.
 
     A value that gave way ended what was alike; where that does not rest on both any more, rating takes it away again.
     """
     source_id, living_id = plan.source.profile_id, plan.destination.profile_id
-    old_id = record["destination"]["profile_id"]
+    old_id = record.destination.profile_id
     found = []
-    for row in before:
+    for row in record.evidence:
         one = source_id if source_id in row.pair else old_id
         then = _seen_from(row, one)[0]
         if row.kind in ALIKE_KINDS:
@@ -140,15 +136,15 @@ def _between(
     return [row for row in found if {*row.pair} <= there and row.profile_id != row.other_id]
 
 
-def _still_shared(row: EvidenceRow, record: Mapping[str, Any], plan: UndoPlan) -> bool:
+def _still_shared(row: Evidence, record: MergeRecord, plan: UndoPlan) -> bool:
     """Whether whoever of the two held a shared value then holds it now; what a contact brought is one side's only, from
     the beginning (RES-11)."""
     piece = row.pieces[0]
-    sides = ((record["source"], plan.source), (record["destination"], plan.destination))
-    return all(piece in _speaking(now) for then, now in sides if piece in _speaking(ProfileSnapshot.from_record(then)))
+    sides = ((record.source, plan.source), (record.destination, plan.destination))
+    return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
 
 
-def _seen_from(row: EvidenceRow, profile_id: str) -> Side:
+def _seen_from(row: Evidence, profile_id: str) -> Side:
     if row.profile_id == profile_id:
         return row.other_id, row.kind, row.value, row.other_value
     return row.profile_id, row.kind, row.other_value, row.value

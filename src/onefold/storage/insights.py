@@ -13,9 +13,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from onefold.domain.evidence import Pair
 from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Insert
-from onefold.storage.matching import Pair
 from onefold.storage.tables import audit, counted_until, daily_counts, instant, verdicts
 
 SOURCES = ("items", "audit", "outbox")

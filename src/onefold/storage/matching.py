@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from onefold.domain.evidence import Evidence, Pair, pair_of
 from onefold.domain.ids import is_id
 from onefold.domain.matching import Shared
 from onefold.storage import tables
@@ -16,9 +17,6 @@ from onefold.storage.contacts import MATCH_KEYS
 from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect, Insert
 from onefold.storage.tables import evidence, instant, instant_text, match_keys, suggestions, verdicts
-
-Pair = tuple[str, str]
-"""Two profiles, the lower id first."""
 
 EVIDENCE = Insert(
     evidence,
@@ -29,44 +27,6 @@ SUGGESTIONS = Insert(
     suggestions,
     ("organization_id", "profile_id", "other_id", "state", "rating", "kinds", "created_at"),
 )
-
-
-def pair_of(one: str, other: str) -> Pair:
-    """The two ids in the order in which pairs are kept."""
-    return (one, other) if one < other else (other, one)
-
-
-class EvidenceRow(NamedTuple):
-    """A piece of evidence; `value` is the lower profile's."""
-
-    profile_id: str
-    other_id: str
-    kind: Any
-    value: str
-    other_value: str
-    created_at: datetime
-
-    @property
-    def pair(self) -> Pair:
-        """The two profiles."""
-        return self.profile_id, self.other_id
-
-    def moved(self, before: str, after: str) -> EvidenceRow:
-        """The same for another profile in the place of one of the two."""
-        one, other = (after if profile_id == before else profile_id for profile_id in self.pair)
-        if one < other:
-            return self._replace(profile_id=one, other_id=other)
-        return self._replace(profile_id=other, other_id=one, value=self.other_value, other_value=self.value)
-
-    @property
-    def pieces(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """(kind, value) as the lower profile has it, and as the other has."""
-        return (self.kind, self.value), (self.kind, self.other_value)
-
-    @property
-    def shared(self) -> Shared:
-        """The same without the profiles."""
-        return Shared(self.kind, self.value, self.other_value)
 
 
 class SuggestionRow(NamedTuple):
@@ -161,7 +121,7 @@ def remove_keys(unit: UnitOfWork, keys: Iterable[str], holder_id: str) -> None:
 
 # Evidence and suggestions --------------------------------------------------------------------------------------------
 
-_EVIDENCE = ", ".join(f"e.{field}" for field in EvidenceRow._fields)
+_EVIDENCE = ", ".join(f"e.{field}" for field in Evidence._fields)
 _SUGGESTION = ", ".join(f"s.{field}" for field in SuggestionRow._fields)
 
 
@@ -175,16 +135,16 @@ def add_evidence(unit: UnitOfWork, pieces: Iterable[tuple[str, str, Shared]], no
         unit.insert(EVIDENCE, sorted(rows))
 
 
-def insert_evidence(unit: UnitOfWork, rows: Sequence[EvidenceRow]) -> None:
+def insert_evidence(unit: UnitOfWork, rows: Sequence[Evidence]) -> None:
     """Puts evidence back with the time it is from."""
     given = [(unit.organization_id, *row[:-1], instant_text(row.created_at)) for row in rows]
     if given:
         unit.insert(EVIDENCE, given)
 
 
-def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[EvidenceRow]]:
+def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[Evidence]]:
     """The evidence of each pair."""
-    wanted: dict[Pair, list[EvidenceRow]] = {pair: [] for pair in pairs}
+    wanted: dict[Pair, list[Evidence]] = {pair: [] for pair in pairs}
     if wanted:
         d = unit.dialect
         held = d.join("evidence", "e", "e.organization_id = ? AND e.profile_id = k.value", one=False)
@@ -196,13 +156,13 @@ def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list
     return wanted
 
 
-def _evidence(row: Sequence[Any]) -> EvidenceRow:
-    return EvidenceRow._make((*row[:-1], instant(row[-1])))
+def _evidence(row: Sequence[Any]) -> Evidence:
+    return Evidence._make((*row[:-1], instant(row[-1])))
 
 
-def evidence_of(unit: UnitOfWork, profile_id: str) -> list[EvidenceRow]:
+def evidence_of(unit: UnitOfWork, profile_id: str) -> list[Evidence]:
     """Every piece of evidence that a profile is on either side of."""
-    return sorted(EvidenceRow._make(row) for row in _on_either_side(unit, evidence, EvidenceRow._fields, profile_id))
+    return sorted(Evidence._make(row) for row in _on_either_side(unit, evidence, Evidence._fields, profile_id))
 
 
 def _on_either_side(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
@@ -212,13 +172,13 @@ def _on_either_side(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], pr
         yield from unit.execute(sa.select(*columns).where(*mine))
 
 
-def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[EvidenceRow]:
+def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[Evidence]:
     """All evidence of some kinds, for a change of the blocklist."""
     unit.allow_whole_base()
     e = evidence.c
-    columns = [e[field] for field in EvidenceRow._fields]
+    columns = [e[field] for field in Evidence._fields]
     mine = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
-    return [EvidenceRow._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
+    return [Evidence._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
 
 
 def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
@@ -233,7 +193,7 @@ def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[s
     return found
 
 
-def remove_evidence(unit: UnitOfWork, rows: Iterable[EvidenceRow]) -> None:
+def remove_evidence(unit: UnitOfWork, rows: Iterable[Evidence]) -> None:
     """Takes evidence away."""
     e = evidence.c
     keys = ("profile_id", "other_id", "kind", "value", "other_value")

@@ -13,6 +13,7 @@ from onefold.console.pages import HEADERS, go, page
 from onefold.console.routes.matches import side_by_side
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
+from onefold.domain.evidence import Pair, pair_of
 from onefold.domain.ids import is_id
 from onefold.domain.matching import EVIDENCE_KINDS
 from onefold.services import many_merges, merging, profiles, suggestions
@@ -21,7 +22,6 @@ from onefold.services.suggestions import SuggestionView
 from onefold.storage import matching as store
 from onefold.storage import queue as queue_store
 from onefold.storage.database import UnitOfWork
-from onefold.storage.matching import Pair, pair_of
 from onefold.storage.queue import QueueFilter
 
 router = APIRouter(prefix="/queue")
