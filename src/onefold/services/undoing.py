@@ -81,7 +81,7 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         found.merge.event_seq,
     )
     share_conversations(unit, parting, record)
-    share_evidence(unit, found.merge, found.plan, record, look.policy, now)
+    share_evidence(unit, found.merge, found.plan, record, look.taken.layer, look.policy, now)
     _write_events(unit, found, actor, now)
     store.mark_undone(unit, merge_id, now)
     source_id = found.plan.source.profile_id

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from onefold.domain.evidence import Evidence, pair_of
+from onefold.domain.layers import Layer
 from onefold.domain.matching import ALIKE_KINDS, evidence_values, handle_key
 from onefold.domain.merge_record import MergeRecord
 from onefold.domain.policy import Policy
 from onefold.domain.sides import ProfileSnapshot
 from onefold.domain.undoing import UndoPlan
-from onefold.services import matching
+from onefold.services import matching, merging
 from onefold.storage import matching as store
 from onefold.storage import merges, profiles
 from onefold.storage.database import UnitOfWork
@@ -25,22 +26,31 @@ Side = tuple[str, str, str, str]
 class _Then(NamedTuple):
     """What spoke for the two at the time of the merge, with whom it would be by now."""
 
-    of_source: Mapping[Side, Evidence]
-    of_destination: Mapping[Side, Evidence]
+    of_source: dict[Side, Evidence]
+    of_destination: dict[Side, Evidence]
     destination_id: str
     spoke: Collection[tuple[str, str]]
     """(kind, value) of what the destination held."""
 
 
 def share_evidence(
-    unit: UnitOfWork, merge: MergeRow, plan: UndoPlan, record: MergeRecord, policy: Policy, now: datetime
+    unit: UnitOfWork,
+    merge: MergeRow,
+    plan: UndoPlan,
+    record: MergeRecord,
+    layer: Layer,
+    policy: Policy,
+    now: datetime,
 ) -> None:
-    """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
+    """Evidence goes back to whom it spoke for; what came since goes with the values it rests on. `layer` is the merge,
+    its sides without what has been undone since."""
     source, destination = plan.source, plan.destination
     _index(unit, (source, destination), policy)
-    became = _became(unit, merge, {one for row in record.evidence for one in row.pair})
-    pairs = _part(unit, _then(record, became), source, destination)
-    back = _between(unit, record, plan, became)
+    came_out = _came_out(unit, merge, (source.profile_id, record.destination.profile_id))
+    known = [record, *came_out.values()]
+    became = _became(unit, merge, {one for kept in known for piece in kept.evidence for one in piece.pair})
+    pairs = _part(unit, _then(record, layer, came_out, became), source, destination)
+    back = _between(unit, record, layer, plan, became)
     store.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created=record.suggested)
@@ -56,15 +66,28 @@ def _index(unit: UnitOfWork, sides: Sequence[ProfileSnapshot], policy: Policy) -
         matching.index_keys(unit, side.profile_id, policy)
 
 
+def _undone_since(unit: UnitOfWork, merge: MergeRow, ids: Sequence[str]) -> list[MergeRow]:
+    """The merges into some profiles that stood at the time of a merge and have been undone since."""
+    rows = merges.merges_into(unit, ids)
+    return [row for row in rows if row.id < merge.id and row.undone_at is not None and row.undone_at > merge.created_at]
+
+
+def _came_out(unit: UnitOfWork, merge: MergeRow, ids: Sequence[str]) -> dict[tuple[str, str], MergeRecord]:
+    """What was kept of those that undoing has taken out of the two since, by (source, destination)."""
+    records = {
+        (row.source_id, row.destination_id): merging.read_record(unit, row) for row in _undone_since(unit, merge, ids)
+    }
+    return {pair: record for pair, record in records.items() if record is not None}
+
+
 def _became(unit: UnitOfWork, merge: MergeRow, ids: Collection[str]) -> dict[str, set[str]]:
     """Who each profile of that time is by now: the one it leads to, and whom undoing has taken out of it since."""
     found = {one: {one} for one in ids}
     of = {one: {one} for one in ids}
     while of:
         came_out: dict[str, set[str]] = {}
-        for row in merges.merges_into(unit, sorted(of)):
-            if row.id < merge.id and row.undone_at is not None and row.undone_at > merge.created_at:
-                came_out.setdefault(row.source_id, set()).update(of[row.destination_id])
+        for row in _undone_since(unit, merge, sorted(of)):
+            came_out.setdefault(row.source_id, set()).update(of[row.destination_id])
         of = {one: roots for one, roots in came_out.items() if any(one not in found[root] for root in roots)}
         for one, roots in of.items():
             for root in roots:
@@ -73,12 +96,24 @@ def _became(unit: UnitOfWork, merge: MergeRow, ids: Collection[str]) -> dict[str
     return {one: {survivors[other] for other in others if other in survivors} for one, others in found.items()}
 
 
-def _then(record: MergeRecord, became: Mapping[str, Iterable[str]]) -> _Then:
-    destination = record.destination
+def _then(
+    record: MergeRecord,
+    layer: Layer,
+    came_out: Mapping[tuple[str, str], MergeRecord],
+    became: Mapping[str, Iterable[str]],
+) -> _Then:
     of_source, of_destination = (
-        _by_side(record.evidence, side.profile_id, became) for side in (record.source, destination)
+        _by_side(record.evidence, side.profile_id, became) for side in (layer.source, layer.before)
     )
-    return _Then(of_source, of_destination, destination.profile_id, _speaking(destination))
+    for (left_id, side_id), left in came_out.items():
+        of_side = of_source if side_id == layer.source.profile_id else of_destination
+        # What spoke for one that has left since, and not for the other already, has left with it; what spoke for the
+        # two being one speaks for the other again.
+        kept = _by_side(left.evidence, side_id, became)
+        for key in _by_side(left.evidence, left_id, became).keys() - kept.keys():
+            of_side.pop(key, None)
+        of_side |= _by_side(left.evidence_between, side_id, became)
+    return _Then(of_source, of_destination, layer.destination_id, _speaking(layer.before))
 
 
 def _by_side(before: Sequence[Evidence], profile_id: str, became: Mapping[str, Iterable[str]]) -> dict[Side, Evidence]:
@@ -114,6 +149,7 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
 def _between(
     unit: UnitOfWork,
     record: MergeRecord,
+    layer: Layer,
     plan: UndoPlan,
     became: Mapping[str, Iterable[str]],
 ) -> list[Evidence]:
@@ -130,17 +166,17 @@ def _between(
         if row.kind in ALIKE_KINDS:
             of_one = row if one == source_id else row.moved(old_id, living_id)
             found += [of_one.moved(then, other_id) for other_id in became[then]]
-        elif one == source_id and living_id in became[then] and (then != old_id or _still_shared(row, record, plan)):
+        elif one == source_id and living_id in became[then] and (then != old_id or _still_shared(row, layer, plan)):
             found.append(row.moved(then, living_id))
     there = set(profiles.read_heads(unit, sorted({one for row in found for one in row.pair})))
     return [row for row in found if {*row.pair} <= there and row.profile_id != row.other_id]
 
 
-def _still_shared(row: Evidence, record: MergeRecord, plan: UndoPlan) -> bool:
+def _still_shared(row: Evidence, layer: Layer, plan: UndoPlan) -> bool:
     """Whether whoever of the two held a shared value then holds it now; what a contact brought is one side's only, from
     the beginning (RES-11)."""
     piece = row.pieces[0]
-    sides = ((record.source, plan.source), (record.destination, plan.destination))
+    sides = ((layer.source, plan.source), (layer.before, plan.destination))
     return all(piece in _speaking(now) for then, now in sides if piece in _speaking(then))
 
 
