@@ -26,8 +26,8 @@ Side = tuple[str, str, str, str]
 class _Then(NamedTuple):
     """What spoke for the two at the time of the merge, with whom it would be by now."""
 
-    of_source: dict[Side, Evidence]
-    of_destination: dict[Side, Evidence]
+    of_source: Mapping[Side, Evidence]
+    of_destination: Mapping[Side, Evidence]
     destination_id: str
     spoke: Collection[tuple[str, str]]
     """(kind, value) of what the destination held."""
@@ -49,8 +49,11 @@ def share_evidence(
     came_out = _came_out(unit, merge, (source.profile_id, record.destination.profile_id))
     known = [record, *came_out.values()]
     became = _became(unit, merge, {one for kept in known for piece in kept.evidence for one in piece.pair})
-    pairs = _part(unit, _then(record, layer, came_out, became), source, destination)
-    back = _between(unit, record, layer, plan, became)
+    then = _evidence_then(record, came_out, became)
+    of_source, of_destination = (_by_side(then, side.profile_id, became) for side in (layer.source, layer.before))
+    spoke = _Then(of_source, of_destination, layer.destination_id, _speaking(layer.before))
+    pairs = _part(unit, spoke, source, destination)
+    back = _between(unit, then, layer, plan, became)
     store.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created=record.suggested)
@@ -96,24 +99,19 @@ def _became(unit: UnitOfWork, merge: MergeRow, ids: Collection[str]) -> dict[str
     return {one: {survivors[other] for other in others if other in survivors} for one, others in found.items()}
 
 
-def _then(
-    record: MergeRecord,
-    layer: Layer,
-    came_out: Mapping[tuple[str, str], MergeRecord],
-    became: Mapping[str, Iterable[str]],
-) -> _Then:
-    of_source, of_destination = (
-        _by_side(record.evidence, side.profile_id, became) for side in (layer.source, layer.before)
-    )
+def _evidence_then(
+    record: MergeRecord, came_out: Mapping[tuple[str, str], MergeRecord], became: Mapping[str, Iterable[str]]
+) -> list[Evidence]:
+    """What would have spoken for the two then, without those that have come out of them since: what spoke for one that
+    has left, and not for the other already, has left with it; what spoke for the two being one speaks again."""
+    found = list(record.evidence)
     for (left_id, side_id), left in came_out.items():
-        of_side = of_source if side_id == layer.source.profile_id else of_destination
-        # What spoke for one that has left since, and not for the other already, has left with it; what spoke for the
-        # two being one speaks for the other again.
-        kept = _by_side(left.evidence, side_id, became)
-        for key in _by_side(left.evidence, left_id, became).keys() - kept.keys():
-            of_side.pop(key, None)
-        of_side |= _by_side(left.evidence_between, side_id, became)
-    return _Then(of_source, of_destination, layer.destination_id, _speaking(layer.before))
+        left_with_it = {
+            *_by_side(left.evidence, left_id, became).keys() - _by_side(left.evidence, side_id, became).keys()
+        }
+        found = [row for row in found if not left_with_it & _by_side([row], side_id, became).keys()]
+        found += left.evidence_between
+    return found
 
 
 def _by_side(before: Sequence[Evidence], profile_id: str, became: Mapping[str, Iterable[str]]) -> dict[Side, Evidence]:
@@ -148,7 +146,7 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
 
 def _between(
     unit: UnitOfWork,
-    record: MergeRecord,
+    then: Sequence[Evidence],
     layer: Layer,
     plan: UndoPlan,
     became: Mapping[str, Iterable[str]],
@@ -158,16 +156,16 @@ def _between(
     A value that gave way ended what was alike; where that does not rest on both any more, rating takes it away again.
     """
     source_id, living_id = plan.source.profile_id, plan.destination.profile_id
-    old_id = record.destination.profile_id
+    old_id = layer.destination_id
     found = []
-    for row in record.evidence:
+    for row in then:
         one = source_id if source_id in row.pair else old_id
-        then = _seen_from(row, one)[0]
+        other = _seen_from(row, one)[0]
         if row.kind in ALIKE_KINDS:
             of_one = row if one == source_id else row.moved(old_id, living_id)
-            found += [of_one.moved(then, other_id) for other_id in became[then]]
-        elif one == source_id and living_id in became[then] and (then != old_id or _still_shared(row, layer, plan)):
-            found.append(row.moved(then, living_id))
+            found += [of_one.moved(other, other_id) for other_id in became[other]]
+        elif one == source_id and living_id in became[other] and (other != old_id or _still_shared(row, layer, plan)):
+            found.append(row.moved(other, living_id))
     there = set(profiles.read_heads(unit, sorted({one for row in found for one in row.pair})))
     return [row for row in found if {*row.pair} <= there and row.profile_id != row.other_id]
 
