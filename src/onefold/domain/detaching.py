@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from onefold.domain.errors import Conflict, NotFound
-from onefold.domain.merging import can_detach
+from onefold.domain.merge_points import can_detach
 from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import ProfileSnapshot, network_of
 
