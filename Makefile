@@ -26,7 +26,7 @@ test: setup postgres ## Run every test, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -n 4 -m "not soak"
 
 soak: setup postgres ## Run the long tests too
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -n 2 -m soak
 
 lint: setup ## Check format, lint, types, import directions and declared dependencies
 	@$(BIN)/ruff format --check .

@@ -169,9 +169,10 @@ def change_conversation(unit: UnitOfWork, conversation_id: str, **values: object
 
 def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
     """The conversations that became one with this one (MRG-5)."""
-    c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.merged_into_id == conversation_id)
-    return list(unit.execute(sa.select(c.id).where(*mine)).scalars())
+    d = unit.dialect
+    led = d.join("conversations", "c", "c.organization_id = ? AND c.merged_into_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT c.id FROM {d.id_keys}{led}", (unit.organization_id,), [conversation_id])
+    return [str(row[0]) for row in rows]
 
 
 def ids_of(unit: UnitOfWork, profile_id: str) -> list[str]:

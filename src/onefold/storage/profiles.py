@@ -346,12 +346,10 @@ def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str)
 
 def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The ids of every profile that has been merged into this one, directly or not, and its own."""
-    rows = unit.execute(
-        sa.select(profiles.c.id).where(
-            profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id == profile_id
-        )
-    )
-    return [profile_id, *rows.scalars()]
+    d = unit.dialect
+    led = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT p.id FROM {d.id_keys}{led}", (unit.organization_id,), [profile_id])
+    return [profile_id, *(str(row[0]) for row in rows)]
 
 
 _WHOLE_TERM = """
