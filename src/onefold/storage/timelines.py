@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from onefold.storage.conversations import ITEM, ItemRow, merged_into
 from onefold.storage.database import UnitOfWork
-from onefold.storage.dialects import BACKWARD, FORWARD, Direction
+from onefold.storage.dialects import BACKWARD, FORWARD, Direction, Row
 from onefold.storage.tables import items
 
 Column = Literal["profile_id", "conversation_id"]
@@ -23,6 +24,7 @@ class Position(NamedTuple):
     seq: int
 
 
+_POSITION = itemgetter(1, 2)
 START, END = Position(-(2**62), 0), Position(2**62, 2**62)
 
 
@@ -45,7 +47,8 @@ def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]
 
 def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, Position]:
     """Where what happened last to each profile stands, where anything has; not to those merged into it."""
-    return dict(_next_of_each(unit, "profile_id", profile_ids, BACKWARD, END))
+    rows = _next_of_each(unit, "profile_id", profile_ids, BACKWARD, END)
+    return {str(source): Position(second, seq) for source, second, seq in rows}
 
 
 def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
@@ -81,16 +84,14 @@ def _next_numbers(
     is among the next, and no other source has any.
     """
     backward = way is BACKWARD
-    nearest = sorted(_next_of_each(unit, column, ids, way, start), key=lambda each: each[1], reverse=backward)[:limit]
+    nearest = sorted(_next_of_each(unit, column, ids, way, start), key=_POSITION, reverse=backward)[:limit]
     furthest = START if backward else END
-    until = nearest[-1][1] if len(nearest) == limit else furthest
-    rows = _next_items(unit, column, [source for source, _ in nearest], way, (start, until), limit)
-    return [seq for _, (_, seq) in sorted(rows, key=lambda row: row[1], reverse=backward)[:limit]]
+    until = Position(*_POSITION(nearest[-1])) if len(nearest) == limit else furthest
+    rows = _next_items(unit, column, [str(source) for source, *_ in nearest], way, (start, until), limit)
+    return [seq for *_, seq in sorted(rows, key=_POSITION, reverse=backward)[:limit]]
 
 
-def _next_of_each(
-    unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position
-) -> list[tuple[str, Position]]:
+def _next_of_each(unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position) -> list[Row]:
     return _next_items(unit, column, ids, way, (start, START if way is BACKWARD else END), 1)
 
 
@@ -101,13 +102,12 @@ def _next_items(
     way: Direction,
     stretch: tuple[Position, Position],
     limit: int,
-) -> list[tuple[str, Position]]:
-    """So many of the next items of each source in a stretch, each with its source."""
+) -> list[Row]:
+    """So many of the next items of each source in a stretch: (source, second, number), as the driver gives them."""
     d = unit.dialect
     (start, until), sql = stretch, f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}"
     parameters = d.first_parameters((unit.organization_id, *start, *until), limit)
-    rows = unit.lookup(f"{sql}{d.next_items('i', column, way)}", parameters, ids) if ids else []
-    return [(str(source), Position(second, seq)) for source, second, seq in rows]
+    return unit.lookup(f"{sql}{d.next_items('i', column, way)}", parameters, ids) if ids else []
 
 
 def _as_of_today(unit: UnitOfWork, rows: Sequence[ItemRow]) -> list[ItemRow]:
