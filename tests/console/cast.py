@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onefold.domain.contact import Attachment
-from onefold.services import accounts, drafts, profiles, runs, webhooks
+from onefold.services import accounts, conversations, drafts, profiles, runs, webhooks
 from onefold.services.drafts import Composed
 from onefold.services.profiles import PointInput
 from onefold.storage import accounts as store_accounts
@@ -39,9 +39,8 @@ def cast(console: Console, author_id: str) -> Cast:
         conversation = conversation_store.open_conversation_of(unit, profile_id)
         draft = drafts.create(unit, profile_id, author_id, Composed("note", "begun"))
         assert conversation is not None
-        item = conversation_store.first_item(unit, conversation.id)
+        item = conversations.items(unit, conversation.id, None, 10)[-1]
         (called_from,) = store.points_of(unit, [caller_id])[caller_id]
-        assert item is not None
         return {
             "detail_id": detail_id,
             "address_id": address_id,
