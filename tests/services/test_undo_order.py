@@ -13,16 +13,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from onefold.services import drafts
+from onefold.services.drafts import Composed
 from onefold.services.profiles import PointInput
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.services.words import (
     add_detail,
+    add_draft,
     agent,
     conversation,
+    do,
     edit,
     list_point,
     merge,
+    point_of,
     profile,
     receive,
     rows,
@@ -219,3 +224,20 @@ def test_a_conversation_that_was_assigned_by_hand_since_stays_so__MRG_19(base: B
     for done in (first, second):
         undo(base, done.id)
     assert conversation(base, people.conversations[0]).assignee_id == people.agents["a4"]
+
+
+def test_a_draft_to_a_number_that_goes_back_goes_to_the_row_that_stays__MRG_9_MRG_19(base: Base) -> None:
+    """Both sources held the switchboard: the first one's row goes back with it, the second one's takes its place."""
+    zero = profile(base, PointInput("email", "zero@kite.example"))
+    one, two = (
+        profile(base, PointInput("phone", SWITCHBOARD, phone_type="home"), name=name) for name in ("One", "Two")
+    )
+    first = merge(base, one, zero)
+    merge(base, two, zero)
+    author = agent(base, "Ada")
+    line = point_of(base, zero, SWITCHBOARD).contact_point_id
+    add_draft(base, zero, author, Composed("sms", "dear", None, line))
+    undo(base, first.id)
+    assert point_of(base, one, SWITCHBOARD).contact_point_id == line
+    (draft,) = do(base, lambda unit: drafts.of_profile(unit, zero, author, None, 10))
+    assert draft.contact_point_id == point_of(base, zero, SWITCHBOARD).contact_point_id != line
