@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
+import sqlalchemy as sa
 
 from onefold.services import drafts
 from onefold.services.drafts import Composed
@@ -241,3 +242,23 @@ def test_a_draft_to_a_number_that_goes_back_goes_to_the_row_that_stays__MRG_9_MR
     assert point_of(base, one, SWITCHBOARD).contact_point_id == line
     (draft,) = do(base, lambda unit: drafts.of_profile(unit, zero, author, None, 10))
     assert draft.contact_point_id == point_of(base, zero, SWITCHBOARD).contact_point_id != line
+
+
+def test_a_merge_below_one_whose_record_was_erased_can_still_be_undone__MRG_13_MRG_19(base: Base) -> None:
+    """An erasure takes the records that tell of the erased: the way up is not known to its end any more."""
+    zero, one, two = (
+        profile(base, PointInput("email", f"{name}@kite.example"), name=name.title()) for name in ("zero", "one", "two")
+    )
+    add_detail(base, one, "colour", "red")
+    first = merge(base, one, two)
+    second = merge(base, two, zero)
+    with base.database.write(base.organization_id) as unit:
+        unit.execute(sa.text("DELETE FROM audit_records WHERE seq = :seq"), {"seq": second.audit_seq})
+    undo(base, first.id)
+    assert [{p.value for p in show(base, profile_id).points} for profile_id in (zero, one)] == [
+        {"two@kite.example", "zero@kite.example"},
+        {"one@kite.example"},
+    ]
+    assert [len(show(base, profile_id).details) for profile_id in (zero, one)] == [0, 1]
+    assert [show(base, profile_id).row.name for profile_id in (zero, one)] == ["Zero", "One"]
+    check_base(base.database, base.organization_id)

@@ -78,6 +78,18 @@ class TakenOut(NamedTuple):
     absorbed: Mapping[str, str]
     absorbing: Mapping[str, str]
 
+    def change_of(self, profile_id: str) -> Change:
+        """What changes on the profile that all this leads to today.
+
+        Where what was kept of a later merge has been erased, the way to it is not known to its end: its rows change as
+        those of the last one known, and its own fields stay.
+        """
+        if profile_id in self.changes:
+            return self.changes[profile_id]
+        old, new = list(self.changes.values())[-1]
+        rows = {part: getattr(new, part) for part in ("points", "details", "addresses", "relations")}
+        return Change(old, old._replace(**rows))
+
 
 def take_out(layers: Iterable[Layer], merge_id: str) -> TakenOut:
     """What taking a merge out changes.

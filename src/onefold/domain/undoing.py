@@ -53,7 +53,7 @@ _PARTS = {"points": "contact point", "details": "detail", "addresses": "address"
 
 def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Others) -> UndoPlan:
     """`now` is the profile that the source leads to today, `taken` the merge taken out of its layers."""
-    change = taken.changes[now.profile_id]
+    change = taken.change_of(now.profile_id)
     as_left = rebase(now, change.old, change.new)
     splits = {part: _split(taken, part, now, as_left) for part in ("details", "addresses")}
     splits["points"] = _split_points(taken, now, as_left, policy)
@@ -215,7 +215,7 @@ def _rejoined(
 
 def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> list[Relation]:
     """The destination's, and those of it that another's merge left out as the source had brought the like."""
-    change = taken.changes[now.profile_id]
+    change = taken.change_of(now.profile_id)
     there = {r.id for r in as_left.relations}
     left_out = [r for r in change.new.relations if r.id not in there and r.id in others.dropped]
     found = list(as_left.relations)

@@ -165,7 +165,7 @@ def _layer(row: MergeRow, record: MergeRecord) -> Layer:
 def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:
     """Whom relationships of the two name, and which of these merges of theirs have left out."""
     known = {r.id for r in now.relations}
-    sides = (taken.layer.source, taken.changes[now.profile_id].new, now)
+    sides = (taken.layer.source, taken.change_of(now.profile_id).new, now)
     others = {(r.id, one) for side in sides for r in side.relations for one in (r.profile_id, r.other_id)}
     survivors = profiles.read_survivors(unit, sorted({one for _, one in others}))
     survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
