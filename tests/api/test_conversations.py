@@ -120,7 +120,8 @@ def test_a_message_and_a_note_are_told_to_other_systems__SND_1__EVT_1(api: Api) 
     path = f"/v1/profiles/{made['id']}/items"
     mail = {"channel": "email", "contact_point_id": made["contact_points"][0]["id"]}
     written = [api.post(path, json={"body": "x", **more}).json() for more in (mail, {"kind": "note"}, {"kind": "task"})]
-    rows = api.sql("SELECT type, data FROM outbox WHERE type LIKE '%.written' ORDER BY seq")
+    sql = "SELECT type, data FROM outbox WHERE type LIKE '%.written' AND profile_id = :id ORDER BY seq"
+    rows = api.sql(sql, id=made["id"])
     told = [(row.type, json.loads(row.data) if isinstance(row.data, str) else row.data) for row in rows]
     assert [kind for kind, _ in told] == ["message.written", "note.written", "task.written"]
     assert {kind for kind, _ in told} <= set(EVENT_TYPES)
