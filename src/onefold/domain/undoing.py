@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
-from onefold.domain.layers import Layer, TakenOut
+from onefold.domain.layers import TakenOut
 from onefold.domain.policy import Policy
 from onefold.domain.profile import HeldPoint
 from onefold.domain.rebasing import heirs, rebase, restore_fields
@@ -108,12 +108,12 @@ def _released(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
 
 def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSnapshot) -> _Split:
     """Shares the rows of one kind out again. What came to the destination since stays there."""
-    kept = _rows(as_left, part)
+    kept, way = _rows(as_left, part), _way(taken, part, now)
     found = _Split([], list(kept.values()), [])
     for row_id, row in _rows(taken.layer.source, part).items():
         if row_id in kept:
             continue  # it left the source by an undo or a detach since, and came in another way
-        returning = _returning(taken, part, row, now)
+        returning = _returning(way, row)
         if returning is None:
             found.gone.append(row_id)
         else:
@@ -121,31 +121,42 @@ def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSna
     return found
 
 
-def _returning(taken: TakenOut, part: str, row: R, now: ProfileSnapshot) -> R | None:
+class _Step(NamedTuple):
+    """A merge that rows have come through, and what people made of it: rows as it left them, and as they were next."""
+
+    left: Mapping[str, Any]
+    next: Mapping[str, Any]
+    absorbed: Mapping[str, str]
+
+
+def _way(taken: TakenOut, part: str, now: ProfileSnapshot) -> list[_Step]:
+    layers = [taken.layer, *(passage.layer for passage in taken.way)]
+    profiles = [*(passage.found for passage in taken.way), now]
+    return [
+        _Step(_rows(layer.after, part), _rows(profile, part), layer.absorbed)
+        for layer, profile in zip(layers, profiles, strict=True)
+    ]
+
+
+def _returning(way: Sequence[_Step], row: R) -> R | None:
     """A row of the source as it comes back, with what was changed by hand since; None where it was taken away.
 
     What it had become one with counts as it, as long as it has its value.
     """
-    row_id, found = _key(row), row
-    layer: Layer | None = taken.layer
-    carrier = _carrier(taken.layer, part, row_id)
-    for then, above in (*taken.way, (now, None)):
-        if carrier is None or layer is None:
-            return found  # a merge took it away
-        left, there = _rows(layer.after, part).get(carrier), _rows(then, part).get(carrier)
+    row_id, returning = _key(row), row
+    carrier: str | None = row_id
+    for step in way:
+        carrier = carrier if carrier in step.left else step.absorbed.get(carrier or "")
+        if carrier is None:
+            return returning  # a merge took it away
+        left, there = step.left.get(carrier), step.next.get(carrier)
         if left is None or there is None:
             return None
         if carrier == row_id:
-            found = restore_fields(found, left, there)
-        elif there.value != found.value:  # type: ignore[attr-defined]
+            returning = restore_fields(returning, left, there)
+        elif there.value != cast(Any, returning).value:
             return None
-        layer, carrier = above, carrier if above is None else _carrier(above, part, carrier)
-    return found
-
-
-def _carrier(layer: Layer, part: str, row_id: str) -> str | None:
-    """What a row has become in a merge: itself, or a contact point of the same value; None where it was left out."""
-    return row_id if row_id in _rows(layer.after, part) else layer.absorbed.get(row_id)
+    return returning
 
 
 # Contact points ------------------------------------------------------------------------------------------------------
@@ -187,9 +198,9 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
     """As the other rows, but each names a profile that may have gone, or be another one, since."""
     source_id, there = taken.layer.source.profile_id, _rows(now, "relations")
     survivors = {**others.survivors, source_id: source_id, now.profile_id: now.profile_id}
-    gone, of_source = [], []
+    gone, of_source, way = [], [], _way(taken, "relations", now)
     for row_id, row in _rows(taken.layer.source, "relations").items():
-        returning = _returning(taken, "relations", row, now)
+        returning = _returning(way, row)
         if returning is None and row_id not in others.dropped:
             gone.append(row_id)
             continue
