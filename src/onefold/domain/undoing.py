@@ -121,35 +121,35 @@ def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSna
     return found
 
 
-class _Step(NamedTuple):
-    """A merge that rows have come through, and what people made of it: rows as it left them, and as they were next."""
+class _Stretch(NamedTuple):
+    """From a merge to the next, or to today: rows as the merge left them, and as they were found then."""
 
     left: Mapping[str, Any]
-    next: Mapping[str, Any]
+    found: Mapping[str, Any]
     absorbed: Mapping[str, str]
 
 
-def _way(taken: TakenOut, part: str, now: ProfileSnapshot) -> list[_Step]:
+def _way(taken: TakenOut, part: str, now: ProfileSnapshot) -> list[_Stretch]:
     layers = [taken.layer, *(passage.layer for passage in taken.way)]
     profiles = [*(passage.found for passage in taken.way), now]
     return [
-        _Step(_rows(layer.after, part), _rows(profile, part), layer.absorbed)
+        _Stretch(_rows(layer.after, part), _rows(profile, part), layer.absorbed)
         for layer, profile in zip(layers, profiles, strict=True)
     ]
 
 
-def _returning(way: Sequence[_Step], row: R) -> R | None:
+def _returning(way: Sequence[_Stretch], row: R) -> R | None:
     """A row of the source as it comes back, with what was changed by hand since; None where it was taken away.
 
     What it had become one with counts as it, as long as it has its value.
     """
     row_id, returning = _key(row), row
     carrier: str | None = row_id
-    for step in way:
-        carrier = carrier if carrier in step.left else step.absorbed.get(carrier or "")
+    for stretch in way:
+        carrier = carrier if carrier in stretch.left else stretch.absorbed.get(carrier or "")
         if carrier is None:
             return returning  # a merge took it away
-        left, there = step.left.get(carrier), step.next.get(carrier)
+        left, there = stretch.left.get(carrier), stretch.found.get(carrier)
         if left is None or there is None:
             return None
         if carrier == row_id:
