@@ -64,6 +64,11 @@ def serve(
     _serve(host or settings.host, port or settings.port, workers)
 
 
+_KEPT_OPEN_SECONDS = 75
+"""How long a connection may be idle. Longer than proxies keep theirs (a minute): the side that sends must be the one to
+close, as what it sends while the other is closing is lost, and only a browser that is still there sends it again."""
+
+
 def _serve(host: str, port: int, workers: int = 1) -> None:
     import uvicorn  # here, because no other command needs a server
 
@@ -76,6 +81,7 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=_KEPT_OPEN_SECONDS,
     )
 
 
