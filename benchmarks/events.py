@@ -19,11 +19,11 @@ from benchmarks.report import Effort, Line, percentile
 from benchmarks.streams import open_streams
 from benchmarks.workload import Workload
 from onefold.jobs.feed import POLL_SECONDS
+from onefold.outbox import store as outbox
 from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage import accounts as store
-from onefold.storage import outbox
 from onefold.storage.database import Database, UnitOfWork
 
 STREAMS = 500

@@ -15,7 +15,7 @@ from benchmarks.report import Effort, Line, percentile
 from benchmarks.resolve import BATCH, receive
 from benchmarks.workload import Workload
 from onefold.domain.contact import Contact, Further, Sender
-from onefold.services import settings
+from onefold.services import blocklist, settings
 from onefold.services.receive import Receiver
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
@@ -84,7 +84,7 @@ def _counted(database: Database, organization_id: int) -> int:
 def _candidates(database: Database, organization_id: int, mode: str) -> Line:
     begun = time.perf_counter()
     with database.read(organization_id) as unit:
-        found = settings.candidates(unit)
+        found = blocklist.candidates(unit)
     values = ", ".join(f"{c.value} ({c.profiles:,})" for c in found[:5])
     return Line(f"{mode}: candidates for the blocklist: ms", (time.perf_counter() - begun) * 1000, None, None, values)
 

@@ -11,10 +11,12 @@ from onefold.domain.search import search_terms
 from onefold.domain.timeline import timeline_second
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import tables
-from onefold.storage.contacts import ITEMS, MATCH_KEYS, POINTS, PROFILES, TERMS
+from onefold.storage.contacts import ITEMS, POINTS, PROFILES
 from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.dialects import Insert
+from onefold.storage.matching import MATCH_KEYS
 from onefold.storage.organizations import load_policy
+from onefold.storage.profiles import TERMS
 from onefold.storage.tables import instant_text
 
 _CONVERSATIONS = Insert(

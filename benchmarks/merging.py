@@ -12,8 +12,8 @@ from benchmarks.histories import Customer, customer, write
 from benchmarks.recorder import Call, Tape, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
+from onefold.core.actor import Actor
 from onefold.services import detaching, merging, undoing
-from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database, UnitOfWork

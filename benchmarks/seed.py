@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from benchmarks.people import CONVERSATION, FIRST_POINT, PROFILE, Person, id_of, person
+from onefold.contact_points.kinds import Kind
 from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.contact import Kind
 from onefold.domain.matching import keys_of_point
 from onefold.domain.search import search_terms
 from onefold.domain.timeline import timeline_second

@@ -49,7 +49,7 @@ MEANT = {
     "matching.evidence_of_kinds": _ASKED_FOR,
     "matching.profile_ids_after": "a run over the whole base, a part at a time",
     "queue.page": "along the queue until a page is full: only a kind of evidence that is rare is looked for long",
-    "outbox.forget": "as many as the agents' sessions and tokens; of idempotency keys the oldest, a part at a time",
+    "expiry.delete_expired": "as many as the agents' sessions and tokens; of idempotency keys the oldest, a part at a time",
     "profiles.list_ids": "the newest profiles, past those among them that were merged away",
     "audit.page": "between two numbers that are a day apart from the times asked for",
     "whole_base.common_evidence": _ASKED_FOR,

@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
+from onefold.core.actor import Actor
 from onefold.services import audit
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database

@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from onefold.contact_points.store import absorbed_by
+from onefold.core.actor import Actor
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Answer, Contact, Further, ListedPhone
 from onefold.domain.errors import DomainError, Unavailable
@@ -25,7 +27,6 @@ from onefold.domain.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
 from onefold.domain.merging import MergePlan
 from onefold.services import conversations, detaching, drafts, matching, merging, profiles, suggestions, undoing
 from onefold.services import settings as organization_settings
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
@@ -34,7 +35,7 @@ from onefold.services.profiles import PointInput
 from onefold.services.receive import Receiver
 from onefold.storage import tables
 from onefold.storage.database import Database
-from onefold.storage.merges import MergeRow, absorbed_by
+from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import add_organization, change_settings, load_policy
 from onefold.storage.profiles import ADDRESSES, DETAILS, parts_of
 from tests.conftest import Base, MakeUrl

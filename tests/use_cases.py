@@ -37,8 +37,8 @@ from onefold.services.profiles import PointInput
 from onefold.settings import Settings
 from onefold.storage import feed
 from onefold.storage.database import UnitOfWork
+from onefold.storage.expiry import delete_expired as forget
 from onefold.storage.migrate import upgrade
-from onefold.storage.outbox import forget
 from onefold.storage.queue import QueueFilter
 from tests import crowd
 from tests.api.conftest import document, fresh

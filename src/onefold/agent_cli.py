@@ -10,10 +10,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
+from onefold.core.actor import Actor
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import DomainError, NotFound
 from onefold.services import accounts
-from onefold.services.actor import Actor
 from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage import accounts as account_store

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from onefold.contact_points.kinds import Channel
+from onefold.core.actor import Actor
 from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.contact import Channel, Contact, Further, ListedPhone, Sender
+from onefold.domain.contact import Contact, Further, ListedPhone, Sender
 from onefold.services import accounts, conversations, merging, profiles, signing_in, suggestions, undoing
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.conversations import Written
 from onefold.services.merging import MergeRequest

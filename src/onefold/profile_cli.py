@@ -13,9 +13,9 @@ from rich.prompt import Confirm
 from rich.table import Table
 
 from onefold.cli_shared import Organization, chosen_organization, err, fail, open_database, out
+from onefold.core.actor import Actor
 from onefold.domain.errors import DomainError, NotFound
 from onefold.services import erasing, exporting, profiles
-from onefold.services.actor import Actor
 from onefold.services.exporting import Subject
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database, UnitOfWork

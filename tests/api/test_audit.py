@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from onefold.core.actor import Actor
 from onefold.services import accounts, audit, signing_in
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transactions import run_in_transaction
 from tests.api.conftest import Api, problem

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from onefold.api import auth
+from onefold.core.actor import Actor
 from onefold.services import audit, webhook_sending
-from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import UnitOfWork

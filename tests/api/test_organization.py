@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onefold.services import runs
+from onefold.services import mobile_identification
 from tests.api.conftest import Api, fresh, problem
 
 MOBILE, LANDLINE, UNKNOWN = "+447400123456", "+442079460000", "+12125550123"
@@ -220,7 +220,7 @@ def test_the_run_over_the_existing_phones_RES_7(api: Api) -> None:
 
 
 def test_a_run_is_stopped_and_resumed_RES_7(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_CHUNK", 2)  # so that there is a middle to stop in
+    monkeypatch.setattr(mobile_identification, "_CHUNK", 2)  # so that there is a middle to stop in
     held = [phone(api, f"+4474001235{n:02}", "other") for n in range(20)]
     api.patch("/v1/settings", json={"mobile_identification": True})
     (run,) = api.read("/v1/runs")["data"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from onefold.contact_points import store as contact_points
 from onefold.domain.contact import Attachment
-from onefold.services import accounts, conversations, drafts, profiles, runs, webhooks
+from onefold.services import accounts, conversations, drafts, mobile_identification, profiles, runs, webhooks
 from onefold.services.drafts import Composed
 from onefold.services.profiles import PointInput
 from onefold.storage import accounts as store_accounts
@@ -40,7 +41,7 @@ def cast(console: Console, author_id: str) -> Cast:
         draft = drafts.create(unit, profile_id, author_id, Composed("note", "begun"))
         assert conversation is not None
         item = conversations.items(unit, conversation.id, None, 10)[-1]
-        (called_from,) = store.points_of(unit, [caller_id])[caller_id]
+        (called_from,) = contact_points.points_of(unit, [caller_id])[caller_id]
         return {
             "detail_id": detail_id,
             "address_id": address_id,
@@ -73,7 +74,11 @@ def settings_cast(console: Console) -> Cast:
         key, _ = accounts.create_key(unit, "Shop", ["contacts:write"])
         endpoint = webhooks.create(unit, "https://127.0.0.1/hooks", "Shop", None)
         webhooks.change(unit, endpoint.id, {"state": "disabled"})  # nothing is sent meanwhile
-        return {"key_id": key.id, "webhook_id": endpoint.id, "run_id": runs.stop(unit, runs.start_preview(unit).id).id}
+        return {
+            "key_id": key.id,
+            "webhook_id": endpoint.id,
+            "run_id": runs.stop(unit, mobile_identification.start_preview(unit).id).id,
+        }
 
     agent_id = words.agent(console.base, "Ivo")
     found = words.do(console.base, more, exclusive=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pyotp
 
 from onefold.console import labels
+from onefold.core.actor import Actor
 from onefold.services import audit, detaching, erasing, many_merges, profiles, signing_in, suggestions, undoing
-from onefold.services.actor import Actor
 from onefold.services.audit import ACTIONS, Action, Entry
 from onefold.services.profiles import PointInput
 from onefold.services.signing_in import Identity

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from onefold.core.actor import Actor
 from onefold.services import audit, many_merges
-from onefold.services.actor import Actor
 from onefold.services.audit import Verification
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import PointInput

@@ -23,10 +23,10 @@ from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.errors import Unavailable
 from onefold.jobs import feed as feeds
 from onefold.jobs.feed import MOST_AT_ONCE, RESYNC, Feed, Listener, Message, Window
+from onefold.outbox import store as outbox
 from onefold.services import accounts
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts as store
-from onefold.storage import outbox
 from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.feed import Look
 from onefold.storage.organizations import add_organization

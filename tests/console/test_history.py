@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from onefold.core.actor import Actor
 from onefold.domain.contact import Further, ListedPhone
 from onefold.services import erasing
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import PointInput
 from onefold.storage.merges import MergeRow

@@ -13,7 +13,7 @@ from onefold.console.settings_page import TABS
 from onefold.domain.merge_policies import ASK, BY_RULE
 from onefold.domain.webhooks import EVENT_TYPES
 from onefold.domain.weights import DEFAULT_WEIGHTS
-from onefold.services import accounts, runs, settings
+from onefold.services import accounts, mobile_identification, runs, settings
 from onefold.services.profiles import PointInput
 from onefold.services.settings import SettingsView
 from onefold.storage import accounts as store
@@ -156,7 +156,7 @@ def test_identification_is_previewed_switched_on_and_never_unmarks__RES_7(consol
 
 def test_a_run_is_stopped_and_resumed_and_followed_while_it_runs__RES_7(console: Console) -> None:
     def asleep(unit: UnitOfWork) -> str:
-        run = runs.start_preview(unit)
+        run = mobile_identification.start_preview(unit)
         mark_runs(unit, False)  # so that the worker does not take it up beside the test
         return run.id
 

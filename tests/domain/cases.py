@@ -7,17 +7,18 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from onefold.contact_points.points import HeldPoint, Holder, Key
+from onefold.core.actor import Merger
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
+from onefold.domain.book import BatchSnapshot, Thread
 from onefold.domain.contact import Contact, Sender
 from onefold.domain.matching import Comparison, MatchFeatures, Shared, compare, shared_values
 from onefold.domain.merge_outcomes import Outcome
 from onefold.domain.merge_policies import ASK, BY_RULE
-from onefold.domain.merging import MergePlan, Merger, plan_merge
+from onefold.domain.merging import MergePlan, plan_merge
 from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import line_type
 from onefold.domain.policy import Policy
-from onefold.domain.profile import HeldPoint
 from onefold.domain.resolve import Decision, resolve
 from onefold.domain.sides import ProfileSnapshot
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight

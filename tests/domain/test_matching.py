@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist, Entry
 from onefold.domain.matching import (
     EVIDENCE_KINDS,
@@ -24,7 +25,6 @@ from onefold.domain.matching import (
     keys_of_point,
     opens,
 )
-from onefold.domain.profile import HeldPoint
 from onefold.domain.weights import DEFAULT_WEIGHTS
 from tests.domain.cases import compared, facts, held, shared
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.merge_outcomes import BOTH_SIDES, Step
 from onefold.domain.merging import MergePlan, can_detach
-from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 

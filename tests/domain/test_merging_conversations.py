@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from onefold.domain.merging import MergedConversation, Merger
-from onefold.domain.profile import HeldPoint
+from onefold.contact_points.points import HeldPoint
+from onefold.core.actor import Merger
+from onefold.domain.merging import MergedConversation
 from onefold.domain.sides import OpenConversation, ProfileSnapshot
 from tests.domain.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onefold.contact_points.normalise import phone_point
 from onefold.domain import phones
+from onefold.domain.blocklist import Blocklist
 from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import phone_point
 from onefold.domain.phones import Phone, line_type, parse_phone
-from tests.domain.cases import policy
 
 SPELLINGS = [
     ("US", "+14155552671", "+14155552671"),
@@ -36,9 +36,9 @@ def test_every_spelling_has_one_normal_form__PRO_10(region: str, written: str, n
 
 
 def test_what_the_customer_wrote_is_kept_beside_the_normal_form__PRO_10() -> None:
-    point = phone_point("(415) 555-2671", policy())
+    point = phone_point("(415) 555-2671", "US", Blocklist([]))
     assert (point.value, point.written) == ("+14155552671", "(415) 555-2671")
-    assert phone_point("+14155552671", policy()).written is None
+    assert phone_point("+14155552671", "US", Blocklist([])).written is None
 
 
 NOT_PHONES = [

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from onefold.domain.book import Holder
+from onefold.contact_points.points import HeldPoint, Holder
 from onefold.domain.errors import AlreadyInUse, Conflict, InvalidValue
 from onefold.domain.identification import becomes_mobile
-from onefold.domain.profile import HeldPoint, check_sms, display_name, plan_point, seen_from_other
+from onefold.domain.profile import check_sms, display_name, plan_point, seen_from_other
 from tests.domain.cases import policy
 
 ME, OTHER = "profile-me", "profile-other"

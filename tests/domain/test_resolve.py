@@ -350,7 +350,7 @@ def test_a_proven_customer_id_opens_the_one_profile_that_has_it__RES_1(listed_by
 
 
 def _holder(point_id: str, profile_id: str) -> Any:
-    from onefold.domain.book import Holder
+    from onefold.contact_points.points import Holder
 
     return Holder(point_id, profile_id, contacted=True)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.evidence import Evidence
 from onefold.domain.layers import Layer, take_out
 from onefold.domain.merge_record import MergeRecord
-from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import Address, Detail, ProfileSnapshot, Relation
 from onefold.domain.undoing import Others, UndoPlan, plan_undo
 from tests.domain.cases import AGENT, held, merge, policy, side

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from onefold.domain.errors import DomainError
 from onefold.jobs.worker import Counting
+from onefold.outbox.store import emit
 from onefold.services import suggestions
 from onefold.services.clock import new_id, utc_now
 from onefold.services.receive import Receiver
@@ -20,7 +21,6 @@ from onefold.storage import insights as store
 from onefold.storage.contacts import ITEMS
 from onefold.storage.database import Database, UnitOfWork
 from onefold.storage.organizations import add_organization
-from onefold.storage.outbox import emit
 from onefold.storage.tables import instant_text
 from tests.conftest import Base
 from tests.domain.cases import contact

@@ -20,12 +20,12 @@ from onefold.domain.webhooks import AWAY, RETRIES, Outcome
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import EVENTS_KEPT, forget_old
+from onefold.outbox import store as outbox
 from onefold.services import webhook_sending as sending
 from onefold.services import webhooks
 from onefold.services.clock import new_id, utc_now
 from onefold.services.webhook_addresses import Addresses
 from onefold.services.webhook_sending import LEASE, PendingDelivery, Room
-from onefold.storage import outbox
 from onefold.storage.webhook_endpoints import EndpointRow
 from onefold.storage.webhooks import DeliveryRow
 from tests.conftest import Base

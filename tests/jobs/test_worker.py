@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from onefold.domain.errors import Unavailable
 from onefold.jobs.worker import EVENTS_KEPT, KEYS_KEPT, Job, Worker, checkpoint, forget_old
 from onefold.services.clock import utc_now
-from onefold.storage.outbox import remember
+from onefold.storage.idempotency import keep_answer as remember
 from onefold.storage.tables import idempotency_keys, outbox
 from tests.conftest import Base
 from tests.services.words import do, receive, rows

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.contact import Answer, Channel, Contact, Further
+from onefold.contact_points.kinds import Channel
+from onefold.domain.contact import Answer, Contact, Further
 from onefold.services import audit, conversations
 from onefold.services.accounts import add_agent
 from onefold.services.profiles import PointInput

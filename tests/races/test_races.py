@@ -15,7 +15,8 @@ from itertools import combinations
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.contact import Answer, Channel, Contact, Further, Sender
+from onefold.contact_points.kinds import Channel
+from onefold.domain.contact import Answer, Contact, Further, Sender
 from onefold.services import profiles
 from onefold.services.profiles import PointInput
 from onefold.services.transactions import run_in_transaction

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from onefold.domain.contact import Answer, Channel, Contact, Further, Sender
+from onefold.contact_points.kinds import Channel
+from onefold.core.actor import Actor
+from onefold.domain.contact import Answer, Contact, Further, Sender
 from onefold.domain.errors import Conflict, DomainError, NotFound, Unavailable, VersionConflict
 from onefold.services import conversations, detaching, drafts, merging, profiles, suggestions, undoing
-from onefold.services.actor import Actor
 from onefold.services.conversations import Written
 from onefold.services.drafts import Composed
 from onefold.services.merging import MergeRequest

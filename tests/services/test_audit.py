@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import DomainError, InvalidValue, NotFound
 from onefold.services import audit
-from onefold.services.actor import Actor
 from onefold.services.audit import Verification
 from onefold.services.clock import new_id, utc_now
 from onefold.services.transactions import run_in_transaction

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import pytest
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import NotFound
 from onefold.domain.event_texts import without_names
 from onefold.services import erasing, exporting, profiles
-from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.services.erasing import Erased
 from onefold.services.transactions import run_in_transaction

@@ -9,16 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from onefold.domain.contact import CHANNELS, Further, ListedPhone
+from onefold.contact_points.kinds import CHANNELS
+from onefold.domain.contact import Further, ListedPhone
 from onefold.domain.errors import InvalidValue
 from onefold.domain.matching import EVIDENCE_KINDS
 from onefold.jobs.worker import Counting
+from onefold.outbox.store import emit
 from onefold.services import conversations, erasing, insights, suggestions
 from onefold.services.clock import new_id
 from onefold.services.conversations import Written
 from onefold.services.insights import ChannelContacts, Day, Insights, Precision
 from onefold.services.profiles import PointInput
-from onefold.storage.outbox import emit
 from tests.conftest import Base
 from tests.services.words import COMMAND, detach, do, list_point, merge, profile, receive, rows, undo
 

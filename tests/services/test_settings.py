@@ -7,7 +7,7 @@ import pytest
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.phones import line_type
 from onefold.jobs.worker import run_jobs
-from onefold.services import profiles, runs, settings
+from onefold.services import blocklist, matching_mode, mobile_identification, profiles, runs, settings
 from onefold.services.profiles import PointInput
 from onefold.storage.runs import list_runs, read_run
 from tests.conftest import Base
@@ -79,7 +79,7 @@ def test_switching_on_finds_the_mobiles_that_one_holds_as_other__RES_7(base: Bas
 
 def test_the_preview_counts_and_changes_nothing__RES_7(base: Base) -> None:
     with_phone(base, MOBILE, "other")
-    run = do(base, runs.start_preview)
+    run = do(base, mobile_identification.start_preview)
     while run_jobs(base.database):
         pass
     assert the_run(base).counts == {"checked": 1, "mobile": 1, "changed": 1}
@@ -88,13 +88,13 @@ def test_the_preview_counts_and_changes_nothing__RES_7(base: Base) -> None:
 
 
 def test_a_run_can_be_stopped_and_resumed__RES_7(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_CHUNK", 2)
+    monkeypatch.setattr(mobile_identification, "_CHUNK", 2)
     numbers = [f"+44791112{n:04d}" for n in range(5)]
     for number in numbers:
         with_phone(base, number, "other")
     switch_on(base)
     run_id = the_run(base).id
-    do(base, lambda unit: runs.advance(unit, run_id, line_type), exclusive=True)
+    do(base, lambda unit: mobile_identification.advance(unit, run_id, line_type), exclusive=True)
     do(base, lambda unit: runs.stop(unit, run_id))
     assert not run_jobs(base.database)
     stopped = the_run(base)
@@ -118,9 +118,9 @@ def test_switching_off_never_unmarks_a_number__RES_7(base: Base) -> None:
 def test_a_run_that_is_not_there_or_not_running_says_so__RES_7(base: Base) -> None:
     with pytest.raises(NotFound):
         do(base, lambda unit: read_run(unit, "nonsense"))
-    run = do(base, runs.start_preview)
+    run = do(base, mobile_identification.start_preview)
     with pytest.raises(Conflict, match="under way"):
-        do(base, runs.start_preview)
+        do(base, mobile_identification.start_preview)
     with pytest.raises(Conflict, match="running, not stopped"):
         do(base, lambda unit: runs.resume(unit, run.id))
 
@@ -129,7 +129,7 @@ def test_only_what_was_contacted_goes_on_opening__RES_9(base: Base) -> None:
     contacted = receive(base, "email", email="ada@example.com").profile_id
     do(base, lambda unit: profiles.create(unit, name="B", points=[PointInput("email", "bob@example.com")]))
     with base.database.read(base.organization_id) as unit:
-        preview = settings.preview_mode(unit, "contacted")
+        preview = matching_mode.preview(unit, "contacted")
     assert (preview.changes, preview.obstacles) == (1, [])
     do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
     assert receive(base, "email", email="ada@example.com").profile_id == contacted
@@ -146,7 +146,7 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
     for _ in range(2):
         do(base, lambda unit: profiles.create(unit, name="C", points=blocked))
     with base.database.read(base.organization_id) as unit:
-        preview = settings.preview_mode(unit, "listed")
+        preview = matching_mode.preview(unit, "listed")
     assert [(o.kind, o.value, set(o.profile_ids)) for o in preview.obstacles] == [
         ("email", "bob@example.com", {one, other})
     ]
@@ -171,10 +171,10 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
 )
 def test_a_blocked_value_opens_nothing_and_an_unblocked_one_again__PRO_12(base: Base, entry: str, value: str) -> None:
     profile_id = receive(base, "email", email=value).profile_id
-    do(base, lambda unit: settings.block(unit, "email", entry), exclusive=True)
+    do(base, lambda unit: blocklist.block(unit, "email", entry), exclusive=True)
     assert receive(base, "email", email=value).outcome == "created"
     assert show(base, profile_id).points[0].value == value
-    do(base, lambda unit: settings.unblock(unit, "email", entry), exclusive=True)
+    do(base, lambda unit: blocklist.unblock(unit, "email", entry), exclusive=True)
     landed = receive(base, "email", email=value)
     # Two profiles hold it by now, so it opens neither: a third does, with suggestions.
     assert landed.outcome == "created"
@@ -184,10 +184,10 @@ def test_a_value_unblocked_while_one_profile_holds_it_opens_that_one__PRO_12(bas
     profile_id = receive(base, "sms", phone=MOBILE).profile_id
     do(
         base,
-        lambda unit: settings.block(unit, "phone", "07911 123456 ".strip().replace("07911", "+447911")),
+        lambda unit: blocklist.block(unit, "phone", "07911 123456 ".strip().replace("07911", "+447911")),
         exclusive=True,
     )
-    do(base, lambda unit: settings.unblock(unit, "phone", MOBILE), exclusive=True)
+    do(base, lambda unit: blocklist.unblock(unit, "phone", MOBILE), exclusive=True)
     assert receive(base, "sms", phone=MOBILE).profile_id == profile_id
 
 
@@ -197,7 +197,7 @@ def test_other_processes_learn_of_a_change_at_their_next_contact__PRO_12(base: B
 
     elsewhere = Receiver(base.database)
     elsewhere.receive(base.organization_id, [contact("email", email="ada@example.com")])
-    do(base, lambda unit: settings.block(unit, "email", "shop@example.com"), exclusive=True)
+    do(base, lambda unit: blocklist.block(unit, "email", "shop@example.com"), exclusive=True)
     for _ in range(2):
         elsewhere.receive(base.organization_id, [contact("email", email="shop@example.com")])
     assert len(holders(base, "email", "shop@example.com")) == 2

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound, NotSignedIn, TooMany
 from onefold.jobs.worker import forget_old
 from onefold.services import accounts, audit, signing_in
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id
 from onefold.services.signing_in import Identity, SecondFactorNeeded, SignedIn
 from onefold.services.transactions import run_in_transaction

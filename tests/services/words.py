@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.points import HeldPoint
+from onefold.core.actor import Actor
 from onefold.domain.contact import Answer
 from onefold.domain.errors import DomainError
-from onefold.domain.profile import HeldPoint
 from onefold.services import accounts, conversations, detaching, drafts, merging, profiles, suggestions, undoing
 from onefold.services.accounts import Role
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id
 from onefold.services.detaching import Detached
 from onefold.services.drafts import Composed
@@ -117,7 +118,7 @@ def edit(base: Base, profile_id: str, **changes: Any) -> None:
 def point_of(base: Base, profile_id: str, value: str) -> HeldPoint:
     """The contact point of a profile with this value, customer IDs among them."""
     with base.database.read(base.organization_id) as unit:
-        held = store.points_of(unit, [profile_id])[profile_id]
+        held = contact_points.points_of(unit, [profile_id])[profile_id]
     return next(point for point in held if point.value == value)
 
 

@@ -17,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.runtime.migration import HeadMaintainer, RevisionStep
 
+from onefold.contact_points import store as contact_points
 from onefold.domain.blocklist import DEFAULT_ENTRIES
 from onefold.domain.contact import Contact, Further, Sender
 from onefold.services.accounts import SCOPES, add_agent, create_key
@@ -254,12 +255,17 @@ upgrade(database)
 # Plans ---------------------------------------------------------------------------------------------------------------
 
 HOT_PATH = {
-    "who is identified": (books._identified_sql, 1, "contact_points_identifying", ("organization_id", "kind", "value")),
+    "who is identified": (
+        contact_points.identified_sql,
+        1,
+        "contact_points_identifying",
+        ("organization_id", "kind", "value"),
+    ),
     "earlier deliveries": (books._earlier, 1, "items_delivery", ("organization_id", "channel", "message_id")),
     "replies": (books._threads, 2, "items_delivery", ("organization_id", "channel", "message_id")),
     "named conversations": (books._named_conversations, 1, "conversations_pkey", ("organization_id", "id")),
     "customer IDs": (books._customer_ids, 1, "contact_points_customer_id", ("organization_id", "profile_id")),
-    "who lists a value": (books._listed_sql, 1, "contact_points_listed", ("organization_id", "kind", "value")),
+    "who lists a value": (contact_points.listed_sql, 1, "contact_points_listed", ("organization_id", "kind", "value")),
 }
 """A look-up: what makes its SQL, parameters behind the keys, its index and the index's keys."""
 
@@ -267,7 +273,7 @@ HOT_PATH = {
 def statement(unit: UnitOfWork, lookup: str) -> tuple[str, int]:
     """The SQL of a look-up, and how many parameters it has behind its keys."""
     make, parameters, _, _ = HOT_PATH[lookup]
-    if make is books._listed_sql:
+    if make is contact_points.listed_sql:
         parameters = len(unit.dialect.first_parameters((None,) * parameters, 1))
     return unit.dialect._translate(make(unit.dialect)), parameters
 

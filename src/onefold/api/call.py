@@ -13,14 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.api.auth import Authenticator, allow
+from onefold.core.actor import Actor
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway
 from onefold.domain.text import validate_text
 from onefold.services.accounts import Principal
-from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.outbox import remember, remembered
+from onefold.storage.idempotency import keep_answer as remember
+from onefold.storage.idempotency import read_answer as remembered
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onefold.api import organization_schemas, schemas
-from onefold.domain.profile import HeldPoint
+from onefold.contact_points.points import HeldPoint
 from onefold.services import sending
 from onefold.services.profiles import ProfileSummary, ProfileView
 from onefold.storage.conversations import ConversationRow, ItemRow

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from onefold.domain.contact import Channel, Contact, Further, ListedPhone, ListedSocial, PhoneType, Sender
+from onefold.contact_points.kinds import Channel, PhoneType
+from onefold.domain.contact import Contact, Further, ListedPhone, ListedSocial, Sender
 from onefold.domain.errors import DomainError, InvalidValue
 
 _Text = Annotated[str, msgspec.Meta(max_length=1_000)]

@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 
 from twilio.request_validator import RequestValidator
 
+from onefold.contact_points.kinds import Channel
 from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.contact import Channel, Contact, Sender
+from onefold.domain.contact import Contact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.normalise import MESSAGE_ID_LENGTH
 from onefold.domain.phones import parse_phone

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onefold.console import labels
-from onefold.domain.profile import HeldPoint, display_name
+from onefold.contact_points.points import HeldPoint
+from onefold.domain.profile import display_name
 from onefold.domain.sides import ProfileSnapshot
 from onefold.services.undoing import Undo
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from onefold.console import labels
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.matching import Comparison
-from onefold.domain.profile import HeldPoint
 from onefold.domain.text import alike, fold
 from onefold.services.profiles import ProfileView
 

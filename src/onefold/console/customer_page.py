@@ -7,8 +7,8 @@ from typing import Any
 
 from onefold.console import labels
 from onefold.console.visitor import Visitor
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.errors import NotFound
-from onefold.domain.profile import HeldPoint
 from onefold.services import conversations, drafts, profiles, sending, shared_lines, worklists
 from onefold.services.profiles import ProfileView
 from onefold.storage import accounts

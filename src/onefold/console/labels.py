@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.phones import readable
-from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import Address
 from onefold.services.audit import Action
 from onefold.services.sending import SendingState, state_of

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from onefold.console import labels
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.errors import InvalidValue
 from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
-from onefold.domain.profile import HeldPoint
 from onefold.services.merging import Preview
 from onefold.services.profiles import ProfileView
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import NotFound
 from onefold.domain.ids import is_id
 from onefold.services import profiles
-from onefold.services.actor import Actor
 from onefold.storage import accounts
 from onefold.storage.database import UnitOfWork
 

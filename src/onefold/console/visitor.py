@@ -11,9 +11,9 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import NotAllowed, NotSignedIn
 from onefold.services.accounts import SESSION_LENGTH, Principal, authenticate
-from onefold.services.actor import Actor
 from onefold.services.transactions import run_in_transaction
 from onefold.settings import Settings
 from onefold.storage import accounts

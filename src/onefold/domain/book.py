@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from onefold.domain.contact import Answer, Kind, PhoneType
-
-
-class Holder(NamedTuple):
-    """A contact point as a profile holds it."""
-
-    contact_point_id: str
-    profile_id: str
-    phone_type: PhoneType | None = None
-    sms: bool = False
-    contacted: bool = False
-    proven: bool = True
+from onefold.contact_points.points import Holder, Key
+from onefold.domain.contact import Answer
 
 
 class Thread(NamedTuple):
@@ -23,9 +13,6 @@ class Thread(NamedTuple):
 
     conversation_id: str
     profile_id: str
-
-
-Key = tuple[Kind, str]
 
 
 class BatchSnapshot:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-Channel = Literal["email", "voice", "sms", "whatsapp", "social", "chat"]
-CHANNELS: tuple[Channel, ...] = ("email", "voice", "sms", "whatsapp", "social", "chat")
-PHONE_CHANNELS = frozenset(("voice", "sms", "whatsapp"))
-
-Kind = Literal["email", "phone", "social", "visitor", "customer_id"]
-"""The kinds of contact points, and `customer_id`, which is kept with them because it opens a profile as they do."""
-
-PhoneType = Literal["mobile", "home", "office", "other"]
-PHONE_TYPES: tuple[PhoneType, ...] = ("mobile", "home", "office", "other")
+from onefold.contact_points.kinds import Channel, PhoneType
+from onefold.contact_points.points import Point
 
 
 class Sender(NamedTuple):
@@ -88,24 +81,6 @@ class Contact(NamedTuple):
     verified: bool = True
     data: str | None = None
     attachments: tuple[Attachment, ...] = ()
-
-
-class Point(NamedTuple):
-    """A contact point in normal form: what lookups, uniqueness and matching use (PRO-10).
-
-    `written` is what the customer wrote, None where it is the normal form itself. `blocked` values are text only:
-    never identifying, never evidence (PRO-12). What a sender who is not proven
-    brings is not `proven` (RES-14).
-    """
-
-    kind: Kind
-    value: str
-    written: str | None = None
-    phone_type: PhoneType | None = None
-    sms: bool = False
-    handle: str | None = None
-    blocked: bool = False
-    proven: bool = True
 
 
 class NormalizedContact(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.errors import Conflict, NotFound
 from onefold.domain.merge_points import can_detach
-from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import ProfileSnapshot, network_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onefold.domain.book import Holder
+from onefold.contact_points.points import Holder
 
 
 def becomes_mobile(holders: Sequence[Holder]) -> Holder | None:

@@ -17,9 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from onefold.core.actor import Merger
 from onefold.domain.merge_outcomes import Which
 from onefold.domain.merge_policies import BY_RULE
-from onefold.domain.merging import MergePlan, Merger, plan_merge
+from onefold.domain.merging import MergePlan, plan_merge
 from onefold.domain.rebasing import rebase
 from onefold.domain.sides import ProfileSnapshot
 

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.blocklist import Blocklist
-from onefold.domain.profile import HeldPoint
 from onefold.domain.similar_emails import match_keys, similarity
 from onefold.domain.text import fold
 from onefold.domain.weights import Weight

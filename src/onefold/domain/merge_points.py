@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
-from onefold.domain.profile import HeldPoint
 from onefold.domain.sides import ProfileSnapshot, network_of
 
 

@@ -10,19 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from onefold.contact_points.points import HeldPoint
+from onefold.core.actor import Merger
 from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
 from onefold.domain.merge_points import can_detach, networks_of, plan_points
 from onefold.domain.merge_policies import Mode
-from onefold.domain.profile import HeldPoint, display_name
+from onefold.domain.profile import display_name
 from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation, network_of
 from onefold.domain.text import alike, fold
-
-
-class Merger(NamedTuple):
-    """Who merges: an agent by id and name; without an id, an API key or a command by its name."""
-
-    agent_id: str | None
-    name: str
 
 
 class MergedConversation(NamedTuple):

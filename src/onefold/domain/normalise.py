@@ -1,17 +1,15 @@
-"""From a contact as it was sent to values in normal form: done once, at the edge (PRO-10)."""
+"""From a contact as it was sent to one whose values are in normal form (PRO-10, RES-1, RES-11)."""
 
 from __future__ import annotations
 
-import unicodedata
-
-from onefold.domain.blocklist import WITHHELD, Blocklist
-from onefold.domain.contact import PHONE_CHANNELS, Contact, Further, NormalizedContact, PhoneType, Point, Sender
-from onefold.domain.emails import parse_email
+from onefold.contact_points.kinds import PHONE_CHANNELS
+from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point, visitor_point
+from onefold.contact_points.points import Point
+from onefold.domain.contact import Contact, Further, NormalizedContact, Sender
 from onefold.domain.errors import InvalidValue
 from onefold.domain.ids import is_id
-from onefold.domain.phones import parse_phone
 from onefold.domain.policy import Policy
-from onefold.domain.text import BODY_LENGTH, VALUE_LENGTH, clean_name, validate_text
+from onefold.domain.text import BODY_LENGTH, clean_name, validate_text
 
 MESSAGE_ID_LENGTH = 1_000
 _MOST_FURTHER = 50
@@ -68,7 +66,11 @@ def _mail_id(text: str) -> str:
 
 def _identifier(channel: str, sender: Sender, policy: Policy) -> Point | None:
     if channel in PHONE_CHANNELS:
-        return None if sender.phone is None else phone_point(sender.phone, policy, "sender.phone")
+        return (
+            None
+            if sender.phone is None
+            else phone_point(sender.phone, policy.default_region, policy.blocklist, "sender.phone")
+        )
     if channel == "email":
         return None if sender.email is None else email_point(sender.email, policy.blocklist, "sender.email")
     if channel == "social":
@@ -101,7 +103,7 @@ def _besides(sender: Sender, identifier: Point | None, policy: Policy) -> tuple[
     if sender.email is not None and kind != "email":
         points.append(email_point(sender.email, policy.blocklist, "sender.email"))
     if sender.phone is not None and kind != "phone":
-        points.append(phone_point(sender.phone, policy, "sender.phone", "other"))
+        points.append(phone_point(sender.phone, policy.default_region, policy.blocklist, "sender.phone", "other"))
     if sender.customer_id is not None and kind != "customer_id":
         points.append(customer_id_point(sender.customer_id, policy.blocklist, "sender.customer_id"))
     if sender.visitor is not None and kind != "visitor":
@@ -125,7 +127,9 @@ def _check_names(contact: Contact, policy: Policy) -> None:
 
 def _further(further: Further, policy: Policy, field: str = "further") -> tuple[Point, ...]:
     points = [email_point(email, policy.blocklist, f"{field}.email") for email in further.emails]
-    points += [phone_point(p.number, policy, f"{field}.phone", p.type) for p in further.phones]
+    points += [
+        phone_point(p.number, policy.default_region, policy.blocklist, f"{field}.phone", p.type) for p in further.phones
+    ]
     points += [
         social_point(s.network, s.user_id, s.handle, policy.blocklist, f"{field}.social") for s in further.social
     ]
@@ -134,57 +138,3 @@ def _further(further: Further, policy: Policy, field: str = "further") -> tuple[
     if len(points) > _MOST_FURTHER:
         raise InvalidValue(f"{field} holds more than {_MOST_FURTHER} values.", code="too_many_values", field=field)
     return tuple({(point.kind, point.value): point for point in points}.values())
-
-
-def email_point(text: str, blocklist: Blocklist, field: str = "email") -> Point:
-    """An email address as a contact point."""
-    value = parse_email(text, field)
-    return Point("email", value, None if text == value else text, blocked=blocklist.holds("email", value))
-
-
-def phone_point(text: str, policy: Policy, field: str = "phone", phone_type: PhoneType | None = None) -> Point:
-    """A phone as a contact point. Withheld-number codes are looked up first: some are possible phone numbers."""
-    written = text.strip().lower()
-    # Withheld-number codes hold even where an admin took them off the list: most of them are no numbers at all, and a
-    # call is not lost for that.
-    if written in WITHHELD or policy.blocklist.holds("phone", written):
-        return Point("phone", validate_text(written, field), None, phone_type, blocked=True)
-    value, _ = parse_phone(text, policy.default_region, field)
-    return Point(
-        "phone",
-        value,
-        None if text == value else text,
-        phone_type,
-        blocked=policy.blocklist.holds("phone", value),
-    )
-
-
-def social_point(network: str, user_id: str, handle: str | None, blocklist: Blocklist, field: str = "social") -> Point:
-    """A social account: identified by network and user id; the handle can change hands and is only shown."""
-    network = _key(network, f"{field}.network", 40).casefold()
-    user = _key(user_id, f"{field}.user_id", 200)
-    if ":" in network or not network.isprintable():
-        raise InvalidValue("The network's name holds a colon.", code="invalid_network", field=f"{field}.network")
-    value = f"{network}:{user}"
-    blocked = blocklist.holds("social", value) or user.casefold() in ("null", "none", "-1") or not user.strip("0")
-    return Point("social", value, None, handle=clean_name(handle, f"{field}.handle"), blocked=blocked)
-
-
-def visitor_point(token: str, field: str = "sender.visitor") -> Point:
-    """A browser's chat token (RES-8)."""
-    return Point("visitor", _key(token, field, 200))
-
-
-def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id") -> Point:
-    """The organization's own key for the customer, case kept: systems that hand them out tell `a1` from `A1`."""
-    value = _key(text, field, 200)
-    return Point("customer_id", value, blocked=blocklist.holds("customer_id", value.casefold()))
-
-
-def _key(text: str, field: str, limit: int) -> str:
-    validate_text(text, field, 4 * limit)  # before normalising, which takes time by the square of a run of marks
-    key = text if text.isascii() else unicodedata.normalize("NFC", text)
-    key = key.strip()
-    if not key:
-        raise InvalidValue(f"{field} is empty.", code="empty_value", field=field)
-    return validate_text(key, field, min(limit, VALUE_LENGTH))

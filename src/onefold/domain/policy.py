@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from onefold.contact_points.kinds import Kind, PhoneType
 from onefold.domain.blocklist import Blocklist
-from onefold.domain.contact import Kind, PhoneType
 from onefold.domain.merge_policies import BY_RULE, Mode
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
 

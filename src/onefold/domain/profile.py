@@ -5,31 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from onefold.domain.book import Holder
-from onefold.domain.contact import PHONE_TYPES, Kind, PhoneType
+from onefold.contact_points.kinds import PHONE_TYPES
+from onefold.contact_points.points import HeldPoint, Holder
 from onefold.domain.errors import AlreadyInUse, Conflict, InvalidValue
 from onefold.domain.policy import Policy
-
-
-class HeldPoint(NamedTuple):
-    """A contact point as it stands on its profile.
-
-    Not `current` are former customer IDs, and social accounts that are not the one shown of their network (MRG-3); they
-    go on opening the profile. Not `proven` is what only unproven senders have written from (RES-14).
-    """
-
-    contact_point_id: str
-    kind: Kind
-    value: str
-    written: str | None
-    phone_type: PhoneType | None
-    main: bool
-    sms: bool
-    handle: str | None
-    identifying: bool
-    contacted: bool
-    current: bool = True
-    proven: bool = True
 
 
 class PointPlan(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from onefold.domain.profile import HeldPoint
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.sides import OpenConversation, ProfileSnapshot
 
 _WHOLE = ("username", "image")

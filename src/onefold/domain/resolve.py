@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
-from onefold.domain.contact import Answer, Kind, NormalizedContact, Outcome, PhoneType, Point
+from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.points import Holder, Key, Point
+from onefold.domain.book import BatchSnapshot, Thread
+from onefold.domain.contact import Answer, NormalizedContact, Outcome
 from onefold.domain.phones import LineTypes, dialled
 from onefold.domain.policy import Policy
 

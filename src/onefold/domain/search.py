@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from onefold.domain.contact import Kind
+from onefold.contact_points.kinds import Kind
 from onefold.domain.text import fold
 
 _TERM_LENGTH = 120

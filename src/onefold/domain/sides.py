@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from onefold.domain.profile import HeldPoint, seen_from_other
+from onefold.contact_points.points import HeldPoint
+from onefold.domain.profile import seen_from_other
 from onefold.domain.text import alike
 
 

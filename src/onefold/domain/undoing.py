@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.layers import TakenOut
 from onefold.domain.policy import Policy
-from onefold.domain.profile import HeldPoint
 from onefold.domain.rebasing import heirs, rebase, restore_fields
 from onefold.domain.sides import ProfileSnapshot, Relation
 

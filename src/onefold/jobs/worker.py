@@ -13,13 +13,13 @@ import structlog
 
 from onefold.domain.errors import Unavailable
 from onefold.domain.phones import LineTypes, line_type
-from onefold.services import insights, many_merges, runs
+from onefold.services import insights, many_merges, mobile_identification, rebuilding, runs
 from onefold.services.clock import utc_now
 from onefold.services.transactions import run_in_transaction
 from onefold.storage.database import Database
+from onefold.storage.expiry import delete_expired as forget
 from onefold.storage.insights import Mark, is_complete, mark
 from onefold.storage.organizations import organization_ids, organizations_with_runs
-from onefold.storage.outbox import forget
 from onefold.storage.runs import RunRow
 
 EVENTS_KEPT = timedelta(days=7)
@@ -61,8 +61,8 @@ def _advance(database: Database, organization_id: int, run: RunRow, line_types: 
     if run.kind == runs.MERGE_PAIRS:
         return many_merges.advance(database, organization_id, run.id, _PAIRS)
     if run.kind == runs.REBUILD_MATCHES:
-        return run_in_transaction(database, organization_id, partial(runs.rebuild_matches, run_id=run.id))
-    advance = partial(runs.advance, run_id=run.id, line_types=line_types)
+        return run_in_transaction(database, organization_id, partial(rebuilding.advance, run_id=run.id))
+    advance = partial(mobile_identification.advance, run_id=run.id, line_types=line_types)
     return run_in_transaction(database, organization_id, advance, exclusive=True)
 
 

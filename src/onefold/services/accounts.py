@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 
 from pwdlib import PasswordHash
 
+from onefold.core.actor import Actor, Merger
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
 from onefold.domain.text import clean_name
@@ -214,3 +215,15 @@ def _require(name: str) -> str:
     if cleaned is None:
         raise InvalidValue("name is empty.", code="empty_value", field="name")
     return cleaned
+
+
+def merger_of(unit: UnitOfWork, actor: Actor, agent_id: str | None) -> Merger:
+    """Who merges, by the name that events show."""
+    agent_id = actor.agent_id or agent_id
+    if agent_id is not None:
+        agent = store.read_agent(unit, agent_id)
+        if not agent.active:
+            raise Conflict("This agent is no longer active.", code="agent_inactive")
+        return Merger(agent_id, agent.name)
+    names = {key.id: key.name for key in store.list_keys(unit)} if actor.key_id else {}
+    return Merger(None, names.get(actor.key_id or "", "Onefold"))

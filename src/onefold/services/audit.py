@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import InvalidValue, NotFound
 from onefold.domain.ids import is_id
 from onefold.domain.text import validate_text
-from onefold.services.actor import Actor
 from onefold.services.clock import utc_now
 from onefold.storage import audit as store
 from onefold.storage.audit import EntryRow, Filters, RecordRow

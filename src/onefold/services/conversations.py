@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onefold.domain.contact import Channel
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.kinds import Channel
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.errors import Conflict, InvalidValue, MergedAway, NotFound
-from onefold.domain.profile import HeldPoint, check_sms
+from onefold.domain.profile import check_sms
 from onefold.domain.text import BODY_LENGTH, validate_text
+from onefold.outbox.store import emit
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import accounts, profiles, timelines
 from onefold.storage import conversations as store
 from onefold.storage.conversations import ConversationRow, ItemRow
 from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 
 _KINDS_OF_CHANNEL = {
     "email": "email",
@@ -161,7 +163,7 @@ def _begin(unit: UnitOfWork, profile_id: str, agent_id: str | None) -> str:
 
 
 def _point_to(unit: UnitOfWork, profile_id: str, written: Written) -> HeldPoint:
-    points = profiles.points_of(unit, [profile_id])[profile_id]
+    points = contact_points.points_of(unit, [profile_id])[profile_id]
     point = next((p for p in points if p.contact_point_id == written.contact_point_id), None)
     if point is None:
         raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")

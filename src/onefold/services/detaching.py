@@ -5,19 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.core.actor import Actor, Merger
 from onefold.domain.detaching import DetachPlan, plan_detach
 from onefold.domain.matching import evidence_of_point
-from onefold.domain.merging import Merger
 from onefold.domain.profile import display_name
+from onefold.outbox.store import emit
 from onefold.services import audit, matching, suggestions
-from onefold.services.actor import Actor, merger_of
+from onefold.services.accounts import merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.timeline_events import write_events
 from onefold.storage import conversation_moves, profiles
 from onefold.storage import merges as store
 from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 
 
 class Detached(NamedTuple):
@@ -43,7 +44,7 @@ def detach(
     before = {"profile": plan.before.as_record()}
     profiles.add_profile(unit, plan.new.profile_id, now)
     store.write_side(unit, [plan.before], [plan.after, plan.new], {})
-    point_ids = [contact_point_id, *store.absorbed_by(unit, [contact_point_id])]
+    point_ids = [contact_point_id, *contact_points.absorbed_by(unit, [contact_point_id])]
     moved, split = _share_conversations(unit, row.id, plan.new.profile_id, point_ids)
     store.move_drafts(unit, row.id, plan.new.profile_id, store.drafts_through(unit, row.id, point_ids))
     profiles.change_profile(unit, row.id)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.store import absorbing
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.ids import is_id
 from onefold.domain.text import BODY_LENGTH, validate_text
@@ -21,7 +23,6 @@ from onefold.storage import drafts as store
 from onefold.storage.conversations import ItemRow
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.drafts import DraftRow
-from onefold.storage.merges import absorbing
 
 DraftKind = Literal["email", "sms", "whatsapp", "note", "task"]
 
@@ -89,7 +90,7 @@ def _check_point(unit: UnitOfWork, profile_id: str, point_id: str | None) -> Non
 
 def _point_now(unit: UnitOfWork, profile_id: str, point_id: str) -> str | None:
     """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
-    held = {point.contact_point_id for point in profiles.points_of(unit, [profile_id])[profile_id]}
+    held = {point.contact_point_id for point in contact_points.points_of(unit, [profile_id])[profile_id]}
     found = point_id if point_id in held else absorbing(unit, point_id)
     return found if found in held else None
 

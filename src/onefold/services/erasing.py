@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import InvalidValue
 from onefold.domain.matching import handle_key, keys_of_point
+from onefold.outbox.store import emit
 from onefold.services import audit
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import erasing as store
 from onefold.storage import profiles
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.matching import remove_keys
-from onefold.storage.outbox import emit
 
 
 class Erased(NamedTuple):

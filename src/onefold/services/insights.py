@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from onefold.domain.contact import CHANNELS, Channel
+from onefold.contact_points.kinds import CHANNELS, Channel
 from onefold.domain.errors import InvalidValue
 from onefold.domain.evidence import pair_of
 from onefold.domain.matching import EVIDENCE_KINDS, EvidenceKind

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import Conflict, DomainError, InvalidValue
 from onefold.domain.text import validate_text
 from onefold.services import audit, merging, runs
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import resolve_redirect

@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from onefold.domain.book import Key
+from onefold.contact_points.points import Key
+from onefold.contact_points.store import who_holds
 from onefold.domain.evidence import Evidence, Pair, pair_of
 from onefold.domain.matching import (
     ALIKE_KINDS,
@@ -22,16 +23,14 @@ from onefold.domain.matching import (
     shared_values,
 )
 from onefold.domain.policy import Policy
-from onefold.domain.resolve import Decision
 from onefold.domain.similar_emails import similarity
+from onefold.outbox.store import Event, emit_all
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import matching as store
-from onefold.storage.books import who_holds
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.facts import features_of
 from onefold.storage.matching import SuggestionRow
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import Event, emit_all
 
 _COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
 
@@ -59,36 +58,27 @@ class MatchState(NamedTuple):
         return {row.pair for row in self.evidence} | {row.pair for row in self.suggestions}
 
 
-class _Piece(NamedTuple):
+class SharedBetween(NamedTuple):
+    """What two profiles share, or hold alike."""
+
     one: str
     other: str
     shared: Shared
 
 
-def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
-    """What a batch of contacts gives cause to suggest. Costs nothing where no profile got a value."""
-    fresh = [d for d in decisions if d.repeats is None]
-    exact = [
-        _Piece(s.profile_id, s.other_id, Shared(s.kind, s.value, s.value))
-        for d in fresh
-        for s in d.suggestions
-        if s.kind != "visitor"
-    ]
-    arisen = [
-        Arisen(n.profile_id, n.point.kind, n.point.value, n.point.handle, n.contact_point_id)
-        for d in fresh
-        for n in d.new_points
-        if not n.point.blocked
-    ]
+def suggest(
+    unit: UnitOfWork, exact: Sequence[SharedBetween], arisen: Sequence[Arisen], policy: Policy, now: datetime
+) -> None:
+    """Raises what a batch of changes gives cause to: what is shared exactly, and what has arisen and may be alike."""
     _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
 
 
-def _not_common(unit: UnitOfWork, pieces: Sequence[_Piece], policy: Policy) -> list[_Piece]:
+def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy) -> list[SharedBetween]:
     """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
     if not pieces:
         return []
     sharing = store.sharing(unit, sorted({one for piece in pieces for one in (piece.one, piece.other)}))
-    kept: list[_Piece] = []
+    kept: list[SharedBetween] = []
     for (one, kind, value), group in groupby(pieces, lambda p: (p.one, p.shared.kind, p.shared.value)):
         of_value = list(group)
         everybody = sharing.get((kind, value), set()) | {one} | {piece.other for piece in of_value}
@@ -196,17 +186,17 @@ def _forget(unit: UnitOfWork, profile_id: str, gone: Collection[Shared]) -> None
     store.remove_evidence(unit, rows)
 
 
-def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[_Piece]:
+def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[SharedBetween]:
     """SUG-1, silent for a value that too many share (SUG-6)."""
     found = []
     for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
         if len(holders | {profile_id}) <= policy.shared_limit:
             shared = Shared(kind, value, value)  # type: ignore[arg-type]
-            found += [_Piece(profile_id, other, shared) for other in sorted(holders - {profile_id})]
+            found += [SharedBetween(profile_id, other, shared) for other in sorted(holders - {profile_id})]
     return found
 
 
-def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[_Piece]:
+def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[SharedBetween]:
     """Similar emails (SUG-2) and handles, through the stored match keys."""
     wanted: dict[str, list[Arisen]] = {}
     for a in arisen:
@@ -217,7 +207,7 @@ def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -
     own = {key: {a.holder_id for a in lookers} for key, lookers in wanted.items()}
     for holder in store.holders_of_keys(unit, wanted, 2 * policy.shared_limit, own):
         found.setdefault(holder.key, []).append(holder)
-    pieces: list[_Piece] = []
+    pieces: list[SharedBetween] = []
     for key, everybody in found.items():
         kind = "social" if key.startswith("h:") else "email"
         holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
@@ -227,20 +217,20 @@ def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -
     return pieces
 
 
-def _piece(key: str, arisen: Arisen, holder: store.KeyHolder) -> _Piece | None:
+def _piece(key: str, arisen: Arisen, holder: store.KeyHolder) -> SharedBetween | None:
     if holder.profile_id == arisen.profile_id:
         return None
     if key.startswith("h:"):
         if arisen.kind == "social" and arisen.value and arisen.value == holder.value:
             return None  # the same account: shared exactly
-        return _Piece(arisen.profile_id, holder.profile_id, Shared("handle", key[2:], key[2:]))
+        return SharedBetween(arisen.profile_id, holder.profile_id, Shared("handle", key[2:], key[2:]))
     if similarity(arisen.value, holder.value) is None:
         return None
-    return _Piece(arisen.profile_id, holder.profile_id, Shared("similar_email", arisen.value, holder.value))
+    return SharedBetween(arisen.profile_id, holder.profile_id, Shared("similar_email", arisen.value, holder.value))
 
 
 def _record(
-    unit: UnitOfWork, pieces: Sequence[_Piece], policy: Policy, now: datetime, also: Iterable[Pair] = ()
+    unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy, now: datetime, also: Iterable[Pair] = ()
 ) -> None:
     pairs = {pair_of(piece.one, piece.other) for piece in pieces} | set(also)
     if not pairs:

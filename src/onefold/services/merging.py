@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.core.actor import Actor, Merger
 from onefold.domain.errors import Conflict, NotFound, VersionConflict
 from onefold.domain.evidence import pair_of
 from onefold.domain.matching import handle_key, keys_of_point
 from onefold.domain.merge_outcomes import Step, Which
 from onefold.domain.merge_record import MergeRecord
-from onefold.domain.merging import MergePlan, Merger, plan_merge
+from onefold.domain.merging import MergePlan, plan_merge
 from onefold.domain.policy import Policy
 from onefold.domain.sides import ProfileSnapshot
+from onefold.outbox.store import emit
 from onefold.services import audit, detaching, matching
-from onefold.services.actor import Actor, merger_of
+from onefold.services.accounts import merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.matching import MatchState
 from onefold.services.profiles import ProfileSummary, summaries
@@ -26,7 +29,6 @@ from onefold.storage import merges as store
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 from onefold.storage.profiles import ProfileRow
 
 
@@ -219,7 +221,7 @@ def _move(
     others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
     matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
     store.write_side(unit, [source, destination], [plan.after], {})
-    store.absorb_points(unit, plan.absorbed)
+    contact_points.absorb_points(unit, plan.absorbed)
     led_on = _move_conversation(unit, source, plan, now)
     store.set_redirect(unit, [plan.source_id, *former_ids], plan.destination_id)
     profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))

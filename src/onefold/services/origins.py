@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.points import HeldPoint
 from onefold.domain.merge_record import MergeRecord
 from onefold.domain.origins import Arrival, Departure, History, Join, Origin
-from onefold.domain.profile import HeldPoint, display_name
+from onefold.domain.profile import display_name
 from onefold.domain.sides import ProfileSnapshot, network_of
 from onefold.services.clock import utc_now
 from onefold.storage import merges as merging
@@ -48,7 +50,7 @@ def read(unit: UnitOfWork, profile_id: str) -> History:
     undone, all_undone = store.undone_merges(unit, ids, MOST_OTHERS)
     detached, all_detached = store.told_of(unit, ids, "profile.detached", MOST_OTHERS)
     found = _rows(unit, living, standing, undone, detached)
-    held = profiles.points_of(unit, [living.id])[living.id]
+    held = contact_points.points_of(unit, [living.id])[living.id]
     arrivals = _arrivals(found, held, merging.created_times(unit, [living.id]), merged > len(standing))
     shown = sorted(
         sorted(arrivals, key=lambda a: (not a.contacted, a.at, a.id))[:MOST_POINTS], key=lambda a: (a.at, a.id)

@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from onefold.domain.contact import Kind, PhoneType, Point
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.contact_points.points import HeldPoint, Point
 from onefold.domain.errors import Conflict, DomainError, InvalidValue, MergedAway, NotFound
 from onefold.domain.ids import is_id
 from onefold.domain.matching import Shared, evidence_of_point, handle_key, keys_of_point
-from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
-from onefold.domain.profile import HeldPoint, display_name, plan_point, seen_from_other
+from onefold.domain.profile import display_name, plan_point, seen_from_other
 from onefold.domain.search import Hit, ranked, search_prefixes
 from onefold.domain.text import clean_name, validate_text
+from onefold.outbox.store import emit
 from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
 from onefold.storage import profiles as store
 from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import SuggestionRow, remove_keys, suggestions_of
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 from onefold.storage.profiles import Part, ProfileHead, ProfileRow
 
 _SEARCH_DEPTH = 100
@@ -89,7 +91,7 @@ def resolve_redirect(unit: UnitOfWork, profile_id: str) -> str:
 
 def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     """Everything of a living profile."""
-    points = store.points_of(unit, [row.id])[row.id]
+    points = contact_points.points_of(unit, [row.id])[row.id]
     shown = [p for p in points if p.kind != "customer_id"]
     region = load_policy(unit).default_region
     return ProfileView(
@@ -121,7 +123,7 @@ def _relationships(unit: UnitOfWork, profile_id: str) -> list[RelationshipView]:
 
 def summaries(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileSummary]:
     """Living profiles in the order of the ids."""
-    heads, points = store.read_heads(unit, ids), store.points_of(unit, ids)
+    heads, points = store.read_heads(unit, ids), contact_points.points_of(unit, ids)
     return [ProfileSummary(heads[i], display_name(heads[i].name, points[i]), points[i]) for i in ids if i in heads]
 
 
@@ -222,9 +224,9 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
     """Returns what the profile no longer holds; former customer IDs stay."""
     gone = []
-    for point in store.points_of(unit, [profile_id])[profile_id]:
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
         if point.kind == "customer_id" and point.current:
-            store.remove_point(unit, point.contact_point_id)
+            contact_points.remove_point(unit, point.contact_point_id)
             gone.append(Shared("customer_id", point.value, point.value))
     if customer_id is not None:
         _place(unit, profile_id, PointInput("customer_id", customer_id), policy, utc_now())
@@ -285,7 +287,7 @@ def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int 
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
     held = _point_of(unit, row.id, point_id)
-    store.remove_point(unit, held.contact_point_id)
+    contact_points.remove_point(unit, held.contact_point_id)
     return _finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
 
 
@@ -296,7 +298,7 @@ def _forget_evidence(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
 
 
 def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
-    for point in store.points_of(unit, [profile_id])[profile_id]:
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
         if point.contact_point_id == point_id and point.kind != "customer_id":
             return point
     raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
@@ -324,7 +326,7 @@ def _normal(given: PointInput, policy: Policy) -> Point:
     if given.kind == "email":
         return email_point(given.value, policy.blocklist, "value")
     if given.kind == "phone":
-        return phone_point(given.value, policy, "value", given.phone_type)
+        return phone_point(given.value, policy.default_region, policy.blocklist, "value", given.phone_type)
     if given.kind == "social":
         return social_point(given.network, given.value, given.handle, policy.blocklist, "value")
     if given.kind == "customer_id":
@@ -335,11 +337,13 @@ def _normal(given: PointInput, policy: Policy) -> Point:
 
 
 def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
-    on_profile = store.points_of(unit, [profile_id])[profile_id]
-    plan = plan_point(point, on_profile, store.identified_by(unit, point.kind, point.value), profile_id, policy)
+    on_profile = contact_points.points_of(unit, [profile_id])[profile_id]
+    plan = plan_point(
+        point, on_profile, contact_points.identified_by(unit, point.kind, point.value), profile_id, policy
+    )
     if plan.demoted_id is not None:
-        store.clear_main(unit, plan.demoted_id)
-    store.save_point(unit, profile_id, plan.point, now)
+        contact_points.clear_main(unit, plan.demoted_id)
+    contact_points.save_point(unit, profile_id, plan.point, now)
 
 
 def add_part(

@@ -10,8 +10,8 @@ from onefold.domain.normalise import normalise_contact
 from onefold.domain.phones import LineTypes, dialled, line_type
 from onefold.domain.policy import Policy
 from onefold.domain.resolve import resolve
-from onefold.services import matching
 from onefold.services.clock import Clock, new_id, utc_now
+from onefold.services.contact_suggestions import after_contacts
 from onefold.storage.books import load_snapshot
 from onefold.storage.contacts import apply_decisions, lock_opened
 from onefold.storage.database import Database, RetryTransaction, UnitOfWork, Unstorable
@@ -47,7 +47,7 @@ class Receiver:
 
     def policy(self, organization_id: int) -> Policy:
         """The organization's settings, as they were when last looked at."""
-        policy = self._database.policies.get(organization_id)
+        policy: Policy | None = self._database.policies.get(organization_id)
         if policy is None:
             with self._database.read(organization_id) as unit:
                 policy = load_policy(unit)
@@ -82,7 +82,7 @@ class Receiver:
         lock_opened(unit, decisions, book)
         now = self._clock()
         answers = apply_decisions(unit, decisions, policy, now, new_id)
-        matching.after_contacts(unit, decisions, policy, now)
+        after_contacts(unit, decisions, policy, now)
         return answers
 
     def _is_current(self, organization_id: int, policy: Policy) -> bool:

@@ -1,21 +1,14 @@
-"""Runs over the whole base: they report progress, can be stopped and resumed, and survive a restart (RES-7)."""
+"""Runs over the whole base: they report progress, can be stopped and resumed, and survive a restart."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from onefold.domain.errors import Conflict
-from onefold.domain.identification import becomes_mobile
-from onefold.domain.phones import LineTypes, dialled
-from onefold.domain.policy import Policy
-from onefold.services import matching
 from onefold.services.clock import new_id, utc_now
-from onefold.storage import profiles, whole_base
 from onefold.storage import runs as store
 from onefold.storage.database import UnitOfWork
-from onefold.storage.organizations import load_policy, mark_runs
-from onefold.storage.outbox import emit
+from onefold.storage.organizations import mark_runs
 from onefold.storage.runs import RunRow
 
 IDENTIFY_MOBILES = "identify_mobiles"
@@ -23,8 +16,6 @@ PREVIEW_MOBILES = "preview_identify_mobiles"
 REBUILD_MATCHES = "rebuild_matches"
 MERGE_PAIRS = "merge_pairs"
 KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES, REBUILD_MATCHES, MERGE_PAIRS)
-_CHUNK = 500
-_REBUILT = 25
 
 
 def start(unit: UnitOfWork, kind: str, total: int | None) -> RunRow:
@@ -43,11 +34,6 @@ def start_again(unit: UnitOfWork, kind: str) -> RunRow:
     for run in store.list_runs(unit, state="running", kind=kind):
         store.change_run(unit, run.id, utc_now(), state="stopped")
     return start(unit, kind, None)
-
-
-def start_preview(unit: UnitOfWork) -> RunRow:
-    """RES-7's preview: the same run, which changes nothing."""
-    return start(unit, PREVIEW_MOBILES, total=whole_base.count_other_phones(unit))
 
 
 def stop(unit: UnitOfWork, run_id: str) -> RunRow:
@@ -82,34 +68,7 @@ def under_way(unit: UnitOfWork) -> list[RunRow]:
     return found
 
 
-def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
-    """One chunk of numbers of a run of RES-7, in one unit that must be exclusive; returns the run as it stands then."""
-    run = store.read_run(unit, run_id, lock=True)
-    if run.state != "running":
-        return run
-    numbers = whole_base.other_phones(unit, run.position, _CHUNK)
-    counts = Counter(run.counts)
-    policy = load_policy(unit)
-    for number, written in numbers:
-        counts["checked"] += 1
-        if line_types(dialled(number, written, policy.default_region)) == "mobile":
-            counts["mobile"] += 1
-            counts["changed"] += _identify(unit, number, policy, apply=run.kind == IDENTIFY_MOBILES)
-    return _behind_chunk(unit, run, [number for number, _ in numbers], _CHUNK, counts)
-
-
-def rebuild_matches(unit: UnitOfWork, run_id: str) -> RunRow:
-    """One chunk of profiles whose suggestions are looked at again, after weights or the way of matching changed."""
-    run = store.read_run(unit, run_id, lock=True)
-    if run.state != "running":
-        return run
-    found = matching.rebuild(unit, run.position, _REBUILT)
-    counts = Counter(run.counts)
-    counts["checked"] += len(found)
-    return _behind_chunk(unit, run, found, _REBUILT, counts)
-
-
-def _behind_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
+def note_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
     """Notes how far the run is; it is finished where the chunk found less than its size."""
     store.change_run(
         unit,
@@ -121,17 +80,3 @@ def _behind_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: in
         state="finished" if len(passed) < size else "running",
     )
     return store.read_run(unit, run.id)
-
-
-def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> int:
-    if policy.blocklist.holds("phone", number):
-        return 0
-    holder = becomes_mobile(whole_base.telling_holders(unit, number))
-    if holder is None:
-        return 0
-    if apply:
-        opens = policy.identifying("phone", number, "mobile", holder.contacted)
-        whole_base.set_mobile(unit, holder.contact_point_id, opens)
-        profiles.change_profile(unit, holder.profile_id)
-        emit(unit, new_id(), "profile.updated", holder.profile_id, {}, utc_now())
-    return 1

@@ -1,4 +1,4 @@
-"""An organization's settings: what each change does to the base, shown before it is made (RES-7, RES-9, PRO-12)."""
+"""An organization's settings, and what a change of them brings about (RES-7, RES-9, MRG-4, SUG-5)."""
 
 from __future__ import annotations
 
@@ -7,39 +7,14 @@ from typing import Any, NamedTuple, TypedDict
 
 import phonenumbers
 
-from onefold.domain.blocklist import BlockedKind, Blocklist, Entry
-from onefold.domain.errors import Conflict, InvalidValue, NotFound
+from onefold.domain.errors import InvalidValue
 from onefold.domain.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
-from onefold.domain.normalise import customer_id_point, email_point, phone_point, social_point
 from onefold.domain.policy import BOUNDS, MatchingMode
-from onefold.domain.text import clean_name, validate_text
+from onefold.domain.text import clean_name
 from onefold.domain.weights import DEFAULT_WEIGHTS, Weight
-from onefold.services import matching, runs
-from onefold.services.clock import utc_now
-from onefold.storage import profiles, whole_base
-from onefold.storage.books import who_holds
+from onefold.services import matching_mode, mobile_identification, runs
 from onefold.storage.database import UnitOfWork
-from onefold.storage.organizations import (
-    add_entries,
-    change_settings,
-    entries,
-    load_policy,
-    remove_entry,
-    settings_row,
-)
-from onefold.storage.whole_base import Candidate, Shared
-
-_OBSTACLES_SHOWN = 100
-_VALUES_AT_ONCE = 50
-_CANDIDATES = 500
-
-
-class ModePreview(NamedTuple):
-    """What switching the matching mode would do: how many contact points change, and what stands in the way."""
-
-    mode: MatchingMode
-    changes: int
-    obstacles: list[Shared]
+from onefold.storage.organizations import change_settings, load_policy, settings_row
 
 
 class SettingsView(NamedTuple):
@@ -99,11 +74,11 @@ def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
         values["match_weights"] = {**before.match_weights, **_weights(values["match_weights"])}
     mode = values.get("matching_mode", before.matching_mode)
     if mode != before.matching_mode:
-        _switch_mode(unit, mode)
+        matching_mode.switch_mode(unit, mode)
     if values:
         change_settings(unit, **values)
     if values.get("mobile_identification") and not before.mobile_identification:
-        runs.start(unit, runs.IDENTIFY_MOBILES, total=whole_base.count_other_phones(unit))
+        mobile_identification.start(unit)
     if values.get("match_weights", before.match_weights) != before.match_weights:
         runs.start_again(unit, runs.REBUILD_MATCHES)
     return read(unit)
@@ -142,108 +117,3 @@ def _weights(given: Mapping[str, Sequence[float]]) -> dict[str, Weight]:
     if any(len(pair) != 2 or not all(0 < number <= 1 for number in pair) for pair in given.values()):
         raise InvalidValue("A weight is m and u, each above 0 and at most 1.", field="match_weights")
     return {feature: Weight(*map(float, pair)) for feature, pair in given.items()}
-
-
-def candidates(unit: UnitOfWork) -> list[Candidate]:
-    """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
-    limit, blocklist_ = read(unit).shared_limit, load_policy(unit).blocklist
-    held = whole_base.common_values(unit, limit, _CANDIDATES)
-    known = {(c.kind, c.value) for c in held}
-    brought = [c for c in whole_base.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
-    holders = who_holds(unit, [(c.kind, c.value) for c in brought], limit + 1)
-    brought = [c for c in brought if len(holders[c.kind, c.value]) < c.profiles]
-    return [c for c in (*held, *brought) if not blocklist_.holds(c.kind, c.value)][:_CANDIDATES]
-
-
-def preview_mode(unit: UnitOfWork, mode: MatchingMode) -> ModePreview:
-    """RES-9: what a switch would change, and the values that stand in its way."""
-    if mode == read(unit).matching_mode:
-        return ModePreview(mode, 0, [])
-    if mode == "contacted":
-        return ModePreview(mode, whole_base.count_listed_only(unit), [])
-    return ModePreview(mode, whole_base.count_would_open(unit), _obstacles(unit))
-
-
-def _obstacles(unit: UnitOfWork) -> list[Shared]:
-    blocklist = load_policy(unit).blocklist
-    found = whole_base.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
-    return [s for s in found if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
-
-
-def _switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
-    if mode == "contacted":
-        whole_base.stop_listed_only(unit)
-        return
-    obstacles = _obstacles(unit)
-    if obstacles:
-        raise Conflict(
-            "Several profiles hold the same identifying values; merge or correct them first. The preview lists them.",
-            code="matching_mode_obstacles",
-            profile_ids=[list(obstacle.profile_ids) for obstacle in obstacles],
-        )
-    # Values on the blocklist may be shared, so the statement must leave them out: the unique index would refuse them.
-    whole_base.let_listed_open(unit, load_policy(unit).blocklist)
-
-
-def blocklist(unit: UnitOfWork) -> list[Entry]:
-    """The blocklist, in order."""
-    return entries(unit)
-
-
-def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
-    """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed."""
-    entry = _entry(unit, kind, text)
-    if entry in entries(unit):
-        raise Conflict("The blocklist has this entry already.", code="entry_present")
-    add_entries(unit, [entry])
-    whole_base.stop_blocked(unit, entry)
-    change_settings(unit)
-    alone = Blocklist([entry])
-    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
-    return entry
-
-
-def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
-    """Takes an entry out; where one profile alone holds a value, it opens that profile again."""
-    entry = _entry(unit, kind, text)
-    if not remove_entry(unit, entry):
-        raise NotFound("The blocklist has no such entry.", code="entry_not_found")
-    change_settings(unit)
-    policy = load_policy(unit)
-    held: dict[str, list[str]] = {}
-    for point_id, value, phone_type, contacted in whole_base.holders_of_entry(unit, entry, 10_000):
-        points = held.setdefault(value, [])
-        if policy.identifying(entry.kind, value, phone_type, contacted):
-            points.append(point_id)
-    for value, points in held.items():
-        if len(points) == 1 and profiles.identified_by(unit, entry.kind, value) is None:
-            whole_base.let_open(unit, points[0])
-    if len(held) > _VALUES_AT_ONCE:
-        runs.start_again(unit, runs.REBUILD_MATCHES)
-        return
-    for value in held:
-        matching.rematch_value(unit, entry.kind, value, policy, utc_now())
-
-
-def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
-    policy = load_policy(unit)
-    if kind == "email":
-        local, _, domain = text.strip().rpartition("@")
-        if domain == "*" and local:
-            return Entry(kind, email_point(f"{local}@example.com", policy.blocklist, "value").value[:-11] + "*")
-        if local == "*":
-            return Entry(kind, "*" + email_point(f"a@{domain}", policy.blocklist, "value").value[1:])
-        return Entry(kind, email_point(text, policy.blocklist, "value").value)
-    if kind == "customer_id":
-        return Entry(kind, customer_id_point(text, policy.blocklist, "value").value.casefold())
-    if kind == "social":
-        network, _, user_id = text.partition(":")
-        return Entry(kind, social_point(network, user_id, None, policy.blocklist, "value").value)
-    try:
-        return Entry(kind, phone_point(text, policy, "value").value)
-    except InvalidValue:
-        # Codes of telephony providers are no phone numbers; they are compared as they are sent.
-        code = validate_text(text.strip().lower(), "value", 100)
-        if not code:
-            raise InvalidValue("value is empty.", code="empty_value", field="value") from None
-        return Entry(kind, code)

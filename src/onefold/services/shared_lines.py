@@ -7,18 +7,19 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.points import HeldPoint
+from onefold.contact_points.store import who_holds
+from onefold.core.actor import Actor
 from onefold.domain.errors import Conflict, NotFound
 from onefold.domain.phones import dialled
 from onefold.domain.policy import Policy
-from onefold.domain.profile import HeldPoint
 from onefold.services import merging
-from onefold.services.actor import Actor
 from onefold.services.merging import MergeRequest
 from onefold.services.profiles import ProfileSummary, resolve_redirect, summaries
 from onefold.storage import accounts, conversations, profiles, timelines
 from onefold.storage import matching as matches
 from onefold.storage import merges as store
-from onefold.storage.books import who_holds
 from onefold.storage.database import UnitOfWork
 from onefold.storage.organizations import load_policy
 
@@ -68,7 +69,7 @@ def candidates(unit: UnitOfWork, profile_id: str) -> list[Candidate]:
 
 def _only_a_call(unit: UnitOfWork, profile_id: str, policy: Policy) -> HeldPoint | None:
     """The shared number of a profile that a call opened and that has got nothing since, by whatever way."""
-    points = profiles.points_of(unit, [profile_id])[profile_id]
+    points = contact_points.points_of(unit, [profile_id])[profile_id]
     if len(points) != 1 or points[0].kind != "phone" or points[0].identifying:
         return None
     row, point = profiles.read_profile(unit, profile_id), points[0]
@@ -133,7 +134,7 @@ def own_lines(unit: UnitOfWork, profile_id: str) -> list[OwnLine]:
     from a landline, every caller would else be new for ever."""
     policy = load_policy(unit)
     found = []
-    for point in profiles.points_of(unit, [profile_id])[profile_id]:
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
         if point.kind != "phone" or point.identifying or policy.blocklist.holds(point.kind, point.value):
             continue
         filed = _filed_calls(unit, profile_id, point)
@@ -145,7 +146,7 @@ def own_lines(unit: UnitOfWork, profile_id: str) -> list[OwnLine]:
 
 def _filed_calls(unit: UnitOfWork, profile_id: str, point: HeldPoint) -> list[str]:
     """The newest profiles that a call from the number opened and that were merged into this one, newest first."""
-    absorbed = set(store.absorbed_by(unit, [point.contact_point_id]))
+    absorbed = set(contact_points.absorbed_by(unit, [point.contact_point_id]))
     merged = [row.source_id for row in store.newest_standing_into(unit, profile_id, _SHOWN)] if absorbed else []
     calls = [one for one in merged if _opened_by_call(unit, one, absorbed)]
     return sorted(calls, reverse=True)[:CALLS_IN_A_ROW]
@@ -162,6 +163,6 @@ def _called_since(unit: UnitOfWork, profile_id: str, point: HeldPoint, since: st
     others = who_holds(unit, [key], _HOLDERS)[key] - {profile_id}  # type: ignore[list-item, index]
     if len(others) >= _HOLDERS or any(other > since for other in others):
         return True
-    held = profiles.points_of(unit, sorted(others))
+    held = contact_points.points_of(unit, sorted(others))
     theirs = [(other, p) for other, points in held.items() for p in points if (p.kind, p.value) == key]
     return any(one > since for other, p in theirs for one in _filed_calls(unit, other, p))

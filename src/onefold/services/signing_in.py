@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 
 import pyotp
 
+from onefold.core.actor import Actor
 from onefold.domain.emails import parse_email
 from onefold.domain.errors import Conflict, InvalidValue, NotSignedIn
 from onefold.services import audit
 from onefold.services.accounts import SESSION_LENGTH, hashed, is_password, new_token, set_password, token_parts
-from onefold.services.actor import Actor
 from onefold.services.audit import Action
 from onefold.services.clock import utc_now
 from onefold.services.throttle import MOST_CODES, Failures

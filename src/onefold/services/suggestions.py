@@ -7,12 +7,13 @@ from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
+from onefold.core.actor import Actor
 from onefold.domain.errors import Conflict
 from onefold.domain.evidence import Pair, pair_of
 from onefold.domain.matching import Comparison
 from onefold.domain.policy import Policy
+from onefold.outbox.store import emit
 from onefold.services import audit, matching
-from onefold.services.actor import Actor
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import ProfileSummary, resolve_redirect, summaries
 from onefold.storage import matching as store
@@ -20,7 +21,6 @@ from onefold.storage import queue as queue_store
 from onefold.storage.database import UnitOfWork
 from onefold.storage.matching import SuggestionRow, VerdictRow
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 from onefold.storage.queue import QueueFilter
 
 _LINE_HOLDERS, _LINES_SHOWN = 1_000, 50

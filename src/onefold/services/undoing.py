@@ -6,16 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from onefold.contact_points import store as contact_points
+from onefold.core.actor import Actor, Merger
 from onefold.domain.errors import Conflict, VersionConflict
 from onefold.domain.layers import Change, Layer, TakenOut, take_out
 from onefold.domain.merge_record import MergeRecord
-from onefold.domain.merging import Merger
 from onefold.domain.policy import Policy
 from onefold.domain.profile import display_name
 from onefold.domain.sides import OpenConversation, ProfileSnapshot
 from onefold.domain.undoing import Others, UndoPlan, plan_undo
+from onefold.outbox.store import emit
 from onefold.services import audit, merging
-from onefold.services.actor import Actor, merger_of
+from onefold.services.accounts import merger_of
 from onefold.services.clock import new_id, utc_now
 from onefold.services.profiles import resolve_redirect
 from onefold.services.timeline_events import write_events
@@ -26,7 +28,6 @@ from onefold.storage import merges as store
 from onefold.storage.database import UnitOfWork
 from onefold.storage.merges import MergeRow
 from onefold.storage.organizations import load_policy
-from onefold.storage.outbox import emit
 
 
 class Undo(NamedTuple):
@@ -220,7 +221,7 @@ def _share_rows(unit: UnitOfWork, look: _Look) -> None:
     store.set_redirect(unit, found.returning, None)
     store.set_redirect(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
     store.write_side(unit, [now], [plan.source, plan.destination], look.created)
-    store.release_points(unit, plan.released)
+    contact_points.release_points(unit, plan.released)
     profiles.change_profile(unit, found.profile_id, **plan.destination.own_changes(now))
     _restore_lines(unit, found.profile_id, look.taken.changes)
     store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)

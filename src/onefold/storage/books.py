@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from onefold.domain.book import BatchSnapshot, Holder, Key, Thread
+from onefold.contact_points.points import Holder, Key
+from onefold.contact_points.store import HOLDER_COLUMNS, OPEN_CONVERSATION, identified_sql, listed_sql, with_profile
+from onefold.domain.book import BatchSnapshot, Thread
 from onefold.domain.contact import Answer, NormalizedContact
 from onefold.domain.policy import Policy
 from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect
-
-_OPEN = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
 
 
 @cache
@@ -25,33 +25,11 @@ def _earlier(d: Dialect) -> str:
     """
 
 
-def _with_profile(d: Dialect) -> str:
-    """Behind a contact point: its profile, and the one open conversation of it."""
-    profile = "p.organization_id = cp.organization_id AND p.id = cp.profile_id"
-    return d.join("profiles", "p", profile) + d.left_join("conversations", "c", _OPEN.format(c="c", p="p"))
-
-
-_HOLDER = "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.proven, p.version, c.id"
-
-
-@cache
-def _identified_sql(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND cp.identifying"
-    return f"SELECT {_HOLDER} FROM {d.pairs} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
-
-
-@cache
-def _listed_sql(d: Dialect) -> str:
-    point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
-    first = d.first("contact_points", "cp", point, index="contact_points_listed")
-    return f"SELECT {_HOLDER} FROM {d.pairs} {first} {_with_profile(d)}"
-
-
 @cache
 def _listed_on(d: Dialect) -> str:
-    columns = _HOLDER.replace("k.kind, k.value", "cp.kind, cp.value")
+    columns = HOLDER_COLUMNS.replace("k.kind, k.value", "cp.kind, cp.value")
     point = "cp.organization_id = ? AND cp.profile_id = k.value AND NOT cp.identifying"
-    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {_with_profile(d)}"
+    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {with_profile(d)}"
 
 
 def _leading(d: Dialect, of: str) -> str:
@@ -60,9 +38,9 @@ def _leading(d: Dialect, of: str) -> str:
     survivor = "s.organization_id = w.organization_id AND s.id = w.survivor_id"
     return (
         d.join("profiles", "w", writer)
-        + d.left_join("conversations", "o", _OPEN.format(c="o", p="w"))
+        + d.left_join("conversations", "o", OPEN_CONVERSATION.format(c="o", p="w"))
         + d.left_join("profiles", "s", survivor)
-        + d.left_join("conversations", "so", _OPEN.format(c="so", p="s"))
+        + d.left_join("conversations", "so", OPEN_CONVERSATION.format(c="so", p="s"))
     )
 
 
@@ -145,7 +123,7 @@ def _load_holders(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key], shared
     if phones and unit.lock_values([value for _, value in phones]):
         _load_identified(unit, book, [key for key in phones if key not in book.identified])
     for row in unit.lookup(
-        _listed_sql(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest
+        listed_sql(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest
     ):
         book.listed.setdefault(_key(row), []).append(_holder(book, row))
 
@@ -160,21 +138,9 @@ def _load_beyond(unit: UnitOfWork, book: BatchSnapshot, limit: int) -> None:
             book.listed[key].append(_holder(book, row))
 
 
-def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
-    """The profiles that hold each value in any way, at most `limit` + 1 of each."""
-    held: dict[Key, set[str]] = {key: set() for key in keys}
-    if keys:
-        first = unit.dialect.first_parameters((unit.organization_id,), limit)
-        for row in unit.lookup(_identified_sql(unit.dialect), (unit.organization_id,), keys):
-            held[_key(row)].add(str(row[3]))
-        for row in unit.lookup(_listed_sql(unit.dialect), first, keys):
-            held[_key(row)].add(str(row[3]))
-    return held
-
-
 def _load_identified(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key]) -> None:
     if keys:
-        for row in unit.lookup(_identified_sql(unit.dialect), (unit.organization_id,), keys):
+        for row in unit.lookup(identified_sql(unit.dialect), (unit.organization_id,), keys):
             book.identified[_key(row)] = _holder(book, row)
 
 

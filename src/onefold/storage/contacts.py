@@ -13,9 +13,12 @@ from onefold.domain.policy import Policy
 from onefold.domain.resolve import Decision, NewId
 from onefold.domain.search import search_terms
 from onefold.domain.timeline import timeline_second
+from onefold.outbox.store import OUTBOX
 from onefold.storage import tables
 from onefold.storage.database import RetryTransaction, UnitOfWork
 from onefold.storage.dialects import Insert, Row, Update
+from onefold.storage.matching import MATCH_KEYS
+from onefold.storage.profiles import TERMS
 from onefold.storage.tables import instant_text
 
 PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
@@ -74,9 +77,6 @@ ATTACHMENTS = (
     "content_type",
     "content",
 )
-TERMS = Insert(tables.search_terms, ("organization_id", "term", "profile_id"), skip_taken=True)
-MATCH_KEYS = Insert(tables.match_keys, ("organization_id", "key", "holder_id"), skip_taken=True)
-OUTBOX = Insert(tables.outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
 
 
 def lock_opened(unit: UnitOfWork, decisions: Iterable[Decision], book: BatchSnapshot) -> None:

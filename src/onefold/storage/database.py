@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.domain.errors import Unavailable
-from onefold.domain.policy import Policy
 from onefold.storage.dialects import Dialect, Insert, Row, Update
 from onefold.storage.postgresql import PostgreSQL
 from onefold.storage.sqlite import SQLite
@@ -56,7 +55,7 @@ class UnitOfWork:
         dialect: Dialect,
         organization_id: int,
         version: int | None,
-        policies: dict[int, Policy],
+        policies: dict[int, Any],
     ) -> None:
         self._engine = engine
         self._pooled_connection = pooled
@@ -157,7 +156,7 @@ class Database:
         self._engine = _engine(self.url, pool_size, synchronous)
         self._dialect = SQLite() if self.is_sqlite else PostgreSQL()
         self._one_writer = threading.RLock() if self.is_sqlite else None
-        self.policies: dict[int, Policy] = {}
+        self.policies: dict[int, Any] = {}
 
     @property
     def is_sqlite(self) -> bool:

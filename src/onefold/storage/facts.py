@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from onefold.contact_points.store import points_of
 from onefold.domain.matching import MatchFeatures
 from onefold.domain.text import fold
 from onefold.storage.database import UnitOfWork
-from onefold.storage.profiles import points_of
 
 _BIRTH_DATE_KEYS = frozenset(("birth date", "birthdate", "birthday", "date of birth", "dob", "born"))
 

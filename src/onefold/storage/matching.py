@@ -13,11 +13,11 @@ from onefold.domain.evidence import Evidence, Pair, pair_of
 from onefold.domain.ids import is_id
 from onefold.domain.matching import Shared
 from onefold.storage import tables
-from onefold.storage.contacts import MATCH_KEYS
 from onefold.storage.database import UnitOfWork
 from onefold.storage.dialects import Dialect, Insert
 from onefold.storage.tables import evidence, instant, instant_text, match_keys, suggestions, verdicts
 
+MATCH_KEYS = Insert(match_keys, ("organization_id", "key", "holder_id"), skip_taken=True)
 EVIDENCE = Insert(
     evidence,
     ("organization_id", "profile_id", "other_id", "kind", "value", "other_value", "created_at"),

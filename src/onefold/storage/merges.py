@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from onefold.contact_points.store import points_of
 from onefold.domain.ids import is_id
 from onefold.domain.sides import Address, Detail, OpenConversation, ProfileSnapshot, Relation
 from onefold.storage.conversations import open_conversation_of
 from onefold.storage.database import UnitOfWork
-from onefold.storage.profiles import ProfileRow, points_of, relationships_of
+from onefold.storage.profiles import ProfileRow, relationships_of
 from onefold.storage.tables import (
-    absorbed_points,
     addresses,
     agents,
     contact_points,
@@ -183,42 +183,6 @@ def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) 
         unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
 
 
-def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> None:
-    """Contact points that became one with another (MRG-3), and those that had become one with them before."""
-    a = absorbed_points.c
-    for gone, by in absorbed.items():
-        mine = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
-        unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
-        values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
-        unit.execute(absorbed_points.insert().values(values))
-
-
-def release_points(unit: UnitOfWork, released: Mapping[str, str | None]) -> None:
-    """Contact points that are there again, or lead to another one from now on: to which, by id; None: to none."""
-    a = absorbed_points.c
-    for point_id, by in released.items():
-        mine = (a.organization_id == unit.organization_id, a.id == point_id)
-        if by is None:
-            unit.execute(absorbed_points.delete().where(*mine))
-        else:
-            unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
-
-
-def absorbed_by(unit: UnitOfWork, point_ids: Sequence[str]) -> list[str]:
-    """The contact points that have become one with these."""
-    a = absorbed_points.c
-    mine = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(a.id).where(*mine)).scalars())
-
-
-def absorbing(unit: UnitOfWork, contact_point_id: str) -> str | None:
-    """The contact point that this one became one with in a merge."""
-    a = absorbed_points.c
-    mine = (a.organization_id == unit.organization_id, a.id == contact_point_id)
-    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*mine)).scalar_one_or_none()
-    return found
-
-
 def move_drafts(unit: UnitOfWork, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
     """Drafts go with the profile they were written on (MRG-9); returns their ids."""
     d = drafts.c
@@ -256,7 +220,7 @@ def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) 
     """Drafts on a profile to one of these contact points."""
     d = drafts.c
     mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(d.id).where(*mine)).scalars())
+    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if point_ids else []
 
 
 # The merges themselves -----------------------------------------------------------------------------------------------

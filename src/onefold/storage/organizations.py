@@ -101,10 +101,10 @@ def settings_row(unit: UnitOfWork) -> Any:
 
 def load_policy(unit: UnitOfWork) -> Policy:
     """The settings as decisions need them: those that this process keeps, if nobody has changed them since."""
-    kept = unit.policies.get(unit.organization_id)
-    if kept is None or kept.version != settings_version(unit):
-        kept = unit.policies[unit.organization_id] = _read_policy(unit)
-    return kept
+    policy: Policy | None = unit.policies.get(unit.organization_id)
+    if policy is None or policy.version != settings_version(unit):
+        policy = unit.policies[unit.organization_id] = _read_policy(unit)
+    return policy
 
 
 def _read_policy(unit: UnitOfWork) -> Policy:

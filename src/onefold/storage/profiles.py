@@ -8,18 +8,14 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.domain.book import Holder
+from onefold.contact_points.store import points_of
 from onefold.domain.errors import NotFound, VersionConflict
 from onefold.domain.ids import is_id
-from onefold.domain.profile import HeldPoint
 from onefold.domain.search import search_terms
-from onefold.storage.contacts import TERMS
 from onefold.storage.database import RetryTransaction, UnitOfWork
-from onefold.storage.dialects import Row
+from onefold.storage.dialects import Insert, Row
 from onefold.storage.tables import (
-    IDENTIFYING,
     addresses,
-    contact_points,
     details,
     instant,
     profiles,
@@ -28,6 +24,8 @@ from onefold.storage.tables import (
 from onefold.storage.tables import (
     search_terms as terms,
 )
+
+TERMS = Insert(terms, ("organization_id", "term", "profile_id"), skip_taken=True)
 
 
 class ProfileRow(NamedTuple):
@@ -153,76 +151,6 @@ def read_survivors(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
     sql = f"SELECT p.id, COALESCE(p.survivor_id, p.id) FROM {d.id_keys} "
     sql += d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value")
     return dict(map(tuple, unit.lookup(sql, (unit.organization_id,), ids))) if ids else {}
-
-
-_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
-
-
-def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
-    """The contact points (and customer ID) of each profile, in the order they came."""
-    d = unit.dialect
-    held = d.join("contact_points", "cp", "cp.organization_id = ? AND cp.profile_id = k.value", one=False)
-    columns = ", ".join(f"cp.{column}" for column in _POINT.split(", "))
-    sql = f"SELECT cp.profile_id, {columns} FROM {d.id_keys} {held}"
-    found: dict[str, list[HeldPoint]] = {profile_id: [] for profile_id in ids}
-    rows = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
-    for profile_id, *point in sorted(rows, key=lambda row: str(row[1])):
-        stored = HeldPoint._make(point)
-        found[profile_id].append(
-            stored._replace(  # SQLite has no truth values of its own
-                main=bool(stored.main),
-                sms=bool(stored.sms),
-                identifying=bool(stored.identifying),
-                contacted=bool(stored.contacted),
-                current=bool(stored.current),
-                proven=bool(stored.proven),
-            )
-        )
-    return found
-
-
-def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
-    """The profile that an identifying value opens."""
-    c = contact_points.c
-    row = unit.execute(
-        sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
-            c.organization_id == unit.organization_id, c.kind == kind, c.value == value, IDENTIFYING
-        )
-    ).one_or_none()
-    return None if row is None else Holder._make(row)
-
-
-def save_point(unit: UnitOfWork, profile_id: str, point: HeldPoint, now: datetime) -> None:
-    """Writes a contact point as planned, new or changed."""
-    values = {**point._asdict(), "profile_id": profile_id}
-    point_id = values.pop("contact_point_id")
-    changed = unit.execute(
-        contact_points.update()
-        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == point_id)
-        .values(**values)
-    )
-    if changed.rowcount == 0:
-        unit.execute(
-            contact_points.insert().values(organization_id=unit.organization_id, id=point_id, created_at=now, **values)
-        )
-
-
-def clear_main(unit: UnitOfWork, contact_point_id: str) -> None:
-    """Takes the Main tag away."""
-    unit.execute(
-        contact_points.update()
-        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id)
-        .values(main=False)
-    )
-
-
-def remove_point(unit: UnitOfWork, contact_point_id: str) -> None:
-    """Takes a contact point off its profile; items that came through it stay."""
-    unit.execute(
-        contact_points.delete().where(
-            contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id
-        )
-    )
 
 
 def forget_terms(unit: UnitOfWork, profile_id: str) -> None:

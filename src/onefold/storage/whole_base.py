@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from onefold.contact_points.kinds import PhoneType
+from onefold.contact_points.points import Holder
 from onefold.domain.blocklist import BLOCKED_KINDS, Blocklist, Entry
-from onefold.domain.book import Holder
-from onefold.domain.contact import PhoneType
 from onefold.storage.database import UnitOfWork
 from onefold.storage.tables import IDENTIFYING, LISTED, contact_points, evidence
 

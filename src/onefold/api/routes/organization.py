@@ -16,7 +16,7 @@ from onefold.api.problems import responses
 from onefold.api.schemas import Listing
 from onefold.domain.errors import NotFound
 from onefold.domain.policy import MatchingMode
-from onefold.services import accounts, runs, settings
+from onefold.services import accounts, blocklist, matching_mode, mobile_identification, runs, settings
 from onefold.services.settings import SettingsChanges
 from onefold.storage import accounts as account_store
 from onefold.storage import runs as run_store
@@ -57,7 +57,7 @@ def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
     """What switching the matching mode would change, and what stands in the way (RES-9)."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = settings.preview_mode(unit, mode)
+        found = matching_mode.preview(unit, mode)
         obstacles = [
             schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in found.obstacles
         ]
@@ -75,7 +75,7 @@ def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
 )
 def preview_mobile_identification(call: AnyCall) -> Response:
     """Starts a run that counts what Mobile Phone Number Identification would change, and changes nothing (RES-7)."""
-    return call.write(WRITE, lambda unit: Result(views.run(runs.start_preview(unit))), status=202)
+    return call.write(WRITE, lambda unit: Result(views.run(mobile_identification.start_preview(unit))), status=202)
 
 
 @router.get("/runs", response_model=Listing[schemas.Run], responses=responses())
@@ -129,7 +129,7 @@ def read_blocklist(call: AnyCall) -> Response:
     """Values that are text only: never identifying, never evidence (PRO-12)."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Entry(kind=kind, value=value) for kind, value in settings.blocklist(unit)]
+        shown = [schemas.Entry(kind=kind, value=value) for kind, value in blocklist.read_entries(unit)]
         return Result(Listing[schemas.Entry](data=shown))
 
     return call.read(READ, work)
@@ -141,7 +141,7 @@ def read_candidates(call: AnyCall) -> Response:
     a placeholder. Block those that are nobody's own."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Candidate(**c._asdict()) for c in settings.candidates(unit)]
+        shown = [schemas.Candidate(**c._asdict()) for c in blocklist.candidates(unit)]
         return Result(Listing[schemas.Candidate](data=shown))
 
     return call.read(READ, work)
@@ -158,7 +158,7 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
 
     def work(unit: UnitOfWork) -> Result:
-        entry = settings.block(unit, body.kind, body.value)
+        entry = blocklist.block(unit, body.kind, body.value)
         return Result(schemas.Entry(kind=entry.kind, value=entry.value))
 
     return call.write(WRITE, work, status=201, exclusive=True)
@@ -175,7 +175,7 @@ def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
 
     def work(unit: UnitOfWork) -> Result:
-        settings.unblock(unit, body.kind, body.value)
+        blocklist.unblock(unit, body.kind, body.value)
         return Result(None)
 
     return call.write(WRITE, work, status=204, exclusive=True)

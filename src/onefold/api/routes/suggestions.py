@@ -17,9 +17,9 @@ from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.merging import merge_request
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Listing, Page, cursor_of, invalid_cursor, position_of
+from onefold.core.actor import Actor
 from onefold.domain.ids import is_id
 from onefold.services import merging, shared_lines, suggestions
-from onefold.services.actor import Actor
 from onefold.services.suggestions import SuggestionView
 from onefold.storage.database import UnitOfWork
 from onefold.storage.queue import QueueFilter

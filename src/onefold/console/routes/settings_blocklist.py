@@ -12,7 +12,7 @@ from onefold.console.pages import go, is_part, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.domain.blocklist import BLOCKED_KINDS, BlockedKind
 from onefold.domain.errors import InvalidValue
-from onefold.services import settings
+from onefold.services import blocklist, settings
 from onefold.storage.database import UnitOfWork
 
 router = APIRouter(prefix="/settings/blocklist")
@@ -21,14 +21,14 @@ _BACK = {"preview": "/settings/matching?preview=listed"}
 
 
 @router.get("")
-def blocklist(request: Request, admin: AnyAdmin, candidates: bool = False) -> Response:
+def show(request: Request, admin: AnyAdmin, candidates: bool = False) -> Response:
     """The entries by kind. The candidates are found among all values there are, which takes seconds where these are
     millions: a page gets them only if it asks, as a script of ours does for that part of it."""
     if candidates and is_part(request):
         return render(request, "settings_candidates.html", **admin.read(_candidates, SCOPE))
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        entries = settings.blocklist(unit)
+        entries = blocklist.read_entries(unit)
         found = _candidates(unit) if candidates else {"candidates": None, "limit": settings.read(unit).shared_limit}
         return {"entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS}, **found}
 
@@ -36,7 +36,7 @@ def blocklist(request: Request, admin: AnyAdmin, candidates: bool = False) -> Re
 
 
 def _candidates(unit: UnitOfWork) -> dict[str, Any]:
-    return {"candidates": settings.candidates(unit), "limit": settings.read(unit).shared_limit}
+    return {"candidates": blocklist.candidates(unit), "limit": settings.read(unit).shared_limit}
 
 
 def _entry(form: Form) -> tuple[BlockedKind, str]:
@@ -53,7 +53,7 @@ def _entry(form: Form) -> tuple[BlockedKind, str]:
 def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
-    admin.write(lambda unit: settings.block(unit, kind, value), SCOPE, exclusive=True)
+    admin.write(lambda unit: blocklist.block(unit, kind, value), SCOPE, exclusive=True)
     return go(_BACK.get(form.text("then"), _PATH), "blocked")
 
 
@@ -61,5 +61,5 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
 def unblock(admin: AnyAdmin, form: AnyForm) -> Response:
     """Takes an entry out; where one customer alone holds the value, it opens that customer again."""
     kind, value = _entry(form)
-    admin.write(lambda unit: settings.unblock(unit, kind, value), SCOPE, exclusive=True)
+    admin.write(lambda unit: blocklist.unblock(unit, kind, value), SCOPE, exclusive=True)
     return go(_PATH, "unblocked")

@@ -17,7 +17,7 @@ from onefold.console.visitor import Visitor
 from onefold.domain.errors import Conflict, InvalidValue, NotFound
 from onefold.domain.policy import MatchingMode
 from onefold.domain.weights import DEFAULT_WEIGHTS
-from onefold.services import profiles, runs, settings
+from onefold.services import matching_mode, mobile_identification, profiles, runs, settings
 from onefold.services.profiles import ProfileSummary
 from onefold.storage import runs as run_store
 from onefold.storage.database import UnitOfWork
@@ -63,7 +63,7 @@ def _show(
             "settings": settings.read(unit),
             "mobile_runs": _runs(unit, "mobiles"),
             "rating_runs": _runs(unit, "ratings"),
-            "preview": settings.preview_mode(unit, mode) if mode else None,
+            "preview": matching_mode.preview(unit, mode) if mode else None,
         }
 
     values = admin.read(work, SCOPE)
@@ -135,7 +135,7 @@ def identify_mobiles(admin: AnyAdmin, form: AnyForm) -> Response:
 @router.post("/mobiles/preview")
 def preview_mobiles(admin: AnyAdmin) -> Response:
     """Counts what switching it on would change, and changes nothing."""
-    admin.write(runs.start_preview, SCOPE)
+    admin.write(mobile_identification.start_preview, SCOPE)
     return go(_PATH, "started")
 
 

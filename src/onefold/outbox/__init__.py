@@ -1,0 +1,1 @@
+"""What other systems are told of: events, written in the transaction that they speak of."""
