@@ -16,9 +16,9 @@ import psycopg
 from tests import postgres
 
 from benchmarks.seed import seed_postgres, seed_sqlite
-from onefold.storage.database import Database
-from onefold.storage.migrate import newest
-from onefold.storage.organizations import organization_ids
+from onefold.database.engine import Database
+from onefold.database.migrate import newest
+from onefold.organizations.store import organization_ids
 
 Name = Literal["sqlite-full", "sqlite-normal", "postgresql"]
 NAMES: tuple[Name, ...] = ("sqlite-full", "sqlite-normal", "postgresql")

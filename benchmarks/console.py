@@ -13,7 +13,7 @@ from benchmarks.over_http import Server, serving
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
 from onefold.console.pages import STATIC
-from onefold.services.transactions import run_in_transaction
+from onefold.database.transactions import run_in_transaction
 
 _ITEMS, _CONVERSATIONS = 10_000, 200
 _FILES = (

@@ -18,13 +18,13 @@ from benchmarks.people import PROFILE, id_of
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.streams import open_streams
 from benchmarks.workload import Workload
+from onefold.accounts import service as accounts
+from onefold.accounts import store
+from onefold.core.clock import new_id, utc_now
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
 from onefold.jobs.feed import POLL_SECONDS
 from onefold.outbox import store as outbox
-from onefold.services import accounts
-from onefold.services.clock import new_id, utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage import accounts as store
-from onefold.storage.database import Database, UnitOfWork
 
 STREAMS = 500
 _CHANGES_A_SECOND = 5

@@ -14,11 +14,12 @@ from benchmarks.bases import Pair
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.resolve import BATCH, receive
 from benchmarks.workload import Workload
-from onefold.domain.contact import Contact, Further, Sender
-from onefold.services import blocklist, settings
-from onefold.services.receive import Receiver
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.receiving.contact import Contact, Further, Sender
+from onefold.receiving.service import Receiver
+from onefold.settings import blocklist
+from onefold.settings import service as settings
 
 _PLACEHOLDERS = ("kunde@shop.example", "keine.angabe@shop.example", "noemail@shop.example")
 _SWITCHBOARD = "+442079460000"

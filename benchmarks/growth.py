@@ -21,8 +21,8 @@ from tests.use_cases import Case, Edge, addresses, background, contacts, decisio
 
 from benchmarks.bases import FOLDER, NAMES, Name, remove, server
 from benchmarks.report import Line, machine, show
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
 
 SPARE_MS = 0.01
 Times = dict[str, list[float]]

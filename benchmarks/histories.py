@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from onefold.domain.matching import keys_of_point
-from onefold.domain.search import search_terms
-from onefold.domain.timeline import timeline_second
-from onefold.services.clock import new_id, utc_now
-from onefold.storage import tables
-from onefold.storage.contacts import ITEMS, POINTS, PROFILES
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.dialects import Insert
-from onefold.storage.matching import MATCH_KEYS
-from onefold.storage.organizations import load_policy
-from onefold.storage.profiles import TERMS
-from onefold.storage.tables import instant_text
+from onefold.conversations.timeline import timeline_second
+from onefold.core.clock import new_id, utc_now
+from onefold.database import tables
+from onefold.database.dialects import Insert
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.tables import instant_text
+from onefold.matching.scoring import keys_of_point
+from onefold.matching.store import MATCH_KEYS
+from onefold.organizations.store import load_policy
+from onefold.profiles.search import search_terms
+from onefold.profiles.store import TERMS
+from onefold.receiving.store import ITEMS, POINTS, PROFILES
 
 _CONVERSATIONS = Insert(
     tables.conversations,

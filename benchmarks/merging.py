@@ -13,10 +13,12 @@ from benchmarks.recorder import Call, Tape, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
 from onefold.core.actor import Actor
-from onefold.services import detaching, merging, undoing
-from onefold.services.merging import MergeRequest
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database, UnitOfWork
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import detach as detaching
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.service import MergeRequest
 
 SIZES = (10, 1_000, 100_000)
 _ITEMS_OF_A_CONVERSATION = 20

@@ -19,10 +19,10 @@ from benchmarks.recorder import Call, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, compared, percentile, rate
 from benchmarks.resolve import BATCH, record
 from benchmarks.workload import Workload, json_of, request
+from onefold.accounts.service import create_key
+from onefold.database.transactions import run_in_transaction
 from onefold.demo import free_port
-from onefold.services.accounts import create_key
-from onefold.services.receive import Receiver
-from onefold.services.transactions import run_in_transaction
+from onefold.receiving.service import Receiver
 
 _SINGLE, _BATCH = "/v1/contacts", "/v1/contacts/batch"
 

@@ -17,7 +17,7 @@ from tests import postgres
 
 from benchmarks.bases import Pair
 from benchmarks.people import SPREAD
-from onefold.storage.database import _POSTGRES_PLANS
+from onefold.database.engine import _POSTGRES_PLANS
 
 _FUNCTION = """
 CREATE FUNCTION bench_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from sqlalchemy import event
 
-from onefold.storage.database import Database
+from onefold.database.engine import Database
 
 
 class Call(NamedTuple):

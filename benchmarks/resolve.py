@@ -8,9 +8,9 @@ from benchmarks.bases import Pair
 from benchmarks.recorder import Call, Tape, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, compared, rate
 from benchmarks.workload import Workload
-from onefold.domain.contact import Answer, Contact
-from onefold.services.receive import Receiver
-from onefold.storage.database import Database
+from onefold.database.engine import Database
+from onefold.receiving.contact import Answer, Contact
+from onefold.receiving.service import Receiver
 
 BATCH = 500
 _DRIVER = "the same statements and parameters by the bare driver"

@@ -9,8 +9,8 @@ from benchmarks.bases import Pair
 from benchmarks.recorder import Call, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
-from onefold.services.profiles import search
-from onefold.storage.database import Database
+from onefold.database.engine import Database
+from onefold.profiles.service import search
 
 _SHOWN = 10
 _BLOCK = 50

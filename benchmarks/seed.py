@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import psycopg
 
 from benchmarks.people import CONVERSATION, FIRST_POINT, PROFILE, Person, id_of, person
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.contact_points.kinds import Kind
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.matching import keys_of_point
-from onefold.domain.search import search_terms
-from onefold.domain.timeline import timeline_second
-from onefold.services.clock import new_id, utc_now
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization, load_policy
-from onefold.storage.tables import instant_text
+from onefold.conversations.timeline import timeline_second
+from onefold.core.clock import new_id, utc_now
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
+from onefold.database.tables import instant_text
+from onefold.matching.scoring import keys_of_point
+from onefold.organizations.store import add_organization, load_policy
+from onefold.profiles.search import search_terms
 
 Row = tuple[Any, ...]
 _CHUNK = 50_000

@@ -13,10 +13,10 @@ from benchmarks.recorder import recorded
 from benchmarks.report import Effort, Line, rate
 from benchmarks.resolve import BATCH, receive, record
 from benchmarks.workload import Workload
-from onefold.domain.contact import Contact, Sender
-from onefold.services import matching
-from onefold.services.receive import Receiver
-from onefold.storage import contacts
+from onefold.matching import service as matching
+from onefold.receiving import store as contacts
+from onefold.receiving.contact import Contact, Sender
+from onefold.receiving.service import Receiver
 
 _LIKE_OTHERS = 100
 

@@ -11,13 +11,14 @@ from benchmarks.histories import customer, write
 from benchmarks.recorder import Call, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
+from onefold.conversations import service as conversations
+from onefold.conversations.store import ItemRow, change_conversation
 from onefold.core.actor import Actor
-from onefold.services import conversations, merging
-from onefold.services.merging import MergeRequest
-from onefold.services.transactions import run_in_transaction
-from onefold.storage import merges
-from onefold.storage.conversations import ItemRow, change_conversation
-from onefold.storage.database import Database, UnitOfWork
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import service as merging
+from onefold.merging import store as merges
+from onefold.merging.service import MergeRequest
 
 _CONVERSATIONS = 1_000
 _ITEMS = 10 * _CONVERSATIONS

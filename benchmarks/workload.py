@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.people import Person, mobile_of, person
 from onefold.contact_points.kinds import Channel
-from onefold.domain.contact import Contact, Sender
+from onefold.receiving.contact import Contact, Sender
 
 KNOWN = 0.8
 _BODY = "Hello, my order was to come on Monday and it is Thursday. Could you look where it is? Thank you."

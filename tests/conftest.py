@@ -16,13 +16,13 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.services import accounts
-from onefold.services.clock import new_id, utc_now
-from onefold.services.receive import Receiver
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization
+from onefold.accounts import service as accounts
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.core.clock import new_id, utc_now
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
+from onefold.organizations.store import add_organization
+from onefold.receiving.service import Receiver
 from tests import postgres
 from tests.plans import Judges
 from tests.statements import STATEMENTS

@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
-from onefold.storage import tables
-from onefold.storage.database import Database
+from onefold.database import tables
+from onefold.database.engine import Database
 
 NOT_CROWDED = frozenset(("inboxes", "inbox_agents", "api_keys", "blocklist", "counted_until"))
 """Tables that do not grow with the customers."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from onefold.domain.matching import handle_key, keys_of_point
-from onefold.domain.search import search_terms
-from onefold.services import audit
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.organizations import load_policy
+from onefold.audit import service as audit
+from onefold.database.engine import Database, UnitOfWork
+from onefold.matching.scoring import handle_key, keys_of_point
+from onefold.organizations.store import load_policy
+from onefold.profiles.search import search_terms
 
 # Each select finds what breaks its rule. A value on the blocklist is plain text (PRO-12) and breaks none.
 _EVIDENCE = """

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, Protocol
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
-from onefold.services.clock import new_id, utc_now
-from onefold.storage import tables
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization, load_policy
+from onefold.core.clock import new_id, utc_now
+from onefold.database import tables
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
+from onefold.organizations.store import add_organization, load_policy
 from tests import crowd, postgres
 from tests.statements import Sent
 
@@ -45,24 +45,24 @@ AGENTS_OWN = frozenset(("sessions", "sign_in_tokens"))
 _ASKED_FOR = "reads the whole base, when an admin asks for it or changes a setting"
 _OF_A_KIND = "an entry such as *@example.com or a customer ID is met by no index; an admin changes the blocklist"
 MEANT = {
-    "insights.counts_between": "as many rows as days are shown, whoever many customers there are",
-    "matching.evidence_of_kinds": _ASKED_FOR,
-    "matching.profile_ids_after": "a run over the whole base, a part at a time",
-    "queue.page": "along the queue until a page is full: only a kind of evidence that is rare is looked for long",
-    "expiry.delete_expired": "as many as the agents' sessions and tokens; of idempotency keys the oldest, a part at a time",
-    "profiles.list_ids": "the newest profiles, past those among them that were merged away",
-    "audit.page": "between two numbers that are a day apart from the times asked for",
-    "whole_base.common_evidence": _ASKED_FOR,
-    "whole_base.common_values": _ASKED_FOR,
-    "whole_base.count_listed_only": _ASKED_FOR,
-    "whole_base.count_other_phones": _ASKED_FOR,
-    "whole_base.count_would_open": _ASKED_FOR,
-    "whole_base.holders_of_entry": _OF_A_KIND,
-    "whole_base.let_listed_open": _ASKED_FOR,
-    "whole_base.other_phones": "a run over the whole base, a part at a time",
-    "whole_base.shared_identifiers": _ASKED_FOR,
-    "whole_base.stop_blocked": _OF_A_KIND,
-    "whole_base.stop_listed_only": _ASKED_FOR,
+    "insights.store.counts_between": "as many rows as days are shown, whoever many customers there are",
+    "matching.store.evidence_of_kinds": _ASKED_FOR,
+    "matching.store.profile_ids_after": "a run over the whole base, a part at a time",
+    "suggestions.store.page": "along the queue until a page is full: a rare kind of evidence is looked for long",
+    "jobs.expiry_store.delete_expired": "as many as the agents' sessions and tokens; of old keys a part at a time",
+    "profiles.store.list_ids": "the newest profiles, past those among them that were merged away",
+    "audit.store.page": "between two numbers that are a day apart from the times asked for",
+    "settings.bulk_update_store.common_evidence": _ASKED_FOR,
+    "settings.bulk_update_store.common_values": _ASKED_FOR,
+    "settings.bulk_update_store.count_listed_only": _ASKED_FOR,
+    "settings.bulk_update_store.count_other_phones": _ASKED_FOR,
+    "settings.bulk_update_store.count_would_open": _ASKED_FOR,
+    "settings.bulk_update_store.holders_of_entry": _OF_A_KIND,
+    "settings.bulk_update_store.let_listed_open": _ASKED_FOR,
+    "settings.bulk_update_store.other_phones": "a run over the whole base, a part at a time",
+    "settings.bulk_update_store.shared_identifiers": _ASKED_FOR,
+    "settings.bulk_update_store.stop_blocked": _OF_A_KIND,
+    "settings.bulk_update_store.stop_listed_only": _ASKED_FOR,
 }
 """The functions of storage whose statements may walk along an organization, and why."""
 

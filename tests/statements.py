@@ -1,4 +1,4 @@
-"""Every distinct statement that storage sends while the tests run, by whichever use case, job, page or command.
+"""Every distinct statement that stores send while the tests run, by whichever use case, job, page or command.
 
 Every connection that is made in this process is recorded from the first one on; a statement is kept the first time its
 text is seen. What programs send that a test starts (races, kills) is sent by the same code, and is not recorded.
@@ -16,9 +16,9 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 
-import onefold.storage
+import onefold
 
-_STORAGE = onefold.storage.__path__[0]
+_ONEFOLD = onefold.__path__[0]
 _READING = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 _LISTED = re.compile(r"(?<=[(,] )(%\(\w+\)s|\?|%s)(::\w+)?(, (%\(\w+\)s|\?|%s)(::\w+)?)+")
 
@@ -26,7 +26,7 @@ _LISTED = re.compile(r"(?<=[(,] )(%\(\w+\)s|\?|%s)(::\w+)?(, (%\(\w+\)s|\?|%s)(:
 class Sent(NamedTuple):
     """A statement as a driver was given it, with the parameters of one time.
 
-    `by` are the functions of storage that were at work, the innermost first: `queue.page`.
+    `by` are the functions of stores that were at work, the innermost first: `suggestions.store.page`.
     """
 
     sqlite: bool
@@ -44,10 +44,10 @@ class Statements:
         self._new: list[Sent] = []
 
     def note(self, sqlite: bool, sql: str, parameters: Any) -> None:
-        """Keeps a statement of storage's, if it is not known yet."""
+        """Keeps a statement of a store's, if it is not known yet."""
         if sql in self._texts or not _READING.match(sql):
             return
-        by = _storage_above(sys._getframe(2))
+        by = _stores_above(sys._getframe(2))
         if not by:
             return
         self._texts.add(sql)
@@ -63,16 +63,16 @@ class Statements:
         return taken
 
 
-def _storage_above(frame: FrameType | None) -> tuple[str, ...]:
-    """The functions of storage that have led here, but those of the driver's and of migrations."""
+def _stores_above(frame: FrameType | None) -> tuple[str, ...]:
+    """The functions of stores that have led here; none where a migration has."""
     found = []
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(_STORAGE):
-            name = file[len(_STORAGE) + 1 : -len(".py")]
-            if name.startswith("migrat"):
+        if file.startswith(_ONEFOLD):
+            name = file[len(_ONEFOLD) + 1 : -len(".py")].replace("/", ".")
+            if name.startswith("database.migrat"):
                 return ()
-            if name not in ("database", "dialects") and not frame.f_code.co_name.startswith("<"):
+            if name.endswith("store") and not frame.f_code.co_name.startswith("<"):
                 found.append(f"{name}.{frame.f_code.co_name}")
         frame = frame.f_back
     return tuple(found)

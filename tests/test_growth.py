@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from onefold.storage import tables
-from onefold.storage.database import Database
+from onefold.database import tables
+from onefold.database.engine import Database
 from tests import crowd
 from tests.api.conftest import Served, document
 from tests.conftest import MakeUrl

@@ -17,31 +17,38 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.contact_points.store import absorbed_by
+from onefold.conversations import drafts
+from onefold.conversations import service as conversations
+from onefold.conversations.drafts import Composed
+from onefold.conversations.service import Written
 from onefold.core.actor import Actor
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.contact import Answer, Contact, Further, ListedPhone
-from onefold.domain.errors import DomainError, Unavailable
-from onefold.domain.merge_outcomes import Outcome, Step
-from onefold.domain.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
-from onefold.domain.merging import MergePlan
-from onefold.services import conversations, detaching, drafts, matching, merging, profiles, suggestions, undoing
-from onefold.services import settings as organization_settings
-from onefold.services.clock import new_id, utc_now
-from onefold.services.conversations import Written
-from onefold.services.drafts import Composed
-from onefold.services.merging import MergeRequest
-from onefold.services.profiles import PointInput
-from onefold.services.receive import Receiver
-from onefold.storage import tables
-from onefold.storage.database import Database
-from onefold.storage.merges import MergeRow
-from onefold.storage.organizations import add_organization, change_settings, load_policy
-from onefold.storage.profiles import ADDRESSES, DETAILS, parts_of
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import DomainError, Unavailable
+from onefold.database import tables
+from onefold.database.engine import Database
+from onefold.matching import service as matching
+from onefold.merging import detach as detaching
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.outcomes import Outcome, Step
+from onefold.merging.plan import MergePlan
+from onefold.merging.service import MergeRequest
+from onefold.merging.store import MergeRow
+from onefold.organizations.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
+from onefold.organizations.store import add_organization, change_settings, load_policy
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.profiles.store import ADDRESSES, DETAILS, parts_of
+from onefold.receiving.contact import Answer, Contact, Further, ListedPhone
+from onefold.receiving.service import Receiver
+from onefold.settings import service as organization_settings
+from onefold.suggestions import service as suggestions
 from tests.conftest import Base, MakeUrl
-from tests.domain.cases import contact
+from tests.dsl.cases import contact
+from tests.dsl.words import agent, do, inbox
 from tests.invariants import check_base
-from tests.services.words import agent, do, inbox
 
 # Few values, so that they meet: one Gmail box under three names, a slip, a shared line, accounts of one network.
 EMAILS = (

@@ -12,20 +12,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.contact import Answer, Contact, Further, ListedPhone, Sender
-from onefold.domain.errors import Conflict
-from onefold.services import conversations, profiles
-from onefold.services import settings as organization_settings
-from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import PointInput
-from onefold.services.receive import Receiver
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database
-from onefold.storage.organizations import add_organization
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.conversations import service as conversations
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import add_organization
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Sender
+from onefold.receiving.service import Receiver
+from onefold.settings import service as organization_settings
 from tests.conftest import MakeUrl
+from tests.dsl.words import rows
 from tests.model import Event, Model, Profile
-from tests.services.words import rows
 
 MOBILES = {"+447911123456", "+4915112345678"}
 LANDLINES = {"+442079460000"}

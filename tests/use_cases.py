@@ -14,39 +14,36 @@ import httpx
 import pytest
 
 from onefold.app import create_app
-from onefold.domain.contact import Further, ListedPhone
+from onefold.conversations import drafts, worklists
+from onefold.conversations import service as conversations
+from onefold.conversations.drafts import Composed
+from onefold.conversations.service import Written
+from onefold.core.clock import utc_now
+from onefold.core.process_settings import Settings
+from onefold.database.engine import UnitOfWork
+from onefold.database.migrate import upgrade
+from onefold.insights import service as insights
+from onefold.jobs import feed_store as feed
+from onefold.jobs.expiry_store import delete_expired as forget
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import Counting, run_jobs
-from onefold.services import (
-    conversations,
-    drafts,
-    erasing,
-    exporting,
-    insights,
-    many_merges,
-    merging,
-    profiles,
-    suggestions,
-    worklists,
-)
-from onefold.services.clock import utc_now
-from onefold.services.conversations import Written
-from onefold.services.drafts import Composed
-from onefold.services.merging import MergeRequest
-from onefold.services.profiles import PointInput
-from onefold.settings import Settings
-from onefold.storage import feed
-from onefold.storage.database import UnitOfWork
-from onefold.storage.expiry import delete_expired as forget
-from onefold.storage.migrate import upgrade
-from onefold.storage.queue import QueueFilter
+from onefold.merging import bulk as many_merges
+from onefold.merging import service as merging
+from onefold.merging.service import MergeRequest
+from onefold.privacy import erasure as erasing
+from onefold.privacy import export as exporting
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Further, ListedPhone
+from onefold.suggestions import service as suggestions
+from onefold.suggestions.store import QueueFilter
 from tests import crowd
 from tests.api.conftest import document, fresh
 from tests.console.cast import Cast
 from tests.console.conftest import Console
 from tests.console.places import PLACES
-from tests.domain.cases import contact
-from tests.services import words
+from tests.dsl import words
+from tests.dsl.cases import contact
 
 Case = tuple[str, Callable[[], object]]
 

@@ -1,6 +1,6 @@
 """`python -m onefold` is the `onefold` command."""
 
-from onefold.cli import app
+from onefold.cli.app import app
 
 if __name__ == "__main__":
     app()

@@ -19,6 +19,7 @@ from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold import __version__
+from onefold.accounts.throttle import Throttle
 from onefold.api import problems
 from onefold.api.auth import Authenticator
 from onefold.api.group_commit import GroupCommit
@@ -39,14 +40,13 @@ from onefold.api.routes import (
 )
 from onefold.channels.oidc import Provider
 from onefold.console.app import create_console
+from onefold.core.process_settings import Settings
+from onefold.database.engine import Database
 from onefold.jobs.feed import Feed
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import Counting, Job, Worker, checkpoint, forget_old, run_jobs
-from onefold.services.throttle import Throttle
-from onefold.services.webhook_addresses import Addresses
-from onefold.settings import Settings
-from onefold.storage.database import Database
+from onefold.webhooks.addresses import Addresses
 from onefold.wiring import database_of, receiver_of
 
 _DURATIONS = Histogram("onefold_request_seconds", "Time to answer, by route.", ["method", "route", "status"])

@@ -17,23 +17,29 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in
+from onefold.accounts import store as account_store
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.contact_points.kinds import Channel
+from onefold.conversations import service as conversations
+from onefold.conversations.service import Written
 from onefold.core.actor import Actor
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.contact import Contact, Further, ListedPhone, Sender
-from onefold.services import accounts, conversations, merging, profiles, signing_in, suggestions, undoing
-from onefold.services.clock import new_id, utc_now
-from onefold.services.conversations import Written
-from onefold.services.merging import MergeRequest
-from onefold.services.receive import Receiver
-from onefold.services.suggestions import queue
-from onefold.services.transactions import run_in_transaction
-from onefold.storage import accounts as account_store
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization, organization_ids
-from onefold.storage.profiles import ADDRESSES, DETAILS
-from onefold.storage.queue import QueueFilter
+from onefold.core.clock import new_id, utc_now
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.migrate import upgrade
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.service import MergeRequest
+from onefold.organizations.store import add_organization, organization_ids
+from onefold.profiles import service as profiles
+from onefold.profiles.store import ADDRESSES, DETAILS
+from onefold.receiving.contact import Contact, Further, ListedPhone, Sender
+from onefold.receiving.service import Receiver
+from onefold.suggestions import service as suggestions
+from onefold.suggestions.service import queue
+from onefold.suggestions.store import QueueFilter
 
 _FIRST = """
     Ada Amara Anna Arjun Aylin Beatriz Ben Bola Carlos Chiara Chloé Daniel Dilara Elif Emeka Emma Esra Fatima Felix

@@ -6,9 +6,9 @@ Commands import this alone: the application's routes take longer to import than 
 from __future__ import annotations
 
 from onefold.channels.line_lookup import twilio_lookup
-from onefold.services.receive import Receiver
-from onefold.settings import Settings
-from onefold.storage.database import Database
+from onefold.core.process_settings import Settings
+from onefold.database.engine import Database
+from onefold.receiving.service import Receiver
 
 
 def database_of(settings: Settings) -> Database:

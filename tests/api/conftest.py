@@ -19,15 +19,16 @@ import pytest
 import sqlalchemy as sa
 import uvicorn
 
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in
 from onefold.app import create_app
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.services import accounts, signing_in
-from onefold.services.clock import new_id, utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.settings import Settings
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
-from onefold.storage.organizations import add_organization
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.core.clock import new_id, utc_now
+from onefold.core.process_settings import Settings
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import add_organization
 from tests import postgres
 
 LARGEST_BODY = 2_000_000

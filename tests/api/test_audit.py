@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in
+from onefold.audit import service as audit
 from onefold.core.actor import Actor
-from onefold.services import accounts, audit, signing_in
-from onefold.services.clock import new_id, utc_now
-from onefold.services.transactions import run_in_transaction
+from onefold.core.clock import new_id, utc_now
+from onefold.database.transactions import run_in_transaction
 from tests.api.conftest import Api, problem
 
 ADA, BOB, AGENT = new_id(), new_id(), new_id()

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from onefold.api import auth
+from onefold.audit import service as audit
 from onefold.core.actor import Actor
-from onefold.services import audit, webhook_sending
-from onefold.services.clock import utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import UnitOfWork
+from onefold.core.clock import utc_now
+from onefold.database.engine import UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.webhooks import sending as webhook_sending
 from tests.api.conftest import Api, anonymous, document, fresh, problem
 
 OPERATIONS = [

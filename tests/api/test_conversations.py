@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onefold.domain.webhooks import EVENT_TYPES
+from onefold.webhooks.rules import EVENT_TYPES
 from tests.api.conftest import Api, document, fresh, problem
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from onefold.services import accounts, signing_in
-from onefold.services.transactions import run_in_transaction
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in
+from onefold.database.transactions import run_in_transaction
 from tests.api.conftest import Api, fresh, problem
 
 NOTE = {"kind": "note", "body": "Call back on"}

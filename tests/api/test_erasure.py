@@ -13,7 +13,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from onefold.services import audit, exporting
+from onefold.audit import service as audit
+from onefold.privacy import export as exporting
 from tests.api.conftest import Api, fresh, problem
 
 NUMBER = "4155550142"

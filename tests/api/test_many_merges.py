@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from onefold.core.clock import new_id
 from onefold.jobs import worker
-from onefold.services.clock import new_id
 from tests.api.conftest import Api, Person, problem
 from tests.api.test_merging import events, pair
 from tests.api.test_organization import awaited, finished

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onefold.services.clock import new_id
+from onefold.core.clock import new_id
 from tests.api.conftest import Api, Person, person, problem
 
 JOINED = "Conversations were merged during the customer merge"

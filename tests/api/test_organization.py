@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onefold.services import mobile_identification
+from onefold.settings import mobile_identification
 from tests.api.conftest import Api, fresh, problem
 
 MOBILE, LANDLINE, UNKNOWN = "+447400123456", "+442079460000", "+12125550123"

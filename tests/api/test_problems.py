@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
 from tests.api.conftest import LARGEST_BODY, Api, Served, anonymous, new_api, problem, serving
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from onefold.services.clock import utc_now
+from onefold.core.clock import utc_now
 from tests.api.conftest import Api, Served, fresh, new_api, problem, serving
 from tests.jobs.receiver import Receiver, receiving, says, takes
 

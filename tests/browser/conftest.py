@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Error, Locator, Page, expect
 
-from onefold.services import conversations
+from onefold.conversations import service as conversations
 from tests.api.conftest import Served
 from tests.browser.chromium import NoBrowser, chromium
 from tests.conftest import NOT_TESTED
 from tests.console.conftest import Console, Seat, console, other_console, sqlite_served
-from tests.services import words
+from tests.dsl import words
 
 __all__ = ["Desk", "console", "other_console", "sqlite_served"]
 

@@ -13,14 +13,18 @@ from playwright.sync_api import Browser, Page
 from rich.console import Console
 
 from onefold import demo
-from onefold.services import accounts, profiles, suggestions
-from onefold.services.clock import utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage import accounts as store
-from onefold.storage import conversations, merges, timelines
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.organizations import organization_ids
-from onefold.storage.queue import QueueFilter
+from onefold.accounts import service as accounts
+from onefold.accounts import store
+from onefold.conversations import store as conversations
+from onefold.conversations import timeline_store as timelines
+from onefold.core.clock import utc_now
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import store as merges
+from onefold.organizations.store import organization_ids
+from onefold.profiles import service as profiles
+from onefold.suggestions import service as suggestions
+from onefold.suggestions.store import QueueFilter
 from tests.api.conftest import serving
 from tests.browser.chromium import NoBrowser, chromium
 from tests.browser.pictures import shrunk

@@ -6,10 +6,10 @@ import re
 
 from playwright.sync_api import expect
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 
 def test_add_a_new_customer_from_the_kebab_menu__UI_1__PRO_6(mara: Desk) -> None:

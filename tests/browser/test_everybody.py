@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.api.conftest import Served
 from tests.browser.conftest import Desk, SitDown
 from tests.console.cast import Cast, cast, settings_cast

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from onefold.domain.contact import Attachment
-from onefold.services import profiles
-from onefold.services.profiles import PointInput
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Attachment
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 RUN = "window.__pwned&&__pwned(1)"
 HOSTILE = (

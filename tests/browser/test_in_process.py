@@ -12,15 +12,15 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from onefold.services import profiles
-from onefold.services.profiles import PointInput
-from onefold.storage.database import Database
-from onefold.storage.migrate import upgrade
+from onefold.database.engine import Database
+from onefold.database.migrate import upgrade
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
 from tests.api.conftest import Served
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
+from tests.dsl import words
 from tests.races.server import Server, serving
-from tests.services import words
 
 STOPPED_SECONDS = 4.0
 MERGE = "The merge is in process. It continues by itself, even if you leave this page."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.api.conftest import Api, fresh
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 
 def brings(console: Console, channel: str, **contact: object) -> dict[str, str]:

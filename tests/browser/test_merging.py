@@ -6,11 +6,11 @@ import re
 
 from playwright.sync_api import expect
 
-from onefold.services import profiles
-from onefold.services.profiles import PointInput
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 
 def living(console: Console, profile_id: str) -> str:

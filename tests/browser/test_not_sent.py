@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.browser.conftest import SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])

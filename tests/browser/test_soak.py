@@ -13,11 +13,11 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Error, Locator, Page
 
-from onefold.services import audit
-from onefold.services.profiles import PointInput
+from onefold.audit import service as audit
+from onefold.profiles.service import PointInput
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 pytestmark = pytest.mark.soak
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Desk
 from tests.console.conftest import Console
-from tests.domain.cases import contact
+from tests.dsl.cases import contact
 
 LONGEST_OPENING_MS = 2_500
 """Until a page with 2,000 entries of history is there, on a machine that is busy with other tests."""

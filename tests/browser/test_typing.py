@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from onefold.services import audit, drafts
-from onefold.services.drafts import Composed
-from onefold.services.profiles import PointInput
+from onefold.audit import service as audit
+from onefold.conversations import drafts
+from onefold.conversations.drafts import Composed
+from onefold.profiles.service import PointInput
 from tests.api.conftest import fresh
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 WORDS = (
     "vm",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.browser.conftest import Desk, SitDown
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 
 @pytest.fixture

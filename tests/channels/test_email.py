@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onefold.channels.email import contact_of_email
-from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.contact import Contact, NormalizedContact
-from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import normalise_contact
-from onefold.domain.policy import Policy
-from onefold.domain.text import BODY_LENGTH, NAME_LENGTH
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.core.errors import InvalidValue
+from onefold.core.text import BODY_LENGTH, NAME_LENGTH
+from onefold.organizations.policy import Policy
+from onefold.receiving.contact import Contact, NormalizedContact
+from onefold.receiving.normalise import normalise_contact
 from tests.corpus import mails
 
 POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onefold.channels.meta import contacts_of_messenger, contacts_of_whatsapp, meta_signature_valid
-from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.normalise import normalise_contact
-from onefold.domain.policy import Policy
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.organizations.policy import Policy
+from onefold.receiving.normalise import normalise_contact
 
 POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))
 

@@ -19,10 +19,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from onefold.accounts.signing_in import Identity
 from onefold.channels import oidc
 from onefold.channels.oidc import Provider, Secrets
-from onefold.domain.errors import InvalidValue, NotSignedIn, Unavailable
-from onefold.services.signing_in import Identity
+from onefold.core.errors import InvalidValue, NotSignedIn, Unavailable
 
 BACK = "https://onefold.example/sign-in/provider"
 RSA, EC, OTHER = (

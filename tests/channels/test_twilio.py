@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from onefold.channels.twilio import contact_of_twilio, twilio_signature_valid
-from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import normalise_contact
-from onefold.domain.policy import Policy
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
+from onefold.core.errors import InvalidValue
+from onefold.organizations.policy import Policy
+from onefold.receiving.normalise import normalise_contact
 from tests.corpus import rings, twilio_day
 
 POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from onefold.accounts import service as accounts
+from onefold.accounts import store as store_accounts
 from onefold.contact_points import store as contact_points
-from onefold.domain.contact import Attachment
-from onefold.services import accounts, conversations, drafts, mobile_identification, profiles, runs, webhooks
-from onefold.services.drafts import Composed
-from onefold.services.profiles import PointInput
-from onefold.storage import accounts as store_accounts
-from onefold.storage import conversations as conversation_store
-from onefold.storage import profiles as store
-from onefold.storage.database import UnitOfWork
+from onefold.conversations import drafts
+from onefold.conversations import service as conversations
+from onefold.conversations import store as conversation_store
+from onefold.conversations.drafts import Composed
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
+from onefold.profiles import store
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Attachment
+from onefold.runs import service as runs
+from onefold.settings import mobile_identification
+from onefold.webhooks import service as webhooks
 from tests.api.conftest import fresh
 from tests.console.conftest import Console
-from tests.services import words
+from tests.dsl import words
 
 Cast = dict[str, str]
 """Ids by the names that the addresses of routes give them."""

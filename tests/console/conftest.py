@@ -16,18 +16,18 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.services import accounts
-from onefold.services.accounts import Role
-from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import PointInput
-from onefold.services.receive import Receiver
-from onefold.storage import accounts as store
-from onefold.storage import tables
-from onefold.storage.organizations import add_organization
+from onefold.accounts import service as accounts
+from onefold.accounts import store
+from onefold.accounts.service import Role
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.core.clock import new_id, utc_now
+from onefold.database import tables
+from onefold.organizations.store import add_organization
+from onefold.profiles.service import PointInput
+from onefold.receiving.service import Receiver
 from tests.api.conftest import Served, make_key, postgresql_served, sqlite_served
 from tests.conftest import Base
-from tests.services import words
+from tests.dsl import words
 
 __all__ = [
     "Console",
@@ -194,7 +194,7 @@ class Console:
         return make_key(self.served, self.organization_id)
 
     def customer(self, name: str | None = None, *points: PointInput, **fields: Any) -> str:
-        """A customer added by hand; the id. More by `tests.services.words`, whose functions take `console.base`."""
+        """A customer added by hand; the id. More by `tests.dsl.words`, whose functions take `console.base`."""
         return words.profile(self.base, *points, name=name, **fields)
 
     def contact(self, channel: str, **given: Any) -> str:

@@ -9,17 +9,24 @@ from typing import NamedTuple
 
 import pyotp
 
+from onefold.accounts import signing_in
+from onefold.accounts.signing_in import Identity
+from onefold.audit import service as audit
+from onefold.audit.service import ACTIONS, Action, Entry
 from onefold.console import labels
 from onefold.core.actor import Actor
-from onefold.services import audit, detaching, erasing, many_merges, profiles, signing_in, suggestions, undoing
-from onefold.services.audit import ACTIONS, Action, Entry
-from onefold.services.profiles import PointInput
-from onefold.services.signing_in import Identity
-from onefold.storage import profiles as store
-from onefold.storage.database import UnitOfWork
+from onefold.database.engine import UnitOfWork
+from onefold.merging import bulk as many_merges
+from onefold.merging import detach as detaching
+from onefold.merging import undo as undoing
+from onefold.privacy import erasure as erasing
+from onefold.profiles import service as profiles
+from onefold.profiles import store
+from onefold.profiles.service import PointInput
+from onefold.suggestions import service as suggestions
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html
-from tests.services import words
+from tests.dsl import words
 
 ORIGIN = "console 192.0.2.7"
 PROVIDER = Identity("https://accounts.example", "10769150350006150715113082367")

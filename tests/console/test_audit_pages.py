@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from onefold.audit import service as audit
+from onefold.audit.service import Verification
 from onefold.core.actor import Actor
-from onefold.services import audit, many_merges
-from onefold.services.audit import Verification
-from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import PointInput
-from onefold.storage.merges import MergeRow
+from onefold.core.clock import new_id, utc_now
+from onefold.merging import bulk as many_merges
+from onefold.merging.store import MergeRow
+from onefold.profiles.service import PointInput
 from tests.console.conftest import Console, Html
-from tests.services import words
+from tests.dsl import words
 
 
 def merged(console: Console) -> MergeRow:

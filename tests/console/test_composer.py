@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from onefold.services import drafts, profiles
-from onefold.services.drafts import Composed
-from onefold.services.profiles import PointInput
+from onefold.conversations import drafts
+from onefold.conversations.drafts import Composed
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
 from tests.console.conftest import Console, Html
-from tests.services import words
+from tests.dsl import words
 
 MAIL, OTHER = "ada@kite.example", "ada@work.example"
 HOME, FIRST = "+442079460001", "+442079460002"

@@ -18,24 +18,24 @@ import httpx
 import pytest
 
 from onefold import app
+from onefold.accounts import service as accounts
+from onefold.accounts import store
 from onefold.console import events
-from onefold.domain.blocklist import DEFAULT_ENTRIES
-from onefold.domain.errors import Unavailable
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Unavailable
+from onefold.database.engine import Database, UnitOfWork
 from onefold.jobs import feed as feeds
 from onefold.jobs.feed import MOST_AT_ONCE, RESYNC, Feed, Listener, Message, Window
+from onefold.jobs.feed_store import Look
+from onefold.organizations.store import add_organization
 from onefold.outbox import store as outbox
-from onefold.services import accounts
-from onefold.services.clock import new_id, utc_now
-from onefold.storage import accounts as store
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.feed import Look
-from onefold.storage.organizations import add_organization
 from tests.api.conftest import serving as served_in_a_thread
 from tests.conftest import Base
+from tests.dsl.words import do
 from tests.races.processes import Job, at_once
 from tests.races.server import Server, serving
 from tests.races.workers import bring, contact
-from tests.services.words import do
 
 T = TypeVar("T")
 ADA = "00000000-0000-7000-8000-000000000001"

@@ -7,13 +7,13 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from onefold.core.actor import Actor
-from onefold.domain.contact import Further, ListedPhone
-from onefold.services import erasing
-from onefold.services.clock import new_id, utc_now
-from onefold.services.profiles import PointInput
-from onefold.storage.merges import MergeRow
+from onefold.core.clock import new_id, utc_now
+from onefold.merging.store import MergeRow
+from onefold.privacy import erasure as erasing
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Further, ListedPhone
 from tests.console.conftest import Console, Html
-from tests.services import words
+from tests.dsl import words
 
 MAIL = "ada@kite.example"
 

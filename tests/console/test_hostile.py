@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from onefold.accounts import sign_in_store as sign_ins
 from onefold.channels.oidc import Identity, Secrets
 from onefold.console.app import create_console
 from onefold.console.visitor import local_path
-from onefold.settings import Settings
-from onefold.storage import sign_ins
+from onefold.core.process_settings import Settings
 from tests.console.conftest import Console
 
 FORM = "application/x-www-form-urlencoded"

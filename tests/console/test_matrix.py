@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from onefold.accounts import service as accounts
 from onefold.console import app
-from onefold.services import accounts
 from tests.api.conftest import Served
 from tests.console.cast import Cast, cast, settings_cast
 from tests.console.conftest import Console, Html, Seat
 from tests.console.places import NOBODY, PLACES, ROLES, Place
-from tests.services import words
+from tests.dsl import words
 
 # On SQLite alone: it has no row-level security that would hide a condition that a statement has forgotten.
 on_sqlite = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

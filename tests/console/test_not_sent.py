@@ -8,10 +8,10 @@ import pytest
 
 from onefold.console import labels
 from onefold.console.pages import environment
-from onefold.services import sending
-from onefold.services.profiles import PointInput
+from onefold.conversations import sending
+from onefold.profiles.service import PointInput
 from tests.console.conftest import Console, Html
-from tests.services import words
+from tests.dsl import words
 
 CHANNELS = {"email": "emails", "sms": "SMS", "whatsapp": "WhatsApp messages"}
 

@@ -8,10 +8,10 @@ import re
 import httpx
 import pytest
 
-from onefold.services.profiles import PointInput
+from onefold.profiles.service import PointInput
 from tests.console.cast import cast
 from tests.console.conftest import Console, Html, Seat
-from tests.services import words
+from tests.dsl import words
 
 LARGEST_COLD_PAGE = 150_000
 """Bytes over the wire until a customer's page is there for the first time."""

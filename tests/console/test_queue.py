@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from onefold.services.clock import new_id
-from onefold.services.profiles import PointInput
+from onefold.core.clock import new_id
+from onefold.profiles.service import PointInput
 from tests.console.conftest import Console, Html, Seat
-from tests.services import words
+from tests.dsl import words
 
 HOME = "+442079460001"
 LONG = "Maximiliane " * 25

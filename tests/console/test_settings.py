@@ -7,23 +7,26 @@ from collections.abc import Callable
 
 import phonenumbers
 
+from onefold.accounts import service as accounts
+from onefold.accounts import store
 from onefold.console.regions import regions
 from onefold.console.settings_labels import EVENTS, FEATURES, POLICY_FIELDS, SCOPES
 from onefold.console.settings_page import TABS
-from onefold.domain.merge_policies import ASK, BY_RULE
-from onefold.domain.webhooks import EVENT_TYPES
-from onefold.domain.weights import DEFAULT_WEIGHTS
-from onefold.services import accounts, mobile_identification, runs, settings
-from onefold.services.profiles import PointInput
-from onefold.services.settings import SettingsView
-from onefold.storage import accounts as store
-from onefold.storage import runs as run_store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.organizations import mark_runs
-from onefold.storage.runs import RunRow
+from onefold.database.engine import UnitOfWork
+from onefold.organizations.match_weights import DEFAULT_WEIGHTS
+from onefold.organizations.merge_policies import ASK, BY_RULE
+from onefold.organizations.store import mark_runs
+from onefold.profiles.service import PointInput
+from onefold.runs import service as runs
+from onefold.runs import store as run_store
+from onefold.runs.store import RunRow
+from onefold.settings import mobile_identification
+from onefold.settings import service as settings
+from onefold.settings.service import SettingsView
+from onefold.webhooks.rules import EVENT_TYPES
 from tests.api.conftest import Served, serving
 from tests.console.conftest import Console, Html, Seat
-from tests.services import words
+from tests.dsl import words
 
 PATIENCE_SECONDS = 20
 EVERYBODYS = "everybody@example.com"

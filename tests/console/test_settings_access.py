@@ -10,17 +10,18 @@ import httpx
 import pyotp
 import pytest
 
-from onefold.domain.errors import NotSignedIn
-from onefold.services import accounts, signing_in, webhooks
-from onefold.services.clock import new_id, utc_now
-from onefold.services.signing_in import SignedIn
-from onefold.storage import accounts as store
-from onefold.storage import webhooks as webhook_store
-from onefold.storage.database import UnitOfWork
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in, store
+from onefold.accounts.signing_in import SignedIn
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import NotSignedIn
+from onefold.database.engine import UnitOfWork
+from onefold.webhooks import service as webhooks
+from onefold.webhooks import store as webhook_store
 from tests.api.conftest import fresh
 from tests.console.conftest import Console, Html, Seat
 from tests.console.test_settings import until
-from tests.services import words
+from tests.dsl import words
 
 
 def secret_of(page: Html) -> str:

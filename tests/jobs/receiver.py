@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from onefold.services.clock import utc_now
+from onefold.core.clock import utc_now
 
 
 class Got(NamedTuple):

@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.errors import DomainError
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import DomainError
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.tables import instant_text
+from onefold.insights import store
 from onefold.jobs.worker import Counting
+from onefold.organizations.store import add_organization
 from onefold.outbox.store import emit
-from onefold.services import suggestions
-from onefold.services.clock import new_id, utc_now
-from onefold.services.receive import Receiver
-from onefold.storage import insights as store
-from onefold.storage.contacts import ITEMS
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.organizations import add_organization
-from onefold.storage.tables import instant_text
+from onefold.receiving.service import Receiver
+from onefold.receiving.store import ITEMS
+from onefold.suggestions import service as suggestions
 from tests.conftest import Base
-from tests.domain.cases import contact
+from tests.dsl.cases import contact
+from tests.dsl.words import COMMAND, do, merge, profile, receive, rows, undo
 from tests.races.processes import Job, at_once
 from tests.races.workers import bring, opened, until_taken
-from tests.services.words import COMMAND, do, merge, profile, receive, rows, undo
 
 NOW = utc_now()
 

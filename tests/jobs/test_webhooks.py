@@ -15,22 +15,22 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from onefold.domain.errors import Conflict, InvalidValue
-from onefold.domain.webhooks import AWAY, RETRIES, Outcome
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict, InvalidValue
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import EVENTS_KEPT, forget_old
 from onefold.outbox import store as outbox
-from onefold.services import webhook_sending as sending
-from onefold.services import webhooks
-from onefold.services.clock import new_id, utc_now
-from onefold.services.webhook_addresses import Addresses
-from onefold.services.webhook_sending import LEASE, PendingDelivery, Room
-from onefold.storage.webhook_endpoints import EndpointRow
-from onefold.storage.webhooks import DeliveryRow
+from onefold.webhooks import sending
+from onefold.webhooks import service as webhooks
+from onefold.webhooks.addresses import Addresses
+from onefold.webhooks.endpoint_store import EndpointRow
+from onefold.webhooks.rules import AWAY, RETRIES, Outcome
+from onefold.webhooks.sending import LEASE, PendingDelivery, Room
+from onefold.webhooks.store import DeliveryRow
 from tests.conftest import Base
+from tests.dsl.words import do, receive, rows
 from tests.jobs.receiver import Got, HandClock, Handler, Receiver, receiving, refuses, says, takes, writes
-from tests.services.words import do, receive, rows
 
 ADA, BOB, CY = (f"00000000-0000-7000-8000-{n:012x}" for n in (1, 2, 3))
 ANYWHERE = Addresses(allow_private=True)

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from onefold.domain.errors import Unavailable
+from onefold.api.idempotency_store import keep_answer as remember
+from onefold.core.clock import utc_now
+from onefold.core.errors import Unavailable
+from onefold.database.tables import idempotency_keys, outbox
 from onefold.jobs.worker import EVENTS_KEPT, KEYS_KEPT, Job, Worker, checkpoint, forget_old
-from onefold.services.clock import utc_now
-from onefold.storage.idempotency import keep_answer as remember
-from onefold.storage.tables import idempotency_keys, outbox
 from tests.conftest import Base
-from tests.services.words import do, receive, rows
+from tests.dsl.words import do, receive, rows
 
 
 def test_old_events_and_keys_are_forgotten_and_new_ones_kept__EVT_1(base: Base) -> None:

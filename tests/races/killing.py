@@ -20,9 +20,9 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.organizations import load_policy
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import load_policy
 from tests.races.processes import Job, answer, clean, received
 
 AFTER_COMMIT = 0

@@ -17,7 +17,7 @@ _LONGEST_SECONDS = 600.0
 
 clean = multiprocessing.get_context("forkserver")
 """Makes processes that are forked from the clean one."""
-clean.set_forkserver_preload(["pytest", "onefold.cli", "tests.conftest", "tests.races.workers"])
+clean.set_forkserver_preload(["pytest", "onefold.cli.app", "tests.conftest", "tests.races.workers"])
 
 
 class Job(NamedTuple):

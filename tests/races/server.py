@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from onefold.services.accounts import SCOPES, create_key
-from onefold.services.transactions import run_in_transaction
+from onefold.accounts.service import SCOPES, create_key
+from onefold.database.transactions import run_in_transaction
 from tests.conftest import Base
 
 PROBLEM = "application/problem+json"

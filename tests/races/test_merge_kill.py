@@ -16,18 +16,25 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from onefold.domain.contact import Answer, Contact, Further, ListedPhone, Sender
-from onefold.domain.errors import Conflict, DomainError, NotFound, Unavailable
-from onefold.services import audit, conversations, detaching, drafts, merging, profiles, suggestions, undoing
-from onefold.services.accounts import add_agent
-from onefold.services.conversations import Written
-from onefold.services.drafts import Composed
-from onefold.services.merging import MergeRequest
-from onefold.services.profiles import PointInput
-from onefold.services.transactions import run_in_transaction
-from onefold.storage import profiles as store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.tables import metadata
+from onefold.accounts.service import add_agent
+from onefold.audit import service as audit
+from onefold.conversations import drafts
+from onefold.conversations import service as conversations
+from onefold.conversations.drafts import Composed
+from onefold.conversations.service import Written
+from onefold.core.errors import Conflict, DomainError, NotFound, Unavailable
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import metadata
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import detach as detaching
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.service import MergeRequest
+from onefold.profiles import service as profiles
+from onefold.profiles import store
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Sender
+from onefold.suggestions import service as suggestions
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.killing import AFTER_COMMIT, Counting, Rehearsed, counted, killing, moments_of

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
+from onefold.accounts.service import add_agent
+from onefold.audit import service as audit
 from onefold.contact_points.kinds import Channel
-from onefold.domain.contact import Answer, Contact, Further
-from onefold.services import audit, conversations
-from onefold.services.accounts import add_agent
-from onefold.services.profiles import PointInput
-from onefold.services.transactions import run_in_transaction
+from onefold.conversations import service as conversations
+from onefold.database.transactions import run_in_transaction
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Answer, Contact, Further
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.processes import Job, at_once

@@ -16,12 +16,12 @@ import pytest
 import sqlalchemy as sa
 
 from onefold.contact_points.kinds import Channel
-from onefold.domain.contact import Answer, Contact, Further, Sender
-from onefold.services import profiles
-from onefold.services.profiles import PointInput
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database
-from onefold.storage.profiles import lock_profile
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.profiles.store import lock_profile
+from onefold.receiving.contact import Answer, Contact, Further, Sender
 from tests.conftest import Base
 from tests.invariants import check_base
 from tests.races.processes import Job, at_once

@@ -12,17 +12,23 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from onefold.contact_points.kinds import Channel
+from onefold.conversations import drafts
+from onefold.conversations import service as conversations
+from onefold.conversations.drafts import Composed
+from onefold.conversations.service import Written
 from onefold.core.actor import Actor
-from onefold.domain.contact import Answer, Contact, Further, Sender
-from onefold.domain.errors import Conflict, DomainError, NotFound, Unavailable, VersionConflict
-from onefold.services import conversations, detaching, drafts, merging, profiles, suggestions, undoing
-from onefold.services.conversations import Written
-from onefold.services.drafts import Composed
-from onefold.services.merging import MergeRequest
-from onefold.services.profiles import PointInput
-from onefold.services.receive import Receiver
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database, UnitOfWork
+from onefold.core.errors import Conflict, DomainError, NotFound, Unavailable, VersionConflict
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+from onefold.merging import detach as detaching
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.service import MergeRequest
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Answer, Contact, Further, Sender
+from onefold.receiving.service import Receiver
+from onefold.suggestions import service as suggestions
 from tests.races.processes import Job, at_once, clean
 
 T = TypeVar("T")

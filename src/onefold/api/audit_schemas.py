@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from onefold.services.audit import ACTIONS
+from onefold.audit.service import ACTIONS
 
 
 class AuditEntry(BaseModel):

@@ -7,11 +7,11 @@ import threading
 import time
 from functools import partial
 
-from onefold.domain.errors import NotAllowed, NotSignedIn
-from onefold.services.accounts import Principal, authenticate, note_use
-from onefold.services.clock import utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database
+from onefold.accounts.service import Principal, authenticate, note_use
+from onefold.core.clock import utc_now
+from onefold.core.errors import NotAllowed, NotSignedIn
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
 
 _REMEMBERED_SECONDS = 5.0
 _MOST_REMEMBERED = 10_000

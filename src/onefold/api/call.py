@@ -12,16 +12,16 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts.service import Principal
 from onefold.api.auth import Authenticator, allow
+from onefold.api.idempotency_store import keep_answer as remember
+from onefold.api.idempotency_store import read_answer as remembered
 from onefold.core.actor import Actor
-from onefold.domain.errors import Conflict, InvalidValue, MergedAway
-from onefold.domain.text import validate_text
-from onefold.services.accounts import Principal
-from onefold.services.clock import utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database, UnitOfWork
-from onefold.storage.idempotency import keep_answer as remember
-from onefold.storage.idempotency import read_answer as remembered
+from onefold.core.clock import utc_now
+from onefold.core.errors import Conflict, InvalidValue, MergedAway
+from onefold.core.text import validate_text
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import DomainError, TooMany
-from onefold.services.receive import Receiver
+from onefold.core.errors import DomainError, TooMany
+from onefold.receiving.contact import Answer, Contact
+from onefold.receiving.service import Receiver
 
 _MOST_WAITING = 20_000
 

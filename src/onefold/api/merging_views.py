@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from onefold.api import merging_schemas as schemas
 from onefold.api.views import summary
-from onefold.domain.matching import Comparison
-from onefold.services.merging import Preview
-from onefold.services.suggestions import SuggestionView
-from onefold.services.undoing import Undo
-from onefold.storage.merges import MergeRow
+from onefold.matching.scoring import Comparison
+from onefold.merging.service import Preview
+from onefold.merging.store import MergeRow
+from onefold.merging.undo import Undo
+from onefold.suggestions.service import SuggestionView
 
 
 def preview(found: Preview) -> schemas.MergePreview:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
+from onefold.accounts.service import Scope
 from onefold.api.schemas import Input
-from onefold.domain.policy import BOUNDS, MatchingMode
-from onefold.services.accounts import Scope
+from onefold.organizations.policy import BOUNDS, MatchingMode
 
 
 def _bounded(setting: str) -> Any:

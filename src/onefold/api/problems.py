@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold.channels.contact_json import Malformed
-from onefold.domain import errors
-from onefold.domain.errors import DomainError
+from onefold.core import errors
+from onefold.core.errors import DomainError
 
 
 class TooLarge(DomainError):

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from onefold.domain.errors import InvalidValue
-from onefold.domain.ids import is_id
-from onefold.services.sending import SendingState
+from onefold.conversations.sending import SendingState
+from onefold.core.errors import InvalidValue
+from onefold.core.ids import is_id
 
 Text = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=300)]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from onefold.api import organization_schemas, schemas
 from onefold.contact_points.points import HeldPoint
-from onefold.services import sending
-from onefold.services.profiles import ProfileSummary, ProfileView
-from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.runs import RunRow
+from onefold.conversations import sending
+from onefold.conversations.store import ConversationRow, ItemRow
+from onefold.profiles.service import ProfileSummary, ProfileView
+from onefold.runs.store import RunRow
 
 
 def profile(view: ProfileView) -> schemas.Profile:

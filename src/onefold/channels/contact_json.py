@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 
 from onefold.contact_points.kinds import Channel, PhoneType
-from onefold.domain.contact import Contact, Further, ListedPhone, ListedSocial, Sender
-from onefold.domain.errors import DomainError, InvalidValue
+from onefold.core.errors import DomainError, InvalidValue
+from onefold.receiving.contact import Contact, Further, ListedPhone, ListedSocial, Sender
 
 _Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]

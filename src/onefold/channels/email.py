@@ -25,10 +25,10 @@ from typing import NamedTuple, TypeVar
 from onefold.channels.html_text import html_text
 from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
-from onefold.domain.contact import Attachment, Contact, Sender
-from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import MESSAGE_ID_LENGTH
-from onefold.domain.text import BODY_LENGTH, mended
+from onefold.core.errors import InvalidValue
+from onefold.core.text import BODY_LENGTH, mended
+from onefold.receiving.contact import Attachment, Contact, Sender
+from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 _STRUCTURE_LENGTH = 2_000
 _DATA_LENGTH = 1_000

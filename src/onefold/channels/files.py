@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from onefold.channels import mailbox
 from onefold.channels.contact_json import contact_of_json
 from onefold.channels.email import contact_of_email
-from onefold.domain.contact import Contact
-from onefold.domain.errors import DomainError, InvalidValue
+from onefold.core.errors import DomainError, InvalidValue
+from onefold.receiving.contact import Contact
 
 Format = Literal["mail", "jsonl"]
 _LONGEST_LINE = 32 * 1024 * 1024

@@ -10,7 +10,7 @@ import html
 import re
 from typing import NamedTuple
 
-from onefold.domain.text import BODY_LENGTH
+from onefold.core.text import BODY_LENGTH
 
 _UNREAD = frozenset(("script", "style", "title", "template"))
 _LINES = frozenset(

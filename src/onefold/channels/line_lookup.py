@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import structlog
 
-from onefold.domain.phones import LineType, LineTypes
+from onefold.contact_points.phones import LineType, LineTypes
 
 _SECONDS = 1.5
 _KINDS: dict[str, LineType] = {"mobile": "mobile", "landline": "landline"}

@@ -7,8 +7,8 @@ from email.message import Message
 from typing import NamedTuple
 
 from onefold.channels.mail_text import or_otherwise, words_decoded
-from onefold.domain.emails import parse_email
-from onefold.domain.text import cut_name
+from onefold.contact_points.emails import parse_email
+from onefold.core.text import cut_name
 
 HEADER_LENGTH = 10_000
 """Characters of a header that are looked at."""

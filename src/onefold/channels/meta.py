@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from onefold.domain.contact import Contact, Sender
-from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import MESSAGE_ID_LENGTH
-from onefold.domain.phones import parse_phone
-from onefold.domain.text import cut_name, mended
+from onefold.contact_points.phones import parse_phone
+from onefold.core.errors import InvalidValue
+from onefold.core.text import cut_name, mended
+from onefold.receiving.contact import Contact, Sender
+from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 Json = Mapping[str, Any]
 

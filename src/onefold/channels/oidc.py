@@ -18,8 +18,8 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from joserfc.jws import JWSRegistry
 
-from onefold.domain.errors import InvalidValue, NotSignedIn, Unavailable
-from onefold.services.signing_in import Identity
+from onefold.accounts.signing_in import Identity
+from onefold.core.errors import InvalidValue, NotSignedIn, Unavailable
 
 __all__ = ["Identity", "Provider", "Secrets"]
 _SECONDS = 10.0

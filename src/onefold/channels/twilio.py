@@ -9,13 +9,13 @@ from email.utils import parsedate_to_datetime
 
 from twilio.request_validator import RequestValidator
 
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.contact_points.kinds import Channel
-from onefold.domain.blocklist import DEFAULT_ENTRIES, Blocklist
-from onefold.domain.contact import Contact, Sender
-from onefold.domain.errors import InvalidValue
-from onefold.domain.normalise import MESSAGE_ID_LENGTH
-from onefold.domain.phones import parse_phone
-from onefold.domain.text import cut_name, mended, validate_text
+from onefold.contact_points.phones import parse_phone
+from onefold.core.errors import InvalidValue
+from onefold.core.text import cut_name, mended, validate_text
+from onefold.receiving.contact import Contact, Sender
+from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 _WITHHELD = Blocklist(DEFAULT_ENTRIES)
 _WHATSAPP = "whatsapp:"

@@ -45,9 +45,9 @@ from onefold.console.routes import (
     sign_in,
 )
 from onefold.console.visitor import SignInNeeded
-from onefold.domain.errors import DomainError, InvalidValue, MergedAway, NotFound
-from onefold.services.profiles import summaries
-from onefold.storage.database import Database
+from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
+from onefold.database.engine import Database
+from onefold.profiles.service import summaries
 
 _ROUTES = (
     customers,

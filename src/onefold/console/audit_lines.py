@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from onefold.audit.service import Entry
 from onefold.console import audit_view, labels
 from onefold.console.names import Actors
-from onefold.domain.sides import ProfileSnapshot
-from onefold.services.audit import Entry
+from onefold.merging.snapshot import ProfileSnapshot
 
 
 class Line(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from onefold.console import labels
 from onefold.contact_points.points import HeldPoint
-from onefold.domain.profile import display_name
-from onefold.domain.sides import ProfileSnapshot
-from onefold.services.undoing import Undo
+from onefold.merging.snapshot import ProfileSnapshot
+from onefold.merging.undo import Undo
+from onefold.profiles.profile import display_name
 
 COLUMNS = {"source": "Merged customer", "destination": "Surviving customer", "profile": "Customer before"}
 """The sides that a record holds, in the order they are shown in."""

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from onefold.console import labels
 from onefold.contact_points.points import HeldPoint
-from onefold.domain.matching import Comparison
-from onefold.domain.text import alike, fold
-from onefold.services.profiles import ProfileView
+from onefold.core.text import alike, fold
+from onefold.matching.scoring import Comparison
+from onefold.profiles.service import ProfileView
 
 
 class Value(NamedTuple):

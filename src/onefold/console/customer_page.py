@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from onefold.accounts import store as accounts
 from onefold.console import labels
 from onefold.console.visitor import Visitor
 from onefold.contact_points.points import HeldPoint
-from onefold.domain.errors import NotFound
-from onefold.services import conversations, drafts, profiles, sending, shared_lines, worklists
-from onefold.services.profiles import ProfileView
-from onefold.storage import accounts
-from onefold.storage import conversations as conversation_store
-from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import UnitOfWork
-from onefold.storage.drafts import DraftRow
+from onefold.conversations import drafts, sending, worklists
+from onefold.conversations import service as conversations
+from onefold.conversations import store as conversation_store
+from onefold.conversations.draft_store import DraftRow
+from onefold.conversations.store import ConversationRow, ItemRow
+from onefold.core.errors import NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.merging import shared_lines
+from onefold.profiles import service as profiles
+from onefold.profiles.service import ProfileView
 
 ITEMS_AT_ONCE = 40
 _LINES_SHOWN = 5

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from onefold.console.visitor import Visitor, maybe_signed_in
-from onefold.domain.errors import NotSignedIn, Unavailable
+from onefold.core.errors import NotSignedIn, Unavailable
 from onefold.jobs.feed import RESYNC, Feed, Listener, Message
-from onefold.storage.feed import Change
+from onefold.jobs.feed_store import Change
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from onefold.domain.errors import InvalidValue, NotAllowed
-from onefold.settings import Settings
+from onefold.core.errors import InvalidValue, NotAllowed
+from onefold.core.process_settings import Settings
 
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 _MOST_FIELDS = 2_000

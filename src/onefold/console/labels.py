@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from onefold.audit.service import Action
+from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
-from onefold.domain.phones import readable
-from onefold.domain.sides import Address
-from onefold.services.audit import Action
-from onefold.services.sending import SendingState, state_of
+from onefold.conversations.sending import SendingState, state_of
+from onefold.merging.snapshot import Address
 
 CHANNELS = {
     "email": "Email",

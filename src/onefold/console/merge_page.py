@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from onefold.console import labels
 from onefold.contact_points.points import HeldPoint
-from onefold.domain.errors import InvalidValue
-from onefold.domain.merge_outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
-from onefold.services.merging import Preview
-from onefold.services.profiles import ProfileView
+from onefold.core.errors import InvalidValue
+from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
+from onefold.merging.service import Preview
+from onefold.profiles.service import ProfileView
 
 _NAME = 60
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from onefold.accounts import store as accounts
 from onefold.core.actor import Actor
-from onefold.domain.errors import NotFound
-from onefold.domain.ids import is_id
-from onefold.services import profiles
-from onefold.storage import accounts
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import NotFound
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
 
 GONE = "a customer"
 

@@ -11,12 +11,12 @@ from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from onefold.accounts import store as accounts
 from onefold.console import labels
 from onefold.console.visitor import Visitor
-from onefold.services import worklists
-from onefold.services.clock import utc_now
-from onefold.storage import accounts
-from onefold.storage.database import UnitOfWork
+from onefold.conversations import worklists
+from onefold.core.clock import utc_now
+from onefold.database.engine import UnitOfWork
 
 STATIC = Path(__file__).parent / "static"
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from phonenumbers import country_code_for_region
 
-from onefold.domain.text import fold
+from onefold.core.text import fold
 
 _NAMES = (
     "AC Ascension Island; AD Andorra; AE United Arab Emirates; AF Afghanistan; AG Antigua and Barbuda; AI Anguilla; "

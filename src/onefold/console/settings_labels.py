@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from onefold.domain.weights import Weight
+from onefold.organizations.match_weights import Weight
 
 MODES = {
     "listed": (

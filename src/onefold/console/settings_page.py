@@ -12,8 +12,8 @@ from onefold.console import settings_labels
 from onefold.console.forms import Form
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import InvalidValue
-from onefold.settings import Settings
+from onefold.core.errors import InvalidValue
+from onefold.core.process_settings import Settings
 
 SCOPE = "settings:write"
 

@@ -11,14 +11,14 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts import store as accounts
+from onefold.accounts.service import SESSION_LENGTH, Principal, authenticate
+from onefold.accounts.store import AgentRow
 from onefold.core.actor import Actor
-from onefold.domain.errors import NotAllowed, NotSignedIn
-from onefold.services.accounts import SESSION_LENGTH, Principal, authenticate
-from onefold.services.transactions import run_in_transaction
-from onefold.settings import Settings
-from onefold.storage import accounts
-from onefold.storage.accounts import AgentRow
-from onefold.storage.database import Database, UnitOfWork
+from onefold.core.errors import NotAllowed, NotSignedIn
+from onefold.core.process_settings import Settings
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
 
 T = TypeVar("T")
 _UTC = ZoneInfo("UTC")

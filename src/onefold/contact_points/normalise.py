@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
+from onefold.contact_points.blocklist import WITHHELD, Blocklist
+from onefold.contact_points.emails import parse_email
 from onefold.contact_points.kinds import PhoneType
+from onefold.contact_points.phones import parse_phone
 from onefold.contact_points.points import Point
-from onefold.domain.blocklist import WITHHELD, Blocklist
-from onefold.domain.emails import parse_email
-from onefold.domain.errors import InvalidValue
-from onefold.domain.phones import parse_phone
-from onefold.domain.text import VALUE_LENGTH, clean_name, validate_text
+from onefold.core.errors import InvalidValue
+from onefold.core.text import VALUE_LENGTH, clean_name, validate_text
 
 
 def email_point(text: str, blocklist: Blocklist, field: str = "email") -> Point:

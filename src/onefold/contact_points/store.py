@@ -9,9 +9,9 @@ from functools import cache
 import sqlalchemy as sa
 
 from onefold.contact_points.points import HeldPoint, Holder, Key
-from onefold.storage.database import UnitOfWork
-from onefold.storage.dialects import Dialect
-from onefold.storage.tables import IDENTIFYING, absorbed_points, contact_points
+from onefold.database.dialects import Dialect
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import IDENTIFYING, absorbed_points, contact_points
 
 OPEN_CONVERSATION = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
 

@@ -17,10 +17,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 
-from onefold.domain.errors import Unavailable
-from onefold.storage import feed as store
-from onefold.storage.database import Database
-from onefold.storage.feed import Change, Look
+from onefold.core.errors import Unavailable
+from onefold.database.engine import Database
+from onefold.jobs import feed_store as store
+from onefold.jobs.feed_store import Change, Look
 
 POLL_SECONDS = 0.3
 MOST_AT_ONCE = 500

@@ -12,8 +12,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from onefold.domain.webhooks import Outcome, answered
-from onefold.services.webhook_addresses import Addresses, NotReachable
+from onefold.webhooks.addresses import Addresses, NotReachable
+from onefold.webhooks.rules import Outcome, answered
 
 SECONDS = 15.0
 """How long a try may take, from the first look at the name to the status line of the answer."""

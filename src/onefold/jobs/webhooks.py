@@ -12,16 +12,15 @@ from typing import TypeVar
 
 import structlog
 
-from onefold.domain.errors import NotFound, Unavailable
-from onefold.domain.webhooks import Outcome
+from onefold.core.clock import Clock, utc_now
+from onefold.core.errors import NotFound, Unavailable
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
 from onefold.jobs.webhook_post import Post
-from onefold.services import webhook_sending as sending
-from onefold.services.clock import Clock, utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.services.webhook_sending import PendingDelivery, Room
-from onefold.storage import webhook_endpoints as endpoints
-from onefold.storage import webhooks as store
-from onefold.storage.database import Database, UnitOfWork
+from onefold.webhooks import endpoint_store as endpoints
+from onefold.webhooks import sending, store
+from onefold.webhooks.rules import Outcome
+from onefold.webhooks.sending import PendingDelivery, Room
 
 T = TypeVar("T")
 _AT_ONCE = 16

@@ -11,16 +11,20 @@ from typing import NamedTuple
 
 import structlog
 
-from onefold.domain.errors import Unavailable
-from onefold.domain.phones import LineTypes, line_type
-from onefold.services import insights, many_merges, mobile_identification, rebuilding, runs
-from onefold.services.clock import utc_now
-from onefold.services.transactions import run_in_transaction
-from onefold.storage.database import Database
-from onefold.storage.expiry import delete_expired as forget
-from onefold.storage.insights import Mark, is_complete, mark
-from onefold.storage.organizations import organization_ids, organizations_with_runs
-from onefold.storage.runs import RunRow
+from onefold.contact_points.phones import LineTypes, line_type
+from onefold.core.clock import utc_now
+from onefold.core.errors import Unavailable
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.insights import service as insights
+from onefold.insights.store import Mark, is_complete, mark
+from onefold.jobs.expiry_store import delete_expired as forget
+from onefold.matching import rebuild as rebuilding
+from onefold.merging import bulk as many_merges
+from onefold.organizations.store import organization_ids, organizations_with_runs
+from onefold.runs import service as runs
+from onefold.runs.store import RunRow
+from onefold.settings import mobile_identification
 
 EVENTS_KEPT = timedelta(days=7)
 _PAIRS = 25

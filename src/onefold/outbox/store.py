@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from onefold.storage.database import UnitOfWork
-from onefold.storage.dialects import Insert
-from onefold.storage.tables import instant_text, outbox
+from onefold.database.dialects import Insert
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import instant_text, outbox
 
 OUTBOX = Insert(outbox, ("organization_id", "id", "profile_id", "type", "data", "pending", "created_at"))
 

@@ -13,9 +13,9 @@ from onefold.api.organization_schemas import Moment
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.schemas import Page, cursor_of, number_of
-from onefold.services import audit
-from onefold.services.audit import Entry
-from onefold.storage.database import UnitOfWork
+from onefold.audit import service as audit
+from onefold.audit.service import Entry
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 READ = "audit:read"

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts.service import Principal
 from onefold.api.auth import allow
 from onefold.api.call import AnyCall, header_parameters
 from onefold.api.group_commit import GroupCommit
@@ -18,10 +19,9 @@ from onefold.api.routes.contacts import AnswerJson
 from onefold.channels import meta, twilio
 from onefold.channels.contact_json import Malformed
 from onefold.channels.email import contact_of_email
-from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import DomainError, InvalidValue, NotAllowed
-from onefold.services.accounts import Principal
-from onefold.settings import Settings
+from onefold.core.errors import DomainError, InvalidValue, NotAllowed
+from onefold.core.process_settings import Settings
+from onefold.receiving.contact import Answer, Contact
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
 Inbox = Annotated[str | None, Query(max_length=100, description="The inbox the channel is routed to.")]

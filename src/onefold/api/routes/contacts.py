@@ -14,16 +14,16 @@ from prometheus_client import Counter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts.service import Principal
 from onefold.api.auth import Authenticator, allow
 from onefold.api.call import answered_once
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses, unexpected
 from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
-from onefold.domain.contact import Answer, Contact
-from onefold.domain.errors import DomainError, InvalidValue
-from onefold.domain.text import validate_text
-from onefold.services.accounts import Principal
-from onefold.storage.database import Database
+from onefold.core.errors import DomainError, InvalidValue
+from onefold.core.text import validate_text
+from onefold.database.engine import Database
+from onefold.receiving.contact import Answer, Contact
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -12,11 +12,11 @@ from onefold.api import schemas, views
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.profiles import MOVED, READ, WRITE
-from onefold.services import conversations
-from onefold.services.conversations import Written
-from onefold.storage import conversations as store
-from onefold.storage.conversations import ConversationRow, ItemRow
-from onefold.storage.database import UnitOfWork
+from onefold.conversations import service as conversations
+from onefold.conversations import store
+from onefold.conversations.service import Written
+from onefold.conversations.store import ConversationRow, ItemRow
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 Cursor = Annotated[str | None, Query(max_length=200)]

@@ -14,10 +14,10 @@ from onefold.api.draft_schemas import Draft, DraftInput
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.profiles import READ, WRITE
-from onefold.services import drafts
-from onefold.services.drafts import Composed
-from onefold.storage.database import UnitOfWork
-from onefold.storage.drafts import DraftRow
+from onefold.conversations import drafts
+from onefold.conversations.draft_store import DraftRow
+from onefold.conversations.drafts import Composed
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter(prefix="/v1", tags=["drafts"])
 AgentId = Annotated[

@@ -15,11 +15,14 @@ from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Page, cursor_of, id_of, number_of
-from onefold.domain.merge_outcomes import Step
-from onefold.services import detaching, many_merges, merging, undoing
-from onefold.services.merging import MergeRequest
-from onefold.storage import runs as run_store
-from onefold.storage.database import UnitOfWork
+from onefold.database.engine import UnitOfWork
+from onefold.merging import bulk as many_merges
+from onefold.merging import detach as detaching
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.outcomes import Step
+from onefold.merging.service import MergeRequest
+from onefold.runs import store as run_store
 
 router = APIRouter(prefix="/v1", tags=["merging"])
 UNDO = "merges:undo"

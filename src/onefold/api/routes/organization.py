@@ -8,21 +8,24 @@ from typing import cast
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from onefold.accounts import service as accounts
+from onefold.accounts import store as account_store
+from onefold.accounts.store import AgentRow, KeyRow
 from onefold.api import organization_schemas as schemas
 from onefold.api import views
 from onefold.api.auth import allow
 from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.schemas import Listing
-from onefold.domain.errors import NotFound
-from onefold.domain.policy import MatchingMode
-from onefold.services import accounts, blocklist, matching_mode, mobile_identification, runs, settings
-from onefold.services.settings import SettingsChanges
-from onefold.storage import accounts as account_store
-from onefold.storage import runs as run_store
-from onefold.storage.accounts import AgentRow, KeyRow
-from onefold.storage.database import UnitOfWork
-from onefold.storage.runs import RunRow
+from onefold.core.errors import NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.organizations.policy import MatchingMode
+from onefold.runs import service as runs
+from onefold.runs import store as run_store
+from onefold.runs.store import RunRow
+from onefold.settings import blocklist, matching_mode, mobile_identification
+from onefold.settings import service as settings
+from onefold.settings.service import SettingsChanges
 
 router = APIRouter(prefix="/v1", tags=["organization"])
 READ, WRITE = "settings:read", "settings:write"

@@ -11,9 +11,10 @@ from starlette.responses import Response, StreamingResponse
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.privacy_schemas import CustomerExport, Erased, Erasure
 from onefold.api.problems import responses
-from onefold.domain.errors import MergedAway
-from onefold.services import erasing, exporting
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import MergedAway
+from onefold.database.engine import UnitOfWork
+from onefold.privacy import erasure as erasing
+from onefold.privacy import export as exporting
 
 router = APIRouter(prefix="/v1/profiles", tags=["privacy"])
 EXPORT, ERASE = "profiles:export", "profiles:erase"

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from onefold.api import schemas, views
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
-from onefold.services import profiles
-from onefold.services.profiles import PointInput
-from onefold.storage.database import UnitOfWork
-from onefold.storage.profiles import ADDRESSES, DETAILS, Part
-from onefold.storage.profiles import read_profile as read_row
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.profiles.store import ADDRESSES, DETAILS, Part
+from onefold.profiles.store import read_profile as read_row
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 READ, WRITE = "profiles:read", "profiles:write"

@@ -18,11 +18,13 @@ from onefold.api.routes.merging import merge_request
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Listing, Page, cursor_of, invalid_cursor, position_of
 from onefold.core.actor import Actor
-from onefold.domain.ids import is_id
-from onefold.services import merging, shared_lines, suggestions
-from onefold.services.suggestions import SuggestionView
-from onefold.storage.database import UnitOfWork
-from onefold.storage.queue import QueueFilter
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.merging import service as merging
+from onefold.merging import shared_lines
+from onefold.suggestions import service as suggestions
+from onefold.suggestions.service import SuggestionView
+from onefold.suggestions.store import QueueFilter
 
 router = APIRouter(prefix="/v1", tags=["suggestions"])
 _POSTS = header_parameters()

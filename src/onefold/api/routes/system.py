@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from onefold.api.problems import MEDIA_TYPE
-from onefold.domain.errors import Unavailable
-from onefold.storage.database import Database
-from onefold.storage.migrate import current, newest
+from onefold.core.errors import Unavailable
+from onefold.database.engine import Database
+from onefold.database.migrate import current, newest
 
 router = APIRouter(tags=["system"])
 _OK = {"content": {"application/json": {"schema": {"type": "object"}}}}

@@ -14,12 +14,12 @@ from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.organization import READ, WRITE
-from onefold.services import webhooks
-from onefold.services.webhook_addresses import Addresses
-from onefold.storage import webhook_endpoints as endpoints
-from onefold.storage.database import UnitOfWork
-from onefold.storage.webhook_endpoints import EndpointRow
-from onefold.storage.webhooks import DeliveryRow
+from onefold.database.engine import UnitOfWork
+from onefold.webhooks import endpoint_store as endpoints
+from onefold.webhooks import service as webhooks
+from onefold.webhooks.addresses import Addresses
+from onefold.webhooks.endpoint_store import EndpointRow
+from onefold.webhooks.store import DeliveryRow
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 State = Annotated[shapes.DeliveryState | None, Query()]

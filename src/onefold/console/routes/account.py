@@ -10,15 +10,18 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
+from onefold.accounts import service as accounts
+from onefold.accounts import sign_in_store as sign_ins
+from onefold.accounts import signing_in
+from onefold.accounts.sign_in_store import Credentials
+from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor, Visitor, set_session
-from onefold.domain.errors import InvalidValue, NotSignedIn
-from onefold.services import accounts, drafts, profiles, signing_in
-from onefold.services.throttle import Throttle
-from onefold.storage import sign_ins
-from onefold.storage.database import UnitOfWork
-from onefold.storage.sign_ins import Credentials
+from onefold.conversations import drafts
+from onefold.core.errors import InvalidValue, NotSignedIn
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
 
 router = APIRouter(prefix="/account")
 _DRAFTS = 50

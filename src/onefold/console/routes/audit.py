@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from onefold.accounts import store as accounts
+from onefold.audit import service as audit
+from onefold.audit.service import Entry
 from onefold.console import audit_lines, audit_view, labels, names
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import InvalidValue
-from onefold.services import audit
-from onefold.services.audit import Entry
-from onefold.storage import accounts
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import InvalidValue
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter(prefix="/audit")
 SCOPE = "audit:read"

@@ -11,14 +11,14 @@ from starlette.responses import JSONResponse, Response
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import InvalidValue, NotFound
-from onefold.services import conversations, drafts, sending, worklists
-from onefold.services.conversations import Written
-from onefold.services.drafts import Composed
-from onefold.storage import conversations as store
-from onefold.storage.conversations import ItemRow
-from onefold.storage.database import UnitOfWork
-from onefold.storage.drafts import DraftRow
+from onefold.conversations import drafts, sending, store, worklists
+from onefold.conversations import service as conversations
+from onefold.conversations.draft_store import DraftRow
+from onefold.conversations.drafts import Composed
+from onefold.conversations.service import Written
+from onefold.conversations.store import ItemRow
+from onefold.core.errors import InvalidValue, NotFound
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter()
 _KINDS = ("email", "sms", "whatsapp", "note", "task")

@@ -13,10 +13,12 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go, page, render
 from onefold.console.routes.customers import point_input
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import InvalidValue
-from onefold.services import detaching, profiles, worklists
-from onefold.storage.database import UnitOfWork
-from onefold.storage.profiles import ADDRESSES, DETAILS, Part
+from onefold.conversations import worklists
+from onefold.core.errors import InvalidValue
+from onefold.database.engine import UnitOfWork
+from onefold.merging import detach as detaching
+from onefold.profiles import service as profiles
+from onefold.profiles.store import ADDRESSES, DETAILS, Part
 
 router = APIRouter(prefix="/customers/{profile_id}")
 Before = Annotated[int, Query(ge=0, lt=2**62)]

@@ -7,15 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from onefold.accounts import store as accounts
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import NotFound
-from onefold.services import profiles, worklists
-from onefold.services.profiles import PointInput
-from onefold.storage import accounts
-from onefold.storage.database import UnitOfWork
-from onefold.storage.profiles import DETAILS
+from onefold.conversations import worklists
+from onefold.core.errors import NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.profiles.store import DETAILS
 
 router = APIRouter()
 _FOUND = 8

@@ -9,18 +9,20 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.audit import service as audit
 from onefold.console import audit_view, names
 from onefold.console.forms import AnyForm
 from onefold.console.names import Named
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, InvalidValue, NotFound, VersionConflict
-from onefold.domain.ids import is_id
-from onefold.services import audit, merging, undoing
-from onefold.services.clock import utc_now
-from onefold.storage.database import UnitOfWork
-from onefold.storage.merges import MergeRow
-from onefold.storage.organizations import load_policy
+from onefold.core.clock import utc_now
+from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflict
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.merging import service as merging
+from onefold.merging import undo as undoing
+from onefold.merging.store import MergeRow
+from onefold.organizations.store import load_policy
 
 router = APIRouter(prefix="/merges")
 _SHOWN = 40

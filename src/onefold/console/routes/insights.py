@@ -11,10 +11,12 @@ from starlette.responses import Response
 from onefold.console.pages import page
 from onefold.console.picture import svg
 from onefold.console.visitor import AnyVisitor
-from onefold.domain.origins import story
-from onefold.services import insights, origins, profiles
-from onefold.services.insights import Day
-from onefold.storage.database import UnitOfWork
+from onefold.database.engine import UnitOfWork
+from onefold.history import service as origins
+from onefold.history.origins import story
+from onefold.insights import service as insights
+from onefold.insights.service import Day
+from onefold.profiles import service as profiles
 
 router = APIRouter()
 _PERIODS = (7, 30, 90, 365)

@@ -11,11 +11,14 @@ from onefold.console import compare
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go, page
 from onefold.console.visitor import AnyVisitor
-from onefold.domain.errors import VersionConflict
-from onefold.services import merging, profiles, shared_lines, suggestions
-from onefold.services.merging import MergeRequest
-from onefold.services.suggestions import SuggestionView
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import VersionConflict
+from onefold.database.engine import UnitOfWork
+from onefold.merging import service as merging
+from onefold.merging import shared_lines
+from onefold.merging.service import MergeRequest
+from onefold.profiles import service as profiles
+from onefold.suggestions import service as suggestions
+from onefold.suggestions.service import SuggestionView
 
 router = APIRouter(prefix="/customers/{profile_id}")
 

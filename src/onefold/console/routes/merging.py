@@ -11,12 +11,13 @@ from onefold.console.forms import AnyForm
 from onefold.console.merge_page import MergePage, choices_of, parse_steps
 from onefold.console.pages import go, is_part, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, VersionConflict
-from onefold.domain.merge_outcomes import Step, Which
-from onefold.services import merging, profiles
-from onefold.services.merging import MergeRequest
-from onefold.storage.database import UnitOfWork
-from onefold.storage.organizations import load_policy
+from onefold.core.errors import Conflict, VersionConflict
+from onefold.database.engine import UnitOfWork
+from onefold.merging import service as merging
+from onefold.merging.outcomes import Step, Which
+from onefold.merging.service import MergeRequest
+from onefold.organizations.store import load_policy
+from onefold.profiles import service as profiles
 
 router = APIRouter(prefix="/customers/{profile_id}/merge")
 _FOUND = 12

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from onefold.accounts import signing_in
 from onefold.channels.oidc import Provider, Secrets
 from onefold.console.forms import followed_here
 from onefold.console.pages import HEADERS, go
@@ -23,11 +24,10 @@ from onefold.console.visitor import (
     set_session,
     signed_in,
 )
-from onefold.domain.errors import NotFound, NotSignedIn
-from onefold.services import signing_in
-from onefold.services.transactions import run_in_transaction
-from onefold.settings import Settings
-from onefold.storage.organizations import organization_ids
+from onefold.core.errors import NotFound, NotSignedIn
+from onefold.core.process_settings import Settings
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import organization_ids
 
 router = APIRouter()
 _MINUTES = 10

@@ -12,17 +12,20 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go, page
 from onefold.console.routes.matches import side_by_side
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.domain.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
-from onefold.domain.evidence import Pair, pair_of
-from onefold.domain.ids import is_id
-from onefold.domain.matching import EVIDENCE_KINDS
-from onefold.services import many_merges, merging, profiles, suggestions
-from onefold.services.merging import MergeRequest
-from onefold.services.suggestions import SuggestionView
-from onefold.storage import matching as store
-from onefold.storage import queue as queue_store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.queue import QueueFilter
+from onefold.core.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.matching import store
+from onefold.matching.evidence import Pair, pair_of
+from onefold.matching.scoring import EVIDENCE_KINDS
+from onefold.merging import bulk as many_merges
+from onefold.merging import service as merging
+from onefold.merging.service import MergeRequest
+from onefold.profiles import service as profiles
+from onefold.suggestions import service as suggestions
+from onefold.suggestions import store as queue_store
+from onefold.suggestions.service import SuggestionView
+from onefold.suggestions.store import QueueFilter
 
 router = APIRouter(prefix="/queue")
 SCOPE = "merges:undo"

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from onefold.console import names
 from onefold.console.pages import go, is_part, page, render
 from onefold.console.visitor import AnyVisitor, Visitor
-from onefold.services import many_merges, runs
-from onefold.storage import runs as store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.runs import RunRow
+from onefold.database.engine import UnitOfWork
+from onefold.merging import bulk as many_merges
+from onefold.runs import service as runs
+from onefold.runs import store
+from onefold.runs.store import RunRow
 
 router = APIRouter(prefix="/runs/{run_id}")
 _SHOWN = 50

@@ -9,16 +9,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.accounts import service as accounts
+from onefold.accounts import signing_in, store
+from onefold.accounts.service import Role
+from onefold.accounts.signing_in import Purpose
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go
 from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
 from onefold.console.visitor import Visitor
-from onefold.domain.errors import Conflict, InvalidValue
-from onefold.services import accounts, signing_in
-from onefold.services.accounts import Role
-from onefold.services.signing_in import Purpose
-from onefold.storage import accounts as store
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import Conflict, InvalidValue
+from onefold.database.engine import UnitOfWork
 
 router = APIRouter(prefix="/settings/agents")
 _PATH = "/settings/agents"

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go, is_part, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
-from onefold.domain.blocklist import BLOCKED_KINDS, BlockedKind
-from onefold.domain.errors import InvalidValue
-from onefold.services import blocklist, settings
-from onefold.storage.database import UnitOfWork
+from onefold.contact_points.blocklist import BLOCKED_KINDS, BlockedKind
+from onefold.core.errors import InvalidValue
+from onefold.database.engine import UnitOfWork
+from onefold.settings import blocklist
+from onefold.settings import service as settings
 
 router = APIRouter(prefix="/settings/blocklist")
 _PATH = "/settings/blocklist"

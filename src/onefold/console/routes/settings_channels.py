@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.accounts import store as accounts
 from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
-from onefold.services import settings
-from onefold.settings import Settings
-from onefold.storage import accounts
+from onefold.core.process_settings import Settings
+from onefold.settings import service as settings
 
 router = APIRouter()
 

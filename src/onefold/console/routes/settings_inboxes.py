@@ -8,14 +8,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.accounts import service as accounts
+from onefold.accounts import store
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
-from onefold.domain.errors import NotFound
-from onefold.services import accounts, settings
-from onefold.storage import accounts as store
-from onefold.storage.database import UnitOfWork
+from onefold.core.errors import NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.settings import service as settings
 
 router = APIRouter(prefix="/settings/inboxes")
 _PATH = "/settings/inboxes"

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.accounts import service as accounts
+from onefold.accounts import store
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go
 from onefold.console.settings_page import SCOPE, AnyAdmin, day_end, settings_page
 from onefold.console.visitor import Visitor
-from onefold.services import accounts
-from onefold.services.clock import utc_now
-from onefold.storage import accounts as store
+from onefold.core.clock import utc_now
 
 router = APIRouter(prefix="/settings/keys")
 _PATH = "/settings/keys"

@@ -14,14 +14,17 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go, is_part, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
-from onefold.domain.errors import Conflict, InvalidValue, NotFound
-from onefold.domain.policy import MatchingMode
-from onefold.domain.weights import DEFAULT_WEIGHTS
-from onefold.services import matching_mode, mobile_identification, profiles, runs, settings
-from onefold.services.profiles import ProfileSummary
-from onefold.storage import runs as run_store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.runs import RunRow
+from onefold.core.errors import Conflict, InvalidValue, NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.organizations.match_weights import DEFAULT_WEIGHTS
+from onefold.organizations.policy import MatchingMode
+from onefold.profiles import service as profiles
+from onefold.profiles.service import ProfileSummary
+from onefold.runs import service as runs
+from onefold.runs import store as run_store
+from onefold.runs.store import RunRow
+from onefold.settings import matching_mode, mobile_identification
+from onefold.settings import service as settings
 
 router = APIRouter(prefix="/settings/matching")
 _PATH = "/settings/matching"

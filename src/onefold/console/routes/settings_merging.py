@@ -8,8 +8,8 @@ from starlette.responses import Response
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
-from onefold.domain.merge_policies import PRESETS, REFUSING_FIELDS, RULED_FIELDS
-from onefold.services import settings
+from onefold.organizations.merge_policies import PRESETS, REFUSING_FIELDS, RULED_FIELDS
+from onefold.settings import service as settings
 
 router = APIRouter()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from onefold.accounts import store as accounts
 from onefold.console.forms import AnyForm
 from onefold.console.pages import go
 from onefold.console.regions import regions
 from onefold.console.settings_page import SCOPE, AnyAdmin, number_between, settings_page
-from onefold.domain.errors import InvalidValue
-from onefold.domain.policy import BOUNDS
-from onefold.services import settings
-from onefold.services.settings import SettingsChanges
-from onefold.storage import accounts
+from onefold.core.errors import InvalidValue
+from onefold.organizations.policy import BOUNDS
+from onefold.settings import service as settings
+from onefold.settings.service import SettingsChanges
 
 router = APIRouter()
 

@@ -12,13 +12,13 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import go
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
-from onefold.domain.errors import InvalidValue
-from onefold.services import webhooks
-from onefold.services.clock import utc_now
-from onefold.services.webhook_addresses import Addresses
-from onefold.storage import webhook_endpoints as store
-from onefold.storage.database import UnitOfWork
-from onefold.storage.webhook_endpoints import EndpointRow
+from onefold.core.clock import utc_now
+from onefold.core.errors import InvalidValue
+from onefold.database.engine import UnitOfWork
+from onefold.webhooks import endpoint_store as store
+from onefold.webhooks import service as webhooks
+from onefold.webhooks.addresses import Addresses
+from onefold.webhooks.endpoint_store import EndpointRow
 
 router = APIRouter(prefix="/settings/webhooks")
 _PATH = "/settings/webhooks"

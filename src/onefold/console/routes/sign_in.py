@@ -9,17 +9,17 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from onefold.accounts import signing_in
+from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn
+from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, go, render
 from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, set_session
-from onefold.domain.errors import DomainError, InvalidValue, NotSignedIn, TooMany
-from onefold.services import signing_in
-from onefold.services.signing_in import SecondFactorNeeded, SignedIn
-from onefold.services.throttle import Throttle
-from onefold.services.transactions import run_in_transaction
-from onefold.settings import Settings
-from onefold.storage.database import Database
-from onefold.storage.organizations import organization_ids
+from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
+from onefold.core.process_settings import Settings
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import organization_ids
 
 router = APIRouter()
 # Checking a password takes long on purpose: a flood of tries must not hold the threads that answer everybody else.

@@ -1,0 +1,1 @@
+"""Agents, inboxes, API keys; signing in; throttling."""

@@ -1,0 +1,229 @@
+"""Agents, their inboxes and passwords; API keys for machines; who a token belongs to. See also `signing_in.py`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Literal, NamedTuple, get_args
+
+from pwdlib import PasswordHash
+
+from onefold.accounts import sign_in_store as sign_ins
+from onefold.accounts import store
+from onefold.accounts.store import AgentRow, KeyRow
+from onefold.contact_points.emails import parse_email
+from onefold.core.actor import Actor, Merger
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict, InvalidValue, NotSignedIn
+from onefold.core.text import clean_name
+from onefold.database.engine import Database, UnitOfWork
+from onefold.organizations.store import change_settings
+
+Role = Literal["agent", "lead", "admin"]
+Scope = Literal[
+    "contacts:write",
+    "profiles:read",
+    "profiles:write",
+    "profiles:export",
+    "profiles:erase",
+    "merges:undo",
+    "audit:read",
+    "settings:read",
+    "settings:write",
+]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+ROLE_SCOPES: dict[str, frozenset[str]] = {
+    "agent": frozenset(("profiles:read", "profiles:write", "settings:read")),
+    "lead": frozenset(("profiles:read", "profiles:write", "merges:undo", "audit:read", "settings:read")),
+    "admin": frozenset(SCOPES),
+}
+TokenKind = Literal["ofk", "ofs", "oft"]
+"""An API key, a sign-in session, a one-time token (a link, an invitation, a ticket for the second factor)."""
+
+SESSION_LENGTH = timedelta(hours=12)
+_LONGEST_PASSWORD = 500
+_passwords = PasswordHash.recommended()
+_hashing = threading.BoundedSemaphore(4)  # each takes 64 MiB and a core for a while: a flood of sign-ins waits in line
+_TOKEN = re.compile(r"(ofk|ofs|oft)_([0-9]{1,18})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
+
+
+class Principal(NamedTuple):
+    """Who is asking: an API key or a signed-in agent, of one organization."""
+
+    organization_id: int
+    scopes: frozenset[str]
+    key_id: str | None
+    agent_id: str | None
+    expires_at: datetime | None
+
+
+def new_token(kind: TokenKind, organization_id: int) -> str:
+    """A token of 256 random bits that says whose it is; only its `hashed` is to be stored."""
+    return f"{kind}_{organization_id}_{secrets.token_urlsafe(32)}"
+
+
+def token_parts(token: str) -> tuple[str, int]:
+    """(kind, organization) of a token, whether or not it is good for anything; raises NotSignedIn."""
+    match = _TOKEN.match(token)
+    if match is None:
+        raise NotSignedIn("The credential is not one of Onefold's.")
+    return match[1], int(match[2])
+
+
+def hashed(token: str) -> str:
+    """What is stored of a token."""
+    # The secret is 256 random bits: a plain hash cannot be turned round, and is quick enough for every request.
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def create_key(
+    unit: UnitOfWork, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[KeyRow, str]:
+    """A new API key and its token, which is shown this once."""
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(SCOPES):
+        raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
+    token = new_token("ofk", unit.organization_id)
+    key = KeyRow(new_id(), _require(name), wanted, utc_now(), expires_at, None, None)
+    store.add_key(unit, key, hashed(token))
+    return key, token
+
+
+def revoke_key(unit: UnitOfWork, key_id: str) -> None:
+    """Ends a key; it stays listed."""
+    store.change_key(unit, key_id, revoked_at=utc_now())
+
+
+def authenticate(database: Database, token: str) -> Principal:
+    """Who a bearer token belongs to; raises NotSignedIn."""
+    kind, organization_id = token_parts(token)
+    principal_of = {"ofk": _key_principal, "ofs": _session_principal}.get(kind)
+    if principal_of is not None:
+        with database.read(organization_id) as unit:
+            found = principal_of(unit, token)
+        if found is not None:
+            return found
+    raise NotSignedIn("The credential is unknown, expired or revoked.")
+
+
+def _key_principal(unit: UnitOfWork, token: str) -> Principal | None:
+    key = store.key_by_secret(unit, hashed(token))
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= utc_now()):
+        return None
+    return Principal(unit.organization_id, frozenset(key.scopes), key.id, None, key.expires_at)
+
+
+def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
+    agent = store.session_agent(unit, hashed(token), utc_now())
+    if agent is None:
+        return None
+    return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent.id, None)
+
+
+def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
+    """Records when a key was last used."""
+    store.change_key(unit, key_id, last_used_at=when)
+
+
+def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
+    """A new agent; without a password, one who cannot sign in by one yet."""
+    kept = None if password is None else _hash(password)
+    agent = AgentRow(new_id(), parse_email(email), _require(name), role, True, None, kept)
+    store.add_agent(unit, agent, utc_now())
+    return agent
+
+
+def set_password(unit: UnitOfWork, agent_id: str, password: str) -> None:
+    """Sets a password; ends the agent's sessions and one-time tokens."""
+    store.change_agent(unit, agent_id, password_hash=_hash(password))
+    store.end_sessions(unit, agent_id=agent_id)
+    sign_ins.end_tokens(unit, agent_id)
+
+
+def _hash(password: str) -> str:
+    if not 10 <= len(password) <= _LONGEST_PASSWORD:
+        raise InvalidValue(
+            f"A password has 10 to {_LONGEST_PASSWORD} characters.", code="password_length", field="password"
+        )
+    with _hashing:
+        return _passwords.hash(_bytes(password))
+
+
+def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether this is the password. Where there is none, the answer is no, and takes as long.
+
+    It takes long on purpose (about a tenth of a second of a core): do not call it in a unit that others wait for.
+    """
+    with _hashing:
+        right = _passwords.verify(_bytes(password[: _LONGEST_PASSWORD + 1]), password_hash or _nobodys_hash())
+    return right and password_hash is not None
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")  # whatever somebody types is a password, right or wrong
+
+
+@cache
+def _nobodys_hash() -> str:
+    """What an unknown address is checked against, so that an answer's time does not tell who has an account."""
+    return _passwords.hash(secrets.token_urlsafe())
+
+
+def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object]) -> None:
+    """Changes an agent's name, role or activity; whoever becomes inactive is signed out everywhere, at once.
+
+    Raises Conflict `last_admin` where nobody would be left to change the settings.
+    """
+    values = dict(changes)
+    if values.get("role", "admin") != "admin" or values.get("active") is False:
+        _keep_an_admin(unit, agent_id)
+    if "name" in values:
+        values["name"] = _require(str(values["name"]))
+    if values:
+        store.change_agent(unit, agent_id, **values)
+    if values.get("active") is False:
+        store.end_sessions(unit, agent_id=agent_id)
+        sign_ins.end_tokens(unit, agent_id)
+
+
+def _keep_an_admin(unit: UnitOfWork, agent_id: str) -> None:
+    if store.active_admins(unit, lock=True) == [agent_id]:
+        detail = "This is the last active admin; make somebody else an admin first."
+        raise Conflict(detail, code="last_admin", field="role")
+
+
+def add_inbox(unit: UnitOfWork, name: str) -> tuple[str, str]:
+    """A new inbox: its id and name."""
+    inbox_id, cleaned = new_id(), _require(name)
+    store.add_inbox(unit, inbox_id, cleaned, utc_now())
+    change_settings(unit)  # processes that hold the settings learn that contacts may name it
+    return inbox_id, cleaned
+
+
+def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
+    """Renames an inbox."""
+    store.rename_inbox(unit, inbox_id, _require(name))
+
+
+def _require(name: str) -> str:
+    cleaned = clean_name(name)
+    if cleaned is None:
+        raise InvalidValue("name is empty.", code="empty_value", field="name")
+    return cleaned
+
+
+def merger_of(unit: UnitOfWork, actor: Actor, agent_id: str | None) -> Merger:
+    """Who merges, by the name that events show."""
+    agent_id = actor.agent_id or agent_id
+    if agent_id is not None:
+        agent = store.read_agent(unit, agent_id)
+        if not agent.active:
+            raise Conflict("This agent is no longer active.", code="agent_inactive")
+        return Merger(agent_id, agent.name)
+    names = {key.id: key.name for key in store.list_keys(unit)} if actor.key_id else {}
+    return Merger(None, names.get(actor.key_id or "", "Onefold"))

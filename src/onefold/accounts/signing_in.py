@@ -1,0 +1,334 @@
+"""How agents get in, by password, second factor, one-time link or single sign-on; and how they get out again.
+
+Whatever the way, it ends in a session's token, or first in a ticket that asks for the second factor. A refusal never
+tells who has an account here. Tries are limited by `throttle.py`: those with a code in here, those with a password by
+whoever knows the client's address.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import cache
+from typing import Literal, NamedTuple
+
+import pyotp
+
+from onefold.accounts import sign_in_store as store
+from onefold.accounts import store as account_store
+from onefold.accounts.service import SESSION_LENGTH, hashed, is_password, new_token, set_password, token_parts
+from onefold.accounts.sign_in_store import Credentials
+from onefold.accounts.store import AgentRow
+from onefold.accounts.throttle import MOST_CODES, Failures
+from onefold.audit import service as audit
+from onefold.audit.service import Action
+from onefold.contact_points.emails import parse_email
+from onefold.core.actor import Actor
+from onefold.core.clock import utc_now
+from onefold.core.errors import Conflict, InvalidValue, NotSignedIn
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
+
+TICKET_LENGTH = timedelta(minutes=5)
+LONGEST_LINK = timedelta(days=30)
+Purpose = Literal["link", "invitation"]
+_SECRET = re.compile(r"[A-Z2-7]{32}\Z", re.ASCII)
+_CODE = re.compile(r"[0-9]{6}\Z", re.ASCII)
+
+
+class SignedIn(NamedTuple):
+    """The token of a session that has begun."""
+
+    token: str
+
+
+class SecondFactorNeeded(NamedTuple):
+    """So far so good: the ticket, and a code of the second factor, begin a session within five minutes."""
+
+    ticket: str
+
+
+class Identity(NamedTuple):
+    """An account at a single sign-on provider. The subject alone says whose: addresses there change hands."""
+
+    issuer: str
+    subject: str
+
+
+def organization_of_token(token: str) -> int:
+    """The organization of a session's, a link's, an invitation's or a ticket's token; raises NotSignedIn."""
+    kind, organization_id = token_parts(token)
+    if kind not in ("ofs", "oft"):
+        raise NotSignedIn("The credential is not one of signing in.")
+    return organization_id
+
+
+# By password ----------------------------------------------------------------------------------------------------------
+
+
+def sign_in(unit: UnitOfWork, email: str, password: str) -> SignedIn | SecondFactorNeeded:
+    """Signs in by password; raises NotSignedIn `wrong_password` without saying which of the two was wrong.
+
+    The check takes a tenth of a second of this unit, for which all other writers wait on SQLite: servers take
+    `sign_in_apart`.
+    """
+    return _by_password(unit, _check_password(store.of_email(unit, parse_email(email)), password))
+
+
+def sign_in_apart(database: Database, organization_id: int, email: str, password: str) -> SignedIn | SecondFactorNeeded:
+    """The same in two short units, and the check between them: nobody waits for it."""
+    address = parse_email(email)
+    with database.read(organization_id) as unit:
+        found = store.of_email(unit, address)
+    checked = _check_password(found, password)
+    return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked))
+
+
+def _check_password(found: Credentials | None, password: str) -> Credentials:
+    right = is_password(password, found.password_hash if found is not None and found.active else None)
+    if found is None or not right:
+        raise _wrong_password()
+    return found
+
+
+def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFactorNeeded:
+    now = store.held(unit, checked.id)
+    if now is None or not now.active or now.password_hash != checked.password_hash:
+        raise _wrong_password()
+    return _enter(unit, now)
+
+
+def _wrong_password() -> NotSignedIn:
+    return NotSignedIn("The email or the password is wrong.", code="wrong_password")
+
+
+def _enter(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
+    if who.totp_secret is None:
+        return _begin_session(unit, who.id)
+    return SecondFactorNeeded(_one_time(unit, who.id, "second_factor", TICKET_LENGTH))
+
+
+def _begin_session(unit: UnitOfWork, agent_id: str) -> SignedIn:
+    token, now = new_token("ofs", unit.organization_id), utc_now()
+    account_store.add_session(unit, hashed(token), agent_id, now, now + SESSION_LENGTH)
+    return SignedIn(token)
+
+
+def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
+    """A new session in place of those that a change of the agent's own has ended, in the unit of that change."""
+    return _begin_session(unit, agent_id)
+
+
+def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
+    token = new_token("oft", unit.organization_id)
+    store.add_token(unit, hashed(token), agent_id, purpose, utc_now() + valid)
+    return token
+
+
+# The second factor ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _codes() -> Failures:
+    # In memory, by agent: a refusal rolls its unit back, and whoever has the password can have any number of tickets.
+    return Failures(MOST_CODES)
+
+
+def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
+    """Begins the session a ticket was given for, by a code of the agent's authenticator: of now, or of the 30 seconds
+    before or after. A code serves once.
+
+    Raises NotSignedIn: `wrong_code`, with which the ticket stays good, or `ticket_not_valid`. After five wrong codes of
+    an agent within 15 minutes, TooMany `too_many_sign_ins` (`facts["retry_after"]` in seconds), whatever the ticket;
+    each process counts its own.
+    """
+    agent_id = store.take_token(unit, hashed(ticket), "second_factor", utc_now())
+    if agent_id is None:
+        raise _no_ticket()
+    with _codes().trying(agent_id):
+        who = store.of_agent(unit, agent_id)
+        if who is None or not who.active or who.totp_secret is None:
+            raise _no_ticket()
+        step = _step(who.totp_secret, code)
+        if step is None or not store.take_step(unit, agent_id, who.totp_secret, step):
+            raise NotSignedIn("The code is wrong, or was used before. Enter the next one.", code="wrong_code")
+    return _begin_session(unit, agent_id)
+
+
+def _no_ticket() -> NotSignedIn:
+    return NotSignedIn("This sign-in has taken too long or was completed. Begin again.", code="ticket_not_valid")
+
+
+def _step(secret: str, code: str) -> int | None:
+    """The 30 seconds since 1970 that a code is of; None if it is of none around now."""
+    digits = "".join(code[:20].split())
+    if not _CODE.match(digits):
+        return None
+    try:
+        return pyotp.TOTP(secret).verify_and_get_timecode(digits, for_time=utc_now(), valid_window=1)
+    except pyotp.OTPVerificationError:
+        return None
+
+
+def has_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
+    """Whether signing in asks the agent for a code; raises NotFound."""
+    return _agent(unit, agent_id).totp_secret is not None
+
+
+def new_second_factor(agent: AgentRow) -> tuple[str, str]:
+    """A fresh secret and its otpauth:// address, for a QR code. Nothing is stored: see `turn_on_second_factor`."""
+    secret = pyotp.random_base32()
+    return secret, address_of_second_factor(agent, secret)
+
+
+def address_of_second_factor(agent: AgentRow, secret: str) -> str:
+    """The otpauth:// address of a secret, for a QR code."""
+    return pyotp.TOTP(secret).provisioning_uri(name=agent.email, issuer_name="Onefold")
+
+
+def turn_on_second_factor(
+    unit: UnitOfWork, agent_id: str, secret: str, code: str, actor: Actor, except_token: str | None = None
+) -> None:
+    """Asks the agent for a second factor from now on; ends the agent's sessions but the one of `except_token`.
+
+    `code` proves that the authenticator has taken the secret, and is used up. Raises InvalidValue `wrong_code` or
+    `invalid_secret`, Conflict `second_factor_present`, NotFound.
+    """
+    if not _SECRET.match(secret):
+        raise InvalidValue("The secret is not one that Onefold makes.", code="invalid_secret", field="secret")
+    step = _step(secret, code)
+    if step is None:
+        raise InvalidValue(
+            "The code is wrong. Does the clock of the authenticator go right?", code="wrong_code", field="code"
+        )
+    _agent(unit, agent_id)
+    if not store.set_second_factor(unit, agent_id, secret, step):
+        raise Conflict("There is a second factor already; turn it off first.", code="second_factor_present")
+    _end_sessions(unit, agent_id, except_token, "second_factor")
+    audit.record(unit, actor, "agent.second_factor_on", details={"agent_id": agent_id})
+
+
+def turn_off_second_factor(unit: UnitOfWork, agent_id: str, actor: Actor, except_token: str | None = None) -> None:
+    """The password alone signs in from now on; ends the agent's sessions but the one of `except_token`. Raises
+    NotFound. Nothing happens where there is no second factor."""
+    _agent(unit, agent_id)
+    if store.clear_second_factor(unit, agent_id):
+        _end_sessions(unit, agent_id, except_token, "second_factor")
+        audit.record(unit, actor, "agent.second_factor_off", details={"agent_id": agent_id})
+
+
+def _agent(unit: UnitOfWork, agent_id: str) -> Credentials:
+    found = store.of_agent(unit, account_store.read_agent(unit, agent_id).id)
+    assert found is not None
+    return found
+
+
+# By a one-time link ---------------------------------------------------------------------------------------------------
+
+
+def make_link(unit: UnitOfWork, agent_id: str, purpose: Purpose, valid: timedelta, actor: Actor) -> str:
+    """The token of a link that signs the agent in, or of an invitation to choose a password; good once, for so long,
+    and only until the next of the same purpose is made.
+
+    Raises NotFound, Conflict `agent_inactive`, InvalidValue `invalid_duration` beyond 30 days.
+    """
+    if not timedelta(0) < valid <= LONGEST_LINK:
+        raise InvalidValue("A link is valid for at most 30 days.", code="invalid_duration", field="valid")
+    if not _agent(unit, agent_id).active:
+        raise Conflict("This agent is no longer active.", code="agent_inactive")
+    store.end_tokens(unit, agent_id, purpose)
+    token = _one_time(unit, agent_id, purpose, valid)
+    action: Action = "agent.link_made" if purpose == "link" else "agent.invited"
+    audit.record(unit, actor, action, details={"agent_id": agent_id, "seconds": round(valid.total_seconds())})
+    return token
+
+
+def use_link(unit: UnitOfWork, token: str) -> SignedIn | SecondFactorNeeded:
+    """Signs in by a link, once; an agent with a second factor is asked for it. Raises NotSignedIn `link_not_valid`."""
+    return _enter(unit, _of_link(unit, token, "link"))
+
+
+def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn | SecondFactorNeeded:
+    """Sets the password of somebody who was invited, once, and signs in; other sessions and links of the agent end.
+
+    Raises NotSignedIn `link_not_valid`; InvalidValue `password_length`, with which the invitation stays good.
+    """
+    who = _of_link(unit, token, "invitation")
+    set_password(unit, who.id, password)
+    return _enter(unit, who)
+
+
+def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
+    agent_id = store.take_token(unit, hashed(token), purpose, utc_now())
+    who = None if agent_id is None else store.held(unit, agent_id)
+    if who is None or not who.active:
+        raise NotSignedIn(
+            "This link is no longer good: it was used, or has expired. Ask an admin for a new one.",
+            code="link_not_valid",
+        )
+    return who
+
+
+# By single sign-on ----------------------------------------------------------------------------------------------------
+
+
+def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
+    """Signs in whoever is linked with this account, by issuer and subject alone, never by an address.
+
+    The second factor is not asked for: how well people prove who they are there is the provider's business. Raises
+    NotSignedIn `provider_unknown`.
+    """
+    found = store.of_subject(unit, identity.issuer, identity.subject)
+    who = None if found is None else store.held(unit, found.id)
+    if who is None or not who.active or (who.oidc_issuer, who.oidc_subject) != identity:
+        raise NotSignedIn(
+            "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
+            code="provider_unknown",
+        )
+    return _begin_session(unit, who.id)
+
+
+def link_provider(unit: UnitOfWork, agent_id: str, identity: Identity, actor: Actor) -> None:
+    """Links an agent with an account at a provider, which then signs the agent in.
+
+    Raises Conflict: `provider_present` if the agent is linked with another, `provider_account_taken` if somebody else
+    is with this one; NotFound.
+    """
+    who = _agent(unit, agent_id)
+    if (who.oidc_issuer, who.oidc_subject) == identity:
+        return
+    if who.oidc_subject is not None:
+        raise Conflict("You are linked with another account there; unlink it first.", code="provider_present")
+    if store.of_subject(unit, *identity) is not None:
+        raise Conflict("Another agent is linked with this account.", code="provider_account_taken")
+    store.set_provider(unit, agent_id, *identity)
+    audit.record(unit, actor, "agent.provider_linked", details={"agent_id": agent_id})
+
+
+def unlink_provider(unit: UnitOfWork, agent_id: str, actor: Actor) -> None:
+    """The account at the provider signs the agent in no more; sessions go on. Raises NotFound."""
+    if _agent(unit, agent_id).oidc_subject is not None:
+        store.set_provider(unit, agent_id, None, None)
+        audit.record(unit, actor, "agent.provider_unlinked", details={"agent_id": agent_id})
+
+
+# Out again ------------------------------------------------------------------------------------------------------------
+
+
+def sign_out(unit: UnitOfWork, token: str) -> None:
+    """Ends one session."""
+    account_store.end_sessions(unit, token_hash=hashed(token))
+
+
+def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | None, actor: Actor) -> None:
+    """Ends an agent's sessions, but that of `except_token`, and every link and ticket that would begin one. Raises
+    NotFound."""
+    _agent(unit, agent_id)
+    _end_sessions(unit, agent_id, except_token, None)
+    audit.record(unit, actor, "agent.signed_out_everywhere", details={"agent_id": agent_id})
+
+
+def _end_sessions(unit: UnitOfWork, agent_id: str, except_token: str | None, purpose: str | None) -> None:
+    kept = None if except_token is None else hashed(except_token)
+    account_store.end_sessions(unit, agent_id=agent_id, except_hash=kept)
+    store.end_tokens(unit, agent_id, purpose)

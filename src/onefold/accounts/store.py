@@ -1,0 +1,198 @@
+"""Agents, inboxes, sign-in sessions and API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.core.errors import Conflict, NotFound
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import agents, api_keys, inbox_agents, inboxes, sessions
+
+
+class AgentRow(NamedTuple):
+    """A person who signs in."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    active: bool
+    recent_inbox_id: str | None
+    password_hash: str | None
+
+
+class KeyRow(NamedTuple):
+    """An API key, without its secret: that is only known to whoever was shown it."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+_AGENT = [agents.c[name] for name in AgentRow._fields]
+_KEY = [api_keys.c[name] for name in KeyRow._fields]
+
+
+def list_agents(unit: UnitOfWork) -> list[AgentRow]:
+    """Every agent, in the order they came."""
+    rows = unit.execute(
+        sa.select(*_AGENT).where(agents.c.organization_id == unit.organization_id).order_by(agents.c.id)
+    )
+    return [AgentRow._make(row) for row in rows]
+
+
+def read_agent(unit: UnitOfWork, agent_id: str) -> AgentRow:
+    """The agent with this id; raises NotFound."""
+    row = None
+    if is_id(agent_id):
+        mine = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+        row = unit.execute(sa.select(*_AGENT).where(*mine)).one_or_none()
+    if row is None:
+        raise NotFound("There is no agent with this id.", code="agent_not_found")
+    return AgentRow._make(row)
+
+
+def active_admins(unit: UnitOfWork, *, lock: bool = False) -> list[str]:
+    """The ids of all admins who can sign in. With `lock` none of them changes before this unit ends, so that two who
+    demote each other at once do not leave nobody."""
+    a = agents.c
+    mine = (a.organization_id == unit.organization_id, a.role == "admin", a.active)
+    select = sa.select(a.id).where(*mine).order_by(a.id)
+    return list(unit.execute(select.with_for_update() if lock else select).scalars())
+
+
+def agent_by_email(unit: UnitOfWork, email: str) -> AgentRow | None:
+    """The agent who signs in with this address."""
+    mine = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
+    row = unit.execute(sa.select(*_AGENT).where(*mine)).one_or_none()
+    return None if row is None else AgentRow._make(row)
+
+
+def add_agent(unit: UnitOfWork, agent: AgentRow, now: datetime) -> None:
+    """A new agent; raises Conflict if the address is taken."""
+    if agent_by_email(unit, agent.email) is not None:
+        raise Conflict("An agent with this email is here already.", code="agent_present")
+    unit.execute(agents.insert().values(organization_id=unit.organization_id, created_at=now, **agent._asdict()))
+
+
+def change_agent(unit: UnitOfWork, agent_id: str, **values: object) -> None:
+    """Sets fields of an agent."""
+    mine = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+    unit.execute(agents.update().where(*mine).values(**values))
+
+
+def list_inboxes(unit: UnitOfWork) -> list[tuple[str, str]]:
+    """(id, name) of every inbox, in the order they came."""
+    rows = unit.execute(
+        sa.select(inboxes.c.id, inboxes.c.name)
+        .where(inboxes.c.organization_id == unit.organization_id)
+        .order_by(inboxes.c.id)
+    )
+    return [(row.id, row.name) for row in rows]
+
+
+def add_inbox(unit: UnitOfWork, inbox_id: str, name: str, now: datetime) -> None:
+    """A new inbox; raises Conflict if the name is taken."""
+    if any(known == name for _, known in list_inboxes(unit)):
+        raise Conflict("An inbox with this name is here already.", code="inbox_present")
+    unit.execute(inboxes.insert().values(organization_id=unit.organization_id, id=inbox_id, name=name, created_at=now))
+
+
+def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
+    """Renames an inbox; raises Conflict if the name is taken."""
+    if any(known == name and other != inbox_id for other, known in list_inboxes(unit)):
+        raise Conflict("An inbox with this name is here already.", code="inbox_present")
+    mine = (inboxes.c.organization_id == unit.organization_id, inboxes.c.id == inbox_id)
+    unit.execute(inboxes.update().where(*mine).values(name=name))
+
+
+def inbox_members(unit: UnitOfWork, inbox_id: str) -> list[str]:
+    """The agents assigned to an inbox."""
+    m = inbox_agents.c
+    mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id)
+    return list(unit.execute(sa.select(m.agent_id).where(*mine).order_by(m.agent_id)).scalars())
+
+
+def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
+    """Makes an agent a member of an inbox, and the inbox the agent's most recent one (PRO-9)."""
+    if agent_id not in inbox_members(unit, inbox_id):
+        unit.execute(
+            inbox_agents.insert().values(organization_id=unit.organization_id, inbox_id=inbox_id, agent_id=agent_id)
+        )
+    change_agent(unit, agent_id, recent_inbox_id=inbox_id)
+
+
+def remove_from_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
+    """Ends an agent's membership."""
+    m = inbox_agents.c
+    mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id, m.agent_id == agent_id)
+    unit.execute(inbox_agents.delete().where(*mine))
+    same = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+    unit.execute(agents.update().where(*same, agents.c.recent_inbox_id == inbox_id).values(recent_inbox_id=None))
+
+
+def add_key(unit: UnitOfWork, key: KeyRow, secret_hash: str) -> None:
+    """A new API key."""
+    unit.execute(
+        api_keys.insert().values(organization_id=unit.organization_id, secret_hash=secret_hash, **key._asdict())
+    )
+
+
+def list_keys(unit: UnitOfWork) -> list[KeyRow]:
+    """Every API key, in the order they came."""
+    mine = api_keys.c.organization_id == unit.organization_id
+    return [KeyRow._make(row) for row in unit.execute(sa.select(*_KEY).where(mine).order_by(api_keys.c.id))]
+
+
+def key_by_secret(unit: UnitOfWork, secret_hash: str) -> KeyRow | None:
+    """The key with this secret, also an expired or revoked one."""
+    mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.secret_hash == secret_hash)
+    row = unit.execute(sa.select(*_KEY).where(*mine)).one_or_none()
+    return None if row is None else KeyRow._make(row)
+
+
+def change_key(unit: UnitOfWork, key_id: str, **values: object) -> None:
+    """Sets fields of a key; raises NotFound."""
+    mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.id == key_id)
+    if not is_id(key_id) or unit.execute(api_keys.update().where(*mine).values(**values)).rowcount == 0:
+        raise NotFound("There is no API key with this id.", code="key_not_found")
+
+
+def add_session(unit: UnitOfWork, token_hash: str, agent_id: str, now: datetime, expires_at: datetime) -> None:
+    """A new sign-in session."""
+    unit.execute(
+        sessions.insert().values(
+            organization_id=unit.organization_id,
+            token_hash=token_hash,
+            agent_id=agent_id,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+
+
+def session_agent(unit: UnitOfWork, token_hash: str, now: datetime) -> AgentRow | None:
+    """The active agent of a session that has not expired."""
+    s = sessions.c
+    joined = sessions.join(agents, sa.and_(agents.c.organization_id == s.organization_id, agents.c.id == s.agent_id))
+    mine = (s.organization_id == unit.organization_id, s.token_hash == token_hash, s.expires_at > now, agents.c.active)
+    row = unit.execute(sa.select(*_AGENT).select_from(joined).where(*mine)).one_or_none()
+    return None if row is None else AgentRow._make(row)
+
+
+def end_sessions(
+    unit: UnitOfWork, *, token_hash: str | None = None, agent_id: str | None = None, except_hash: str | None = None
+) -> int:
+    """Ends one session, or every session of an agent but one; returns how many."""
+    s = sessions.c
+    which = s.token_hash == token_hash if agent_id is None else s.agent_id == agent_id
+    kept = sa.true() if except_hash is None else s.token_hash != except_hash
+    return int(unit.execute(sessions.delete().where(s.organization_id == unit.organization_id, which, kept)).rowcount)

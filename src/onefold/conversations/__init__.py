@@ -1,0 +1,1 @@
+"""Conversations, their items and drafts; inboxes and worklists."""

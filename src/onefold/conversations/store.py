@@ -1,0 +1,243 @@
+"""Conversations and the items of a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.conversations.timeline import happened_at, timeline_second
+from onefold.core.errors import NotFound
+from onefold.core.ids import is_id
+from onefold.database.dialects import Insert
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import attachments, conversations, instant_text, items
+
+_WRITTEN = Insert(
+    items,
+    (
+        "organization_id",
+        "profile_id",
+        "conversation_id",
+        "contact_point_id",
+        "kind",
+        "direction",
+        "channel",
+        "agent_id",
+        "subject",
+        "body",
+        "data",
+        "occurred_at",
+        "recorded_at",
+        "verified",
+        "timeline_second",
+    ),
+)
+
+
+class ConversationRow(NamedTuple):
+    """A conversation. `profile_id` is the profile it was opened for; its owner today is that profile's survivor.
+
+    `merged_into_id` is the conversation that it became one with in a merge (MRG-5).
+    """
+
+    id: str
+    profile_id: str
+    inbox_id: str
+    assignee_id: str | None
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    merged_into_id: str | None = None
+
+
+class ItemRow(NamedTuple):
+    """An entry of a timeline; `seq` counts arrivals. An event may belong to no conversation."""
+
+    seq: int
+    profile_id: str
+    conversation_id: str | None
+    contact_point_id: str | None
+    kind: str
+    direction: str | None
+    channel: str | None
+    message_id: str | None
+    agent_id: str | None
+    subject: str | None
+    body: str | None
+    data: Any
+    verified: bool
+    occurred_at: datetime
+    recorded_at: datetime
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened: what a timeline shows, and is ordered by."""
+        return happened_at(self.occurred_at, self.recorded_at)
+
+
+_CONVERSATION = [conversations.c[name] for name in ConversationRow._fields]
+ITEM = [items.c[name] for name in ItemRow._fields]
+# Written out, because a parameter does not let the index of the open ones be used.
+IS_OPEN = conversations.c.state == sa.literal_column("'open'")
+
+
+def read_conversation(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
+    """The conversation with this id; raises NotFound."""
+    row = None
+    if is_id(conversation_id):
+        c = conversations.c
+        mine = (c.organization_id == unit.organization_id, c.id == conversation_id)
+        row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
+    if row is None:
+        raise NotFound("There is no conversation with this id.", code="conversation_not_found")
+    return ConversationRow._make(row)
+
+
+def conversations_of(
+    unit: UnitOfWork, profile_ids: Sequence[str], before: str | None, limit: int
+) -> list[ConversationRow]:
+    """The conversations of a profile and of those merged into it, newest first; each that became one with another is
+    among them as that other."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    select = sa.select(*_CONVERSATION).where(*mine)
+    if before is not None:
+        select = select.where(c.id < before)
+    return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+
+
+def count_of(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
+    """How many conversations a profile has, with those of profiles merged into it."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*mine)).scalar_one())
+
+
+def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | None:
+    """When the customer of a profile, or of one merged into it, last wrote or called."""
+    i = items.c
+    found: list[datetime] = []
+    for profile_id in profile_ids:
+        mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
+        newest = sa.select(i.occurred_at, i.recorded_at).where(*mine)
+        newest = newest.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
+        found += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
+    return max(found, default=None)
+
+
+def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
+    """The open conversations of an inbox, newest first."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
+    select = sa.select(*_CONVERSATION).where(*mine)
+    if before is not None:
+        select = select.where(c.id < before)
+    return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+
+
+def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
+    """The one open conversation of a profile."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
+    row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
+    return None if row is None else ConversationRow._make(row)
+
+
+def add_conversation(unit: UnitOfWork, conversation_id: str, profile_id: str, inbox_id: str, now: datetime) -> None:
+    """A new open conversation."""
+    unit.execute(
+        conversations.insert().values(
+            organization_id=unit.organization_id,
+            id=conversation_id,
+            profile_id=profile_id,
+            inbox_id=inbox_id,
+            state="open",
+            opened_at=now,
+        )
+    )
+
+
+def change_conversation(unit: UnitOfWork, conversation_id: str, **values: object) -> None:
+    """Sets fields of a conversation."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.id == conversation_id)
+    unit.execute(conversations.update().where(*mine).values(**values))
+
+
+def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
+    """The conversations that became one with this one (MRG-5)."""
+    d = unit.dialect
+    led = d.join("conversations", "c", "c.organization_id = ? AND c.merged_into_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT c.id FROM {d.id_keys}{led}", (unit.organization_id,), [conversation_id])
+    return [str(row[0]) for row in rows]
+
+
+def ids_of(unit: UnitOfWork, profile_id: str) -> list[str]:
+    """The conversations opened for a profile itself, those that became one with another among them."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
+    return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
+
+
+def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
+    """The item with this number, as it was written."""
+    mine = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
+    return ItemRow._make(unit.execute(sa.select(*ITEM).where(*mine)).one())
+
+
+def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow | None:
+    """What a conversation began with: of what arrived before an item's number, what happened first; of a conversation
+    that has nothing of that, what arrived first."""
+    i = items.c
+    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
+    happened = sa.select(*ITEM).where(*mine, i.seq < before).order_by(i.timeline_second, i.seq).limit(1)
+    arrived = sa.select(*ITEM).where(*mine).order_by(i.seq).limit(1)
+    row = unit.execute(happened).one_or_none() or unit.execute(arrived).one_or_none()
+    return None if row is None else ItemRow._make(row)
+
+
+def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:
+    """Appends an item written here (a note, an outgoing message); returns its number."""
+    row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, "verified": True, **values}
+    stored = {
+        "recorded_at": instant_text(row["recorded_at"]),
+        "occurred_at": instant_text(row["occurred_at"]),
+        "timeline_second": timeline_second(row["occurred_at"], row["recorded_at"]),
+    }
+    return unit.append(_WRITTEN, [tuple({**row, **stored}.get(column) for column in _WRITTEN.columns)])[0]
+
+
+def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:
+    """(position, file name, content type, bytes) of what came with each item."""
+    a = attachments.c
+    rows = unit.execute(
+        sa.select(a.item_seq, a.position, a.filename, a.content_type, sa.func.length(a.content).label("size"))
+        .where(a.organization_id == unit.organization_id, a.item_seq.in_(seqs))
+        .order_by(a.item_seq, a.position)
+    )
+    found: dict[int, list[tuple[int, str, str, int]]] = {}
+    for row in rows:
+        found.setdefault(row.item_seq, []).append((row.position, row.filename, row.content_type, row.size))
+    return found
+
+
+def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: int) -> bytes:
+    """The content of a file; raises NotFound."""
+    conversation = read_conversation(unit, conversation_id)
+    a = attachments.c
+    content = unit.execute(
+        sa.select(a.content)
+        .join(items, sa.and_(items.c.organization_id == a.organization_id, items.c.seq == a.item_seq))
+        .where(
+            a.organization_id == unit.organization_id,
+            a.item_seq == seq,
+            a.position == position,
+            items.c.conversation_id.in_([conversation.id, *merged_into(unit, conversation.id)]),
+        )
+    ).scalar_one_or_none()
+    if content is None:
+        raise NotFound("There is no such attachment.", code="attachment_not_found")
+    return bytes(content)

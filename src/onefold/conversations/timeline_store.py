@@ -1,0 +1,136 @@
+"""Timelines, a stretch at a time: by when things happened, at a cost that does not grow with the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.conversations.store import ITEM, ItemRow, merged_into
+from onefold.database.dialects import BACKWARD, FORWARD, Direction, Row
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import items
+
+Column = Literal["profile_id", "conversation_id"]
+_i = items.c
+
+
+class Position(NamedTuple):
+    """A place on a timeline: the second in which something happened, and its number among arrivals."""
+
+    second: int
+    seq: int
+
+
+_POSITION = itemgetter(1, 2)
+START, END = Position(-(2**62), 0), Position(2**62, 2**62)
+
+
+def timeline(unit: UnitOfWork, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
+    """The newest items of a profile and those merged into it, what happened last first, before an item's number."""
+    return _newest(unit, "profile_id", profile_ids, before, limit)
+
+
+def conversation_items(unit: UnitOfWork, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
+    """The newest items of a conversation and of those that became one with it; as `timeline`."""
+    return _newest(unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before, limit)
+
+
+def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]:
+    """What happened first to a profile; not to those merged into it."""
+    mine = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
+    select = sa.select(*ITEM).where(*mine).order_by(_i.timeline_second, _i.seq).limit(limit)
+    return [ItemRow._make(row) for row in unit.execute(select)]
+
+
+def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, Position]:
+    """Where what happened last to each profile stands, where anything has; not to those merged into it."""
+    rows = _next_of_each(unit, "profile_id", profile_ids, BACKWARD, END)
+    return {str(source): Position(second, seq) for source, second, seq in rows}
+
+
+def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
+    end = END if before is None else _position(unit, before)
+    which: sa.ColumnElement[bool]
+    if len(ids) > 1:
+        which = _i.seq.in_(_next_numbers(unit, column, ids, BACKWARD, end, limit))
+    else:
+        which = sa.and_(_i[column].in_(ids), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
+    select = sa.select(*ITEM).where(_i.organization_id == unit.organization_id, which)
+    newest = unit.execute(select.order_by(_i.timeline_second.desc(), _i.seq.desc()).limit(limit))
+    return _as_of_today(unit, [ItemRow._make(row) for row in newest])
+
+
+def _position(unit: UnitOfWork, number: int) -> Position:
+    """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
+    mine = (_i.organization_id == unit.organization_id, _i.seq <= number)
+    second = unit.execute(sa.select(_i.timeline_second).where(*mine).order_by(_i.seq.desc()).limit(1)).scalar()
+    return START if second is None else Position(second, number)
+
+
+def oldest_numbers(unit: UnitOfWork, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
+    """The numbers of the items of the profiles that happened next after a position."""
+    return _next_numbers(unit, "profile_id", profile_ids, FORWARD, after, limit)
+
+
+def _next_numbers(
+    unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position, limit: int
+) -> list[int]:
+    """The numbers of the next items that many sources of a timeline have together.
+
+    First the next one of each source: as many of these as are asked for are enough, so nothing behind the last of them
+    is among the next, and no other source has any.
+    """
+    backward = way is BACKWARD
+    nearest = sorted(_next_of_each(unit, column, ids, way, start), key=_POSITION, reverse=backward)[:limit]
+    furthest = START if backward else END
+    until = Position(*_POSITION(nearest[-1])) if len(nearest) == limit else furthest
+    rows = _next_items(unit, column, [str(source) for source, *_ in nearest], way, (start, until), limit)
+    return [seq for *_, seq in sorted(rows, key=_POSITION, reverse=backward)[:limit]]
+
+
+def _next_of_each(unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position) -> list[Row]:
+    return _next_items(unit, column, ids, way, (start, START if way is BACKWARD else END), 1)
+
+
+def _next_items(
+    unit: UnitOfWork,
+    column: Column,
+    ids: Sequence[str],
+    way: Direction,
+    stretch: tuple[Position, Position],
+    limit: int,
+) -> list[Row]:
+    """So many of the next items of each source in a stretch: (source, second, number), as the driver gives them."""
+    d = unit.dialect
+    (start, until), sql = stretch, f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}"
+    parameters = d.first_parameters((unit.organization_id, *start, *until), limit)
+    return unit.lookup(f"{sql}{d.next_items('i', column, way)}", parameters, ids) if ids else []
+
+
+def _as_of_today(unit: UnitOfWork, rows: Sequence[ItemRow]) -> list[ItemRow]:
+    """The items, each in the conversation that its own became one with, and through the contact point that its own
+    became one with (MRG-3, MRG-5): a filed call keeps its number (RES-16)."""
+    d = unit.dialect
+    merged = d.join("conversations", "c", "c.organization_id = ? AND c.id = k.value AND c.merged_into_id IS NOT NULL")
+    absorbed = d.join("absorbed_points", "a", "a.organization_id = ? AND a.id = k.value")
+    talks = _leading_on(
+        unit, f"SELECT c.id, c.merged_into_id FROM {d.id_keys}{merged}", [r.conversation_id for r in rows]
+    )
+    points = _leading_on(
+        unit, f"SELECT a.id, a.contact_point_id FROM {d.id_keys}{absorbed}", [r.contact_point_id for r in rows]
+    )
+    return [
+        row._replace(
+            conversation_id=talks.get(row.conversation_id, row.conversation_id),
+            contact_point_id=points.get(row.contact_point_id, row.contact_point_id),
+        )
+        for row in rows
+    ]
+
+
+def _leading_on(unit: UnitOfWork, sql: str, ids: Iterable[str | None]) -> dict[str | None, str]:
+    wanted = sorted({one for one in ids if one is not None})
+    return {str(gone): str(into) for gone, into in unit.lookup(sql, (unit.organization_id,), wanted)} if wanted else {}

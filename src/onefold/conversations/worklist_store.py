@@ -1,0 +1,86 @@
+"""What agents work through: open conversations by assignee, the newest item of each, and what each agent has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.conversations.store import IS_OPEN, ConversationRow
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import conversation_reads, conversations, items
+
+
+class NewestRow(NamedTuple):
+    """What was last said in a conversation, as a list shows it: `body` and `subject` are cut."""
+
+    seq: int
+    kind: str
+    direction: str | None
+    channel: str | None
+    agent_id: str | None
+    subject: str | None
+    body: str | None
+    recorded_at: datetime
+
+
+_SNIPPET = 160
+_RECENT = 20
+"""So many of what happened last are looked at for what arrived last: a mail that was an hour on its way is news."""
+
+
+def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[ConversationRow]:
+    """The open conversations that an agent is assigned to, newest first."""
+    c = conversations.c
+    mine = (c.organization_id == unit.organization_id, c.assignee_id == agent_id, IS_OPEN)
+    select = sa.select(*(c[name] for name in ConversationRow._fields)).where(*mine)
+    return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+
+
+def newest_of_conversations(unit: UnitOfWork, conversation_ids: Sequence[str]) -> dict[str, NewestRow]:
+    """What was last said in each conversation, and in those that became one with it (MRG-5); events are not sayings."""
+    if not conversation_ids:
+        return {}
+    d, org = unit.dialect, unit.organization_id
+    joined = d.join("conversations", "c", "c.organization_id = ? AND c.merged_into_id = k.value", one=False)
+    led = unit.lookup(f"SELECT c.id, c.merged_into_id FROM {d.id_keys} {joined}", (org,), conversation_ids)
+    leads = {one: one for one in conversation_ids} | {str(gone): str(into) for gone, into in led}
+    recent = (
+        "SELECT seq FROM items WHERE organization_id = ? AND conversation_id = keys.value AND kind <> 'event' "
+        f"ORDER BY timeline_second DESC, seq DESC LIMIT {_RECENT}"
+    )
+    newest = f"SELECT max(recent.seq) FROM ({recent}) AS recent"
+    sql = f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
+    seqs: dict[str, int] = {}
+    for one, seq in unit.lookup(sql, (org,), sorted(leads)):
+        if seq is not None:
+            seqs[leads[str(one)]] = max(seq, seqs.get(leads[str(one)], 0))
+    rows = _items(unit, sorted(seqs.values()))
+    return {one: rows[seq] for one, seq in seqs.items() if seq in rows}
+
+
+def _items(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, NewestRow]:
+    i = items.c
+    cut = [sa.func.substr(column, 1, _SNIPPET).label(column.name) for column in (i.subject, i.body)]
+    plain = [i.seq, i.kind, i.direction, i.channel, i.agent_id]
+    select = sa.select(*plain, *cut, i.recorded_at).where(i.organization_id == unit.organization_id, i.seq.in_(seqs))
+    return {row.seq: NewestRow._make(row) for row in unit.execute(select)} if seqs else {}
+
+
+def reads_of(unit: UnitOfWork, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
+    """Up to which item an agent has read each conversation."""
+    r = conversation_reads.c
+    mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
+    found = unit.execute(sa.select(r.conversation_id, r.seq).where(*mine)) if conversation_ids else ()
+    return {row.conversation_id: row.seq for row in found}
+
+
+def note_read(unit: UnitOfWork, agent_id: str, conversation_id: str, seq: int) -> None:
+    """Remembers that an agent has read a conversation up to an item."""
+    r = conversation_reads.c
+    mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id == conversation_id)
+    if unit.execute(conversation_reads.update().where(*mine).values(seq=seq)).rowcount == 0:
+        values = {"agent_id": agent_id, "conversation_id": conversation_id, "seq": seq}
+        unit.execute(conversation_reads.insert().values(organization_id=unit.organization_id, **values))

@@ -1,0 +1,1 @@
+"""The database: engine, transactions, the two dialects, tables, migrations."""

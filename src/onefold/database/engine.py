@@ -1,0 +1,372 @@
+"""Connections and transactions: one `UnitOfWork` is one transaction of one organization."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import psycopg
+import psycopg.types.string
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import PoolProxiedConnection
+
+from onefold.core.errors import Unavailable
+from onefold.database.dialects import Dialect, Insert, Row, Update
+from onefold.database.postgresql import PostgreSQL
+from onefold.database.sqlite import SQLite
+
+_BUSY_SECONDS = 5.0
+_POSTGRES_LIMITS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# Statements are prepared while tables may still be empty, and kept: then a plan that reads or hashes a whole table
+# looks cheap, and is ruinous a million rows later. Every query of the service begins with its keys and meets an index,
+# one key at a time, in the order its joins are written in.
+_POSTGRES_PLANS = (
+    "-c join_collapse_limit=1 -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    "-c enable_material=off -c jit=off"
+)
+
+
+class RetryTransaction(Exception):
+    """Another transaction was faster: a claimed value, a merged profile, a deadlock. Do the whole unit again."""
+
+
+class Unstorable(Exception):
+    """The database refused a value; which one is found by storing each alone."""
+
+
+class UnitOfWork:
+    """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
+
+    `settings_version` is the version of the organization's settings, where the database told it on the way; `policies`
+    are the settings that this process has read, by organization, each of a version.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        pooled: PoolProxiedConnection,
+        cursor: Any,
+        dialect: Dialect,
+        organization_id: int,
+        version: int | None,
+        policies: dict[int, Any],
+    ) -> None:
+        self._engine = engine
+        self._pooled_connection = pooled
+        self.organization_id = organization_id
+        self.settings_version = version
+        self.policies = policies
+        self._dialect = dialect
+        self._cursor = cursor
+
+    @cached_property
+    def connection(self) -> Connection:
+        """SQLAlchemy's view of the transaction, made when it is first needed: the hot path never does."""
+        return Connection(self._engine, connection=self._pooled_connection)
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Runs a SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    def settings_change(self) -> None:
+        """From now on this unit reads settings anew, and shares with nobody what may yet be rolled back."""
+        self.settings_version = None
+        self.policies = {}
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the texts of the hot path's statements are made with."""
+        return self._dialect
+
+    def allow_whole_base(self) -> None:
+        """Lets the rest of this unit read whole tables: for the few statements that are meant to."""
+        self._dialect.allow_whole_base(self._cursor)
+
+    def one(self, sql: str, parameters: Row) -> Row | None:
+        """The first row of a select of the hot path, past SQLAlchemy's compiler."""
+        return self._dialect.one(self._cursor, sql, parameters)
+
+    def rows(self, sql: str, parameters: Row) -> list[Row]:
+        """The rows of a select of the hot path."""
+        return self._dialect.rows(self._cursor, sql, parameters)
+
+    def newest(self, table: str) -> int | None:
+        """The highest `seq` among the organization's rows of a table."""
+        return self._dialect.newest(self._cursor, table, self.organization_id)
+
+    def lookup(self, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
+        """Runs a select for many keys at a time."""
+        return self._dialect.lookup(self._cursor, sql, parameters, keys)
+
+    def insert(self, insert: Insert, rows: Sequence[Row]) -> int:
+        """Inserts many rows; returns how many were taken."""
+        return self._dialect.insert(self._cursor, insert, rows)
+
+    def insert_all(self, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
+        """Inserts many rows into several tables at once, a table after those it refers to; how many each has taken."""
+        return self._dialect.insert_all(self._cursor, inserts)
+
+    def append(self, insert: Insert, rows: Sequence[Row]) -> list[int]:
+        """Inserts many rows into a table with a sequence; returns their numbers in order."""
+        return self._dialect.append(self._cursor, insert, rows)
+
+    def update(self, update: Update, rows: Sequence[Row]) -> int:
+        """Updates many rows by id."""
+        return self._dialect.update(self._cursor, update, self.organization_id, rows)
+
+    def lock_values(self, values: Sequence[str]) -> bool:
+        """Others that lock the same values wait until this unit ends; False where no other is there to wait for."""
+        return self._dialect.lock_values(self._cursor, self.organization_id, values)
+
+    def lock_audit(self) -> None:
+        """Whoever else appends to the audit log waits until this unit ends: to be the last lock a unit takes."""
+        self._dialect.lock_audit(self._cursor, self.organization_id)
+
+    def lock_merging(self) -> None:
+        """Whoever else merges, undoes or detaches waits until this unit ends: to be the first lock a unit takes.
+
+        Each of these keeps two profiles from everybody and then every suggested one from being merged; two at a time,
+        where many customers are suggested to each other, would wait for each other in a circle.
+        """
+        self._dialect.lock_merging(self._cursor, self.organization_id)
+
+    def lock_suggesting(self) -> None:
+        """Whoever else rates suggestions waits until this unit ends: what two find at once must not be written over.
+
+        To be taken after the locks of profiles, and before that of the audit log.
+        """
+        self._dialect.lock_suggesting(self._cursor, self.organization_id)
+
+    def lock_profiles(self, ids: Sequence[str], *, against_edits: bool) -> list[Row] | None:
+        """(id, version) of each profile that is living and stays so until this unit ends; None: it is exclusive."""
+        return self._dialect.lock_profiles(self._cursor, self.organization_id, ids, against_edits=against_edits)
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, by its SQLAlchemy URL."""
+
+    def __init__(self, url: str, *, pool_size: int = 12, synchronous: str = "FULL") -> None:
+        self.url = _with_driver(url)
+        self._engine = _engine(self.url, pool_size, synchronous)
+        self._dialect = SQLite() if self.is_sqlite else PostgreSQL()
+        self._one_writer = threading.RLock() if self.is_sqlite else None
+        self.policies: dict[int, Any] = {}
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded file, which has one writer at a time."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self, organization_id: int, *, exclusive: bool = False) -> Iterator[UnitOfWork]:
+        """A transaction that is committed when the block ends, and rolled back when it raises.
+
+        `exclusive` keeps out every other writer of the organization (changes of settings).
+        Raises RetryTransaction where the unit must be done again, Unavailable where storage cannot take it now.
+        """
+        with self._transaction(organization_id, write=True, exclusive=exclusive) as unit:
+            yield unit
+
+    @contextmanager
+    def read(self, organization_id: int) -> Iterator[UnitOfWork]:
+        """A transaction for reading."""
+        with self._transaction(organization_id, write=False, exclusive=False) as unit:
+            yield unit
+
+    @contextmanager
+    def _transaction(self, organization_id: int, *, write: bool, exclusive: bool) -> Iterator[UnitOfWork]:
+        with self._only_writer(write), translated_errors(), self._pooled_connection() as pooled:
+            driver: Any = pooled.driver_connection
+            cursor = driver.cursor()
+            # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
+            version = self._dialect.begin(driver, cursor, organization_id, write=write, exclusive=exclusive)
+            try:
+                yield UnitOfWork(self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies)
+                driver.commit()
+            except BaseException as error:
+                self._roll_back(driver)
+                if getattr(getattr(error, "orig", error), "sqlstate", None) == _READ_ONLY:
+                    pooled.invalidate()  # a session stays read-only though its database no longer is
+                raise
+            finally:
+                self._dialect.end(driver)
+
+    @contextmanager
+    def _pooled_connection(self) -> Iterator[PoolProxiedConnection]:
+        pooled = self._engine.raw_connection()
+        try:
+            yield pooled
+        finally:
+            pooled.close()
+
+    @contextmanager
+    def _only_writer(self, write: bool) -> Iterator[None]:
+        """SQLite's writers of one process wait for each other here, where waiting is fair and costs nothing."""
+        if self._one_writer is None or not write:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=_BUSY_SECONDS):
+            raise Unavailable("The database is busy; try again in a moment.", code="database_busy")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
+    def _roll_back(self, driver: Any) -> None:
+        try:
+            driver.rollback()
+        except (sqlite3.Error, psycopg.Error):
+            # The connection is gone, and the others of the pool with it: new ones are made as they are asked for.
+            self._engine.dispose()
+
+    @contextmanager
+    def raw(self) -> Iterator[Connection]:
+        """A connection outside any organization, for migrations and for what is not a customer's."""
+        with translated_errors(), self._engine.connect() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raises Unavailable unless the database answers."""
+        with self.raw() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def checkpoint(self) -> None:
+        """Moves what SQLite's write-ahead log holds into the file, without making writers wait; nothing elsewhere."""
+        if self.is_sqlite:
+            with self.raw() as connection:
+                driver = connection.connection.driver_connection  # past SQLAlchemy: not inside a transaction
+                assert driver is not None
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def dispose(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+
+def _with_driver(url: str) -> str:
+    for short in ("postgresql://", "postgres://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    return url
+
+
+def _engine(url: str, pool_size: int, synchronous: str) -> sa.Engine:
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.pool.QueuePool,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        )
+        _prepare_sqlite(engine, synchronous)
+        return engine
+    engine = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=_BUSY_SECONDS,
+        connect_args={"options": f"{_POSTGRES_LIMITS} {_POSTGRES_PLANS}", "connect_timeout": 5},
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(driver: Any, _record: Any) -> None:
+        driver.isolation_level = None
+        cursor = driver.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA mmap_size = 1073741824")
+        # Checkpoints at every thousand pages cost half the throughput; a background job does them (jobs/housekeeping).
+        cursor.execute("PRAGMA wal_autocheckpoint = 20000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        if driver is not None and not driver.in_transaction:  # a unit has begun by itself
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare_postgres(driver: Any, _record: Any) -> None:
+    driver.adapters.register_loader("uuid", psycopg.types.string.TextLoader)
+
+
+_SQLITE_STATES = {
+    sqlite3.SQLITE_BUSY: ("database_busy", "The database is busy; try again in a moment."),
+    sqlite3.SQLITE_LOCKED: ("database_busy", "The database is busy; try again in a moment."),
+    sqlite3.SQLITE_READONLY: ("database_read_only", "The database is read-only; nothing was changed."),
+    sqlite3.SQLITE_FULL: ("database_full", "The database's disk is full; nothing was changed."),
+    sqlite3.SQLITE_IOERR: ("database_unavailable", "The database's disk failed; nothing was changed."),
+    sqlite3.SQLITE_CANTOPEN: ("database_unavailable", "The database's file cannot be opened."),
+    sqlite3.SQLITE_CORRUPT: ("database_corrupt", "The database's file is damaged; restore it from a backup."),
+    sqlite3.SQLITE_NOTADB: ("database_corrupt", "The database's file is not a database."),
+}
+_READ_ONLY = "25006"
+_POSTGRES_AGAIN = (
+    "40001",
+    "40P01",
+    "23505",
+    "23503",
+)  # serialization failure, deadlock, a unique index that somebody else won, a profile that somebody else erased
+_POSTGRES_STATES = {
+    "25P03": ("database_unavailable", "The database ended a transaction that took too long; nothing was changed."),
+    _READ_ONLY: ("database_read_only", "The database is read-only; nothing was changed."),
+    "53100": ("database_full", "The database's disk is full; nothing was changed."),
+    "XX001": ("database_corrupt", "The database is damaged; restore it from a backup."),
+    "XX002": ("database_corrupt", "The database's index is damaged; rebuild it."),
+    "53300": ("database_busy", "The database has no connection left; try again in a moment."),
+    "55P03": ("database_busy", "The database is busy; try again in a moment."),
+    "57014": ("database_busy", "The database took too long; try again in a moment."),
+}
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns a driver's errors into RetryTransaction and Unavailable, without its text: that may quote values."""
+    try:
+        yield
+    except sa.exc.TimeoutError:
+        raise Unavailable("The database has no connection left; try again.", code="database_busy") from None
+    except sa.exc.DBAPIError as error:
+        if error.orig is None:
+            raise
+        _raise_translated(error.orig)
+        raise
+    except (sqlite3.Error, psycopg.Error) as error:
+        _raise_translated(error)
+        raise
+
+
+def _raise_translated(error: BaseException) -> None:
+    if isinstance(error, sqlite3.Error):
+        number = getattr(error, "sqlite_errorcode", None)
+        if isinstance(error, sqlite3.IntegrityError) and number == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise RetryTransaction from None
+        state = _SQLITE_STATES.get(number & 0xFF) if number is not None else None
+        if state is not None:
+            raise Unavailable(state[1], code=state[0]) from None
+        if isinstance(error, sqlite3.DataError | sqlite3.IntegrityError) or number == sqlite3.SQLITE_TOOBIG:
+            raise Unstorable from None
+        return
+    if isinstance(error, psycopg.Error):
+        if error.sqlstate in _POSTGRES_AGAIN:
+            raise RetryTransaction from None
+        state = _POSTGRES_STATES.get(error.sqlstate or "")
+        if state is not None:
+            raise Unavailable(state[1], code=state[0]) from None
+        if isinstance(error, psycopg.DataError | psycopg.IntegrityError) or error.sqlstate == "54000":
+            raise Unstorable from None
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise Unavailable("The database cannot be reached; try again in a moment.") from None

@@ -1,0 +1,137 @@
+"""What happened: conversations and the items of a timeline."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, text
+
+from onefold.database.tables.columns import (
+    CLUSTERED,
+    Id,
+    Instant,
+    Json,
+    Org,
+    Value,
+    flag,
+    metadata,
+    primary_key,
+    refers_to,
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("inbox_id", Id, nullable=False),
+    Column("assignee_id", Id),
+    Column("state", sa.Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("merged_into_id", Id),  # the conversation this one became one with, however many merges deep (MRG-5)
+    primary_key("id"),
+    refers_to("profiles", "profile_id"),
+    refers_to("inboxes", "inbox_id"),
+    refers_to("agents", "assignee_id"),
+    Index("conversations_profile", "organization_id", "profile_id", "id"),
+    Index(
+        "conversations_open",
+        "organization_id",
+        "profile_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(
+        "conversations_inbox",
+        "organization_id",
+        "inbox_id",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(
+        "conversations_assignee",
+        "organization_id",
+        "assignee_id",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(
+        "conversations_merged",
+        "organization_id",
+        "merged_into_id",
+        sqlite_where=text("merged_into_id IS NOT NULL"),
+        postgresql_where=text("merged_into_id IS NOT NULL"),
+    ),
+    **CLUSTERED,
+)
+
+# What each agent has read: unread is a conversation whose customer wrote something newer.
+conversation_reads = Table(
+    "conversation_reads",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("agent_id", Id, nullable=False),
+    Column("conversation_id", Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    primary_key("agent_id", "conversation_id"),
+    refers_to("agents", "agent_id"),
+    refers_to("conversations", "conversation_id"),
+    Index("conversation_reads_conversation", "organization_id", "conversation_id"),
+    **CLUSTERED,
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("seq", BigInteger, sa.Identity(), nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("conversation_id", Id),  # none for an event of a profile that has no open conversation
+    Column("contact_point_id", Id),
+    Column("kind", sa.Text, nullable=False),
+    Column("direction", sa.Text),
+    Column("channel", sa.Text),
+    Column("message_id", Value),
+    Column("outcome", sa.Text),
+    Column("agent_id", Id),
+    Column("subject", sa.Text),
+    Column("body", sa.Text),
+    Column("data", Json),
+    flag("verified", True),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # domain/timeline.py
+    primary_key("seq"),
+    refers_to("conversations", "conversation_id"),
+    # As timelines are read: by when things happened.
+    Index("items_timeline", "organization_id", "profile_id", "timeline_second", "seq"),
+    Index("items_conversation", "organization_id", "conversation_id", "timeline_second", "seq"),
+    # RES-12: the channel's own message id, once.
+    Index(
+        "items_delivery",
+        "organization_id",
+        "channel",
+        "message_id",
+        unique=True,
+        sqlite_where=text("message_id IS NOT NULL"),
+        postgresql_where=text("message_id IS NOT NULL"),
+    ),
+    **CLUSTERED,
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("item_seq", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("filename", sa.Text, nullable=False),
+    Column("content_type", sa.Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    primary_key("item_seq", "position"),
+    ForeignKeyConstraint(["organization_id", "item_seq"], ["items.organization_id", "items.seq"]),
+)

@@ -1,0 +1,1 @@
+"""Who else a customer may be: features, weights, evidence, ratings."""

@@ -1,0 +1,259 @@
+"""How likely two profiles are one customer, as a sum of reasons (SUG-1, SUG-5).
+
+The model is Fellegi and Sunter's ("A Theory for Record Linkage", 1969). A feature that agrees, or differs, adds
+log2(m / u) bits: `m` is how often that happens between two profiles of one customer, `u` how often between those of
+two. A shared value is weighed by how rare it is here: each doubling of its other holders takes one bit away. The
+rating is the probability that the sum stands for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from onefold.contact_points.blocklist import Blocklist
+from onefold.contact_points.points import HeldPoint
+from onefold.core.text import fold
+from onefold.matching.similar_emails import match_keys, similarity
+from onefold.organizations.match_weights import Weight
+
+EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread"]
+EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
+    "customer_id",
+    "email",
+    "social",
+    "phone",
+    "handle",
+    "similar_email",
+    "thread",
+)
+"""What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
+ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
+"""Evidence of values that are only alike: it rests on what both profiles hold."""
+
+HIGH_RATING = 0.9
+_MOST_WORDS = 5
+UNPROVEN_RATING = 0.5
+"""RES-13, RES-14: no higher, where nothing but a thread or unproven senders speaks for it."""
+
+
+class MatchFeatures(NamedTuple):
+    """What matching looks at of a profile. Addresses and the birth date are folded texts."""
+
+    profile_id: str
+    name: str | None
+    username: str | None
+    points: tuple[HeldPoint, ...]
+    addresses: frozenset[str] = frozenset()
+    birth_date: str | None = None
+
+    def evident(self, blocklist: Blocklist) -> MatchFeatures:
+        """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens."""
+        points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
+        return self._replace(points=tuple(points))
+
+
+class Shared(NamedTuple):
+    """A piece of evidence: a value of the one profile and the value of the other that it equals or is like."""
+
+    kind: EvidenceKind
+    value: str
+    other_value: str
+
+
+class Reason(NamedTuple):
+    """One line of "why": the feature, both values, how many profiles hold it (None: not a value that is counted)."""
+
+    feature: str
+    value: str
+    other_value: str
+    bits: float
+    holders: int | None = None
+    proven: bool = True
+
+
+class Comparison(NamedTuple):
+    """Two profiles compared: the reasons add up, with the prior, to `bits`, and `rating` is their probability."""
+
+    reasons: tuple[Reason, ...]
+    prior: float
+    bits: float
+    rating: float
+    kinds: tuple[EvidenceKind, ...]
+
+    @property
+    def swapped(self) -> Comparison:
+        """The same with the other of the two first."""
+        return self._replace(reasons=tuple(r._replace(value=r.other_value, other_value=r.value) for r in self.reasons))
+
+
+def handle_key(handle: str) -> str:
+    """A username or social handle as it is matched: folded, without a leading @."""
+    return fold(handle).lstrip("@")
+
+
+def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
+    """The stored keys by which other profiles with a like value are found (SUG-1): one look at an index each."""
+    if kind == "email":
+        return match_keys(value)
+    if kind == "social" and handle and handle_key(handle):
+        return ("h:" + handle_key(handle),)
+    return ()
+
+
+def shared_values(one: MatchFeatures, other: MatchFeatures) -> list[Shared]:
+    """Every value that the two share by what they hold now, once their facts are `evident`."""
+    both = {(p.kind, p.value) for p in one.points} & {(p.kind, p.value) for p in other.points}
+    found = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
+    found += [Shared("handle", key, key) for key in sorted(_handles(one) & _handles(other))]
+    emails = [[p.value for p in facts.points if p.kind == "email"] for facts in (one, other)]
+    found += [Shared("similar_email", a, b) for a in emails[0] for b in emails[1] if similarity(a, b) is not None]
+    return found
+
+
+def _handles(facts: MatchFeatures) -> set[str]:
+    named = [p.handle for p in facts.points if p.kind == "social" and p.handle]
+    return {key for handle in [*named, facts.username] if handle and (key := handle_key(handle))}
+
+
+def evidence_of_point(point: HeldPoint) -> list[Shared]:
+    """What no longer speaks for a profile that loses a contact point."""
+    if point.kind == "visitor":
+        return []
+    lost = [Shared(point.kind, point.value, point.value)]
+    if point.kind == "email":
+        lost.append(Shared("similar_email", point.value, point.value))
+    if point.handle:
+        lost.append(Shared("handle", handle_key(point.handle), handle_key(point.handle)))
+    return lost
+
+
+def evidence_values(username: str | None, points: Iterable[HeldPoint]) -> set[tuple[str, str]]:
+    """(kind of evidence, value) of all that a profile with this username and these contact points may be matched by."""
+    names = {("handle", handle_key(username))} if username else set()
+    return names | {(piece.kind, piece.value) for point in points for piece in evidence_of_point(point)}
+
+
+def compare(
+    one: MatchFeatures,
+    other: MatchFeatures,
+    evidence: Iterable[Shared],
+    holders: Mapping[tuple[str, str], int],
+    weights: Mapping[str, Weight],
+) -> Comparison:
+    """Why two profiles may be one customer, and how likely they are (SUG-5)."""
+    pieces = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
+    found = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
+    reasons = [found[piece] for piece in _deduplicate_overlapping(found)]
+    reasons += [Reason(f, a, b, weights[f].bits) for f, a, b in _supporting(one, other)]
+    prior = weights["prior"].bits
+    bits = prior + sum(reason.bits for reason in reasons)
+    rating = 1 / (1 + 2 ** -max(-60.0, min(bits, 60.0)))
+    if not any(reason.proven and piece.kind != "thread" for piece, reason in found.items()):
+        rating = min(rating, UNPROVEN_RATING)
+    kinds = tuple(kind for kind in EVIDENCE_KINDS if any(piece.kind == kind for piece in pieces))
+    return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)
+
+
+def _deduplicate_overlapping(found: Mapping[Shared, Reason]) -> list[Shared]:
+    """The pieces that count: like emails say the same thing as shared ones, handles the same as their accounts, so of
+    the two the one counts that says more, and of several that are only alike the best."""
+    told = list(found)
+    for weaker, stronger in (("handle", "social"), ("similar_email", "email")):
+        alike = [piece for piece in told if piece.kind == weaker]
+        equal = [piece for piece in told if piece.kind == stronger]
+        if not alike:
+            continue
+        best = max(alike, key=lambda piece: (found[piece].bits, min(piece[1:])))
+        drop = alike if equal and sum(found[p].bits for p in equal) >= found[best].bits else [*equal, *alike]
+        told = [piece for piece in told if piece not in drop or (piece == best and drop is not alike)]
+    return told
+
+
+def _reason(
+    piece: Shared,
+    one: MatchFeatures,
+    other: MatchFeatures,
+    holders: Mapping[tuple[str, str], int],
+    weights: Mapping[str, Weight],
+) -> Reason:
+    feature = _feature(piece, one, other)
+    held = holders.get((piece.kind, piece.value))
+    full = weights[feature].bits
+    common = math.log2(held - 1) if held is not None and held > 2 else 0.0
+    bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against
+    proven = _proven(one, piece.kind, piece.value) and _proven(other, piece.kind, piece.other_value)
+    return Reason(feature, piece.value, piece.other_value, bits, held, proven)
+
+
+def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
+    if piece.kind == "similar_email":
+        return similarity(piece.value, piece.other_value) or "typing_slip"
+    if piece.kind == "phone":
+        points = [*one.points, *other.points]
+        types = {p.phone_type for p in points if (p.kind, p.value) == ("phone", piece.value)}
+        return "mobile" if "mobile" in types else "phone"
+    return piece.kind
+
+
+def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
+    """RES-14: whether a proven sender stands behind a value. One that is only claimed (RES-11) is as good as the
+    senders of the profile that claims it."""
+    if kind == "handle":
+        if facts.username and handle_key(facts.username) == value:
+            return True
+        holding = [p for p in facts.points if p.kind == "social" and p.handle and handle_key(p.handle) == value]
+    else:
+        of_kind = "email" if kind == "similar_email" else kind
+        holding = [p for p in facts.points if (p.kind, p.value) == (of_kind, value)]
+    return any(p.proven for p in holding or facts.points) or not (holding or facts.points)
+
+
+def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str, str, str]]:
+    """What supports or weakens, and raises nothing alone: name, address, birth date, customer IDs that differ."""
+    if one.name and other.name and _words(one.name) and _words(other.name):
+        yield _names(one.name, other.name), one.name, other.name
+    if one.addresses and other.addresses:
+        both = one.addresses & other.addresses
+        feature = "address" if both else "address_differs"
+        yield feature, min(both or one.addresses), min(both or other.addresses)
+    if one.birth_date and other.birth_date:
+        feature = "birth_date" if one.birth_date == other.birth_date else "birth_date_differs"
+        yield feature, one.birth_date, other.birth_date
+    mine, theirs = _customer_ids(one), _customer_ids(other)
+    if mine and theirs and not mine & theirs:
+        yield "customer_id_differs", min(mine), min(theirs)
+
+
+def _customer_ids(facts: MatchFeatures) -> set[str]:
+    return {p.value for p in facts.points if p.kind == "customer_id"}
+
+
+def _names(one: str, other: str) -> str:
+    """Names agree where their words do, in any order; they are similar where one abbreviates or lacks words of the
+    other."""
+    mine, theirs = _words(one), _words(other)
+    if sorted(mine) == sorted(theirs):
+        return "name"
+    few, many = sorted((mine, theirs), key=len)
+    written_out = any(len(word) > 1 for word in (*mine, *theirs))
+    return "name_similar" if written_out and _fits(few[:_MOST_WORDS], many[: 2 * _MOST_WORDS]) else "name_differs"
+
+
+def _fits(few: Sequence[str], many: Sequence[str]) -> bool:
+    """Whether each word of the one name has a word of the other of its own that it equals or abbreviates."""
+    if not few:
+        return True
+    word, rest = few[0], few[1:]
+    fitting = {other for other in many if word == other or (min(len(word), len(other)) == 1 and word[0] == other[0])}
+    return any(_fits(rest, [*many[: (n := many.index(other))], *many[n + 1 :]]) for other in fitting)
+
+
+def _words(name: str) -> Sequence[str]:
+    return fold(name).replace(",", " ").replace(".", " ").split()
+
+
+def opens(kinds: Iterable[str], dismissed: Iterable[str]) -> bool:
+    """SUG-4: whether a pair with evidence of these kinds is suggested, after "No Match" on evidence of those."""
+    return bool(set(kinds) - set(dismissed))

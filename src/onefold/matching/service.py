@@ -1,0 +1,362 @@
+"""Raising and rating suggestions in the transaction that gives cause to (SUG-1 … SUG-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from onefold.contact_points.points import Key
+from onefold.contact_points.store import who_holds
+from onefold.core.clock import new_id, utc_now
+from onefold.database.engine import RetryTransaction, UnitOfWork
+from onefold.matching import store
+from onefold.matching.evidence import Evidence, Pair, pair_of
+from onefold.matching.feature_store import features_of
+from onefold.matching.scoring import (
+    ALIKE_KINDS,
+    Comparison,
+    MatchFeatures,
+    Shared,
+    compare,
+    evidence_values,
+    handle_key,
+    keys_of_point,
+    opens,
+    shared_values,
+)
+from onefold.matching.similar_emails import similarity
+from onefold.matching.store import SuggestionRow
+from onefold.organizations.policy import Policy
+from onefold.organizations.store import load_policy
+from onefold.outbox.store import Event, emit_all
+
+_COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
+
+
+class Arisen(NamedTuple):
+    """A value that a profile has begun to hold, or is looked at again for."""
+
+    profile_id: str
+    kind: str
+    value: str
+    handle: str | None
+    holder_id: str
+    """The contact point; for a username, the profile."""
+
+
+class MatchState(NamedTuple):
+    """What speaks for some profiles being one with each other or with others, and what is suggested by it."""
+
+    evidence: tuple[Evidence, ...]
+    suggestions: tuple[SuggestionRow, ...]
+
+    @property
+    def pairs(self) -> set[Pair]:
+        """All pairs that either is about."""
+        return {row.pair for row in self.evidence} | {row.pair for row in self.suggestions}
+
+
+class SharedBetween(NamedTuple):
+    """What two profiles share, or hold alike."""
+
+    one: str
+    other: str
+    shared: Shared
+
+
+def suggest(
+    unit: UnitOfWork, exact: Sequence[SharedBetween], arisen: Sequence[Arisen], policy: Policy, now: datetime
+) -> None:
+    """Raises what a batch of changes gives cause to: what is shared exactly, and what has arisen and may be alike."""
+    _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
+
+
+def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy) -> list[SharedBetween]:
+    """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
+    if not pieces:
+        return []
+    sharing = store.sharing(unit, sorted({one for piece in pieces for one in (piece.one, piece.other)}))
+    kept: list[SharedBetween] = []
+    for (one, kind, value), group in groupby(pieces, lambda p: (p.one, p.shared.kind, p.shared.value)):
+        of_value = list(group)
+        everybody = sharing.get((kind, value), set()) | {one} | {piece.other for piece in of_value}
+        if len(everybody) <= policy.shared_limit:
+            sharing[kind, value] = everybody
+            kept += of_value
+    return kept
+
+
+def refresh_matches(
+    unit: UnitOfWork, profile_id: str, policy: Policy, now: datetime, *, gone: Collection[Shared] = ()
+) -> None:
+    """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
+    facts = index_keys(unit, profile_id, policy)
+    held = facts.points
+    arisen = [Arisen(profile_id, p.kind, p.value, p.handle, p.contact_point_id) for p in held]
+    if facts.username:
+        arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username), profile_id))
+    _forget(unit, profile_id, gone)
+    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
+    pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
+    _record(unit, pieces, policy, now, also=match_state(unit, [profile_id]).pairs)
+
+
+def index_keys(unit: UnitOfWork, profile_id: str, policy: Policy) -> MatchFeatures:
+    """Sees to it that a profile is found by all its match keys; returns what is evident of it."""
+    facts = features_of(unit, [profile_id])[profile_id].evident(policy.blocklist)
+    keys = [(key, p.contact_point_id) for p in facts.points for key in keys_of_point(p.kind, p.value, p.handle)]
+    if facts.username and handle_key(facts.username):
+        keys.append(("h:" + handle_key(facts.username), profile_id))
+    store.add_keys(unit, keys)
+    return facts
+
+
+def match_state(unit: UnitOfWork, ids: Sequence[str]) -> MatchState:
+    """What speaks for these profiles, each with whomever; what two of them share is told once."""
+    evidence = dict.fromkeys(row for one in ids for row in store.evidence_of(unit, one))
+    suggested = dict.fromkeys(row for one in ids for row in store.suggestions_of(unit, one))
+    return MatchState(tuple(evidence), tuple(suggested))
+
+
+def move_evidence(unit: UnitOfWork, source_id: str, destination_id: str, before: MatchState) -> set[Pair]:
+    """MRG-2: what spoke for the source speaks for the destination; returns the pairs to be rated again.
+
+    `before` is the match state of the two, read since both were locked: whoever else would change them waits for that.
+    Raises RetryTransaction where one of the others is merged away at this instant.
+    """
+    rows = [row for row in before.evidence if source_id in row.pair]
+    keep_living(unit, {profile_id for row in rows for profile_id in row.pair} - {source_id, destination_id})
+    store.remove_evidence(unit, rows)
+    moved = [row.moved(source_id, destination_id) for row in rows if destination_id not in row.pair]
+    store.insert_evidence(unit, moved)
+    return before.pairs | {row.pair for row in moved}
+
+
+def keep_living(unit: UnitOfWork, ids: Iterable[str]) -> None:
+    """Nobody of these may be merged away before the unit ends; raises RetryTransaction where one is."""
+    wanted = sorted(set(ids))
+    locked = unit.lock_profiles(wanted, against_edits=False) if wanted else None
+    if locked is not None and len(locked) != len(wanted):
+        raise RetryTransaction
+
+
+def forget_value(unit: UnitOfWork, kind: str, is_blocked: Callable[[str], bool], policy: Policy, now: datetime) -> None:
+    """PRO-12: a value that has been blocked is no evidence any more."""
+    kinds = (kind, "similar_email") if kind == "email" else (kind,)
+    rows = [row for row in store.evidence_of_kinds(unit, kinds) if is_blocked(row.value) or is_blocked(row.other_value)]
+    store.remove_evidence(unit, rows)
+    rate(unit, {row.pair for row in rows}, policy, now)
+
+
+def rematch_value(unit: UnitOfWork, kind: str, value: str, policy: Policy, now: datetime) -> None:
+    """A value that is blocked no longer speaks again, unless too many share it (SUG-6)."""
+    holders = who_holds(unit, [(kind, value)], policy.shared_limit + 1)[kind, value]  # type: ignore[list-item, index]
+    if len(holders) <= policy.shared_limit:
+        for profile_id in sorted(holders):
+            refresh_matches(unit, profile_id, policy, now)
+
+
+def rebuild(unit: UnitOfWork, after: str, limit: int) -> list[str]:
+    """Looks at the next profiles of the organization again: match keys, evidence, ratings; returns their ids."""
+    policy, now = load_policy(unit), utc_now()
+    found = store.profile_ids_after(unit, after, limit)
+    for profile_id in found:
+        keep_living(unit, [profile_id])
+        refresh_matches(unit, profile_id, policy, now)
+    return found
+
+
+def rate_again(unit: UnitOfWork, profile_id: str, policy: Policy, now: datetime) -> None:
+    """Rates a profile's suggestions anew, after a change that only supports or weakens them (SUG-5)."""
+    rate(unit, match_state(unit, [profile_id]).pairs, policy, now)
+
+
+def _forget(unit: UnitOfWork, profile_id: str, gone: Collection[Shared]) -> None:
+    """Evidence that rested on values the profile has lost."""
+    if not gone:
+        return
+    lost = {(piece.kind, piece.value) for piece in gone}
+    rows = [
+        row
+        for row in store.evidence_of(unit, profile_id)
+        if (row.kind, row.value if row.profile_id == profile_id else row.other_value) in lost
+    ]
+    store.remove_evidence(unit, rows)
+
+
+def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[SharedBetween]:
+    """SUG-1, silent for a value that too many share (SUG-6)."""
+    found = []
+    for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
+        if len(holders | {profile_id}) <= policy.shared_limit:
+            shared = Shared(kind, value, value)  # type: ignore[arg-type]
+            found += [SharedBetween(profile_id, other, shared) for other in sorted(holders - {profile_id})]
+    return found
+
+
+def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[SharedBetween]:
+    """Similar emails (SUG-2) and handles, through the stored match keys."""
+    wanted: dict[str, list[Arisen]] = {}
+    for a in arisen:
+        for key in keys_of_point(a.kind, a.value, a.handle):
+            wanted.setdefault(key, []).append(a)
+    # Each profile counts once, but a profile may hold several addresses of one key.
+    found: dict[str, list[store.KeyHolder]] = {}
+    own = {key: {a.holder_id for a in lookers} for key, lookers in wanted.items()}
+    for holder in store.holders_of_keys(unit, wanted, 2 * policy.shared_limit, own):
+        found.setdefault(holder.key, []).append(holder)
+    pieces: list[SharedBetween] = []
+    for key, everybody in found.items():
+        kind = "social" if key.startswith("h:") else "email"
+        holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
+        sharing = {h.profile_id for h in holders} | {a.profile_id for a in wanted[key]}
+        if len(sharing) <= policy.shared_limit:
+            pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
+    return pieces
+
+
+def _piece(key: str, arisen: Arisen, holder: store.KeyHolder) -> SharedBetween | None:
+    if holder.profile_id == arisen.profile_id:
+        return None
+    if key.startswith("h:"):
+        if arisen.kind == "social" and arisen.value and arisen.value == holder.value:
+            return None  # the same account: shared exactly
+        return SharedBetween(arisen.profile_id, holder.profile_id, Shared("handle", key[2:], key[2:]))
+    if similarity(arisen.value, holder.value) is None:
+        return None
+    return SharedBetween(arisen.profile_id, holder.profile_id, Shared("similar_email", arisen.value, holder.value))
+
+
+def _record(
+    unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy, now: datetime, also: Iterable[Pair] = ()
+) -> None:
+    pairs = {pair_of(piece.one, piece.other) for piece in pieces} | set(also)
+    if not pairs:
+        return
+    # Nobody may be merged away between being found and being suggested.
+    keep_living(unit, (profile_id for pair in pairs for profile_id in pair))
+    unit.lock_suggesting()
+    store.add_evidence(unit, pieces, now)
+    _rate(unit, sorted(pairs), policy, now, {})
+
+
+def rate(
+    unit: UnitOfWork,
+    pairs: Iterable[Pair],
+    policy: Policy,
+    now: datetime,
+    created: Mapping[Pair, datetime] | None = None,
+) -> None:
+    """Brings the suggestions of these pairs up to their evidence: rating, kinds, open or dismissed (SUG-4).
+
+    `created` are the times of suggestions that are there again.
+    """
+    wanted = sorted(set(pairs))
+    found = [pair for pair, rows in store.evidence_between(unit, wanted).items() if rows]
+    keep_living(unit, (profile_id for pair in found for profile_id in pair))
+    unit.lock_suggesting()
+    _rate(unit, wanted, policy, now, created or {})
+
+
+def _rate(
+    unit: UnitOfWork, wanted: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]
+) -> None:
+    recorded = store.evidence_between(unit, wanted)
+    facts = _facts(unit, [pair for pair in wanted if recorded[pair]], policy)
+    recorded = _drop_unsupported(unit, recorded, facts)
+    found = [pair for pair in wanted if recorded[pair]]
+    compared = _compare(unit, found, facts, recorded, policy)
+    before = store.suggestions_between(unit, wanted)
+    verdicts = store.verdicts_between(unit, found)
+    after = {}
+    for pair in found:
+        of_pair = {row.kind for row in recorded[pair]}
+        # A value too common to suggest by (SUG-6) has its weight in the rating, but gives no cause to suggest.
+        kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
+        dismissed = {kind for verdict in verdicts[pair] for kind in verdict.kinds}
+        state = "open" if opens(kinds, dismissed) else "dismissed"
+        created_at = before[pair].created_at if pair in before else created.get(pair, now)
+        after[pair] = SuggestionRow(*pair, state, compared[pair].rating, kinds, created_at)
+    changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
+    gone = [pair for pair in changed if pair in before]
+    store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
+    raised = [pair for pair in changed if pair not in created and _is_raised(before.get(pair), after.get(pair))]
+    events = [
+        Event(new_id(), "suggestion.raised", low, {"other_id": high, "kinds": after[low, high].kinds})
+        for low, high in raised
+    ]
+    emit_all(unit, events, now)
+
+
+def _is_raised(before: SuggestionRow | None, after: SuggestionRow | None) -> bool:
+    """Whether a suggestion is new, or has new evidence since "No Match" (SUG-4)."""
+    if after is None or after.state != "open":
+        return False
+    return before is None or (before.state != "open" and before.kinds != after.kinds)
+
+
+def _drop_unsupported(
+    unit: UnitOfWork, recorded: Mapping[Pair, list[Evidence]], facts: Mapping[str, MatchFeatures]
+) -> dict[Pair, list[Evidence]]:
+    """The evidence that rests on what is held; the rest, which a change of this moment has left behind, is taken away.
+
+    Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
+    """
+    speaking = {one: evidence_values(found.username, found.points) for one, found in facts.items()}
+
+    def rests(row: Evidence) -> bool:
+        if row.kind == "thread":
+            return True  # it has happened, whatever the two hold
+        holding = sum(piece in speaking[one] for one, piece in zip(row.pair, row.pieces, strict=True))
+        return holding >= (2 if row.kind in ALIKE_KINDS else 1)
+
+    founded = {pair: [row for row in rows if rests(row)] for pair, rows in recorded.items()}
+    store.remove_evidence(unit, [row for pair, rows in recorded.items() for row in rows if row not in founded[pair]])
+    return founded
+
+
+def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
+    """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
+    return _compare(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
+
+
+def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
+    """What is evident of the profiles of some pairs; raises RetryTransaction where one is not living any more."""
+    ids = sorted({profile_id for pair in pairs for profile_id in pair})
+    facts = {one: found.evident(policy.blocklist) for one, found in features_of(unit, ids).items()}
+    if len(facts) != len(ids):
+        raise RetryTransaction
+    return facts
+
+
+def _compare(
+    unit: UnitOfWork,
+    pairs: Sequence[Pair],
+    facts: Mapping[str, MatchFeatures],
+    recorded: Mapping[Pair, Sequence[Evidence]],
+    policy: Policy,
+) -> dict[Pair, Comparison]:
+    evidence = {
+        (low, high): {*(row.shared for row in recorded[low, high]), *shared_values(facts[low], facts[high])}
+        for low, high in pairs
+    }
+    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    return {
+        (low, high): compare(facts[low], facts[high], evidence[low, high], holders, policy.match_weights)
+        for low, high in pairs
+    }
+
+
+def _holders(unit: UnitOfWork, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
+    """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
+    most = policy.shared_limit + 1
+    wanted = {(piece.kind, piece.value) for piece in pieces}
+    counted: list[Key] = sorted(key for key in wanted if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
+    found: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
+    handles = ["h:" + value for kind, value in sorted(wanted) if kind == "handle"]
+    named: dict[str, set[str]] = {}
+    for holder in store.holders_of_keys(unit, handles, most):
+        named.setdefault(holder.key, set()).add(holder.profile_id)
+    return found | {("handle", key[2:]): len(ids) for key, ids in named.items()}

@@ -1,0 +1,171 @@
+"""What merging, detaching and undoing do with conversations: join them, give them away, split them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.conversations.store import change_conversation, merged_into, read_conversation
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import conversations, items
+
+
+class Share(NamedTuple):
+    """How much of a conversation came through some contact points: messages and calls, both ways."""
+
+    conversation_id: str
+    state: str
+    through: int
+    others: int
+
+
+def join_conversations(unit: UnitOfWork, gone_id: str, into_id: str, now: datetime) -> list[str]:
+    """One conversation becomes one with another; returns those that led to it before and now lead on."""
+    repointed = merged_into(unit, gone_id)
+    for conversation_id in repointed:
+        change_conversation(unit, conversation_id, merged_into_id=into_id)
+    change_conversation(unit, gone_id, state="closed", closed_at=now, merged_into_id=into_id)
+    return repointed
+
+
+def led_to_others(unit: UnitOfWork, profile_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """The conversations of some profiles that became one with one of somebody else, oldest first, each with that."""
+    d = unit.dialect
+    own = "c.organization_id = ? AND c.profile_id = k.value AND c.merged_into_id IS NOT NULL"
+    led = d.join("conversations", "o", "o.organization_id = ? AND o.id = c.merged_into_id")
+    joined = f"{d.join('conversations', 'c', own, one=False)}{led}"
+    parameters = (unit.organization_id, unit.organization_id)
+    sql = f"SELECT c.id, o.id, o.profile_id FROM {d.id_keys}{joined}"
+    rows = unit.lookup(sql, parameters, sorted(profile_ids)) if profile_ids else []
+    return sorted((str(one), str(into)) for one, into, owner in rows if str(owner) not in profile_ids)
+
+
+def shares_of(unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[str]) -> list[Share]:
+    """The conversations that carry anything of some contact points, and how much of each."""
+    i, c = items.c, conversations.c
+    head = sa.func.coalesce(c.merged_into_id, c.id)
+    spoken = i.kind.in_(("message", "call"))
+    through = sa.func.sum(sa.case((sa.and_(spoken, i.contact_point_id.in_(point_ids)), 1), else_=0))
+    others = sa.func.sum(
+        sa.case(
+            (sa.and_(spoken, sa.or_(i.contact_point_id.is_(None), i.contact_point_id.not_in(point_ids))), 1), else_=0
+        )
+    )
+    found: dict[str, list[int]] = {}
+    for profile_id in profile_ids:
+        rows = unit.execute(
+            sa.select(head.label("head"), through.label("through"), others.label("others"))
+            .select_from(
+                items.join(conversations, sa.and_(c.organization_id == i.organization_id, c.id == i.conversation_id))
+            )
+            .where(i.organization_id == unit.organization_id, i.profile_id == profile_id)
+            .group_by(head)
+        )
+        for row in rows:
+            counted = found.setdefault(row.head, [0, 0])
+            counted[0] += int(row.through)
+            counted[1] += int(row.others)
+    return [
+        Share(head_id, read_conversation(unit, head_id).state, through, others)
+        for head_id, (through, others) in sorted(found.items())
+        if through
+    ]
+
+
+def move_conversation(unit: UnitOfWork, conversation_id: str, to: str) -> None:
+    """A conversation goes to another profile with everything in it."""
+    i = items.c
+    group = [conversation_id, *merged_into(unit, conversation_id)]
+    for one in group:
+        change_conversation(unit, one, profile_id=to)
+        mine = (i.organization_id == unit.organization_id, i.conversation_id == one)
+        unit.execute(items.update().where(*mine).values(profile_id=to))
+
+
+def copy_conversation(
+    unit: UnitOfWork, conversation_id: str, copy_id: str, profile_id: str, *, may_be_open: bool
+) -> None:
+    """A conversation beside another, for the part of it that goes to another profile."""
+    row = read_conversation(unit, conversation_id)
+    is_open = row.state == "open" and may_be_open
+    closed_at = None if is_open else row.closed_at or row.opened_at
+    values = row._replace(
+        id=copy_id,
+        profile_id=profile_id,
+        state="open" if is_open else "closed",
+        closed_at=closed_at,
+        merged_into_id=None,
+    )
+    unit.execute(conversations.insert().values(organization_id=unit.organization_id, **values._asdict()))
+
+
+def move_items(
+    unit: UnitOfWork,
+    conversation_id: str,
+    point_ids: Sequence[str],
+    to_conversation: str,
+    to_profile: str,
+    since: int = 0,
+) -> int:
+    """What came through some contact points, and what answers it, goes to another conversation; returns how many."""
+    i = items.c
+    moved = 0
+    for one in [conversation_id, *merged_into(unit, conversation_id)]:
+        mine = (i.organization_id == unit.organization_id, i.conversation_id == one, i.seq >= since)
+        unit_moved = unit.execute(
+            items.update()
+            .where(*mine, i.contact_point_id.in_(point_ids))
+            .values(profile_id=to_profile, conversation_id=to_conversation)
+        )
+        moved += int(unit_moved.rowcount)
+    return moved
+
+
+def count_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> int:
+    """How many items came to a profile through some contact points, from an item's number on."""
+    if not point_ids:
+        return 0
+    through = _through(unit, profile_id, point_ids, since)
+    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
+
+
+def _through(
+    unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int
+) -> tuple[sa.ColumnElement[bool], ...]:
+    i = items.c
+    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
+    return *mine, i.contact_point_id.in_(point_ids)
+
+
+def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    i = items.c
+    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
+    return *mine, i.profile_id == profile_id
+
+
+def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> set[str]:
+    """The conversations in which anything of a profile came through some contact points, from an item's number on."""
+    i = items.c
+    through = (*_through(unit, profile_id, point_ids, since), i.conversation_id.is_not(None))
+    return set(unit.execute(sa.select(i.conversation_id).where(*through).distinct()).scalars())
+
+
+def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:
+    """The contact points that a profile's items in a conversation came through since."""
+    i = items.c
+    mine = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
+    return set(unit.execute(sa.select(i.contact_point_id).where(*mine).distinct()).scalars())
+
+
+def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str) -> None:
+    """What a profile has in a conversation goes to another profile."""
+    unit.execute(items.update().where(*_said_in(unit, conversation_id, profile_id)).values(profile_id=to))
+
+
+def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
+    """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
+    mine = (*_said_in(unit, conversation_id, profile_id), items.c.kind == "event")
+    unit.execute(items.update().where(*mine).values(conversation_id=None))

@@ -1,0 +1,303 @@
+"""Merging two profiles (MRG): previewed, confirmed, applied in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from onefold.accounts.service import merger_of
+from onefold.audit import service as audit
+from onefold.contact_points import store as contact_points
+from onefold.conversations import store as conversations
+from onefold.conversations.timeline_events import write_events
+from onefold.core.actor import Actor, Merger
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict, NotFound, VersionConflict
+from onefold.database.engine import RetryTransaction, UnitOfWork
+from onefold.matching import service as matching
+from onefold.matching import store as matches
+from onefold.matching.evidence import pair_of
+from onefold.matching.scoring import handle_key, keys_of_point
+from onefold.matching.service import MatchState
+from onefold.merging import conversation_store as conversation_moves
+from onefold.merging import detach as detaching
+from onefold.merging import store
+from onefold.merging.outcomes import Step, Which
+from onefold.merging.plan import MergePlan, plan_merge
+from onefold.merging.record import MergeRecord
+from onefold.merging.snapshot import ProfileSnapshot
+from onefold.merging.store import MergeRow
+from onefold.organizations.policy import Policy
+from onefold.organizations.store import load_policy
+from onefold.outbox.store import emit
+from onefold.profiles import store as profiles
+from onefold.profiles.service import ProfileSummary, summaries
+from onefold.profiles.store import ProfileRow
+
+
+class MergeRequest(NamedTuple):
+    """What is asked for. `versions` (source, destination) and `digest` are those of the preview that was confirmed
+    (MRG-12); None where nobody has seen one. `agent_id` is on whose behalf an API key merges."""
+
+    source_id: str
+    destination_id: str
+    choices: Mapping[str, Which] = {}
+    steps: Sequence[Step] = ()
+    versions: tuple[int | None, int | None] = (None, None)
+    digest: str | None = None
+    agent_id: str | None = None
+
+
+class Preview(NamedTuple):
+    """The plan, and how much comes along that decides nothing."""
+
+    plan: MergePlan
+    source: ProfileSummary
+    destination: ProfileSummary
+    conversations: int
+    drafts: int
+
+
+def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
+    """The preview with both profiles, and how much comes along."""
+    plan = preview(unit, request, actor)
+    source, destination = summaries(unit, [plan.source_id, plan.destination_id])
+    origins = profiles.merged_into(unit, plan.source_id)
+    return Preview(
+        plan, source, destination, conversations.count_of(unit, origins), store.count_drafts(unit, plan.source_id)
+    )
+
+
+def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
+    """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
+    source, destination = _two(unit, request, _living)
+    return _plan(source, destination, request, merger_of(unit, actor, request.agent_id), load_policy(unit))
+
+
+def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
+    """Merges the source into the destination, all or nothing (MRG-10).
+
+    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `merge_refused` with what stands in the way
+    (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
+    """
+    unit.lock_merging()
+    source, destination = _two(unit, request, _lock)
+    merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
+    plan = _plan(source, destination, request, merger, policy)
+    _refuse_changed(plan, request)
+    _refuse_obstructed(plan)
+    if plan.detached:
+        owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
+        for point_id in plan.detached:
+            detaching.detach(unit, owners[point_id], point_id, None, actor, request.agent_id)
+        source, destination = _two(unit, request, _lock)
+        plan = _plan(source, destination, request, merger, policy)
+        _refuse_obstructed(plan)
+    return _apply(unit, source, destination, plan, request, actor._replace(agent_id=merger.agent_id), policy), plan
+
+
+def _two(
+    unit: UnitOfWork, request: MergeRequest, row_of: Callable[[UnitOfWork, str], ProfileRow]
+) -> tuple[ProfileSnapshot, ProfileSnapshot]:
+    """Both profiles as `row_of` finds them: one after the other in the order of their ids, and only then read whole."""
+    if request.source_id == request.destination_id:
+        raise Conflict("A profile cannot be merged with itself.", code="same_profile")
+    rows = {profile_id: row_of(unit, profile_id) for profile_id in sorted((request.source_id, request.destination_id))}
+    return store.read_side(unit, rows[request.source_id]), store.read_side(unit, rows[request.destination_id])
+
+
+def _living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+    row = profiles.read_profile(unit, profile_id)
+    if row.survivor_id is not None:
+        raise Conflict(
+            "One of the two profiles was merged into another; merge with that one.",
+            code="merged_away",
+            profile_id=profile_id,
+            survivor_id=row.survivor_id,
+        )
+    return row
+
+
+def _lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+    row = profiles.lock_living(unit, profile_id, against_contacts=True)
+    if row is None:
+        _living(unit, profile_id)  # says why there was nothing to lock
+        raise RetryTransaction  # or it lives by now: somebody undid its merge just then
+    return row
+
+
+def _plan(
+    source: ProfileSnapshot, destination: ProfileSnapshot, request: MergeRequest, merger: Merger, policy: Policy
+) -> MergePlan:
+    return plan_merge(source, destination, policy.merge_policies, request.choices, request.steps, merger)
+
+
+def _refuse_changed(plan: MergePlan, request: MergeRequest) -> None:
+    """MRG-12: what was confirmed is what happens."""
+    seen_anew = any(seen not in (None, now) for seen, now in zip(request.versions, plan.versions, strict=True))
+    if seen_anew or request.digest not in (None, plan.digest):
+        raise VersionConflict("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
+
+
+def _refuse_obstructed(plan: MergePlan) -> None:
+    """MRG-17: says everything that stands in the way, and the steps that would clear it."""
+    if plan.obstacles:
+        named = ", ".join(sorted({obstacle.code for obstacle in plan.obstacles}))
+        raise Conflict(
+            f"The merge is refused: {named}. The preview lists the steps that would clear this.",
+            code="merge_refused",
+            obstacles=[
+                {"code": o.code, "field": o.field.partition(".")[0], "steps": [step._asdict() for step in o.steps]}
+                for o in plan.obstacles
+            ],
+        )
+
+
+def _apply(
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    request: MergeRequest,
+    actor: Actor,
+    policy: Policy,
+) -> MergeRow:
+    now, merge_id = utc_now(), new_id()
+    match_state = matching.match_state(unit, [source.profile_id, destination.profile_id])
+    record = _record(unit, source, destination, plan, match_state)
+    led_on = _move(unit, source, destination, plan, record.former_ids, now)
+    record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
+    _find_by(unit, source, destination, plan, match_state, policy, now)
+    event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
+    details = {
+        "merge_id": merge_id,
+        "steps": [s._asdict() for s in request.steps],
+        "choices": {field: kept for field, kept in record.choices.items() if "." not in field},
+        "versions": plan.versions,
+        "evidence": sorted({piece.kind for piece in record.evidence_between}),
+        "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
+    }
+    _emit(unit, merge_id, plan, record.former_ids, led_on, now)
+    seq = audit.record(
+        unit,
+        actor,
+        "profile.merged",
+        profile_id=plan.destination_id,
+        other_id=plan.source_id,
+        details=details,
+        before=record.to_json(),
+    )
+    row = MergeRow(merge_id, plan.source_id, plan.destination_id, actor.agent_id, event_seq, seq, now, None)
+    store.add_merge(unit, row)
+    return row
+
+
+def _record(
+    unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, plan: MergePlan, match_state: MatchState
+) -> MergeRecord:
+    return MergeRecord(
+        source=source,
+        destination=destination,
+        after=plan.after,
+        absorbed=plan.absorbed,
+        choices={o.field: o.kept for o in plan.outcomes if o.why == "chosen" and o.kept is not None},
+        created=store.created_times(unit, [source.profile_id, destination.profile_id]),
+        evidence=match_state.evidence,
+        suggested={row.pair: row.created_at for row in match_state.suggestions},
+        former_ids=tuple(profiles.merged_into(unit, source.profile_id)[1:]),
+        drafts=(),
+    )
+
+
+def _move(
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    former_ids: Sequence[str],
+    now: datetime,
+) -> list[str]:
+    """Everything of the source that is not history; what it has done and said is found through its redirect.
+
+    Returns the conversations that led to one which is gone, and lead on.
+    """
+    others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
+    matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
+    store.write_side(unit, [source, destination], [plan.after], {})
+    contact_points.absorb_points(unit, plan.absorbed)
+    led_on = _move_conversation(unit, source, plan, now)
+    store.set_redirect(unit, [plan.source_id, *former_ids], plan.destination_id)
+    profiles.change_profile(unit, plan.destination_id, **plan.after.own_changes(destination))
+    return led_on
+
+
+def _move_conversation(unit: UnitOfWork, source: ProfileSnapshot, plan: MergePlan, now: datetime) -> list[str]:
+    """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
+    joined = plan.joined
+    if joined is not None:
+        led_on = conversation_moves.join_conversations(unit, joined.gone_id, joined.conversation_id, now)
+        conversations.change_conversation(
+            unit, joined.conversation_id, assignee_id=joined.assignee_id, inbox_id=joined.inbox_id
+        )
+        return led_on
+    if source.conversation is not None:
+        conversations.change_conversation(unit, source.conversation.conversation_id, profile_id=plan.destination_id)
+    return []
+
+
+def _find_by(
+    unit: UnitOfWork,
+    source: ProfileSnapshot,
+    destination: ProfileSnapshot,
+    plan: MergePlan,
+    before: MatchState,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
+    profiles.forget_terms(unit, plan.source_id)
+    profiles.reindex(unit, plan.destination_id)
+    for point in source.points:
+        if point.contact_point_id in plan.absorbed:
+            matches.remove_keys(unit, keys_of_point(point.kind, point.value, point.handle), point.contact_point_id)
+    for side in (source, destination):
+        if side.username:
+            matches.remove_keys(unit, ["h:" + handle_key(side.username)], side.profile_id)
+    matching.index_keys(unit, plan.destination_id, policy)
+    pairs = matching.move_evidence(unit, plan.source_id, plan.destination_id, before)
+    # Who was suggested to the source is suggested to the destination, since then and not anew.
+    gone = {plan.source_id, plan.destination_id}
+    others = {(set(row.pair) - gone).pop(): row.created_at for row in before.suggestions if set(row.pair) != gone}
+    since = {pair_of(plan.destination_id, one): at for one, at in others.items()}
+    matching.rate(unit, pairs, policy, now, created=since)
+
+
+def _emit(
+    unit: UnitOfWork,
+    merge_id: str,
+    plan: MergePlan,
+    former_ids: Sequence[str],
+    led_on: Sequence[str],
+    now: datetime,
+) -> None:
+    """EVT-1: one event, with the map from old ids to new."""
+    old = [plan.source_id, *former_ids]
+    data: dict[str, Any] = {"merge_id": merge_id, "merged": dict.fromkeys(old, plan.destination_id)}
+    if plan.joined is not None:
+        data["conversations"] = dict.fromkeys([plan.joined.gone_id, *led_on], plan.joined.conversation_id)
+    emit(unit, new_id(), "profile.merged", plan.destination_id, data, now)
+
+
+def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:
+    """The merge with this id; raises NotFound."""
+    found = store.read_merge(unit, merge_id)
+    if found is None:
+        raise NotFound("There is no merge with this id.", code="merge_not_found")
+    return found
+
+
+def read_record(unit: UnitOfWork, row: MergeRow) -> MergeRecord | None:
+    """What was kept of a merge; None where it has been erased."""
+    kept = audit.read(unit, row.audit_seq).before
+    return None if kept is None else MergeRecord.from_json(kept)

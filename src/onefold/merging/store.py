@@ -1,0 +1,286 @@
+"""Merging, detaching and undoing, as rows: both sides read whole, and brought to what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.contact_points.store import points_of
+from onefold.conversations.store import open_conversation_of
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import (
+    addresses,
+    agents,
+    contact_points,
+    details,
+    drafts,
+    inboxes,
+    merges,
+    profiles,
+    relationships,
+)
+from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, Relation
+from onefold.profiles.store import ProfileRow, relationships_of
+
+
+class MergeRow(NamedTuple):
+    """A merge. Items numbered from `event_seq` on came with or after it; both sides before are in the audit record."""
+
+    id: str
+    source_id: str
+    destination_id: str
+    agent_id: str | None
+    event_seq: int
+    audit_seq: int
+    created_at: datetime
+    undone_at: datetime | None
+
+
+# Reading a side ------------------------------------------------------------------------------------------------------
+
+
+def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
+    """A living profile with everything a merge decides on."""
+    return ProfileSnapshot(
+        row.id,
+        row.version,
+        row.name,
+        row.name_confirmed,
+        row.username,
+        row.image,
+        row.attributes,
+        tuple(points_of(unit, [row.id])[row.id]),
+        tuple(Detail._make(found) for found in _parts(unit, details, Detail, row.id)),
+        tuple(Address._make(found) for found in _parts(unit, addresses, Address, row.id)),
+        tuple(Relation._make(found) for found in relationships_of(unit, row.id)),
+        _open_conversation(unit, row.id),
+    )
+
+
+def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
+    mine = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+    return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*mine).order_by(table.c.id)).all()
+
+
+def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
+    found = open_conversation_of(unit, profile_id)
+    if found is None:
+        return None
+    table, wanted = (inboxes, found.inbox_id) if found.assignee_id is None else (agents, found.assignee_id)
+    mine = (table.c.organization_id == unit.organization_id, table.c.id == wanted)
+    name = unit.execute(sa.select(table.c.name).where(*mine)).scalar_one()
+    return OpenConversation(found.id, found.inbox_id, found.assignee_id, name)
+
+
+def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each contact point, detail, address and relationship of the profiles was written, by its id."""
+    found: dict[str, datetime] = {}
+    for table in (contact_points, details, addresses, relationships):
+        sides = [table.c.profile_id] if table is not relationships else [table.c.profile_id, table.c.other_id]
+        for side in sides:
+            mine = (table.c.organization_id == unit.organization_id, side.in_(profile_ids))
+            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.created_at).where(*mine)))
+    return found
+
+
+# Bringing rows to what was planned -----------------------------------------------------------------------------------
+
+
+def write_side(
+    unit: UnitOfWork,
+    before: Iterable[ProfileSnapshot],
+    after: Iterable[ProfileSnapshot],
+    created: Mapping[str, datetime],
+) -> None:
+    """Makes the rows of some profiles, as they are before, those of `after`: moved, changed, taken away, put back.
+
+    `created` are the times of rows that are put back.
+    """
+    before, after = list(before), list(after)
+    _write_points(unit, _rows_of_points(before, "points"), _rows_of_points(after, "points"), created)
+    for table, name in ((details, "details"), (addresses, "addresses")):
+        _write_rows(unit, table, _values(before, name), _values(after, name), created)
+    old = {r.id: r._asdict() for side in before for r in side.relations}
+    _write_rows(unit, relationships, old, {r.id: r._asdict() for side in after for r in side.relations}, created)
+
+
+def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
+    return {row.id: {**row._asdict(), "profile_id": side.profile_id} for side in sides for row in getattr(side, name)}
+
+
+def _rows_of_points(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for side in sides:
+        for point in getattr(side, name):
+            values = {**point._asdict(), "profile_id": side.profile_id}
+            point_id = values.pop("contact_point_id")
+            found[point_id] = values
+    return found
+
+
+def _write_points(
+    unit: UnitOfWork,
+    old: Mapping[str, dict[str, Any]],
+    new: Mapping[str, dict[str, Any]],
+    created: Mapping[str, datetime],
+) -> None:
+    """Tags that may be there once are taken away everywhere before they are given anew."""
+    bare = {"main": False, "identifying": False, "current": False}
+    changed = [key for key in old if key in new and old[key] != new[key]]
+    _delete(unit, contact_points, [key for key in old if key not in new])
+    for key in changed:
+        if any(old[key][tag] for tag in bare):
+            _update(unit, contact_points, key, bare)
+    for key in changed:
+        _update(unit, contact_points, key, new[key])
+    _insert(unit, contact_points, {key: new[key] for key in new if key not in old}, created)
+
+
+def _write_rows(
+    unit: UnitOfWork,
+    table: sa.Table,
+    old: Mapping[str, dict[str, Any]],
+    new: Mapping[str, dict[str, Any]],
+    created: Mapping[str, datetime],
+) -> None:
+    _delete(unit, table, [key for key in old if key not in new])
+    for key in old:
+        if key in new and old[key] != new[key]:
+            _update(unit, table, key, new[key])
+    _insert(unit, table, {key: new[key] for key in new if key not in old}, created)
+
+
+def _delete(unit: UnitOfWork, table: sa.Table, ids: Sequence[str]) -> None:
+    if ids:
+        unit.execute(table.delete().where(table.c.organization_id == unit.organization_id, table.c.id.in_(ids)))
+
+
+def _update(unit: UnitOfWork, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
+    mine = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
+    unit.execute(table.update().where(*mine).values({k: v for k, v in values.items() if k != "id"}))
+
+
+def _insert(
+    unit: UnitOfWork, table: sa.Table, rows: Mapping[str, dict[str, Any]], created: Mapping[str, datetime]
+) -> None:
+    for key, values in rows.items():
+        row = {**values, "organization_id": unit.organization_id, "id": key, "created_at": created[key]}
+        unit.execute(table.insert().values(row))
+
+
+# Redirects -----------------------------------------------------------------------------------------------------------
+
+
+def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) -> None:
+    """Profiles that from now on lead to a living one; None: they live themselves. Their versions move on."""
+    p = profiles.c
+    if ids:
+        mine = (p.organization_id == unit.organization_id, p.id.in_(ids))
+        unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
+
+
+def move_drafts(unit: UnitOfWork, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
+    """Drafts go with the profile they were written on (MRG-9); returns their ids."""
+    d = drafts.c
+    mine = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
+    if only is not None:
+        mine.append(d.id.in_(only))
+    moved = list(unit.execute(sa.select(d.id).where(*mine)).scalars())
+    if moved:
+        unit.execute(drafts.update().where(*mine).values(profile_id=to))
+    return moved
+
+
+def repoint_drafts(unit: UnitOfWork, ids: Sequence[str], points: Mapping[str, str]) -> None:
+    """Drafts to one of these contact points go to the other one from now on."""
+    d = drafts.c
+    for before, after in points.items() if ids else ():
+        mine = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(drafts.update().where(*mine).values(contact_point_id=after))
+
+
+def count_drafts(unit: UnitOfWork, profile_id: str) -> int:
+    """How many drafts there are on a profile."""
+    mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
+    return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*mine)).scalar_one())
+
+
+def drafts_on(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> list[str]:
+    """Those of the drafts that are on a profile still."""
+    d = drafts.c
+    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
+    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if ids else []
+
+
+def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) -> list[str]:
+    """Drafts on a profile to one of these contact points."""
+    d = drafts.c
+    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
+    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if point_ids else []
+
+
+# The merges themselves -----------------------------------------------------------------------------------------------
+
+_MERGE = [merges.c[field] for field in MergeRow._fields]
+
+
+def add_merge(unit: UnitOfWork, row: MergeRow) -> None:
+    """Remembers a merge."""
+    unit.execute(merges.insert().values(organization_id=unit.organization_id, **row._asdict()))
+
+
+def read_merge(unit: UnitOfWork, merge_id: str, *, lock: bool = False) -> MergeRow | None:
+    """The merge with this id."""
+    if not is_id(merge_id):
+        return None
+    select = sa.select(*_MERGE).where(merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    row = unit.execute(select.with_for_update() if lock else select).one_or_none()
+    return None if row is None else MergeRow._make(row)
+
+
+def standing_merges(unit: UnitOfWork, source_ids: Sequence[str]) -> dict[str, MergeRow]:
+    """The merge by which each of these profiles is merged away, by profile."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
+    rows = unit.execute(sa.select(*_MERGE).where(*mine)) if source_ids else ()
+    return {row.source_id: MergeRow._make(row) for row in rows}
+
+
+def newest_standing_into(unit: UnitOfWork, destination_id: str, limit: int) -> list[MergeRow]:
+    """The newest merges into a profile that are not undone, newest first."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
+    select = sa.select(*_MERGE).where(*mine).order_by(m.id.desc()).limit(limit)
+    return [MergeRow._make(row) for row in unit.execute(select)]
+
+
+def merges_into(unit: UnitOfWork, destination_ids: Sequence[str]) -> list[MergeRow]:
+    """Every merge into these profiles, those since undone among them."""
+    m = merges.c
+    mine = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
+    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine))]
+
+
+def mark_undone(unit: UnitOfWork, merge_id: str, now: datetime) -> None:
+    """A merge that was undone."""
+    mine = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    unit.execute(merges.update().where(*mine).values(undone_at=now))
+
+
+def list_merges(unit: UnitOfWork, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
+    """Merges, newest first; of some profiles on either side, or of the whole organization."""
+    m = merges.c
+    found: dict[str, MergeRow] = {}
+    for side in (None,) if profile_ids is None else (m.source_id, m.destination_id):
+        select = sa.select(*_MERGE).where(m.organization_id == unit.organization_id)
+        if side is not None:
+            select = select.where(side.in_(profile_ids or ()))
+        if before is not None:
+            select = select.where(m.id < before)
+        for row in unit.execute(select.order_by(m.id.desc()).limit(limit)):
+            found[row.id] = MergeRow._make(row)
+    return sorted(found.values(), key=lambda row: row.id, reverse=True)[:limit]

@@ -1,0 +1,283 @@
+"""Undoing a merge (MRG-13): the source comes back with its own id, what it brought, and what arrived since on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from onefold.accounts.service import merger_of
+from onefold.audit import service as audit
+from onefold.contact_points import store as contact_points
+from onefold.conversations import store as conversations
+from onefold.conversations.timeline_events import write_events
+from onefold.core.actor import Actor, Merger
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict, VersionConflict
+from onefold.database.engine import UnitOfWork
+from onefold.merging import conversation_store as conversation_moves
+from onefold.merging import service as merging
+from onefold.merging import store
+from onefold.merging.layers import Change, Layer, TakenOut, take_out
+from onefold.merging.record import MergeRecord
+from onefold.merging.snapshot import OpenConversation, ProfileSnapshot
+from onefold.merging.store import MergeRow
+from onefold.merging.undo_conversations import Parting, point_ids_of, share_conversations
+from onefold.merging.undo_evidence import share_evidence
+from onefold.merging.undo_plan import Others, UndoPlan, plan_undo
+from onefold.organizations.policy import Policy
+from onefold.organizations.store import load_policy
+from onefold.outbox.store import emit
+from onefold.profiles import store as profiles
+from onefold.profiles.profile import display_name
+from onefold.profiles.service import resolve_redirect
+
+
+class Undo(NamedTuple):
+    """What undoing a merge does, or would do. `profile_id` is where the source has led to; `version` is that one's.
+
+    `returning` are the ids that come back to life under the source. `arrived` counts the items that came since on the
+    source's contact points and go with them.
+    """
+
+    merge: MergeRow
+    profile_id: str
+    version: int
+    plan: UndoPlan
+    returning: tuple[str, ...]
+    drafts: tuple[str, ...]
+    arrived: int
+
+
+class _Look(NamedTuple):
+    """What undoing would do, and what it is decided by: what the merge kept, and the merge taken out of its layers
+    (MRG-19). `created` are the times of all rows that may be put back."""
+
+    found: Undo
+    record: MergeRecord
+    taken: TakenOut
+    created: Mapping[str, datetime]
+    policy: Policy
+
+
+def preview(unit: UnitOfWork, merge_id: str) -> Undo:
+    """What undoing would do; nothing is changed. Raises what `undo` raises."""
+    return _look(unit, merge_id, lock=False).found
+
+
+def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> Undo:
+    """Undoes a merge. Raises NotFound; Stale where the profile is not what the preview showed; Conflict `undone`,
+    `undo_window_over`, `record_erased`."""
+    look = _look(unit, merge_id, lock=True)
+    found, record = look.found, look.record
+    if version not in (None, found.version):
+        raise VersionConflict(
+            "The profile has changed since it was read; look at the new preview.", profile_id=found.profile_id
+        )
+    now = utc_now()
+    before = {"profile": store.read_side(unit, profiles.read_profile(unit, found.profile_id)).as_record()}
+    _share_rows(unit, look)
+    parting = Parting(
+        found.plan.source.profile_id,
+        found.profile_id,
+        found.returning,
+        point_ids_of(found.plan, look.taken),
+        found.merge.event_seq,
+    )
+    share_conversations(unit, parting, record)
+    share_evidence(unit, found.merge, found.plan, record, look.taken.layer, look.policy, now)
+    _write_events(unit, found, actor, now)
+    store.mark_undone(unit, merge_id, now)
+    source_id = found.plan.source.profile_id
+    data = {"merge_id": merge_id, "unmerged": dict.fromkeys(found.returning, source_id)}
+    emit(unit, new_id(), "profile.unmerged", found.profile_id, data, now)
+    details = {**data, "gone": found.plan.gone, "kept": found.plan.kept}
+    audit.record(
+        unit, actor, "profile.unmerged", profile_id=found.profile_id, other_id=source_id, details=details, before=before
+    )
+    return found
+
+
+def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
+    merge = merging.read_merge(unit, merge_id)
+    policy = load_policy(unit)
+    _refuse_undone(merge)
+    _refuse_late(merge, policy)
+    row = _lock_both(unit, merge) if lock else _living(unit, merge)
+    record = merging.read_record(unit, merge)
+    if record is None:
+        raise Conflict("What the merge kept of the two profiles has been erased.", code="record_erased")
+    returning = _returning(unit, merge, row.id)
+    layers, created = _layers(unit, row.id)
+    taken, now = take_out(layers, merge.id), store.read_side(unit, row)
+    plan = plan_undo(taken, now, policy, _others(unit, taken, now, returning))
+    brought_since = _drafts_brought_since(unit, merge, row.id, returning)
+    drafts = store.drafts_on(unit, row.id, [one for one in record.drafts if one not in brought_since])
+    point_ids = point_ids_of(plan, taken)
+    there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
+    arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
+    found = Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived)
+    return _Look(found, record, taken, created, policy)
+
+
+def _refuse_undone(merge: MergeRow | None) -> None:
+    if merge is None or merge.undone_at is not None:
+        raise Conflict("The merge has been undone.", code="undone")
+
+
+def _refuse_late(merge: MergeRow, policy: Policy) -> None:
+    if utc_now() - merge.created_at > timedelta(days=policy.undo_days):
+        raise Conflict("The time in which this merge could be undone is over.", code="undo_window_over")
+
+
+def _living(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
+    survivor_id = profiles.read_profile(unit, merge.source_id).survivor_id
+    if survivor_id is None:
+        raise Conflict("The merge has been undone.", code="undone")
+    return profiles.read_profile(unit, survivor_id)
+
+
+def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
+    """The living profile, and the source that is to return, kept from everybody else."""
+    unit.lock_merging()
+    row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
+    _refuse_undone(store.read_merge(unit, merge.id, lock=True))
+    return row
+
+
+def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, datetime]]:
+    """Every merge, standing or undone, that may have left something on a profile, or on one merged into it; and when
+    each row that was there was written."""
+    found: dict[str, MergeRow] = {}
+    above = set(profiles.merged_into(unit, living_id))
+    while above:
+        rows = store.merges_into(unit, sorted(above))
+        found |= {row.id: row for row in rows}
+        above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
+    records = ((row, merging.read_record(unit, row)) for row in found.values())
+    kept = [(row, record) for row, record in records if record is not None]
+    created = {row_id: at for _, record in kept for row_id, at in record.created.items()}
+    return [_layer(row, record) for row, record in kept], created
+
+
+def _layer(row: MergeRow, record: MergeRecord) -> Layer:
+    sides = record.source, record.destination, record.after
+    merger = Merger(row.agent_id, "")
+    return Layer(row.id, *sides, record.absorbed, record.choices, merger, row.undone_at, row.created_at)
+
+
+def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:
+    """Whom relationships of the two name, and which of these merges of theirs have left out."""
+    known = {r.id for r in now.relations}
+    sides = (taken.layer.source, taken.change_of(now.profile_id).new, now)
+    others = {(r.id, one) for side in sides for r in side.relations for one in (r.profile_id, r.other_id)}
+    survivors = profiles.read_survivors(unit, sorted({one for _, one in others}))
+    survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
+    missing = sorted({one for row_id, one in others if row_id not in known} - {*returning, now.profile_id})
+    return Others(survivors, _left_out(unit, missing))
+
+
+def _left_out(unit: UnitOfWork, profile_ids: Sequence[str]) -> set[str]:
+    """Relationships that the merges by which these profiles are merged away have left out."""
+    found: set[str] = set()
+    merged_away: Collection[str] = profile_ids
+    while standing := store.standing_merges(unit, sorted(merged_away)):
+        for row in standing.values():
+            record = merging.read_record(unit, row)
+            if record is not None:
+                before = {r.id for side in (record.source, record.destination) for r in side.relations}
+                found |= before - {r.id for r in record.after.relations}
+        merged_away = {row.destination_id for row in standing.values()}
+    return found
+
+
+def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
+    """The source, and every profile whose way to the living one leads through it."""
+    merged = profiles.merged_into(unit, profile_id)
+    standing = store.standing_merges(unit, merged)
+    found = []
+    for one in merged:
+        at = one
+        while at in standing and at != merge.source_id:
+            at = standing[at].destination_id
+        if at == merge.source_id:
+            found.append(one)
+    return tuple(sorted(found))
+
+
+def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
+    """The drafts that later merges which stand have brought: one may have been the source's at the time of this merge,
+    left it by an undo, and come to the living profile in another way."""
+    standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
+    way, at = set(), merge.destination_id  # on which everything of this merge itself has come
+    while at in standing:
+        way.add(at)
+        at = standing[at].destination_id
+    later = [m for one, m in standing.items() if m.id > merge.id and one not in way and one not in returning]
+    records = (merging.read_record(unit, m) for m in later)
+    return {draft_id for record in records if record is not None for draft_id in record.drafts}
+
+
+def _share_rows(unit: UnitOfWork, look: _Look) -> None:
+    found, plan = look.found, look.found.plan
+    now = store.read_side(unit, profiles.read_profile(unit, found.profile_id))
+    store.set_redirect(unit, found.returning, None)
+    store.set_redirect(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
+    store.write_side(unit, [now], [plan.source, plan.destination], look.created)
+    contact_points.release_points(unit, plan.released)
+    profiles.change_profile(unit, found.profile_id, **plan.destination.own_changes(now))
+    _restore_lines(unit, found.profile_id, look.taken.changes)
+    store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
+    back = {p.contact_point_id for p in plan.source.points}
+    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.taken.absorbed.items() if gone in back})
+    since = store.drafts_through(unit, found.profile_id, list(plan.heirs))
+    store.repoint_drafts(unit, since, plan.heirs)
+
+
+def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Change]) -> None:
+    """Destinations that were merged away since keep their own fields for the day they return, and every one's open
+    conversation is assigned as it would be."""
+    for profile_id, change in changes.items():
+        row = profiles.read_profile(unit, profile_id)
+        before = _as_assigned(unit, change.old.conversation)
+        now = ProfileSnapshot(
+            row.id,
+            row.version,
+            row.name,
+            row.name_confirmed,
+            row.username,
+            row.image,
+            row.attributes,
+            conversation=before,
+        )
+        after = change.applied_to(now)
+        if own := after.own_changes(now) if profile_id != living_id else {}:
+            profiles.change_profile(unit, profile_id, **own)
+        if after.conversation is not None and after.conversation != before:
+            assigned = {"inbox_id": after.conversation.inbox_id, "assignee_id": after.conversation.assignee_id}
+            conversations.change_conversation(unit, after.conversation.conversation_id, **assigned)
+
+
+def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConversation | None:
+    """The conversation as it is assigned now, open or not."""
+    if then is None:
+        return None
+    row = conversations.read_conversation(unit, then.conversation_id)
+    return OpenConversation(row.id, row.inbox_id, row.assignee_id, "")
+
+
+def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) -> None:
+    merger = merger_of(unit, actor, None)
+    source, destination = found.plan.source, found.plan.destination
+    names = (display_name(source.name, source.points), display_name(destination.name, destination.points))
+    for profile_id, text in (
+        (found.profile_id, f"{merger.name} undid the merge of {names[0]} into this customer"),
+        (source.profile_id, f"{merger.name} undid the merge of this customer into {names[1]}"),
+    ):
+        write_events(unit, profile_id, [text], merger.agent_id, now)
+
+
+def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
+    """Merges, newest first: of a profile and those merged into it, or of the organization."""
+    ids = None if profile_id is None else profiles.merged_into(unit, resolve_redirect(unit, profile_id))
+    return store.list_merges(unit, ids, before, limit)

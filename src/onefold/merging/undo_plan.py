@@ -1,0 +1,239 @@
+"""Undoing a merge (MRG-13): what goes back to the source, what returns to as it was, what stays; a pure plan.
+
+A value that nobody has touched since the merge becomes what it was; what somebody has changed since stays as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+from onefold.contact_points.points import HeldPoint
+from onefold.merging.layers import TakenOut
+from onefold.merging.rebasing import heirs, rebase, restore_fields
+from onefold.merging.snapshot import ProfileSnapshot, Relation
+from onefold.organizations.policy import Policy
+
+
+class UndoPlan(NamedTuple):
+    """Both profiles as they will be. `gone` are rows the source brought that are not there any more; `kept` those of
+    the destination that were changed since and stay as they are now (kinds and ids).
+
+    `released` are contact points that are there again, or lead to another one, by id: to which, or None. `heirs` are
+    those that take the place of one that goes back to the source, by its id: both profiles hold the value.
+    """
+
+    source: ProfileSnapshot
+    destination: ProfileSnapshot
+    gone: tuple[tuple[str, str], ...]
+    kept: tuple[tuple[str, str], ...]
+    released: Mapping[str, str | None]
+    heirs: Mapping[str, str]
+
+
+class Others(NamedTuple):
+    """The profiles that relationships name. `survivors` is where each leads to, erased ones left out; `dropped` are
+    relationships that merges of theirs have left out, as both who became one had it."""
+
+    survivors: Mapping[str, str]
+    dropped: Collection[str]
+
+
+R = TypeVar("R")
+
+
+class _Split(NamedTuple):
+    source: list[Any]
+    destination: list[Any]
+    gone: list[str]
+
+
+_PARTS = {"points": "contact point", "details": "detail", "addresses": "address", "relations": "relationship"}
+
+
+def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Others) -> UndoPlan:
+    """`now` is the profile that the source leads to today, `taken` the merge taken out of its layers."""
+    change = taken.change_of(now.profile_id)
+    as_left = rebase(now, change.old, change.new)
+    splits = {part: _split(taken, part, now, as_left) for part in ("details", "addresses")}
+    splits["points"] = _split_points(taken, now, as_left, policy)
+    splits["relations"] = _split_relations(taken, now, as_left, others)
+    source = _with_rows(taken.layer.source, {part: split.source for part, split in splits.items()})
+    destination = _with_rows(as_left, {part: split.destination for part, split in splits.items()})
+    held = {p.contact_point_id for side in (source, destination) for p in side.points}
+    return UndoPlan(
+        source,
+        destination,
+        tuple((word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone),
+        tuple(
+            (word, row_id)
+            for part, word in _PARTS.items()
+            for row_id in _changed(getattr(change.new, part), getattr(destination, part))
+        ),
+        _released(taken, held),
+        {point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()},
+    )
+
+
+def _key(row: Any) -> str:
+    return cast(str, row.contact_point_id if isinstance(row, HeldPoint) else row.id)
+
+
+def _rows(side: ProfileSnapshot, part: str) -> dict[str, Any]:
+    return {_key(row): row for row in getattr(side, part)}
+
+
+def _with_rows(side: ProfileSnapshot, rows: Mapping[str, Sequence[Any]]) -> ProfileSnapshot:
+    changes: dict[str, Any] = {part: tuple(of_part) for part, of_part in rows.items()}
+    return side._replace(**changes)
+
+
+def _changed(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
+    """Rows that are not as they were before."""
+    there = {_key(row): row for row in now}
+    return [_key(row) for row in before if _key(row) in there and there[_key(row)] != row]
+
+
+def _released(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
+    """Contact points that do not lead to where they did: those held again, and those that lead to one of these."""
+    found: dict[str, str | None] = {}
+    for point_id, led_to in taken.absorbed.items():
+        leads_to = taken.absorbing.get(point_id)
+        if leads_to is None and point_id in held:
+            found[point_id] = None
+        elif leads_to != led_to and leads_to in held:
+            found[point_id] = leads_to
+    return found
+
+
+def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSnapshot) -> _Split:
+    """Shares the rows of one kind out again. What came to the destination since stays there."""
+    kept, way = _rows(as_left, part), _way(taken, part, now)
+    found = _Split([], list(kept.values()), [])
+    for row_id, row in _rows(taken.layer.source, part).items():
+        if row_id in kept:
+            continue  # it left the source by an undo or a detach since, and came in another way
+        returning = _returning(way, row)
+        if returning is None:
+            found.gone.append(row_id)
+        else:
+            found.source.append(returning)
+    return found
+
+
+class _Stretch(NamedTuple):
+    """From a merge to the next, or to today: rows as the merge left them, and as they were found then."""
+
+    left: Mapping[str, Any]
+    found: Mapping[str, Any]
+    absorbed: Mapping[str, str]
+
+
+def _way(taken: TakenOut, part: str, now: ProfileSnapshot) -> list[_Stretch]:
+    layers = [taken.layer, *(passage.layer for passage in taken.way)]
+    profiles = [*(passage.found for passage in taken.way), now]
+    return [
+        _Stretch(_rows(layer.after, part), _rows(profile, part), layer.absorbed)
+        for layer, profile in zip(layers, profiles, strict=True)
+    ]
+
+
+def _returning(way: Sequence[_Stretch], row: R) -> R | None:
+    """A row of the source as it comes back, with what was changed by hand since; None where it was taken away.
+
+    What it had become one with counts as it, as long as it has its value.
+    """
+    row_id, returning = _key(row), row
+    carrier: str | None = row_id
+    for stretch in way:
+        carrier = carrier if carrier in stretch.left else stretch.absorbed.get(carrier or "")
+        if carrier is None:
+            return returning  # a merge took it away
+        left, there = stretch.left.get(carrier), stretch.found.get(carrier)
+        if left is None or there is None:
+            return None
+        if carrier == row_id:
+            returning = restore_fields(returning, left, there)
+        elif there.value != cast(Any, returning).value:
+            return None
+    return returning
+
+
+# Contact points ------------------------------------------------------------------------------------------------------
+
+
+def _split_points(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, policy: Policy) -> _Split:
+    found = _split(taken, "points", now, as_left)
+    opening = {(p.kind, p.value) for p in found.destination if p.identifying}
+    source = []
+    for point in found.source:
+        opens = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
+        taken_by_now = (point.kind, point.value) in opening
+        if taken_by_now and opens and policy.matching_mode == "listed" and point.kind != "customer_id":
+            found.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)
+        else:
+            source.append(point._replace(identifying=point.identifying and opens and not taken_by_now))
+    return _Split(_once_tagged(source), _once_tagged(found.destination), found.gone)
+
+
+def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
+    """One Main of each kind and one current customer ID, the oldest first, where edits since would leave two."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for point in sorted(points, key=lambda p: p.contact_point_id):
+        tags = {"main": point.main, "current": point.current and point.kind == "customer_id"}
+        for tag, is_set in tags.items():
+            if is_set and (tag, point.kind) in seen:
+                point = point._replace(main=False) if tag == "main" else point._replace(current=False)
+            elif is_set:
+                seen.add((tag, point.kind))
+        kept.append(point)
+    return kept
+
+
+# Relationships -------------------------------------------------------------------------------------------------------
+
+
+def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> _Split:
+    """As the other rows, but each names a profile that may have gone, or be another one, since."""
+    source_id, there = taken.layer.source.profile_id, _rows(now, "relations")
+    survivors = {**others.survivors, source_id: source_id, now.profile_id: now.profile_id}
+    gone, of_source, way = [], [], _way(taken, "relations", now)
+    for row_id, row in _rows(taken.layer.source, "relations").items():
+        returning = _returning(way, row)
+        if returning is None and row_id not in others.dropped:
+            gone.append(row_id)
+            continue
+        of_source.append(_rejoined(returning or row, row, there.get(row_id), source_id, survivors))
+    back = {r.id for r in of_source}
+    of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
+    living = set(survivors)
+    return _Split(
+        [r for r in of_source if {r.profile_id, r.other_id} <= living and r.profile_id != r.other_id],
+        [r for r in of_destination if r.profile_id != r.other_id],
+        gone,
+    )
+
+
+def _rejoined(
+    returning: Relation, before: Relation, now: Relation | None, source_id: str, survivors: Mapping[str, str]
+) -> Relation:
+    """A relationship of the source: its own side is the source again, the other one whoever that is by now."""
+    mine, other = ("profile_id", "other_id") if before.profile_id == source_id else ("other_id", "profile_id")
+    other_id = getattr(before if now is None else now, other)
+    return returning._replace(**{mine: source_id, other: survivors.get(other_id, other_id)})
+
+
+def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> list[Relation]:
+    """The destination's, and those of it that another's merge left out as the source had brought the like."""
+    change = taken.change_of(now.profile_id)
+    there = {r.id for r in as_left.relations}
+    left_out = [r for r in change.new.relations if r.id not in there and r.id in others.dropped]
+    found = list(as_left.relations)
+    known = {r.seen_from(now.profile_id) for r in found}
+    for relation in left_out:
+        other_id = relation.seen_from(now.profile_id)[0]
+        moved = relation.moved(other_id, others.survivors.get(other_id, other_id))
+        if moved.seen_from(now.profile_id) not in known:
+            found.append(moved)
+    return found

@@ -1,0 +1,1 @@
+"""Organizations: what each has decided, and where it is kept."""

@@ -1,0 +1,49 @@
+"""What an organization has decided; every rule that depends on it is handed one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from onefold.contact_points.blocklist import Blocklist
+from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
+from onefold.organizations.merge_policies import BY_RULE, Mode
+
+MatchingMode = Literal["listed", "contacted"]
+BOUNDS: dict[str, tuple[int, int]] = {"shared_limit": (1, 1_000), "undo_days": (0, 3_650)}
+"""The least and the most of each setting that is a number."""
+
+
+class Policy(NamedTuple):
+    """The settings of one organization that decisions depend on.
+
+    `version` counts their changes. `default_region` (ISO 3166) reads phone numbers without a country code.
+    `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
+    suggestions, and `match_weights` rate them (SUG-5). Contacts that name no inbox go to `default_inbox_id`.
+    `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
+    With `webhooks` somebody waits to be told of events (EVT-1).
+    """
+
+    version: int
+    default_region: str
+    matching_mode: MatchingMode
+    mobile_identification: bool
+    shared_limit: int
+    default_inbox_id: str
+    inbox_ids: frozenset[str]
+    blocklist: Blocklist
+    match_weights: Mapping[str, Weight] = DEFAULT_WEIGHTS
+    merge_policies: Mapping[str, Mode] = BY_RULE
+    undo_days: int = 30
+    webhooks: bool = False
+
+    def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, contacted: bool) -> bool:
+        """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12)."""
+        return self.opens(kind, phone_type, contacted) and not self.blocklist.holds(kind, value)
+
+    def opens(self, kind: Kind, phone_type: PhoneType | None, contacted: bool) -> bool:
+        """The same for a value that is known not to be on the blocklist."""
+        if kind == "phone" and phone_type != "mobile":
+            return False
+        return contacted or self.matching_mode == "listed"

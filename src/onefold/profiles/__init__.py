@@ -1,0 +1,1 @@
+"""Customer profiles: what is on them, editing by hand, search."""

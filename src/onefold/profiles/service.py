@@ -1,0 +1,412 @@
+"""Reading, adding and editing profiles by hand (PRO). Every function works inside the caller's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.contact_points.phones import dialled
+from onefold.contact_points.points import HeldPoint, Point
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict, DomainError, InvalidValue, MergedAway, NotFound
+from onefold.core.ids import is_id
+from onefold.core.text import clean_name, validate_text
+from onefold.database.engine import UnitOfWork
+from onefold.matching import service as matching
+from onefold.matching.scoring import Shared, evidence_of_point, handle_key, keys_of_point
+from onefold.matching.store import SuggestionRow, remove_keys, suggestions_of
+from onefold.organizations.policy import Policy
+from onefold.organizations.store import load_policy
+from onefold.outbox.store import emit
+from onefold.profiles import store
+from onefold.profiles.profile import display_name, plan_point, seen_from_other
+from onefold.profiles.search import Hit, ranked, search_prefixes
+from onefold.profiles.store import Part, ProfileHead, ProfileRow
+
+_SEARCH_DEPTH = 100
+
+
+class RelationshipView(NamedTuple):
+    """A relationship as seen from one profile: the other one is `kind` of it (PRO-8)."""
+
+    id: str
+    kind: str
+    profile_id: str
+    name: str
+
+
+class ProfileView(NamedTuple):
+    """One profile, whole (PRO-1), without its conversations."""
+
+    row: ProfileRow
+    display_name: str
+    customer_id: str | None
+    former_customer_ids: list[str]
+    points: list[HeldPoint]
+    dialled: dict[str, str]
+    details: list[dict[str, Any]]
+    addresses: list[dict[str, Any]]
+    relationships: list[RelationshipView]
+    suggestions: list[SuggestionRow]
+    former_ids: list[str]
+
+
+class ProfileSummary(NamedTuple):
+    """One profile as lists and searches show it."""
+
+    row: ProfileHead
+    display_name: str
+    points: list[HeldPoint]
+
+
+class PointInput(NamedTuple):
+    """A contact point as a person or system gives it."""
+
+    kind: Kind
+    value: str = ""
+    network: str = ""
+    phone_type: PhoneType | None = None
+    main: bool = False
+    sms: bool = False
+    handle: str | None = None
+
+
+def read(unit: UnitOfWork, profile_id: str) -> ProfileView:
+    """The profile; raises MergedAway with the survivor's id for one that was merged away (EVT-2)."""
+    row = store.read_profile(unit, profile_id)
+    if row.survivor_id is not None:
+        raise MergedAway("This profile was merged into another.", survivor_id=row.survivor_id)
+    return view(unit, row)
+
+
+def resolve_redirect(unit: UnitOfWork, profile_id: str) -> str:
+    """The id of the living profile behind an id (EVT-2); raises NotFound."""
+    row = store.read_profile(unit, profile_id)
+    return row.living_id
+
+
+def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
+    """Everything of a living profile."""
+    points = contact_points.points_of(unit, [row.id])[row.id]
+    shown = [p for p in points if p.kind != "customer_id"]
+    region = load_policy(unit).default_region
+    return ProfileView(
+        row=row,
+        display_name=display_name(row.name, points),
+        customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
+        former_customer_ids=[p.value for p in points if p.kind == "customer_id" and not p.current],
+        points=shown,
+        dialled={p.contact_point_id: dialled(p.value, p.written, region) for p in shown if p.kind == "phone"},
+        details=store.parts_of(unit, store.DETAILS, row.id),
+        addresses=store.parts_of(unit, store.ADDRESSES, row.id),
+        relationships=_relationships(unit, row.id),
+        suggestions=[s for s in suggestions_of(unit, row.id) if s.state == "open"],
+        former_ids=store.merged_into(unit, row.id)[1:],
+    )
+
+
+def _relationships(unit: UnitOfWork, profile_id: str) -> list[RelationshipView]:
+    rows = store.relationships_of(unit, profile_id)
+    others = {r.other_id if r.profile_id == profile_id else r.profile_id for r in rows}
+    names = {s.row.id: s.display_name for s in summaries(unit, sorted(others))}
+    seen = []
+    for r in rows:
+        mine = r.profile_id == profile_id
+        other = r.other_id if mine else r.profile_id
+        seen.append(RelationshipView(r.id, r.kind if mine else seen_from_other(r.kind), other, names.get(other, "")))
+    return seen
+
+
+def summaries(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileSummary]:
+    """Living profiles in the order of the ids."""
+    heads, points = store.read_heads(unit, ids), contact_points.points_of(unit, ids)
+    return [ProfileSummary(heads[i], display_name(heads[i].name, points[i]), points[i]) for i in ids if i in heads]
+
+
+def page(unit: UnitOfWork, after: str | None, limit: int) -> list[ProfileSummary]:
+    """Living profiles, newest first."""
+    if after is not None and not is_id(after):
+        raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")
+    return summaries(unit, store.list_ids(unit, after, limit))
+
+
+def search(unit: UnitOfWork, query: str, limit: int) -> list[ProfileSummary]:
+    """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
+    validate_text(query, "q")
+    prefixes = search_prefixes(query)
+    hits = [Hit._make(found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
+    return summaries(unit, ranked(hits, prefixes)[:limit])
+
+
+def create(
+    unit: UnitOfWork,
+    *,
+    name: str | None,
+    username: str | None = None,
+    image: str | None = None,
+    customer_id: str | None = None,
+    points: Sequence[PointInput] = (),
+    attributes: Mapping[str, Any] | None = None,
+    agent_id: str | None = None,
+) -> ProfileRow:
+    """PRO-6: a profile added by a person or system; the same rules hold as for contacts."""
+    policy, now, profile_id = load_policy(unit), utc_now(), new_id()
+    store.add_profile(
+        unit,
+        profile_id,
+        now,
+        name=clean_name(name),
+        name_confirmed=name is not None,
+        username=clean_name(username, "username"),
+        image=None if image is None else validate_text(image, "image", 2_000),
+        attributes=checked_attributes(attributes),
+        created_by=agent_id,
+    )
+    if customer_id is not None:
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, now)
+    for number, point in enumerate(points):
+        try:
+            _place(unit, profile_id, point, policy, now)
+        except DomainError as refusal:
+            refusal.field = f"contact_points[{number}].{refusal.field or 'value'}"
+            raise
+    store.reindex(unit, profile_id)
+    matching.refresh_matches(unit, profile_id, policy, now)
+    emit(unit, new_id(), "profile.created", profile_id, {}, now)
+    return store.read_profile(unit, profile_id)
+
+
+_PLAIN_FIELDS = ("username", "image", "attributes")
+
+
+def edit(unit: UnitOfWork, profile_id: str, changes: Mapping[str, Any], version: int | None) -> ProfileRow:
+    """Sets the profile's own fields; None empties one. A name set by hand is confirmed (RES-3)."""
+    row = store.lock_profile(unit, profile_id, version)
+    values = {field: changes[field] for field in _PLAIN_FIELDS if field in changes}
+    if "name" in changes:
+        values |= {"name": clean_name(changes["name"]), "name_confirmed": changes["name"] is not None}
+    if "username" in values:
+        values["username"] = clean_name(values["username"], "username")
+    if values.get("image") is not None:
+        validate_text(values["image"], "image", 2_000)
+    if "attributes" in values:
+        values["attributes"] = checked_attributes(values["attributes"])
+    gone, policy = [], load_policy(unit)
+    if "customer_id" in changes:
+        gone += _set_customer_id(unit, row.id, changes["customer_id"], policy)
+    if "username" in values and row.username:
+        gone.append(_lost_username(unit, row))
+    return _finish_edit(unit, row.id, policy, found_by=True, gone=gone, **values)
+
+
+def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
+    key = handle_key(row.username or "")
+    remove_keys(unit, ["h:" + key], row.id)
+    return Shared("handle", key, key)
+
+
+def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Free attributes: up to 100 texts, numbers and truth values by name (PRO-1)."""
+    found = dict(attributes or {})
+    if len(found) > 100:
+        raise InvalidValue("A profile has at most 100 attributes.", code="too_many_values", field="attributes")
+    for key, value in found.items():
+        validate_text(key, "attributes", 100)
+        if isinstance(value, str):
+            validate_text(value, "attributes", 2_000)
+    return found
+
+
+def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
+    """Returns what the profile no longer holds; former customer IDs stay."""
+    gone = []
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
+        if point.kind == "customer_id" and point.current:
+            contact_points.remove_point(unit, point.contact_point_id)
+            gone.append(Shared("customer_id", point.value, point.value))
+    if customer_id is not None:
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, utc_now())
+    return gone
+
+
+def _finish_edit(
+    unit: UnitOfWork,
+    profile_id: str,
+    policy: Policy,
+    *,
+    found_by: bool = False,
+    gone: Sequence[Shared] = (),
+    **values: object,
+) -> ProfileRow:
+    """Ends every edit: fields, version, event, suggestions, and the search where the edit touched what the profile is
+    found by. `gone` are values it no longer holds."""
+    store.change_profile(unit, profile_id, **values)
+    now = utc_now()
+    if found_by:
+        store.reindex(unit, profile_id)
+        matching.refresh_matches(unit, profile_id, policy, now, gone=gone)
+    else:
+        matching.rate_again(unit, profile_id, policy, now)
+    emit(unit, new_id(), "profile.updated", profile_id, {}, now)
+    return store.read_profile(unit, profile_id)
+
+
+def add_point(unit: UnitOfWork, profile_id: str, point: PointInput, version: int | None) -> tuple[ProfileRow, str]:
+    """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
+    row = store.lock_profile(unit, profile_id, version)
+    policy = load_policy(unit)
+    point_id = _place(unit, row.id, point, policy, utc_now())
+    return _finish_edit(unit, row.id, policy, found_by=True), point_id
+
+
+def edit_point(
+    unit: UnitOfWork, profile_id: str, point_id: str, changes: Mapping[str, Any], version: int | None
+) -> ProfileRow:
+    """Changes a contact point's value, type or tags (PRO-4, PRO-5)."""
+    row = store.lock_profile(unit, profile_id, version)
+    held = _point_of(unit, row.id, point_id)
+    policy = load_policy(unit)
+    after = held._replace(**{k: changes[k] for k in ("phone_type", "main", "sms") if k in changes})
+    if "handle" in changes:
+        after = after._replace(handle=clean_name(changes["handle"], "handle"))
+    if "value" in changes:
+        network = held.value.partition(":")[0] if held.kind == "social" else ""
+        new = _normal(PointInput(held.kind, changes["value"], network, phone_type=after.phone_type), policy)
+        contacted = held.contacted and new.value == held.value  # another spelling is the same contact point
+        after = after._replace(value=new.value, written=new.written, contacted=contacted)
+    _plan_and_save(unit, row.id, after, policy, utc_now())
+    same = (held.value, held.handle) == (after.value, after.handle)
+    return _finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, held))
+
+
+def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
+    """Takes a contact point off a profile; its messages stay."""
+    row = store.lock_profile(unit, profile_id, version)
+    held = _point_of(unit, row.id, point_id)
+    contact_points.remove_point(unit, held.contact_point_id)
+    return _finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
+
+
+def _forget_evidence(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
+    """What no longer is evidence when a contact point goes or gets another value."""
+    remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
+    return evidence_of_point(held)
+
+
+def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
+        if point.contact_point_id == point_id and point.kind != "customer_id":
+            return point
+    raise NotFound("There is no such contact point on this profile.", code="contact_point_not_found")
+
+
+def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
+    point = _normal(given, policy)
+    held = HeldPoint(
+        contact_point_id=new_id(),
+        kind=point.kind,
+        value=point.value,
+        written=point.written,
+        phone_type=given.phone_type,
+        main=given.main,
+        sms=given.sms,
+        handle=point.handle,
+        identifying=False,
+        contacted=False,
+    )
+    _plan_and_save(unit, profile_id, held, policy, now)
+    return held.contact_point_id
+
+
+def _normal(given: PointInput, policy: Policy) -> Point:
+    if given.kind == "email":
+        return email_point(given.value, policy.blocklist, "value")
+    if given.kind == "phone":
+        return phone_point(given.value, policy.default_region, policy.blocklist, "value", given.phone_type)
+    if given.kind == "social":
+        return social_point(given.network, given.value, given.handle, policy.blocklist, "value")
+    if given.kind == "customer_id":
+        return customer_id_point(given.value, policy.blocklist)
+    raise InvalidValue(
+        "Visitor tokens come from chats; they are not entered by hand.", code="invalid_kind", field="kind"
+    )
+
+
+def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
+    on_profile = contact_points.points_of(unit, [profile_id])[profile_id]
+    plan = plan_point(
+        point, on_profile, contact_points.identified_by(unit, point.kind, point.value), profile_id, policy
+    )
+    if plan.demoted_id is not None:
+        contact_points.clear_main(unit, plan.demoted_id)
+    contact_points.save_point(unit, profile_id, plan.point, now)
+
+
+def add_part(
+    unit: UnitOfWork, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None
+) -> str:
+    """Adds a detail or an address; returns its id."""
+    row = store.lock_profile(unit, profile_id, version)
+    part_id = new_id()
+    store.add_part(unit, part, part_id, row.id, _check_part(part, values), utc_now())
+    _finish_edit(unit, row.id, load_policy(unit))
+    return part_id
+
+
+def edit_part(
+    unit: UnitOfWork, part: Part, profile_id: str, part_id: str, values: Mapping[str, str | None], version: int | None
+) -> None:
+    """Changes a detail or an address."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.change_part(unit, part, part_id, row.id, _check_part(part, values))
+    _finish_edit(unit, row.id, load_policy(unit))
+
+
+def remove_part(unit: UnitOfWork, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
+    """Takes a detail or an address away."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.remove_part(unit, part, part_id, row.id)
+    _finish_edit(unit, row.id, load_policy(unit))
+
+
+def _check_part(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
+    found = {field: values[field] for field in part.fields if field in values}
+    for field, value in found.items():
+        if value is not None:
+            validate_text(value, field, 2_000)
+    return found
+
+
+def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
+    """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
+    one = store.lock_profile(unit, profile_id, version)
+    other_id = resolve_redirect(unit, other_id)
+    matching.keep_living(unit, [other_id])
+    if other_id == one.id:
+        raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")
+    word = clean_name(kind, "kind")
+    if word is None:
+        raise InvalidValue("kind is empty; write spouse, parent, colleague or your own words.", field="kind")
+    for known in store.relationships_of(unit, one.id):
+        if {known.profile_id, known.other_id} == {one.id, other_id} and word in (
+            known.kind,
+            seen_from_other(known.kind),
+        ):
+            raise Conflict("The two profiles have this relationship already.", code="relationship_present")
+    relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
+    store.add_relationship(unit, relationship, utc_now())
+    policy = load_policy(unit)
+    for touched in (one.id, other_id):
+        _finish_edit(unit, touched, policy)
+    return relationship.id
+
+
+def unrelate(unit: UnitOfWork, profile_id: str, relationship_id: str, version: int | None) -> None:
+    """Takes a relationship away, from whichever side."""
+    row = store.lock_profile(unit, profile_id, version)
+    store.remove_relationship(unit, relationship_id, row.id)
+    _finish_edit(unit, row.id, load_policy(unit))

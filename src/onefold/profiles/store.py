@@ -1,0 +1,290 @@
+"""Profiles and what hangs on them: reading, locking, editing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.contact_points.store import points_of
+from onefold.core.errors import NotFound, VersionConflict
+from onefold.core.ids import is_id
+from onefold.database.dialects import Insert, Row
+from onefold.database.engine import RetryTransaction, UnitOfWork
+from onefold.database.tables import addresses, details, instant, profiles, relationships
+from onefold.database.tables import search_terms as terms
+from onefold.profiles.search import search_terms
+
+TERMS = Insert(terms, ("organization_id", "term", "profile_id"), skip_taken=True)
+
+
+class ProfileRow(NamedTuple):
+    """A profile's own fields. `survivor_id` is set once it has been merged away."""
+
+    id: str
+    name: str | None
+    name_confirmed: bool
+    username: str | None
+    image: str | None
+    attributes: dict[str, Any]
+    survivor_id: str | None
+    version: int
+    created_by: str | None
+    created_at: datetime
+
+    @property
+    def living_id(self) -> str:
+        """The living profile that the id leads to (EVT-2)."""
+        return self.survivor_id or self.id
+
+
+_COLUMNS = [profiles.c[name] for name in ProfileRow._fields]
+
+
+def _profile(row: sa.Row[Any]) -> ProfileRow:
+    found = ProfileRow._make(row)
+    return found if found.attributes else found._replace(attributes={})
+
+
+def read_profile(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+    """The profile with this id, also one merged away; raises NotFound."""
+    return _row(unit, sa.select(*_COLUMNS), profile_id)
+
+
+def lock_profile(
+    unit: UnitOfWork, profile_id: str, version: int | None = None, *, against_contacts: bool = False
+) -> ProfileRow:
+    """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
+
+    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound, and Stale if `version` is
+    given and is not the profile's; RetryTransaction where the way to it has changed at this instant.
+    """
+    row = lock_living(unit, profile_id, against_contacts=against_contacts)
+    if row is None:
+        survivor_id = read_profile(unit, profile_id).survivor_id
+        row = lock_living(unit, survivor_id or profile_id, against_contacts=against_contacts)
+        # What was waited for may have been the survivor's own merge, or an undoing that brought the profile back.
+        if row is None or (read_profile(unit, profile_id).survivor_id or profile_id) != row.id:
+            raise RetryTransaction
+    if version is not None and row.version != version:
+        raise VersionConflict("The profile has changed since it was read; read it again.", profile_id=row.id)
+    return row
+
+
+def lock_living(unit: UnitOfWork, profile_id: str, *, against_contacts: bool) -> ProfileRow | None:
+    """The profile, locked; None where there is none living with this id. One merged away is never locked: whoever held
+    it and waited for its survivor would wait for those who merge that one on."""
+    locking = sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts)
+    p = profiles.c
+    mine = (p.organization_id == unit.organization_id, p.id == profile_id, p.survivor_id.is_(None))
+    row = unit.execute(locking.where(*mine)).one_or_none() if is_id(profile_id) else None
+    return None if row is None else _profile(row)
+
+
+def _row(unit: UnitOfWork, select: sa.Select[Any], profile_id: str) -> ProfileRow:
+    found = None
+    if is_id(profile_id):
+        mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
+        found = unit.execute(select.where(*mine)).one_or_none()
+    if found is None:
+        raise NotFound("There is no profile with this id.", code="profile_not_found")
+    return _profile(found)
+
+
+def add_profile(unit: UnitOfWork, profile_id: str, now: datetime, **values: object) -> None:
+    """A new profile without contact points."""
+    unit.execute(
+        profiles.insert().values(organization_id=unit.organization_id, id=profile_id, created_at=now, **values)
+    )
+
+
+def change_profile(unit: UnitOfWork, profile_id: str, **values: object) -> None:
+    """Sets fields and moves the version on; call it without values where something else of the profile has changed."""
+    unit.execute(
+        profiles.update()
+        .where(profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
+        .values(version=profiles.c.version + 1, **values)
+    )
+
+
+def list_ids(unit: UnitOfWork, after: str | None, limit: int) -> list[str]:
+    """Living profiles, newest first, after the id of a page before."""
+    select = sa.select(profiles.c.id).where(
+        profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id.is_(None)
+    )
+    if after is not None:
+        select = select.where(profiles.c.id < after)
+    return list(unit.execute(select.order_by(profiles.c.id.desc()).limit(limit)).scalars())
+
+
+class ProfileHead(NamedTuple):
+    """What a list shows of a profile, besides its contact points."""
+
+    id: str
+    name: str | None
+    name_confirmed: bool
+    created_at: datetime
+
+
+def read_heads(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileHead]:
+    """Living profiles by id."""
+    d = unit.dialect
+    living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
+    sql = f"SELECT p.id, p.name, p.name_confirmed, p.created_at FROM {d.id_keys} {living}"
+    found = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
+    return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in found}
+
+
+def read_survivors(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
+    """The living profile that each of these is, or has been merged into."""
+    d = unit.dialect
+    sql = f"SELECT p.id, COALESCE(p.survivor_id, p.id) FROM {d.id_keys} "
+    sql += d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value")
+    return dict(map(tuple, unit.lookup(sql, (unit.organization_id,), ids))) if ids else {}
+
+
+def forget_terms(unit: UnitOfWork, profile_id: str) -> None:
+    """A profile that no search finds any more."""
+    unit.execute(
+        terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
+    )
+
+
+def reindex(unit: UnitOfWork, profile_id: str) -> None:
+    """Brings the search up to what the profile holds now."""
+    row = read_profile(unit, profile_id)
+    held = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
+    forget_terms(unit, profile_id)
+    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, held)]
+    if rows:
+        unit.insert(TERMS, rows)
+
+
+class Part(NamedTuple):
+    """A table whose rows belong to a profile and are kept in the order they came. `marks` are set by merges only."""
+
+    table: sa.Table
+    fields: tuple[str, ...]
+    missing: str
+    marks: tuple[str, ...] = ()
+
+
+DETAILS = Part(details, ("key", "value"), "There is no such detail on this profile.", ("from_profile_id",))
+ADDRESSES = Part(
+    addresses,
+    ("label", "street", "city", "region", "postal_code", "country"),
+    "There is no such address on this profile.",
+)
+
+
+def parts_of(unit: UnitOfWork, part: Part, profile_id: str) -> list[dict[str, Any]]:
+    """Details or addresses of a profile; addresses in the order that a merge gives them (MRG-3)."""
+    table = part.table
+    order = [table.c.position, table.c.id] if table is addresses else [table.c.id]
+    rows = unit.execute(
+        sa.select(table.c.id, *(table.c[f] for f in (*part.fields, *part.marks)))
+        .where(table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+        .order_by(*order)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def add_part(
+    unit: UnitOfWork, part: Part, part_id: str, profile_id: str, values: dict[str, Any], now: datetime
+) -> None:
+    """A new detail or address."""
+    unit.execute(
+        part.table.insert().values(
+            organization_id=unit.organization_id, id=part_id, profile_id=profile_id, created_at=now, **values
+        )
+    )
+
+
+def change_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str, values: dict[str, Any]) -> None:
+    """Changes a detail or address; raises NotFound."""
+    if values:
+        _expect(
+            part, unit.execute(part.table.update().where(*_one(unit, part.table, part_id, profile_id)).values(values))
+        )
+
+
+def remove_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str) -> None:
+    """Takes a detail or address away; raises NotFound."""
+    _expect(part, unit.execute(part.table.delete().where(*_one(unit, part.table, part_id, profile_id))))
+
+
+def _one(unit: UnitOfWork, table: sa.Table, part_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    if not is_id(part_id):
+        return (sa.false(),)
+    return (
+        table.c.organization_id == unit.organization_id,
+        table.c.id == part_id,
+        table.c.profile_id == profile_id,
+    )
+
+
+def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
+    if result.rowcount == 0:
+        raise NotFound(part.missing, code="not_found")
+
+
+class RelationshipRow(NamedTuple):
+    """A relationship as stored: `other_id` is `kind` of `profile_id`."""
+
+    id: str
+    profile_id: str
+    other_id: str
+    kind: str
+
+
+def relationships_of(unit: UnitOfWork, profile_id: str) -> list[RelationshipRow]:
+    """Every relationship the profile is on either side of."""
+    r = relationships.c
+    rows = unit.execute(
+        sa.select(r.id, r.profile_id, r.other_id, r.kind)
+        .where(r.organization_id == unit.organization_id, sa.or_(r.profile_id == profile_id, r.other_id == profile_id))
+        .order_by(r.id)
+    )
+    return [RelationshipRow._make(row) for row in rows]
+
+
+def add_relationship(unit: UnitOfWork, row: RelationshipRow, now: datetime) -> None:
+    """A new relationship."""
+    unit.execute(relationships.insert().values(organization_id=unit.organization_id, created_at=now, **row._asdict()))
+
+
+def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str) -> None:
+    """Takes a relationship away, from whichever side; raises NotFound."""
+    r = relationships.c
+    side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
+    mine = (r.organization_id == unit.organization_id, r.id == relationship_id, side)
+    if not is_id(relationship_id) or unit.execute(relationships.delete().where(*mine)).rowcount == 0:
+        raise NotFound("There is no such relationship on this profile.", code="not_found")
+
+
+def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
+    """The ids of every profile that has been merged into this one, directly or not, and its own."""
+    d = unit.dialect
+    led = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT p.id FROM {d.id_keys}{led}", (unit.organization_id,), [profile_id])
+    return [profile_id, *(str(row[0]) for row in rows)]
+
+
+_WHOLE_TERM = """
+    SELECT profile_id, term FROM search_terms WHERE organization_id = ? AND term = ? ORDER BY profile_id DESC LIMIT ?
+"""
+_BEGUN_TERM = """
+    SELECT profile_id, term FROM search_terms
+    WHERE organization_id = ? AND term > ? AND term < ? ORDER BY organization_id, term LIMIT ?
+"""
+
+
+def find_by_prefixes(unit: UnitOfWork, prefixes: Sequence[str], limit: int) -> list[Row]:
+    """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
+    found: list[Row] = []
+    for prefix in prefixes:
+        found += unit.rows(_WHOLE_TERM, (unit.organization_id, prefix, limit))
+        found += unit.rows(_BEGUN_TERM, (unit.organization_id, prefix, prefix + "\U0010ffff", limit))
+    return found

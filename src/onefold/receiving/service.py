@@ -1,0 +1,121 @@
+"""Receiving contacts (RES): a batch in one transaction, each contact with its own answer or its own refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onefold.contact_points.phones import LineTypes, dialled, line_type
+from onefold.core.clock import Clock, new_id, utc_now
+from onefold.core.errors import DomainError, InvalidValue, Unavailable
+from onefold.database.engine import Database, RetryTransaction, UnitOfWork, Unstorable
+from onefold.organizations.policy import Policy
+from onefold.organizations.store import load_policy
+from onefold.receiving.contact import Answer, Contact, NormalizedContact
+from onefold.receiving.normalise import normalise_contact
+from onefold.receiving.resolve import resolve
+from onefold.receiving.snapshot_store import load_snapshot
+from onefold.receiving.store import apply_decisions, lock_opened
+from onefold.receiving.suggestions import after_contacts
+
+_ATTEMPTS = 12
+
+
+class Receiver:
+    """Brings contacts to their profiles. One per process; safe to use from several threads.
+
+    `lookup` is a service that knows more of a number than its numbering plan (RES-6); it is asked before a transaction
+    begins, only for numbers that nobody holds.
+    """
+
+    def __init__(self, database: Database, *, lookup: LineTypes | None = None, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._lookup = lookup
+        self._clock = clock
+
+    def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
+        """Each contact's answer, in order; given only after the commit.
+
+        What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with
+        nothing changed, where storage cannot take any of them.
+        """
+        try:
+            return self._receive_together(organization_id, contacts)
+        except Unstorable:
+            if len(contacts) == 1:
+                return [InvalidValue("The database refused a value of this contact.", code="not_storable")]
+        return [self.receive(organization_id, [contact])[0] for contact in contacts]
+
+    def policy(self, organization_id: int) -> Policy:
+        """The organization's settings, as they were when last looked at."""
+        policy: Policy | None = self._database.policies.get(organization_id)
+        if policy is None:
+            with self._database.read(organization_id) as unit:
+                policy = load_policy(unit)
+        return policy
+
+    def _receive_together(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
+        for _ in range(_ATTEMPTS):
+            policy = self.policy(organization_id)
+            normalised = [_normalise(contact, policy) for contact in contacts]
+            arrivals = [a for a in normalised if isinstance(a, NormalizedContact)]
+            if not arrivals:
+                if self._is_current(organization_id, policy):
+                    return [a for a in normalised if isinstance(a, DomainError)]
+                continue
+            line_types = self._line_types(organization_id, arrivals, policy)
+            try:
+                with self._database.write(organization_id) as unit:
+                    answers = self._decide_and_apply(unit, arrivals, policy, line_types)
+            except RetryTransaction:
+                continue
+            given = iter(answers)
+            return [a if isinstance(a, DomainError) else next(given) for a in normalised]
+        raise Unavailable("Too many contacts of one customer at once; try again in a moment.", code="contended")
+
+    def _decide_and_apply(
+        self, unit: UnitOfWork, arrivals: Sequence[NormalizedContact], policy: Policy, line_types: LineTypes
+    ) -> list[Answer]:
+        if not self._still_holds(unit, policy):
+            raise RetryTransaction
+        book = load_snapshot(unit, arrivals, policy)
+        decisions = [resolve(arrival, book, policy, line_types, new_id) for arrival in arrivals]
+        lock_opened(unit, decisions, book)
+        now = self._clock()
+        answers = apply_decisions(unit, decisions, policy, now, new_id)
+        after_contacts(unit, decisions, policy, now)
+        return answers
+
+    def _is_current(self, organization_id: int, policy: Policy) -> bool:
+        """Whether a refusal may be given by these settings: another process may have changed them since they were
+        read."""
+        with self._database.read(organization_id) as unit:
+            return self._still_holds(unit, policy)
+
+    def _still_holds(self, unit: UnitOfWork, policy: Policy) -> bool:
+        return load_policy(unit).version == policy.version
+
+    def _line_types(self, organization_id: int, arrivals: Sequence[NormalizedContact], policy: Policy) -> LineTypes:
+        """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
+        if self._lookup is None or not policy.mobile_identification:
+            return line_type
+        callers = {
+            dialled(a.identifier.value, a.identifier.written, policy.default_region): a
+            for a in arrivals
+            if a.contact.channel == "voice" and a.identifier is not None and not a.identifier.blocked
+        }
+        unknown = {number: a for number, a in callers.items() if line_type(number) == "unknown"}
+        if not unknown:
+            return line_type
+        with self._database.read(organization_id) as unit:
+            book = load_snapshot(unit, unknown.values(), policy)
+        held = {value for _, value in (*book.identified, *book.listed)}
+        strangers = [n for n, a in unknown.items() if a.identifier is not None and a.identifier.value not in held]
+        told = {number: self._lookup(number) for number in strangers}
+        return lambda number: told.get(number) or line_type(number)
+
+
+def _normalise(contact: Contact, policy: Policy) -> NormalizedContact | DomainError:
+    try:
+        return normalise_contact(contact, policy)
+    except DomainError as refusal:
+        return refusal

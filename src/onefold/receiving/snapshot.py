@@ -1,0 +1,57 @@
+"""What is known when a batch of contacts is decided: a snapshot that the decisions of the batch keep up to date."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from onefold.contact_points.points import Holder, Key
+from onefold.receiving.contact import Answer
+
+
+class Thread(NamedTuple):
+    """A conversation that a contact names, with the living profile it belongs to today."""
+
+    conversation_id: str
+    profile_id: str
+
+
+class BatchSnapshot:
+    """The part of the base that a batch touches.
+
+    - `identified`: the one holder of an identifying contact point, by kind and value;
+    - `listed`: other holders of a value, oldest first, at most `Policy.shared_limit` + 1 of them;
+    - `open_conversations`: by profile, at most one each;
+    - `earlier`: the answers already given, by channel and message id (RES-12);
+    - `threads`: where a named conversation or message leads, by its id (RES-13);
+    - `with_customer_id`: profiles that have a customer ID already (at most one each, PRO-1);
+    - `versions`: of every stored profile that a decision may touch, as it was read.
+    """
+
+    def __init__(self) -> None:
+        self.identified: dict[Key, Holder] = {}
+        self.listed: dict[Key, list[Holder]] = {}
+        self.open_conversations: dict[str, str] = {}
+        self.earlier: dict[tuple[str, str], Answer] = {}
+        self.threads: dict[str, Thread] = {}
+        self.with_customer_id: set[str] = set()
+        self.versions: dict[str, int] = {}
+
+    def holders(self, key: Key) -> list[Holder]:
+        """Everybody known to hold the value, whoever it identifies first."""
+        identified = self.identified.get(key)
+        listed = self.listed.get(key, [])
+        return listed if identified is None else [identified, *listed]
+
+    def add(self, key: Key, holder: Holder, identifying: bool) -> None:
+        """Enters a contact point that a decision of this batch lists on a profile."""
+        if identifying:
+            self.identified[key] = holder
+        else:
+            self.listed.setdefault(key, []).append(holder)
+        if key[0] == "customer_id":
+            self.with_customer_id.add(holder.profile_id)
+
+    def promote(self, key: Key, holder: Holder) -> None:
+        """Enters that a contact point held so far without identifying now opens its profile."""
+        self.listed[key] = [h for h in self.listed.get(key, []) if h.contact_point_id != holder.contact_point_id]
+        self.identified[key] = holder

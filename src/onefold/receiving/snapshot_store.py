@@ -1,0 +1,180 @@
+"""What a batch of contacts needs to know before it is decided: who holds which value, and where threads lead; a
+statement for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from onefold.contact_points.points import Holder, Key
+from onefold.contact_points.store import HOLDER_COLUMNS, OPEN_CONVERSATION, identified_sql, listed_sql, with_profile
+from onefold.database.dialects import Dialect
+from onefold.database.engine import UnitOfWork
+from onefold.organizations.policy import Policy
+from onefold.receiving.contact import Answer, NormalizedContact
+from onefold.receiving.snapshot import BatchSnapshot, Thread
+
+
+@cache
+def _earlier(d: Dialect) -> str:
+    items = "i.organization_id = ? AND i.channel = k.kind AND i.message_id = k.value"
+    return f"""
+        SELECT i.channel, i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.pairs}
+        {d.join("items", "i", items)}
+    """
+
+
+@cache
+def _listed_on(d: Dialect) -> str:
+    columns = HOLDER_COLUMNS.replace("k.kind, k.value", "cp.kind, cp.value")
+    point = "cp.organization_id = ? AND cp.profile_id = k.value AND NOT cp.identifying"
+    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {with_profile(d)}"
+
+
+def _leading(d: Dialect, of: str) -> str:
+    """Where a message or conversation leads today: to its profile, or to the profile that one was merged into."""
+    writer = f"w.organization_id = {of}.organization_id AND w.id = {of}.profile_id"
+    survivor = "s.organization_id = w.organization_id AND s.id = w.survivor_id"
+    return (
+        d.join("profiles", "w", writer)
+        + d.left_join("conversations", "o", OPEN_CONVERSATION.format(c="o", p="w"))
+        + d.left_join("profiles", "s", survivor)
+        + d.left_join("conversations", "so", OPEN_CONVERSATION.format(c="so", p="s"))
+    )
+
+
+_LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
+
+
+@cache
+def _threads(d: Dialect) -> str:
+    items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
+    return (
+        f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {d.join('items', 'i', items)} {_leading(d, 'i')}"
+    )
+
+
+@cache
+def _named_conversations(d: Dialect) -> str:
+    named = "t.organization_id = ? AND t.id = k.value"
+    return (
+        f"SELECT k.value, t.id, {_LEADS_TO} FROM {d.id_keys} {d.join('conversations', 't', named)} {_leading(d, 't')}"
+    )
+
+
+@cache
+def _customer_ids(d: Dialect) -> str:
+    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id' AND cp.current"
+    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
+
+
+def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], policy: Policy) -> BatchSnapshot:
+    """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
+    book = BatchSnapshot()
+    arrivals = list(arrivals)
+    wanted = _Wanted.of(arrivals)
+    for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
+        _earlier(unit.dialect), (unit.organization_id,), list(wanted.messages)
+    ):
+        answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
+        book.earlier[channel, message_id] = answer
+    if wanted.values:
+        _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
+    _load_threads(unit, book, arrivals)
+    _load_beyond(unit, book, policy.shared_limit + 1)
+    if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
+        found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
+        book.with_customer_id.update(profile_id for (profile_id,) in found)
+    return book
+
+
+class _Wanted(NamedTuple):
+    """The keys a batch asks for, each once."""
+
+    messages: dict[tuple[str, str], None]
+    values: dict[Key, None]
+    shared_kinds: set[str]
+
+    @classmethod
+    def of(cls, arrivals: Iterable[NormalizedContact]) -> _Wanted:
+        wanted = cls({}, {}, set())
+        for arrival in arrivals:
+            contact, point = arrival.contact, arrival.identifier
+            wanted.messages[contact.channel, arrival.message_key] = None
+            if point is not None and not point.blocked:
+                wanted.values[point.kind, point.value] = None
+            for further in arrival.further:
+                if not further.blocked:
+                    wanted.values[further.kind, further.value] = None
+                    wanted.shared_kinds.add(further.kind)
+        return wanted
+
+
+def _load_holders(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key], shared_kinds: set[str], limit: int) -> None:
+    """Who is identified by each value; who else lists it, where nobody is or where suggestions need to know."""
+    _load_identified(unit, book, keys)
+    rest = [key for key in keys if key[0] in shared_kinds or key not in book.identified]
+    if not rest:
+        return
+    # Two calls from one shared line must see each other to suggest each other: a lock, because nothing unique stops
+    # them; then another look, because somebody may have been waited for.
+    phones = [key for key in rest if key[0] == "phone"]
+    if phones and unit.lock_values([value for _, value in phones]):
+        _load_identified(unit, book, [key for key in phones if key not in book.identified])
+    for row in unit.lookup(
+        listed_sql(unit.dialect), unit.dialect.first_parameters((unit.organization_id,), limit), rest
+    ):
+        book.listed.setdefault(_key(row), []).append(_holder(book, row))
+
+
+def _load_beyond(unit: UnitOfWork, book: BatchSnapshot, limit: int) -> None:
+    """Of a value that more list than were looked at, those a contact may open as well, or it would be listed twice."""
+    crowded = {key: {h.contact_point_id for h in held} for key, held in book.listed.items() if len(held) >= limit}
+    if not crowded:
+        return
+    for row in unit.lookup(_listed_on(unit.dialect), (unit.organization_id,), list(book.versions)):
+        if (key := _key(row)) in crowded and row[2] not in crowded[key]:
+            book.listed[key].append(_holder(book, row))
+
+
+def _load_identified(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key]) -> None:
+    if keys:
+        for row in unit.lookup(identified_sql(unit.dialect), (unit.organization_id,), keys):
+            book.identified[_key(row)] = _holder(book, row)
+
+
+def _key(row: Sequence[object]) -> Key:
+    return row[0], row[1]  # type: ignore[return-value]
+
+
+def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
+    _, _, point_id, profile_id, phone_type, sms, contacted, proven, version, conversation_id = row
+    book.versions[profile_id] = version  # type: ignore[index, assignment]
+    if conversation_id is not None:
+        book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
+    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
+
+
+def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:
+    """RES-13: where the threads lead that contacts name whose sender opens nothing."""
+    replies: dict[str, dict[str, None]] = {}
+    conversations: dict[str, None] = {}
+    for arrival in arrivals:
+        point, contact = arrival.identifier, arrival.contact
+        if point is None or point.blocked or (point.kind, point.value) not in book.identified:
+            if arrival.answers:
+                replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
+            if contact.conversation_id is not None:
+                conversations[contact.conversation_id] = None
+    found = []
+    for channel, names in replies.items():
+        found += unit.lookup(_threads(unit.dialect), (unit.organization_id, channel), list(names))
+    if conversations:
+        found += unit.lookup(_named_conversations(unit.dialect), (unit.organization_id,), list(conversations))
+    for name, conversation_id, *leads in found:
+        profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
+        book.threads[name] = Thread(conversation_id, profile_id)
+        book.versions[profile_id] = version
+        if open_id is not None:
+            book.open_conversations[profile_id] = open_id

@@ -1,0 +1,1 @@
+"""Long work over the whole base, a row each."""

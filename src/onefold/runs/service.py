@@ -1,0 +1,82 @@
+"""Runs over the whole base: they report progress, can be stopped and resumed, and survive a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict
+from onefold.database.engine import UnitOfWork
+from onefold.organizations.store import mark_runs
+from onefold.runs import store
+from onefold.runs.store import RunRow
+
+IDENTIFY_MOBILES = "identify_mobiles"
+PREVIEW_MOBILES = "preview_identify_mobiles"
+REBUILD_MATCHES = "rebuild_matches"
+MERGE_PAIRS = "merge_pairs"
+KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES, REBUILD_MATCHES, MERGE_PAIRS)
+
+
+def start(unit: UnitOfWork, kind: str, total: int | None) -> RunRow:
+    """A new run, which the background worker takes up; raises Conflict if one of its kind is under way."""
+    if store.list_runs(unit, state="running", kind=kind):
+        raise Conflict("A run of this kind is under way; stop it first.", code="run_under_way")
+    now = utc_now()
+    run = RunRow(new_id(), kind, "", "running", "", 0, total, {"checked": 0, "mobile": 0, "changed": 0}, now, now)
+    store.add_run(unit, run)
+    mark_runs(unit, True)
+    return run
+
+
+def start_again(unit: UnitOfWork, kind: str) -> RunRow:
+    """A run from the beginning, in the place of one of its kind that may be under way."""
+    for run in store.list_runs(unit, state="running", kind=kind):
+        store.change_run(unit, run.id, utc_now(), state="stopped")
+    return start(unit, kind, None)
+
+
+def stop(unit: UnitOfWork, run_id: str) -> RunRow:
+    """Stops a run after the numbers it is at; it can be resumed from there."""
+    return _turn(unit, run_id, "running", "stopped")
+
+
+def resume(unit: UnitOfWork, run_id: str) -> RunRow:
+    """Takes a stopped run up again where it was stopped."""
+    return _turn(unit, run_id, "stopped", "running")
+
+
+def fail(unit: UnitOfWork, run_id: str) -> None:
+    """Ends a run that cannot go on."""
+    store.change_run(unit, run_id, utc_now(), state="failed")
+
+
+def _turn(unit: UnitOfWork, run_id: str, before: str, after: str) -> RunRow:
+    run = store.read_run(unit, run_id, lock=True)
+    if run.state != before:
+        raise Conflict(f"The run is {run.state}, not {before}.", code="run_state")
+    store.change_run(unit, run_id, utc_now(), state=after)
+    mark_runs(unit, True)
+    return store.read_run(unit, run_id)
+
+
+def under_way(unit: UnitOfWork) -> list[RunRow]:
+    """The runs that wait for their next chunk; where there are none, the worker does not ask again."""
+    found = [run for run in store.list_runs(unit, state="running") if run.kind in KINDS]
+    if not found:
+        mark_runs(unit, False)
+    return found
+
+
+def note_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:
+    """Notes how far the run is; it is finished where the chunk found less than its size."""
+    store.change_run(
+        unit,
+        run.id,
+        utc_now(),
+        done=run.done + len(passed),
+        counts=dict(counts),
+        position=passed[-1] if passed else run.position,
+        state="finished" if len(passed) < size else "running",
+    )
+    return store.read_run(unit, run.id)

@@ -1,1 +1,0 @@
-"""Use cases: load what a decision needs, ask the domain, apply the answer in one transaction."""

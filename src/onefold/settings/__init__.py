@@ -1,0 +1,1 @@
+"""What admins decide, and what a change of it does to the base."""

@@ -1,0 +1,95 @@
+"""The blocklist: values that open nothing and are evidence of nothing, and candidates for it (PRO-12, SUG-6)."""
+
+from __future__ import annotations
+
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.blocklist import BlockedKind, Blocklist, Entry
+from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.core.clock import utc_now
+from onefold.core.errors import Conflict, InvalidValue, NotFound
+from onefold.core.text import validate_text
+from onefold.database.engine import UnitOfWork
+from onefold.matching import service as matching
+from onefold.organizations.store import add_entries, change_settings, entries, load_policy, remove_entry
+from onefold.runs import service as runs
+from onefold.settings import bulk_update_store as whole_base
+from onefold.settings.bulk_update_store import Candidate
+
+_VALUES_AT_ONCE = 50
+_CANDIDATES = 500
+
+
+def read_entries(unit: UnitOfWork) -> list[Entry]:
+    """The blocklist, in order."""
+    return entries(unit)
+
+
+def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
+    """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed."""
+    entry = _entry(unit, kind, text)
+    if entry in entries(unit):
+        raise Conflict("The blocklist has this entry already.", code="entry_present")
+    add_entries(unit, [entry])
+    whole_base.stop_blocked(unit, entry)
+    change_settings(unit)
+    alone = Blocklist([entry])
+    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
+    return entry
+
+
+def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
+    """Takes an entry out; where one profile alone holds a value, it opens that profile again."""
+    entry = _entry(unit, kind, text)
+    if not remove_entry(unit, entry):
+        raise NotFound("The blocklist has no such entry.", code="entry_not_found")
+    change_settings(unit)
+    policy = load_policy(unit)
+    held: dict[str, list[str]] = {}
+    for point_id, value, phone_type, contacted in whole_base.holders_of_entry(unit, entry, 10_000):
+        points = held.setdefault(value, [])
+        if policy.identifying(entry.kind, value, phone_type, contacted):
+            points.append(point_id)
+    for value, points in held.items():
+        if len(points) == 1 and contact_points.identified_by(unit, entry.kind, value) is None:
+            whole_base.let_open(unit, points[0])
+    if len(held) > _VALUES_AT_ONCE:
+        runs.start_again(unit, runs.REBUILD_MATCHES)
+        return
+    for value in held:
+        matching.rematch_value(unit, entry.kind, value, policy, utc_now())
+
+
+def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
+    policy = load_policy(unit)
+    if kind == "email":
+        local, _, domain = text.strip().rpartition("@")
+        if domain == "*" and local:
+            return Entry(kind, email_point(f"{local}@example.com", policy.blocklist, "value").value[:-11] + "*")
+        if local == "*":
+            return Entry(kind, "*" + email_point(f"a@{domain}", policy.blocklist, "value").value[1:])
+        return Entry(kind, email_point(text, policy.blocklist, "value").value)
+    if kind == "customer_id":
+        return Entry(kind, customer_id_point(text, policy.blocklist, "value").value.casefold())
+    if kind == "social":
+        network, _, user_id = text.partition(":")
+        return Entry(kind, social_point(network, user_id, None, policy.blocklist, "value").value)
+    try:
+        return Entry(kind, phone_point(text, policy.default_region, policy.blocklist, "value").value)
+    except InvalidValue:
+        # Codes of telephony providers are no phone numbers; they are compared as they are sent.
+        code = validate_text(text.strip().lower(), "value", 100)
+        if not code:
+            raise InvalidValue("value is empty.", code="empty_value", field="value") from None
+        return Entry(kind, code)
+
+
+def candidates(unit: UnitOfWork) -> list[Candidate]:
+    """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
+    policy = load_policy(unit)
+    limit, blocklist = policy.shared_limit, policy.blocklist
+    held = whole_base.common_values(unit, limit, _CANDIDATES)
+    known = {(c.kind, c.value) for c in held}
+    brought = [c for c in whole_base.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
+    holders = contact_points.who_holds(unit, [(c.kind, c.value) for c in brought], limit + 1)
+    brought = [c for c in brought if len(holders[c.kind, c.value]) < c.profiles]
+    return [c for c in (*held, *brought) if not blocklist.holds(c.kind, c.value)][:_CANDIDATES]

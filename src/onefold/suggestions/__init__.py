@@ -1,0 +1,1 @@
+"""The queue of suggested duplicates, and what people decide on them."""

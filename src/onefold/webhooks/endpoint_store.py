@@ -1,0 +1,72 @@
+"""Where events are sent (EVT-1): endpoints, their secrets, and how they have been taking what they were sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onefold.core.errors import NotFound
+from onefold.core.ids import is_id
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.tables import organizations, webhook_endpoints
+
+
+class EndpointRow(NamedTuple):
+    """Where events are sent. `event_types` None: all of them. Secrets are for signing, and shown when they are made."""
+
+    id: str
+    url: str
+    description: str
+    event_types: list[str] | None
+    state: str
+    reason: str | None
+    secret: str
+    previous_secret: str | None
+    previous_until: datetime | None
+    after_seq: int
+    failures: int
+    failing_since: datetime | None
+    paused_until: datetime | None
+    created_at: datetime
+
+
+_e = webhook_endpoints.c
+_ENDPOINT = [_e[name] for name in EndpointRow._fields]
+
+
+def organizations_with_webhooks(database: Database) -> list[int]:
+    """The organizations that have somebody to tell."""
+    with database.raw() as connection:
+        rows = connection.execute(sa.select(organizations.c.id).where(organizations.c.has_webhooks))
+        return list(rows.scalars())
+
+
+def add_endpoint(unit: UnitOfWork, endpoint: EndpointRow) -> None:
+    """A new endpoint."""
+    unit.execute(webhook_endpoints.insert().values(organization_id=unit.organization_id, **endpoint._asdict()))
+
+
+def list_endpoints(unit: UnitOfWork) -> list[EndpointRow]:
+    """Every endpoint, in the order they came."""
+    mine = (_e.organization_id == unit.organization_id, _e.state != "removed")
+    return [EndpointRow._make(row) for row in unit.execute(sa.select(*_ENDPOINT).where(*mine).order_by(_e.id))]
+
+
+def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> EndpointRow:
+    """The endpoint with this id; raises NotFound."""
+    row = None
+    if is_id(endpoint_id):
+        mine = (_e.organization_id == unit.organization_id, _e.id == endpoint_id, _e.state != "removed")
+        select = sa.select(*_ENDPOINT).where(*mine)
+        row = unit.execute(select.with_for_update(key_share=True) if lock else select).one_or_none()
+    if row is None:
+        raise NotFound("There is no webhook with this id.", code="webhook_not_found")
+    return EndpointRow._make(row)
+
+
+def change_endpoint(unit: UnitOfWork, endpoint_id: str, **values: object) -> None:
+    """Sets fields of an endpoint."""
+    mine = (_e.organization_id == unit.organization_id, _e.id == endpoint_id)
+    unit.execute(webhook_endpoints.update().where(*mine).values(**values))

@@ -1,0 +1,128 @@
+"""A database of version 0.3.0 is upgraded, and everything in it goes on: on SQLite and on PostgreSQL.
+
+`tests/data/base-0.3.0.json` holds the rows of a SQLite file made by the last commit of 0.3.0 (a1a217f) through its own
+services: two customers whose mails alternate, merged; a younger merge; one undone; a detach, a draft, message ids with
+angle brackets, a mail of 1970.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from onefold.conversations import drafts
+from onefold.core.clock import utc_now
+from onefold.database import tables
+from onefold.database.engine import Database
+from onefold.database.migrate import _config, current, newest, upgrade
+from onefold.merging import undo as undoing
+from onefold.receiving.service import Receiver
+from tests import postgres
+from tests.conftest import Base
+from tests.dsl.words import merge, point_of, receive, rows, said, show, timeline, undo
+from tests.invariants import check_base
+
+MADE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "base-0.3.0.json").read_text())
+IDS = MADE["ids"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
+    """The database of 0.3.0, upgraded."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'made.db'}"
+    else:
+        name = f"upgrade_{abs(hash(request.node.name))}"
+        url = postgres.fresh_database(request.getfixturevalue("postgres_server"), name)
+    database = Database(url)
+    with database.raw() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, MADE["revision"])
+        _fill(connection)
+        connection.commit()
+    assert upgrade(database) == newest() != MADE["revision"]
+    yield Base(url, database, IDS["organization"], Receiver(database))
+    database.dispose()
+
+
+def _fill(connection: sa.Connection) -> None:
+    sqlite = connection.dialect.name == "sqlite"
+    if not sqlite:
+        connection.execute(sa.text("SELECT set_config('onefold.organization_id', :org, false)"), {"org": "1"})
+    for name, made in MADE["tables"].items():
+        columns = ", ".join(made["columns"])
+        if sqlite:
+            marks = ", ".join("?" * len(made["columns"]))
+            for row in made["rows"]:
+                connection.exec_driver_sql(f"INSERT INTO {name} ({columns}) VALUES ({marks})", tuple(row))
+        else:
+            sql = f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{name}, :rows)"
+            connection.execute(
+                sa.text(sql), {"rows": json.dumps([_as_json(name, made["columns"], r) for r in made["rows"]])}
+            )
+    for name in ("items", "outbox") if not sqlite else ():
+        connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'seq'), max(seq)) FROM {name}"))
+
+
+def _as_json(table: str, columns: list[str], row: list[Any]) -> dict[str, Any]:
+    kinds = tables.metadata.tables[table].c
+    return {
+        column: json.loads(value) if isinstance(kinds[column].type, sa.JSON) and isinstance(value, str) else value
+        for column, value in zip(columns, row, strict=True)
+    }
+
+
+def test_it_keeps_every_rule(base: Base) -> None:
+    assert current(base.database) == newest()
+    check_base(base.database, base.organization_id)
+
+
+def test_a_history_merged_before_reads_as_it_happened__MRG_5(base: Base) -> None:
+    texts = [text for text in said(base, IDS["ann"]) if text != "hello"]
+    assert texts == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_clock_that_lied_is_not_believed__MRG_5(base: Base) -> None:
+    sql = "SELECT occurred_at, recorded_at, timeline_second FROM items WHERE body = '1970'"
+    (item,) = rows(base, sql)
+    assert abs(item.timeline_second - tables.instant(item.recorded_at).timestamp()) < 1
+
+
+def test_message_ids_with_brackets_meet_those_without__RES_13(base: Base) -> None:
+    reply = receive(base, "email", "new-1", reply_to=("bracketed@shop.example",))
+    assert reply.profile_id == IDS["ann"]  # whom its customer was merged into
+    kept = {row.message_id for row in rows(base, "SELECT message_id FROM items WHERE message_id LIKE '%twice@%'")}
+    assert kept == {"<twice@shop.example>", "twice@shop.example"}  # two deliveries that were told apart stay two
+
+
+def test_every_old_merge_can_still_be_undone_the_older_first__MRG_13_MRG_19(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with base.database.read(base.organization_id) as unit:
+        merged_at = undoing.history(unit, None, None, 10)[0].created_at
+    monkeypatch.setattr(undoing, "utc_now", lambda: max(merged_at + timedelta(hours=1), min(utc_now(), merged_at)))
+    undo(base, IDS["first"])
+    assert show(base, IDS["ann"]).row.name == "Cyrus the Great"
+    undo(base, IDS["second"])
+    assert [show(base, IDS[who]).row.name for who in ("ann", "ben", "cy")] == ["Ann", "Benjamin", "Cyrus the Great"]
+    assert [show(base, IDS[who]).row.username for who in ("ann", "ben", "cy")] == [None, "ben", "cy"]
+    assert said(base, IDS["ben"]) == ["1", "3", "5"]
+    with base.database.read(base.organization_id) as unit:
+        (draft,) = drafts.of_profile(unit, IDS["ben"], IDS["agent"], None, 10)
+    assert draft.contact_point_id == point_of(base, IDS["ben"], "ben@kite.example").contact_point_id
+
+
+def test_it_is_worked_with_as_any_other(base: Base) -> None:
+    answer = receive(base, "email", "new-1", email="ann@kite.example", body="6")
+    assert answer.profile_id == IDS["ann"]
+    assert timeline(base, IDS["ann"])[-1].body == "6"
+    merge(base, IDS["dan"], IDS["ann"])
+    check_base(base.database, base.organization_id)

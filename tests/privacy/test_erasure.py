@@ -1,0 +1,171 @@
+"""Erasing and exporting a customer, past the API: at the instant of a contact, of a long history, and on the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from onefold.conversations.event_texts import without_names
+from onefold.conversations.store import _WRITTEN
+from onefold.core.actor import Actor
+from onefold.core.clock import utc_now
+from onefold.core.errors import NotFound
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import instant_text
+from onefold.database.transactions import run_in_transaction
+from onefold.privacy import erasure as erasing
+from onefold.privacy import export as exporting
+from onefold.privacy.erasure import Erased
+from onefold.profiles import service as profiles
+from tests.conftest import Base
+from tests.dsl.words import do, receive, rows
+from tests.invariants import check_base
+
+ADMIN = Actor(None, None, "a test")
+ADA = "ada@example.org"
+T = TypeVar("T")
+
+
+def erase(base: Base, profile_id: str) -> Erased:
+    """As the API does it."""
+    return do(base, lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN), exclusive=True)
+
+
+def exported(base: Base, profile_id: str, taken: Callable[[bytes], object]) -> None:
+    """Hands an export on, piece by piece."""
+
+    def read(work: Callable[[UnitOfWork], T]) -> T:
+        with base.database.read(base.organization_id) as unit:
+            return work(unit)
+
+    whose = read(lambda unit: exporting.subject(unit, profile_id))
+    for piece in exporting.document(read, whose):
+        taken(piece)
+
+
+def add_history(base: Base, profile_id: str, number: int) -> None:
+    """So many items of a kilobyte."""
+    (conversation,) = rows(base, f"SELECT id FROM conversations WHERE profile_id = '{profile_id}'")
+    at = instant_text(utc_now())
+    row = (
+        base.organization_id,
+        profile_id,
+        str(conversation.id),
+        None,
+        "note",
+        None,
+        None,
+        None,
+        None,
+        "x" * 1_000,
+        None,
+        at,
+        at,
+        True,
+        0,
+    )
+    for _ in range(number // 1_000):
+        do(base, lambda unit: unit.append(_WRITTEN, [row] * 1_000))
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_contact_at_the_instant_is_erased_or_opens_a_new_profile__RES_12(base: Base, exclusive: bool) -> None:
+    def vanish(profile_id: str) -> Erased:
+        return run_in_transaction(
+            base.database,
+            base.organization_id,
+            lambda unit: erasing.erase(unit, profile_id, profile_id, ADMIN),
+            exclusive=exclusive,
+        )
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(15):
+            profile_id = receive(base, "email", email=ADA).profile_id
+            arriving = [threads.submit(receive, base, "email", email=ADA) for _ in range(3)]
+            erased = threads.submit(vanish, profile_id).result()
+            answers = [future.result() for future in arriving]
+            assert erased.ids == (profile_id,)
+            with pytest.raises(NotFound):
+                do(base, partial(profiles.read, profile_id=profile_id))
+            living = {str(row.id) for row in rows(base, "SELECT id FROM profiles")}
+            assert len(living) <= 1
+            assert living == {answer.profile_id for answer in answers} - {profile_id}
+            check_base(base.database, base.organization_id)
+            for one in living:
+                erase(base, one)
+    assert not [row for row in rows(base, "SELECT kind FROM items") if row.kind != "erased"]
+
+
+def test_relationships_written_at_the_instant_lead_nowhere(base: Base) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(10):
+            ada, bob = (do(base, lambda unit: profiles.create(unit, name=None)).id for _ in range(2))
+            linking = [
+                threads.submit(do, base, lambda unit, n=n, a=ada, b=bob: profiles.relate(unit, b, a, f"kin {n}", None))
+                for n in range(3)
+            ]
+            erase(base, ada)
+            assert {type(f.exception()) for f in linking} <= {type(None), NotFound}
+            assert rows(base, "SELECT id FROM relationships") == []
+
+
+def test_a_long_history_is_erased_at_once_and_exported_in_little_memory(base: Base) -> None:
+    ada = receive(base, "email", email=ADA).profile_id
+    exported(base, ada, lambda _: None)  # what is loaded once is not counted
+    add_history(base, ada, 6_000)
+    size = 0
+
+    def count(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+
+    tracemalloc.start()
+    exported(base, ada, count)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size > 6_000_000
+    assert most < 2_000_000
+    assert erase(base, ada).counts["items"] == 6_001
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+def test_on_sqlite_the_file_itself_holds_nothing_any_more(base: Base) -> None:
+    ada = receive(base, "email", email="kanarienvogel@example.org", body="kanarienvogel " * 2_000).profile_id
+    erase(base, ada)
+    path = base.url.removeprefix("sqlite:///")
+    base.database.dispose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"kanarienvogel" not in Path(path).read_bytes()
+
+
+def test_whoever_is_related_sees_a_new_version(base: Base) -> None:
+    ada, bob = (do(base, lambda unit: profiles.create(unit, name=None)).id for _ in range(2))
+    do(base, lambda unit: profiles.relate(unit, ada, bob, "spouse", None))
+    before = do(base, lambda unit: profiles.read(unit, bob)).row.version
+    erase(base, ada)
+    found = do(base, lambda unit: profiles.read(unit, bob))
+    assert (found.relationships, found.row.version > before) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("Lin merged a customer into Ada", "Lin merged a customer into this customer"),
+        ("Lin undid the merge of Ada into this customer", "Lin undid the merge of another into this customer"),
+        ("Lin undid the merge of this customer into Ada", "Lin undid the merge of this customer into another"),
+        ("Lin detached a@x.org into a new customer", "Lin detached a contact point into a new customer"),
+        ("Lin detached a@x.org from Ada", "Lin detached a contact point from another customer"),
+        ("Routed from Lin to Bea due to customer merge", "Routed from Lin to Bea due to customer merge"),
+        ("Conversations were merged during the customer merge", "Conversations were merged during the customer merge"),
+    ],
+)
+def test_events_say_what_happened_without_saying_to_whom(text: str, without: str) -> None:
+    assert without_names(text) == without
