@@ -46,8 +46,8 @@ LEFT_OUT = {
     "tests/races/": "sqlite",
     "tests/test_growth.py": "postgresql",
 }
-"""Which database `make test` leaves out where. What is stored is tested on both in every run (tests/services,
-tests/storage, the models); edges translate, so the API is tested on PostgreSQL, the console on SQLite, and races where
+"""Which database `make test` leaves out where. What is stored is tested on both in every run (the subjects,
+tests/database, the models); edges translate, so the API is tested on PostgreSQL, the console on SQLite, and races where
 there is more than one writer; what grows with the base grows on the embedded file first. `make soak` has the rest."""
 LONG = ("tests/test_growth.py", "tests/test_merging_model.py", "tests/test_model.py", "tests/races/")
 BOTH = ("test_audit_kinds.py", "test_merge_kill.py")

@@ -12,7 +12,7 @@ An address is compared in its canonical form, the mailbox that it reaches as far
   with any one slip; shorter names and ordinary words (live, orange …) only with a slip in the ending or two
   neighbouring letters swapped, for one letter away from them is somebody's company.
 
-Addresses come in normal form (domain/emails.py). Nothing here raises for any text.
+Addresses come in normal form (contact_points/emails.py). Nothing here raises for any text.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Taking away every row of a customer, and whatever else in the organization's tables tells of it.
 
-Nothing here decides; services/erasing.py says in which order, and docs/privacy.md what stays and why.
+Nothing here decides; erasure.py says in which order, and docs/privacy.md what stays and why.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ items = Table(
     flag("verified", True),
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # domain/timeline.py
+    Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # conversations/timeline.py
     primary_key("seq"),
     refers_to("conversations", "conversation_id"),
     # As timelines are read: by when things happened.

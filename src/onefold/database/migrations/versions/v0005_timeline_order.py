@@ -7,7 +7,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-# As domain/timeline.py says it, for the items that are there already.
+# As conversations/timeline.py says it, for the items that are there already.
 _PLAUSIBLE = "occurred_at BETWEEN '1990-01-01T00:00:00.000000+00:00' AND recorded_at"
 _HAPPENED = f"CASE WHEN {_PLAUSIBLE} THEN occurred_at ELSE recorded_at END"
 _BARE = "substr(message_id, 2, length(message_id) - 2)"
