@@ -34,6 +34,11 @@ def imported(file: Path) -> set[str]:
     return names
 
 
+def is_of_store(full: str) -> bool:
+    """Whether an imported name is a store, or in one."""
+    return any(part == "store" or part.endswith("_store") for part in full.split("."))
+
+
 def listed_rules() -> set[str]:
     """The modules that the contract of pure rules names."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
@@ -46,7 +51,7 @@ def test_sql_is_in_stores_and_in_the_database_package_alone() -> None:
     elsewhere = {
         name
         for name, file in modules()
-        if not name.endswith("store") and not name.startswith("database.")
+        if not is_of_store(name) and not name.startswith("database.")
         if DRIVERS & {full.split(".")[0] for full in imported(file)}
     }
     assert elsewhere == set()
@@ -57,9 +62,9 @@ def test_whatever_asks_no_store_is_a_rule_and_is_held_to_be_pure() -> None:
     rules = set()
     for name, file in modules():
         package, _, _ = name.partition(".")
-        if "." not in name or package in ANYWHERE or name.endswith("store"):
+        if "." not in name or package in ANYWHERE or is_of_store(name):
             continue
-        if not any(full.startswith("onefold.database") or "store" in full for full in imported(file)):
+        if not any(full.startswith("onefold.database") or is_of_store(full) for full in imported(file)):
             rules.add(name)
     assert rules - listed_rules() == {"accounts.throttle", "webhooks.addresses"}, "these keep time or ask the network"
     assert listed_rules() <= rules
