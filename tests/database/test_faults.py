@@ -49,6 +49,18 @@ def receive(database: Database, organization_id: int) -> None:
         raise answer
 
 
+def receive_again(database: Database, organization_id: int) -> None:
+    """As the refusal asks: again in a moment. A busy machine may meet the short limits of these tests once more."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return receive(database, organization_id)
+        except Unavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
 def check_refuses(code: str, work: Callable[[], object]) -> None:
     """Unavailable with this code, and nothing in it that is not for everybody's eyes; not even as its cause."""
     with pytest.raises(Unavailable) as refused:
@@ -352,7 +364,7 @@ def test_a_read_only_database_says_so_and_is_written_again_when_it_may_be(base: 
     database = Database(base.url)
     check_refuses("database_read_only", lambda: receive(database, base.organization_id))
     superuser(postgres_server, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-    receive(database, base.organization_id)
+    receive_again(database, base.organization_id)
     database.dispose()
 
 
@@ -360,7 +372,7 @@ def test_a_read_only_database_says_so_and_is_written_again_when_it_may_be(base: 
 def test_waiting_too_long_for_a_lock_is_busy(base: Base, impatient: Database) -> None:
     with base.database.write(base.organization_id, exclusive=True):
         check_refuses("database_busy", lambda: receive(impatient, base.organization_id))
-    receive(impatient, base.organization_id)
+    receive_again(impatient, base.organization_id)
 
 
 @only_postgresql
@@ -369,23 +381,23 @@ def test_a_statement_that_takes_too_long_is_busy(base: Base, monkeypatch: pytest
     database = Database(base.url)
     with base.database.write(base.organization_id, exclusive=True):
         check_refuses("database_busy", lambda: receive(database, base.organization_id))
-    receive(database, base.organization_id)
+    receive_again(database, base.organization_id)
     database.dispose()
 
 
 @only_postgresql
 def test_a_transaction_that_was_left_idle_is_unavailable(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service was stopped in the middle (a suspended machine, a debugger) and goes on."""
-    monkeypatch.setattr(storage, "_POSTGRES_LIMITS", "-c idle_in_transaction_session_timeout=100ms")
+    monkeypatch.setattr(storage, "_POSTGRES_LIMITS", "-c idle_in_transaction_session_timeout=300ms")
     database = Database(base.url)
 
     def sleep() -> None:
         with database.write(base.organization_id) as unit:
-            time.sleep(0.5)
+            time.sleep(1.0)
             unit.execute(sa.text("SELECT 1"))
 
     check_refuses("database_unavailable", sleep)
-    receive(database, base.organization_id)
+    receive_again(database, base.organization_id)
     database.dispose()
 
 
@@ -397,7 +409,7 @@ def test_no_connection_left_in_the_database_is_unavailable(base: Base, postgres_
     database = Database(base.url)
     check_refuses("database_unavailable", lambda: receive(database, base.organization_id))
     superuser(postgres_server, f'ALTER DATABASE "{name_of(base)}" CONNECTION LIMIT -1')
-    receive(database, base.organization_id)
+    receive_again(database, base.organization_id)
     database.dispose()
 
 
@@ -409,7 +421,7 @@ def test_no_connection_left_in_the_pool_is_busy(base: Base, monkeypatch: pytest.
         for _ in range(2):  # one, and as many again that the pool may open beyond
             held.enter_context(database.read(base.organization_id))
         check_refuses("database_busy", lambda: receive(database, base.organization_id))
-    receive(database, base.organization_id)
+    receive_again(database, base.organization_id)
     database.dispose()
 
 
