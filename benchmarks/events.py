@@ -50,7 +50,7 @@ def credentials(unit: UnitOfWork) -> tuple[str, str]:
     _, key = accounts.create_key(unit, "bench", ["profiles:read"])
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent")
     token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
-    store.add_session(unit, accounts.hashed(token), agent.id, now, now + timedelta(hours=12))
+    store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=12))
     return key, f"onefold={token}"
 
 

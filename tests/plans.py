@@ -56,13 +56,13 @@ MEANT = {
     "settings.bulk_update_store.common_values": _ASKED_FOR,
     "settings.bulk_update_store.count_listed_only": _ASKED_FOR,
     "settings.bulk_update_store.count_other_phones": _ASKED_FOR,
-    "settings.bulk_update_store.count_would_open": _ASKED_FOR,
+    "settings.bulk_update_store.count_listed_to_open": _ASKED_FOR,
     "settings.bulk_update_store.holders_of_entry": _OF_A_KIND,
-    "settings.bulk_update_store.let_listed_open": _ASKED_FOR,
+    "settings.bulk_update_store.set_identifying_for_listed": _ASKED_FOR,
     "settings.bulk_update_store.other_phones": "a run over the whole base, a part at a time",
     "settings.bulk_update_store.shared_identifiers": _ASKED_FOR,
-    "settings.bulk_update_store.stop_blocked": _OF_A_KIND,
-    "settings.bulk_update_store.stop_listed_only": _ASKED_FOR,
+    "settings.bulk_update_store.unset_identifying_for_blocked": _OF_A_KIND,
+    "settings.bulk_update_store.unset_identifying_for_listed": _ASKED_FOR,
 }
 """The functions of storage whose statements may walk along an organization, and why."""
 

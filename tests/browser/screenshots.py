@@ -65,7 +65,7 @@ def _signed_in(unit: UnitOfWork) -> str:
     """A session of an admin, who sees every page."""
     admin = next(agent for agent in store.list_agents(unit) if agent.role == "admin")
     token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
-    store.add_session(unit, accounts.hashed(token), admin.id, now, now + timedelta(hours=1))
+    store.add_session(unit, accounts.token_hash(token), admin.id, now, now + timedelta(hours=1))
     _give_work(unit, admin.id)
     return token
 

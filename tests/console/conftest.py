@@ -186,7 +186,7 @@ class Console:
         token = accounts.new_token("ofs", self.organization_id)
         now = utc_now()
         ends = now + timedelta(hours=1)
-        words.do(self.base, lambda unit: store.add_session(unit, accounts.hashed(token), agent_id, now, ends))
+        words.do(self.base, lambda unit: store.add_session(unit, accounts.token_hash(token), agent_id, now, ends))
         return token
 
     def key(self) -> str:

@@ -278,7 +278,7 @@ def session(base: Base, organization_id: int | None = None) -> str:
     def begin(unit: UnitOfWork) -> str:
         agent = accounts.add_agent(unit, f"{new_id()}@kite.example", "Mara", "agent")
         token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
-        store.add_session(unit, accounts.hashed(token), agent.id, now, now + timedelta(hours=1))
+        store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=1))
         return token
 
     return do(base._replace(organization_id=organization_id or base.organization_id), begin)
@@ -369,7 +369,7 @@ def test_a_stream_ends_with_its_session__MRG_11(base: Base, address: str, monkey
     with following(address, ended) as blocks, following(address, lasting) as others:
         happens(base, "before")
         assert told(blocks) == told(others)
-        do(base, lambda unit: store.end_sessions(unit, token_hash=accounts.hashed(ended)))
+        do(base, lambda unit: store.end_sessions(unit, token_hash=accounts.token_hash(ended)))
         assert [b for b in blocks if "data" in b] == [], "and the answer is complete"
         happens(base, "afterwards")
         assert told(others)["data"] == {"word": "afterwards"}

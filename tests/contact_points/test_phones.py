@@ -82,8 +82,8 @@ def test_second_spellings_of_a_line_are_one_number__RES_15(written: str, phone: 
 
 
 def test_the_number_to_dial_keeps_what_the_normal_form_drops__RES_15() -> None:
-    assert phones.dialled("+541123456789", "+54 9 11 2345 6789", "US") == "+5491123456789"
-    assert phones.dialled("+541123456789", None, "US") == "+541123456789"
+    assert phones.dialled_number("+541123456789", "+54 9 11 2345 6789", "US") == "+5491123456789"
+    assert phones.dialled_number("+541123456789", None, "US") == "+541123456789"
 
 
 LINE_TYPES = [

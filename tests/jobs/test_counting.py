@@ -284,7 +284,7 @@ def test_what_was_counted_is_not_read_again(base: Base) -> None:
         driver: Any = unit.connection.connection.driver_connection
         driver.set_trace_callback(asked.append)
         store.mark(unit)
-        for part in (store.contacts, store.raised):
+        for part in (store.contacts, store.raised_suggestions):
             part(unit, 0, 100, 10)
         store.entries(unit, 0, 100, 10, ("profile.merged",))
         store.merge_undone(unit, new_id(), 5)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES, WITHHELD, Blocklist, Entry
 from onefold.core.errors import InvalidValue
-from onefold.core.text import NAME_LENGTH, clean_name, fold, mended, validate_text
-from onefold.profiles.search import Hit, ranked, search_prefixes, search_terms
+from onefold.core.text import NAME_LENGTH, clean_name, fold, mend_text, validate_text
+from onefold.profiles.search import Hit, rank_hits, search_prefixes, search_terms
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_clean_name_stays_as_it_is__PRO_10(text: str) -> None:
 
 @given(st.text(st.characters(categories=["Lu", "Cs", "Cc"]), max_size=50))
 def test_mended_text_can_be_stored__RES_8(text: str) -> None:
-    validate_text(mended(text), "body")
+    validate_text(mend_text(text), "body")
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_accents_and_case_do_not_matter__MRG_1(name: str, typed: str) -> None:
 
 def test_whole_words_come_first_then_the_newest__MRG_1() -> None:
     hits = [Hit("1", "adam"), Hit("2", "ada"), Hit("3", "adam"), Hit("2", "adams")]
-    assert ranked(hits, ("ada",)) == ["2", "3", "1"]
+    assert rank_hits(hits, ("ada",)) == ["2", "3", "1"]

@@ -13,7 +13,16 @@ import onefold
 from onefold.core.errors import InvalidValue
 from onefold.profiles.addresses import is_public
 from onefold.webhooks.addresses import Addresses
-from onefold.webhooks.rules import AWAY, EVENT_TYPES, RETRIES, Outcome, answered, pause_until, profiles_of, retry_at
+from onefold.webhooks.rules import (
+    AWAY,
+    EVENT_TYPES,
+    RETRIES,
+    Outcome,
+    outcome_of_answer,
+    pause_until,
+    profiles_of,
+    retry_at,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA, BOB, TALK = (f"00000000-0000-7000-8000-{n:012x}" for n in (1, 2, 3))
@@ -132,9 +141,9 @@ def test_names_beyond_ascii_are_asked_for_as_the_resolver_knows_them__EVT_1() ->
 def test_tries_go_on_for_more_than_three_days_at_growing_distances__EVT_1() -> None:
     assert timedelta(days=3) < AWAY < timedelta(days=4)
     assert list(RETRIES) == sorted(RETRIES)
-    assert retry_at(answered(500), 1, NOW, 0.0) == NOW + RETRIES[0]
-    assert retry_at(answered(500), len(RETRIES), NOW, 1.0) == NOW + RETRIES[-1] * 1.1
-    assert retry_at(answered(500), len(RETRIES) + 1, NOW, 0.0) is None
+    assert retry_at(outcome_of_answer(500), 1, NOW, 0.0) == NOW + RETRIES[0]
+    assert retry_at(outcome_of_answer(500), len(RETRIES), NOW, 1.0) == NOW + RETRIES[-1] * 1.1
+    assert retry_at(outcome_of_answer(500), len(RETRIES) + 1, NOW, 0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -142,14 +151,14 @@ def test_tries_go_on_for_more_than_three_days_at_growing_distances__EVT_1() -> N
     [(None, 5), (-5, 5), (1, 5), (60, 60), (1e30, 6 * 3600), (float(10**9), 6 * 3600)],
 )
 def test_retry_after_is_heeded_within_bounds__EVT_1(wish: float | None, wait: float) -> None:
-    assert retry_at(answered(429, wish), 1, NOW, 0.0) == NOW + timedelta(seconds=wait)
+    assert retry_at(outcome_of_answer(429, wish), 1, NOW, 0.0) == NOW + timedelta(seconds=wait)
 
 
 def test_who_is_away_is_left_alone_for_a_minute_at_the_most__EVT_1() -> None:
     waits = [pause_until(Outcome(error="timeout"), n, NOW) - NOW for n in (1, 2, 5, 10_000)]
     assert [wait.total_seconds() for wait in waits] == [2, 4, 32, 60]
-    assert not answered(500).endpoint_away, "it may be this event that is not taken"
-    assert answered(503).endpoint_away
+    assert not outcome_of_answer(500).endpoint_away, "it may be this event that is not taken"
+    assert outcome_of_answer(503).endpoint_away
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def token_parts(token: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def hashed(token: str) -> str:
+def token_hash(token: str) -> str:
     """What is stored of a token."""
     # The secret is 256 random bits: a plain hash cannot be turned round, and is quick enough for every request.
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
@@ -90,7 +90,7 @@ def create_key(
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
     token = new_token("ofk", unit.organization_id)
     key = KeyRow(new_id(), _require(name), wanted, utc_now(), expires_at, None, None)
-    store.add_key(unit, key, hashed(token))
+    store.add_key(unit, key, token_hash(token))
     return key, token
 
 
@@ -112,14 +112,14 @@ def authenticate(database: Database, token: str) -> Principal:
 
 
 def _key_principal(unit: UnitOfWork, token: str) -> Principal | None:
-    key = store.key_by_secret(unit, hashed(token))
+    key = store.key_by_secret(unit, token_hash(token))
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= utc_now()):
         return None
     return Principal(unit.organization_id, frozenset(key.scopes), key.id, None, key.expires_at)
 
 
 def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
-    agent = store.session_agent(unit, hashed(token), utc_now())
+    agent = store.session_agent(unit, token_hash(token), utc_now())
     if agent is None:
         return None
     return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent.id, None)

@@ -41,7 +41,7 @@ def of_subject(unit: UnitOfWork, issuer: str, subject: str) -> Credentials | Non
     return _one(unit, sa.and_(agents.c.oidc_issuer == issuer, agents.c.oidc_subject == subject))
 
 
-def held(unit: UnitOfWork, agent_id: str) -> Credentials | None:
+def hold_credentials(unit: UnitOfWork, agent_id: str) -> Credentials | None:
     """The same as `of_agent`, to begin a session by: nothing of it changes before this unit ends, so that whoever
     changes it ends that session too."""
     return _one(unit, agents.c.id == agent_id, hold=True)

@@ -16,7 +16,7 @@ import pyotp
 
 from onefold.accounts import sign_in_store as store
 from onefold.accounts import store as account_store
-from onefold.accounts.service import SESSION_LENGTH, hashed, is_password, new_token, set_password, token_parts
+from onefold.accounts.service import SESSION_LENGTH, is_password, new_token, set_password, token_hash, token_parts
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.store import AgentRow
 from onefold.accounts.throttle import MOST_CODES, Failures
@@ -92,7 +92,7 @@ def _check_password(found: Credentials | None, password: str) -> Credentials:
 
 
 def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFactorNeeded:
-    now = store.held(unit, checked.id)
+    now = store.hold_credentials(unit, checked.id)
     if now is None or not now.active or now.password_hash != checked.password_hash:
         raise _wrong_password()
     return _enter(unit, now)
@@ -110,7 +110,7 @@ def _enter(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
 
 def _begin_session(unit: UnitOfWork, agent_id: str) -> SignedIn:
     token, now = new_token("ofs", unit.organization_id), utc_now()
-    account_store.add_session(unit, hashed(token), agent_id, now, now + SESSION_LENGTH)
+    account_store.add_session(unit, token_hash(token), agent_id, now, now + SESSION_LENGTH)
     return SignedIn(token)
 
 
@@ -121,7 +121,7 @@ def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
 
 def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
     token = new_token("oft", unit.organization_id)
-    store.add_token(unit, hashed(token), agent_id, purpose, utc_now() + valid)
+    store.add_token(unit, token_hash(token), agent_id, purpose, utc_now() + valid)
     return token
 
 
@@ -142,7 +142,7 @@ def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
     an agent within 15 minutes, TooMany `too_many_sign_ins` (`facts["retry_after"]` in seconds), whatever the ticket;
     each process counts its own.
     """
-    agent_id = store.take_token(unit, hashed(ticket), "second_factor", utc_now())
+    agent_id = store.take_token(unit, token_hash(ticket), "second_factor", utc_now())
     if agent_id is None:
         raise _no_ticket()
     with _codes().trying(agent_id):
@@ -259,8 +259,8 @@ def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn |
 
 
 def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
-    agent_id = store.take_token(unit, hashed(token), purpose, utc_now())
-    who = None if agent_id is None else store.held(unit, agent_id)
+    agent_id = store.take_token(unit, token_hash(token), purpose, utc_now())
+    who = None if agent_id is None else store.hold_credentials(unit, agent_id)
     if who is None or not who.active:
         raise NotSignedIn(
             "This link is no longer good: it was used, or has expired. Ask an admin for a new one.",
@@ -279,7 +279,7 @@ def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
     NotSignedIn `provider_unknown`.
     """
     found = store.of_subject(unit, identity.issuer, identity.subject)
-    who = None if found is None else store.held(unit, found.id)
+    who = None if found is None else store.hold_credentials(unit, found.id)
     if who is None or not who.active or (who.oidc_issuer, who.oidc_subject) != identity:
         raise NotSignedIn(
             "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
@@ -317,7 +317,7 @@ def unlink_provider(unit: UnitOfWork, agent_id: str, actor: Actor) -> None:
 
 def sign_out(unit: UnitOfWork, token: str) -> None:
     """Ends one session."""
-    account_store.end_sessions(unit, token_hash=hashed(token))
+    account_store.end_sessions(unit, token_hash=token_hash(token))
 
 
 def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | None, actor: Actor) -> None:
@@ -329,6 +329,6 @@ def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | Non
 
 
 def _end_sessions(unit: UnitOfWork, agent_id: str, except_token: str | None, purpose: str | None) -> None:
-    kept = None if except_token is None else hashed(except_token)
+    kept = None if except_token is None else token_hash(except_token)
     account_store.end_sessions(unit, agent_id=agent_id, except_hash=kept)
     store.end_tokens(unit, agent_id, purpose)

@@ -28,21 +28,21 @@ class Authenticator:
         self._lock = threading.Lock()
         self._asking = [threading.Lock() for _ in range(_LOCKS)]
 
-    def remembered(self, authorization: str | None) -> Principal | None:
+    def known_principal(self, authorization: str | None) -> Principal | None:
         """The principal of a header seen a moment ago; asks no database."""
         found = None if authorization is None else self._known.get(authorization)
         return None if found is None or found[0] < time.monotonic() else found[1]
 
     def principal(self, authorization: str | None) -> Principal:
         """The principal of an Authorization header; raises NotSignedIn."""
-        found = self.remembered(authorization)
+        found = self.known_principal(authorization)
         if found is not None:
             return found
         if not authorization:
             raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
         # When a key in heavy use is forgotten, one request asks the database and the others wait for what it is told.
         with self._asking[hash(authorization) % _LOCKS]:
-            return self.remembered(authorization) or self._authenticate(authorization)
+            return self.known_principal(authorization) or self._authenticate(authorization)
 
     def _authenticate(self, authorization: str) -> Principal:
         principal = authenticate(self._database, _token(authorization))

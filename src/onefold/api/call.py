@@ -168,7 +168,7 @@ def _response(shown: Result, status: int) -> Response:
 async def _call(request: Request) -> Call:
     gate: Authenticator = request.app.state.gate
     authorization = request.headers.get("authorization")
-    principal = gate.remembered(authorization)
+    principal = gate.known_principal(authorization)
     if principal is None:
         principal = await run_in_threadpool(gate.principal, authorization)
     return Call(request, principal, request.app.state.database, await request.body())

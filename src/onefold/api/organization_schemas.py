@@ -12,7 +12,7 @@ from onefold.api.schemas import Input
 from onefold.organizations.policy import BOUNDS, MatchingMode
 
 
-def _bounded(setting: str) -> Any:
+def _bounds_of(setting: str) -> Any:
     least, most = BOUNDS[setting]
     return Field(ge=least, le=most)
 
@@ -127,9 +127,9 @@ class SettingsChange(Input):
     default_region: Annotated[str, Field(min_length=2, max_length=2)] = ""
     matching_mode: MatchingMode = "listed"
     mobile_identification: bool = False
-    shared_limit: Annotated[int, _bounded("shared_limit")] = 20
+    shared_limit: Annotated[int, _bounds_of("shared_limit")] = 20
     default_inbox_id: Annotated[str, Field(max_length=100)] = ""
-    undo_days: Annotated[int, _bounded("undo_days")] = 30
+    undo_days: Annotated[int, _bounds_of("undo_days")] = 30
     merge_policies: (
         Literal["by-rule", "ask"]
         | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]

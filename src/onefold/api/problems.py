@@ -132,7 +132,7 @@ def _plain(status: int, detail: str, code: str, field: str | None = None) -> Res
     return Response(msgspec.json.encode(found | more), status, media_type=MEDIA_TYPE)
 
 
-def unexpected(error: Exception) -> Response:
+def answer_unexpected(error: Exception) -> Response:
     """What no handler knows. The error's text may quote a customer's values; its type is enough to find it by."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -166,7 +166,7 @@ class LastResort:
 
 def install(app: FastAPI) -> None:
     """Registers the handlers."""
-    app.add_middleware(LastResort, answer=lambda _scope, error: unexpected(error))
+    app.add_middleware(LastResort, answer=lambda _scope, error: answer_unexpected(error))
 
     @app.exception_handler(DomainError)
     async def refused(_request: Request, refusal: DomainError) -> Response:

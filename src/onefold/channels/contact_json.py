@@ -81,10 +81,10 @@ class Malformed(DomainError):
 
 def contact_of_json(body: bytes | msgspec.Raw) -> Contact:
     """The contact in a JSON text; raises Malformed, or InvalidValue for JSON that is not a contact."""
-    return _contact(decoded(_decoder, body))
+    return _contact(decode(_decoder, body))
 
 
-def decoded(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw) -> Any:
+def decode(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw) -> Any:
     """What a decoder makes of JSON from outside, with its errors as refusals that quote nothing of the input."""
     try:
         return decoder.decode(body)

@@ -26,7 +26,7 @@ from onefold.channels.html_text import html_text
 from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
 from onefold.core.errors import InvalidValue
-from onefold.core.text import BODY_LENGTH, mended
+from onefold.core.text import BODY_LENGTH, mend_text
 from onefold.receiving.contact import Attachment, Contact, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
@@ -137,7 +137,7 @@ def _inner(part: Message) -> list[Message]:
 def _header(message: Message, name: str) -> str | None:
     """The first header of the name, decoded, on one line, fit to be stored; None if there is none."""
     value = message.get(name)
-    return None if value is None else " ".join(mended(words_decoded(value[:HEADER_LENGTH])).split())
+    return None if value is None else " ".join(mend_text(words_decoded(value[:HEADER_LENGTH])).split())
 
 
 def _subject(message: Message) -> str | None:
@@ -165,7 +165,7 @@ def _data(message: Message) -> str:
 
 
 def _name_of_file(value: str | None) -> str | None:
-    return None if value is None else mended(words_decoded(value[:HEADER_LENGTH]), _DATA_LENGTH)
+    return None if value is None else mend_text(words_decoded(value[:HEADER_LENGTH]), _DATA_LENGTH)
 
 
 def _dmarc_failed(message: Message) -> bool:
@@ -202,7 +202,7 @@ def _ids(text: str) -> list[str]:
     """The message ids in a header: what stands in angle brackets, or the bare words where nothing does."""
     bracketed = ("".join(found.split()) for found in re.findall(r"<([^<>]*)>", text))
     found = [name for name in bracketed if name] or _bare_ids(text)
-    return [name for name in found if len(name) <= MESSAGE_ID_LENGTH and mended(name) == name]
+    return [name for name in found if len(name) <= MESSAGE_ID_LENGTH and mend_text(name) == name]
 
 
 def _bare_ids(text: str) -> list[str]:
@@ -240,7 +240,7 @@ def _body(leaves: Iterable[_Leaf]) -> str | None:
         if not (_is_html(leaf.part) and leaf.choice in plain)
     )
     body = "\n".join(text.strip("\n") for text in shown if text.strip())
-    return mended(body) or None
+    return mend_text(body) or None
 
 
 def _is_text(part: Message) -> bool:
@@ -309,7 +309,9 @@ def _content_type(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     """The name the sender gave it, or one that tells what it is; never a path."""
-    given = mended(words_decoded((or_otherwise(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH]))
+    given = mend_text(
+        words_decoded((or_otherwise(part.get_filename, None) or _inner_subject(part))[:_STRUCTURE_LENGTH])
+    )
     name = re.sub(r"[/\\]+", "_", display_name(_cut_name(given)) or "")[:_FILENAME_LENGTH]
     if name.strip(". _"):
         return name

@@ -15,7 +15,7 @@ from typing import Any
 
 from onefold.contact_points.phones import parse_phone
 from onefold.core.errors import InvalidValue
-from onefold.core.text import cut_name, mended
+from onefold.core.text import cut_name, mend_text
 from onefold.receiving.contact import Contact, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
@@ -108,11 +108,11 @@ def _whatsapp_body(kind: str, content: Json) -> str | None:
         content = _object(content.get(_text(content.get("type"))))
     if kind == "location":
         told = [content.get(key) for key in ("name", "address", "latitude", "longitude")]
-        return mended(", ".join(_text(value) for value in told if value is not None)) or None
+        return mend_text(", ".join(_text(value) for value in told if value is not None)) or None
     if kind == "contacts":
         return None
     found = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
-    return mended(next((text for text in found if text), "")) or None
+    return mend_text(next((text for text in found if text), "")) or None
 
 
 # Messenger and Instagram
@@ -127,7 +127,7 @@ def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | Non
         channel="social",
         message_id=message_id,
         sender=Sender(network=network, user_id=_user_id(user_id)),
-        body=mended(_text(message.get("text")) or _text(message.get("title"))) or None,
+        body=mend_text(_text(message.get("text")) or _text(message.get("title"))) or None,
         occurred_at=_moment(event.get("timestamp"), 1_000),
         inbox_id=inbox_id,
         reply_to=_ids(_object(message.get("reply_to")).get("mid")),
@@ -137,7 +137,7 @@ def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | Non
 
 def _user_id(text: str) -> str | None:
     text = text.strip()
-    return text if text and len(text) <= _USER_ID_LENGTH and mended(text) == text else None
+    return text if text and len(text) <= _USER_ID_LENGTH and mend_text(text) == text else None
 
 
 def _media(message: Json) -> list[dict[str, str]]:
@@ -166,12 +166,12 @@ def _text(value: object) -> str:
 
 
 def _text_of(value: object) -> str:
-    return mended(_text(value), _DATA_LENGTH)
+    return mend_text(_text(value), _DATA_LENGTH)
 
 
 def _id(value: object) -> str | None:
     text = _text(value).strip()
-    return text if text and len(text) <= MESSAGE_ID_LENGTH and mended(text) == text else None
+    return text if text and len(text) <= MESSAGE_ID_LENGTH and mend_text(text) == text else None
 
 
 def _ids(*values: object) -> tuple[str, ...]:

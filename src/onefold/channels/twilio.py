@@ -13,7 +13,7 @@ from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.contact_points.kinds import Channel
 from onefold.contact_points.phones import parse_phone
 from onefold.core.errors import InvalidValue
-from onefold.core.text import cut_name, mended, validate_text
+from onefold.core.text import cut_name, mend_text, validate_text
 from onefold.receiving.contact import Contact, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
@@ -47,7 +47,7 @@ def contact_of_twilio(form: Mapping[str, str], *, inbox_id: str | None = None) -
         channel=channel,
         message_id=message_id,
         sender=Sender(phone=_phone(form), name=_name(form.get("ProfileName") or form.get("CallerName"))),
-        body=mended(form.get("Body", "")) or None,
+        body=mend_text(form.get("Body", "")) or None,
         occurred_at=_occurred_at(form.get("Timestamp", "")),
         inbox_id=inbox_id,
         reply_to=_reply_to(form),
@@ -110,7 +110,7 @@ def _is_phone(text: str) -> bool:
         parse_phone(text, "ZZ")
     except InvalidValue:
         return False
-    return mended(text) == text
+    return mend_text(text) == text
 
 
 def _name(text: str | None) -> str | None:
@@ -127,13 +127,13 @@ def _occurred_at(text: str) -> datetime | None:
 
 def _reply_to(form: Mapping[str, str]) -> tuple[str, ...]:
     replied = form.get("OriginalRepliedMessageSid", "").strip()
-    usable = replied and len(replied) <= MESSAGE_ID_LENGTH and mended(replied) == replied
+    usable = replied and len(replied) <= MESSAGE_ID_LENGTH and mend_text(replied) == replied
     return (replied,) if usable else ()
 
 
 def _data(form: Mapping[str, str]) -> str:
-    told = {name: mended(form[key], _DATA_LENGTH) for name, key in _TOLD.items() if form.get(key)}
-    media = [{"url": mended(url, _DATA_LENGTH), "content_type": mended(kind, 100)} for url, kind in _media(form)]
+    told = {name: mend_text(form[key], _DATA_LENGTH) for name, key in _TOLD.items() if form.get(key)}
+    media = [{"url": mend_text(url, _DATA_LENGTH), "content_type": mend_text(kind, 100)} for url, kind in _media(form)]
     return json.dumps({**told, "media": media} if media else told, ensure_ascii=False)
 
 

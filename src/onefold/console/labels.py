@@ -248,12 +248,12 @@ def evidence(value: str, feature: str) -> str:
     return point(value, kinds.get(feature, "email"))
 
 
-def called(name: str) -> str:
+def customer_name(name: str) -> str:
     """A customer's display name; a number that stands for one is grouped (MRG-8)."""
     return readable(name) if name.startswith("+") else name
 
 
-def reached(points: Sequence[HeldPoint]) -> str:
+def contact_line(points: Sequence[HeldPoint]) -> str:
     """The contact points of a customer on one line of a list."""
     return " · ".join(p.handle or point(p.value, p.kind) for p in points if p.kind != "visitor" and p.current)
 
@@ -311,7 +311,7 @@ def snippet(text: str | None, limit: int = 90) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "address": address,
     "breakable": breakable,
-    "called": called,
+    "customer_name": customer_name,
     "clock": clock,
     "count": count,
     "day": day,
@@ -324,7 +324,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "network": network,
     "percent": percent,
     "point": point,
-    "reached": reached,
+    "contact_line": contact_line,
     "sending_state": state_of,
     "snippet": snippet,
     "verdict": verdict,

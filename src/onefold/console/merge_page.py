@@ -107,7 +107,7 @@ class MergePage:
 
     def _step_label(self, step: Step) -> str:
         view = self._sides.get(step.side or "")
-        name = labels.snippet(labels.called(view.display_name), _NAME) if view else ""
+        name = labels.snippet(labels.customer_name(view.display_name), _NAME) if view else ""
         point = self._points.get(step.contact_point_id or "")
         number = labels.point(point.value, point.kind) if point else "the contact point"
         if step.step == "make_ordinary":
@@ -130,7 +130,7 @@ class MergePage:
     def _holder(self, step: Step) -> str:
         for view in (self.source, self.destination):
             if any(p.contact_point_id == step.contact_point_id for p in view.points):
-                return labels.snippet(labels.called(view.display_name), _NAME)
+                return labels.snippet(labels.customer_name(view.display_name), _NAME)
         return "its customer"
 
 

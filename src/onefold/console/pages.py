@@ -89,7 +89,7 @@ def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     }
 
 
-def go(path: str, said: str | None = None) -> Response:
+def redirect_to(path: str, said: str | None = None) -> Response:
     """On to another page after something was done (303), which says what."""
     joined = f"{path}{'&' if '?' in path else '?'}said={said}" if said else path
     return RedirectResponse(joined, 303, {"Cache-Control": "no-store"})

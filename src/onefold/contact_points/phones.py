@@ -110,11 +110,11 @@ def _parse(text: str, region: str, field: str) -> Phone:
     # Not `is_possible_number`, which lets local numbers and short codes pass as if an area code could be added.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise _not_a_phone(text, field)
-    dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if dialled != stripped and _national_zero(number):
-        return _parse(dialled, region, field)  # "+44 (0)20", whose zero the library takes away one at a time
+    dialled_number = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if dialled_number != stripped and _national_zero(number):
+        return _parse(dialled_number, region, field)  # "+44 (0)20", whose zero the library takes away one at a time
     suffix = f";ext={number.extension}" if number.extension else ""
-    return Phone(_line(dialled) + suffix, dialled + suffix)
+    return Phone(_line(dialled_number) + suffix, dialled_number + suffix)
 
 
 def _national_zero(number: phonenumbers.PhoneNumber) -> bool:
@@ -155,7 +155,7 @@ def _line(e164: str) -> str:
     return e164
 
 
-def dialled(value: str, written: str | None, region: str) -> str:
+def dialled_number(value: str, written: str | None, region: str) -> str:
     """The E.164 to dial for a stored normal form: what was written decides where the normal form dropped digits."""
     if written is not None and value.startswith("+54"):
         try:

@@ -31,7 +31,7 @@ def validate_text(text: str, field: str, limit: int = VALUE_LENGTH) -> str:
     return text
 
 
-def mended(text: str, limit: int = BODY_LENGTH) -> str:
+def mend_text(text: str, limit: int = BODY_LENGTH) -> str:
     """The text with what no database can hold replaced (U+FFFD), cut at `limit` characters.
 
     For channels whose senders cannot be told to correct anything: a message is never lost for its characters.
@@ -56,7 +56,7 @@ def clean_name(text: str | None, field: str = "name") -> str | None:
 
 def cut_name(text: str) -> str | None:
     """A display name of a sender who cannot be told to correct it, mended and cut so that `clean_name` takes it."""
-    bare = _UNSAFE_IN_NAMES.sub(" ", mended(text, 4 * NAME_LENGTH))
+    bare = _UNSAFE_IN_NAMES.sub(" ", mend_text(text, 4 * NAME_LENGTH))
     return " ".join(unicodedata.normalize("NFC", bare).split())[:NAME_LENGTH].rstrip() or None
 
 

@@ -164,7 +164,7 @@ def _contacts(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
 
 
 def _look_at_raised(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
-    part = store.raised(unit, after, until, limit)
+    part = store.raised_suggestions(unit, after, until, limit)
     return _count(n for row in part.rows for n in _names(row.at, store.RAISED, row.kinds)), part.end, part.more
 
 

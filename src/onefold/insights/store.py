@@ -126,7 +126,7 @@ def entries(unit: UnitOfWork, after: int, until: int, limit: int, actions: Colle
     return _part(found, rows, until, limit)
 
 
-def raised(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[RaisedRow]:
+def raised_suggestions(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[RaisedRow]:
     """Of the next events of the outbox the suggestions that were raised."""
     sql = f"SELECT seq, created_at, CASE WHEN type = '{RAISED}' THEN data END FROM outbox {_BEHIND}"
     found = unit.rows(sql, (unit.organization_id, after, until, limit))

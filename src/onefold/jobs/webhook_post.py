@@ -13,7 +13,7 @@ import httpcore
 import httpx
 
 from onefold.webhooks.addresses import Addresses, NotReachable
-from onefold.webhooks.rules import Outcome, answered
+from onefold.webhooks.rules import Outcome, outcome_of_answer
 
 SECONDS = 15.0
 """How long a try may take, from the first look at the name to the status line of the answer."""
@@ -53,7 +53,7 @@ class Poster:
             httpcore.ConnectionPool(ssl_context=self._tls, max_connections=1, network_backend=backend) as pool,
             pool.stream("POST", target, headers=sent, content=body) as answer,
         ):
-            return answered(answer.status, _retry_after(answer.headers))
+            return outcome_of_answer(answer.status, _retry_after(answer.headers))
 
 
 def _is_tls(error: BaseException | None) -> bool:

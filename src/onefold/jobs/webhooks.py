@@ -128,7 +128,7 @@ class Sender:
                 sending.finish(unit, parcel, outcome, self._clock(), self._chance())
 
         self._patiently(partial(run_in_transaction, self._database, parcel.organization_id, enter))
-        if outcome is not None and not outcome.delivered:
+        if outcome is not None and not outcome.is_delivered:
             _log.warning(
                 "webhook not taken",
                 endpoint=parcel.endpoint_id,

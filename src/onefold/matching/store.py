@@ -57,7 +57,7 @@ class VerdictRow(NamedTuple):
     withdrawn_at: datetime | None
 
 
-def joined(kinds: Iterable[str]) -> str:
+def kinds_text(kinds: Iterable[str]) -> str:
     """Kinds of evidence as a column keeps them: each between spaces."""
     return " ".join(["", *kinds, ""])
 
@@ -239,7 +239,14 @@ def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[S
         unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *mine), pairs)
     if rows:
         given = [
-            (unit.organization_id, *row.pair, row.state, row.rating, joined(row.kinds), instant_text(row.created_at))
+            (
+                unit.organization_id,
+                *row.pair,
+                row.state,
+                row.rating,
+                kinds_text(row.kinds),
+                instant_text(row.created_at),
+            )
             for row in rows
         ]
         unit.insert(SUGGESTIONS, given)
@@ -295,7 +302,7 @@ def _verdict(row: Sequence[Any]) -> VerdictRow:
 
 def add_verdict(unit: UnitOfWork, row: VerdictRow) -> None:
     """Remembers a "No Match"."""
-    values = {**row._asdict(), "kinds": joined(row.kinds)}
+    values = {**row._asdict(), "kinds": kinds_text(row.kinds)}
     unit.execute(verdicts.insert().values(organization_id=unit.organization_id, **values))
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from onefold.accounts import store as accounts
 from onefold.contact_points import store as contact_points
-from onefold.contact_points.phones import dialled
+from onefold.contact_points.phones import dialled_number
 from onefold.contact_points.points import HeldPoint
 from onefold.contact_points.store import who_holds
 from onefold.conversations import store as conversations
@@ -61,7 +61,7 @@ def candidates(unit: UnitOfWork, profile_id: str) -> list[Candidate]:
         return []
     key = ("phone", line.value)
     holders = who_holds(unit, [key], _HOLDERS)[key] - {living_id}  # type: ignore[list-item, index]
-    number = dialled(line.value, line.written, policy.default_region)
+    number = dialled_number(line.value, line.written, policy.default_region)
     found = [
         Candidate(other, line.contact_point_id, number, *_last_of(unit, other.row.id))
         for other in summaries(unit, _most_recent(unit, holders))
@@ -142,7 +142,7 @@ def own_lines(unit: UnitOfWork, profile_id: str) -> list[OwnLine]:
             continue
         filed = _filed_calls(unit, profile_id, point)
         if len(filed) == CALLS_IN_A_ROW and not _called_since(unit, profile_id, point, filed[-1]):
-            number = dialled(point.value, point.written, policy.default_region)
+            number = dialled_number(point.value, point.written, policy.default_region)
             found.append(OwnLine(point.contact_point_id, number, CALLS_IN_A_ROW))
     return found
 

@@ -68,9 +68,9 @@ def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Oth
         tuple(
             (word, row_id)
             for part, word in _PARTS.items()
-            for row_id in _changed(getattr(change.new, part), getattr(destination, part))
+            for row_id in _changed_rows(getattr(change.new, part), getattr(destination, part))
         ),
-        _released(taken, held),
+        _points_to_release(taken, held),
         {point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()},
     )
 
@@ -88,13 +88,13 @@ def _with_rows(side: ProfileSnapshot, rows: Mapping[str, Sequence[Any]]) -> Prof
     return side._replace(**changes)
 
 
-def _changed(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
+def _changed_rows(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
     """Rows that are not as they were before."""
     there = {_key(row): row for row in now}
     return [_key(row) for row in before if _key(row) in there and there[_key(row)] != row]
 
 
-def _released(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
+def _points_to_release(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
     """Contact points that do not lead to where they did: those held again, and those that lead to one of these."""
     found: dict[str, str | None] = {}
     for point_id, led_to in taken.absorbed.items():
@@ -204,7 +204,7 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
         if returning is None and row_id not in others.dropped:
             gone.append(row_id)
             continue
-        of_source.append(_rejoined(returning or row, row, there.get(row_id), source_id, survivors))
+        of_source.append(_restore_relation(returning or row, row, there.get(row_id), source_id, survivors))
     back = {r.id for r in of_source}
     of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
     living = set(survivors)
@@ -215,7 +215,7 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
     )
 
 
-def _rejoined(
+def _restore_relation(
     returning: Relation, before: Relation, now: Relation | None, source_id: str, survivors: Mapping[str, str]
 ) -> Relation:
     """A relationship of the source: its own side is the source again, the other one whoever that is by now."""

@@ -39,13 +39,13 @@ def plan_point(
     identifying = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
     if identified is not None and identified.profile_id != profile_id:
         if identifying and point.kind != "customer_id":
-            raise taken(identified.profile_id)
+            raise already_in_use(identified.profile_id)
         identifying = False
     demoted = next((p for p in others if point.main and p.main and p.kind == point.kind), None)
     return PointPlan(point._replace(identifying=identifying), None if demoted is None else demoted.contact_point_id)
 
 
-def taken(profile_id: str) -> AlreadyInUse:
+def already_in_use(profile_id: str) -> AlreadyInUse:
     """PRO-4: the refusal that names the holder and the way out."""
     return AlreadyInUse(
         "Another profile holds this contact point, and it can open only one. "

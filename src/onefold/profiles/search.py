@@ -157,7 +157,7 @@ class Hit(NamedTuple):
     term: str
 
 
-def ranked(hits: Iterable[Hit], prefixes: tuple[str, ...]) -> list[str]:
+def rank_hits(hits: Iterable[Hit], prefixes: tuple[str, ...]) -> list[str]:
     """Profile ids, whole terms before beginnings, then shorter terms, then the profiles that are newer."""
     best: dict[str, tuple[int, int]] = {}
     for profile_id, term in hits:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from onefold.contact_points import store as contact_points
 from onefold.contact_points.kinds import Kind, PhoneType
 from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
-from onefold.contact_points.phones import dialled
+from onefold.contact_points.phones import dialled_number
 from onefold.contact_points.points import HeldPoint, Point
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, DomainError, InvalidValue, MergedAway, NotFound
@@ -24,7 +24,7 @@ from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.profile import display_name, plan_point, seen_from_other
-from onefold.profiles.search import Hit, ranked, search_prefixes
+from onefold.profiles.search import Hit, rank_hits, search_prefixes
 from onefold.profiles.store import Part, ProfileHead, ProfileRow
 
 _SEARCH_DEPTH = 100
@@ -100,7 +100,7 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         former_customer_ids=[p.value for p in points if p.kind == "customer_id" and not p.current],
         points=shown,
-        dialled={p.contact_point_id: dialled(p.value, p.written, region) for p in shown if p.kind == "phone"},
+        dialled={p.contact_point_id: dialled_number(p.value, p.written, region) for p in shown if p.kind == "phone"},
         details=store.parts_of(unit, store.DETAILS, row.id),
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
         relationships=_relationships(unit, row.id),
@@ -139,7 +139,7 @@ def search(unit: UnitOfWork, query: str, limit: int) -> list[ProfileSummary]:
     validate_text(query, "q")
     prefixes = search_prefixes(query)
     hits = [Hit._make(found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
-    return summaries(unit, ranked(hits, prefixes)[:limit])
+    return summaries(unit, rank_hits(hits, prefixes)[:limit])
 
 
 def create(

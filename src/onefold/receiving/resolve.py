@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from onefold.contact_points.kinds import Kind, PhoneType
-from onefold.contact_points.phones import LineTypes, dialled
+from onefold.contact_points.phones import LineTypes, dialled_number
 from onefold.contact_points.points import Holder, Key, Point
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Answer, NormalizedContact, Outcome
@@ -224,7 +224,7 @@ def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: Li
 def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
     if not policy.mobile_identification:
         return "other"
-    found = line_types(dialled(point.value, point.written, policy.default_region))
+    found = line_types(dialled_number(point.value, point.written, policy.default_region))
     if found == "mobile":
         return "mobile"
     return "home" if found == "landline" else "other"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onefold.contact_points.phones import LineTypes, dialled, line_type
+from onefold.contact_points.phones import LineTypes, dialled_number, line_type
 from onefold.core.clock import Clock, new_id, utc_now
 from onefold.core.errors import DomainError, InvalidValue, Unavailable
 from onefold.database.engine import Database, RetryTransaction, UnitOfWork, Unstorable
@@ -99,7 +99,7 @@ class Receiver:
         if self._lookup is None or not policy.mobile_identification:
             return line_type
         callers = {
-            dialled(a.identifier.value, a.identifier.written, policy.default_region): a
+            dialled_number(a.identifier.value, a.identifier.written, policy.default_region): a
             for a in arrivals
             if a.contact.channel == "voice" and a.identifier is not None and not a.identifier.blocked
         }

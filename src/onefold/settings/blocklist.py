@@ -30,7 +30,7 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
     if entry in entries(unit):
         raise Conflict("The blocklist has this entry already.", code="entry_present")
     add_entries(unit, [entry])
-    whole_base.stop_blocked(unit, entry)
+    whole_base.unset_identifying_for_blocked(unit, entry)
     change_settings(unit)
     alone = Blocklist([entry])
     matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
@@ -51,7 +51,7 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
             points.append(point_id)
     for value, points in held.items():
         if len(points) == 1 and contact_points.identified_by(unit, entry.kind, value) is None:
-            whole_base.let_open(unit, points[0])
+            whole_base.set_identifying(unit, points[0])
     if len(held) > _VALUES_AT_ONCE:
         runs.start_again(unit, runs.REBUILD_MATCHES)
         return

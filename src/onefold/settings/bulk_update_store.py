@@ -61,21 +61,21 @@ def count_listed_only(unit: UnitOfWork) -> int:
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
-def stop_listed_only(unit: UnitOfWork) -> int:
+def unset_identifying_for_listed(unit: UnitOfWork) -> int:
     """Values never contacted from no longer open their profile; returns how many."""
     unit.allow_whole_base()
     held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
 
 
-def count_would_open(unit: UnitOfWork) -> int:
+def count_listed_to_open(unit: UnitOfWork) -> int:
     """How many listed values would begin to open their profile."""
     unit.allow_whole_base()
     held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
     return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
 
 
-def let_listed_open(unit: UnitOfWork, blocklist: Blocklist) -> None:
+def set_identifying_for_listed(unit: UnitOfWork, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
     held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
@@ -87,7 +87,7 @@ def let_listed_open(unit: UnitOfWork, blocklist: Blocklist) -> None:
     unit.execute(contact_points.update().where(*held, sa.not_(sa.or_(*blocked))).values(identifying=True))
 
 
-def stop_blocked(unit: UnitOfWork, entry: Entry) -> int:
+def unset_identifying_for_blocked(unit: UnitOfWork, entry: Entry) -> int:
     """Contact points with a blocklisted value no longer open anything; returns how many."""
     held = (_mine(unit), _c.kind == entry.kind, IDENTIFYING, _matches(entry))
     return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
@@ -113,7 +113,7 @@ def holders_of_entry(unit: UnitOfWork, entry: Entry, limit: int) -> list[tuple[s
     return [(row.id, row.value, row.phone_type, row.contacted) for row in rows]
 
 
-def let_open(unit: UnitOfWork, contact_point_id: str) -> None:
+def set_identifying(unit: UnitOfWork, contact_point_id: str) -> None:
     """A contact point begins to open its profile."""
     held = (_mine(unit), _c.id == contact_point_id)
     unit.execute(contact_points.update().where(*held).values(identifying=True))

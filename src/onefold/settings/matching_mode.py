@@ -28,7 +28,7 @@ def preview(unit: UnitOfWork, mode: MatchingMode) -> ModePreview:
         return ModePreview(mode, 0, [])
     if mode == "contacted":
         return ModePreview(mode, whole_base.count_listed_only(unit), [])
-    return ModePreview(mode, whole_base.count_would_open(unit), _obstacles(unit))
+    return ModePreview(mode, whole_base.count_listed_to_open(unit), _obstacles(unit))
 
 
 def _obstacles(unit: UnitOfWork) -> list[Shared]:
@@ -40,7 +40,7 @@ def _obstacles(unit: UnitOfWork) -> list[Shared]:
 def switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
     """Switches it; raises Conflict, naming the profiles, where several hold the same identifying values."""
     if mode == "contacted":
-        whole_base.stop_listed_only(unit)
+        whole_base.unset_identifying_for_listed(unit)
         return
     obstacles = _obstacles(unit)
     if obstacles:
@@ -50,4 +50,4 @@ def switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
             profile_ids=[list(obstacle.profile_ids) for obstacle in obstacles],
         )
     # Values on the blocklist may be shared, so the statement must leave them out: the unique index would refuse them.
-    whole_base.let_listed_open(unit, load_policy(unit).blocklist)
+    whole_base.set_identifying_for_listed(unit, load_policy(unit).blocklist)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from onefold.contact_points.phones import LineTypes, dialled
+from onefold.contact_points.phones import LineTypes, dialled_number
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.policy import Policy
@@ -40,7 +40,7 @@ def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
     policy = load_policy(unit)
     for number, written in numbers:
         counts["checked"] += 1
-        if line_types(dialled(number, written, policy.default_region)) == "mobile":
+        if line_types(dialled_number(number, written, policy.default_region)) == "mobile":
             counts["mobile"] += 1
             counts["changed"] += _identify(unit, number, policy, apply=run.kind == runs.IDENTIFY_MOBILES)
     return runs.note_chunk(unit, run, [number for number, _ in numbers], _CHUNK, counts)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import suggestions
 from onefold.matching.scoring import EVIDENCE_KINDS
-from onefold.matching.store import SuggestionRow, joined, suggestion_of
+from onefold.matching.store import SuggestionRow, kinds_text, suggestion_of
 
 
 class QueueFilter(NamedTuple):
@@ -51,7 +51,7 @@ def _texts_with(kind: str) -> list[str]:
     """Every `kinds` that names a kind. By LIKE, PostgreSQL may not look into its statistics (row-level security), and
     takes for rare what is not."""
     several = (some for size in range(len(EVIDENCE_KINDS)) for some in combinations(EVIDENCE_KINDS, size + 1))
-    return [joined(some) for some in several if kind in some]
+    return [kinds_text(some) for some in several if kind in some]
 
 
 def tally(unit: UnitOfWork, state: str, most: int) -> list[tuple[float, tuple[str, ...]]]:

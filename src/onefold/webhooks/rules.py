@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
     wish: float | None = None
 
     @property
-    def delivered(self) -> bool:
+    def is_delivered(self) -> bool:
         """Any 2xx, whatever was written with it."""
         return self.error is None
 
@@ -79,7 +79,7 @@ class Outcome(NamedTuple):
         return self.error in _UNREACHED or self.status in (429, 503)
 
 
-def answered(status: int, wish: float | None = None) -> Outcome:
+def outcome_of_answer(status: int, wish: float | None = None) -> Outcome:
     """The outcome of a try that got an answer."""
     if 200 <= status < 300:
         return Outcome(status)

@@ -119,7 +119,7 @@ def finish(unit: UnitOfWork, parcel: PendingDelivery, outcome: Outcome, now: dat
     if not store.still_claimed(unit, parcel.claimed):
         return
     endpoint = endpoints.read_endpoint(unit, parcel.endpoint_id, lock=True)
-    if outcome.delivered:
+    if outcome.is_delivered:
         store.end(unit, parcel.claimed, "delivered", outcome.status, None, now)
         if endpoint.failures or endpoint.failing_since:
             endpoints.change_endpoint(unit, endpoint.id, failures=0, failing_since=None, paused_until=None)

@@ -25,7 +25,7 @@ from onefold.webhooks.rules import profiles_of
 _T = TypeVar("_T")
 
 
-def batched(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+def batches(values: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     """The values, a bounded number at a time."""
     return (values[n : n + size] for n in range(0, len(values), size))
 
@@ -229,11 +229,11 @@ def _first(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow]) -> se
 def _leave(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     """These events wait no longer; whoever waited for them gets the turn."""
     line = (turns.c.organization_id == unit.organization_id, turns.c.endpoint_id == endpoint_id)
-    for some in batched(events, _AT_ONCE):
+    for some in batches(events, _AT_ONCE):
         profile_ids = sorted({p for e in some for p in _of(e)})
         theirs = (turns.c.profile_id.in_(profile_ids), turns.c.event_seq.in_([e.seq for e in some]))
         unit.execute(turns.delete().where(*line, *theirs))
-    for some in batched(events, _AT_ONCE):
+    for some in batches(events, _AT_ONCE):
         heads = _heads(unit, endpoint_id, (p for e in some for p in _of(e)))
         _give_turns(unit, endpoint_id, _events(unit, sorted(set(heads.values()))), now)
 
@@ -372,7 +372,7 @@ def repeat(unit: UnitOfWork, endpoint_id: str, seqs: Sequence[int], now: datetim
     unit.execute(webhook_deliveries.update().where(*mine, _d.event_seq.in_(seqs)).values(**again))
     _line_up(unit, endpoint_id, events)
     due = sa.select(_d.event_seq).where(*mine, _d.next_at >= _EVER, _d.claim_id.is_(None))
-    for some in batched(_events(unit, sorted(unit.execute(due).scalars())), _AT_ONCE):
+    for some in batches(_events(unit, sorted(unit.execute(due).scalars())), _AT_ONCE):
         overtaken = {e.seq for e in some} - _first(unit, endpoint_id, some)
         if overtaken:
             unit.execute(webhook_deliveries.update().where(*mine, _d.event_seq.in_(overtaken)).values(next_at=None))

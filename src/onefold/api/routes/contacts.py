@@ -18,8 +18,8 @@ from onefold.accounts.service import Principal
 from onefold.api.auth import Authenticator, allow
 from onefold.api.call import answered_once
 from onefold.api.group_commit import GroupCommit
-from onefold.api.problems import PROBLEM_SCHEMA, problem_of, problem_response, responses, unexpected
-from onefold.channels.contact_json import ContactJson, contact_of_json, decoded
+from onefold.api.problems import PROBLEM_SCHEMA, answer_unexpected, problem_of, problem_response, responses
+from onefold.channels.contact_json import ContactJson, contact_of_json, decode
 from onefold.core.errors import DomainError, InvalidValue
 from onefold.core.text import validate_text
 from onefold.database.engine import Database
@@ -89,13 +89,13 @@ class ContactRoutes:
         except DomainError as refusal:
             response = problem_response(refusal)
         except Exception as error:
-            response = unexpected(error)
+            response = answer_unexpected(error)
         await response(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization", b"").decode("latin-1")
-        principal = self._gate.remembered(authorization)
+        principal = self._gate.known_principal(authorization)
         if principal is None:
             principal = await run_in_threadpool(self._gate.principal, authorization)
         allow(principal, "contacts:write")
@@ -118,7 +118,7 @@ class ContactRoutes:
         return Response(_encode(_answer(answer)), 200, headers, "application/json")
 
     async def _batch(self, principal: Principal, body: bytes) -> Response:
-        given = decoded(_batches, body).contacts
+        given = decode(_batches, body).contacts
         if len(given) > MOST_IN_A_BATCH:
             raise InvalidValue(
                 f"A batch holds at most {MOST_IN_A_BATCH:,} contacts.", code="batch_too_large", field="contacts"

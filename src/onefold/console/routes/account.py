@@ -16,7 +16,7 @@ from onefold.accounts import signing_in
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go, page
+from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor, set_session
 from onefold.conversations import drafts
 from onefold.core.errors import InvalidValue, NotSignedIn
@@ -73,7 +73,7 @@ def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Res
         accounts.set_password(unit, visitor.agent_id, new)
         return signing_in.begin_again(unit, visitor.agent_id).token
 
-    response = go("/account", "password")
+    response = redirect_to("/account", "password")
     set_session(request, response, visitor.write(work, "profiles:read"))
     return response
 
@@ -85,7 +85,7 @@ def sign_out_everywhere(visitor: AnyVisitor) -> Response:
         lambda unit: signing_in.sign_out_everywhere(unit, visitor.agent_id, visitor.token, visitor.actor),
         "profiles:read",
     )
-    return go("/account", "signed-out-everywhere")
+    return redirect_to("/account", "signed-out-everywhere")
 
 
 @router.get("/second-factor")
@@ -122,7 +122,7 @@ def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
             raise
         address = signing_in.address_of_second_factor(visitor.agent, secret)
         return _offer(request, visitor, secret, address, status=422, notice=refusal.detail)
-    return go("/account", "second-factor-on")
+    return redirect_to("/account", "second-factor-on")
 
 
 @router.post("/second-factor/off")
@@ -133,4 +133,4 @@ def turn_off(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
         lambda unit: signing_in.turn_off_second_factor(unit, visitor.agent_id, visitor.actor, visitor.token),
         "profiles:read",
     )
-    return go("/account", "second-factor-off")
+    return redirect_to("/account", "second-factor-off")

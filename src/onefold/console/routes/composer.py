@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import JSONResponse, Response
 
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import HEADERS, go
+from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import drafts, sending, store, worklists
 from onefold.conversations import service as conversations
@@ -44,7 +44,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
         draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id, composed))
         if form.text("do") == "autosave":
             return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
-        return go(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
+        return redirect_to(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
     def work(unit: UnitOfWork) -> ItemRow:
         item = _send(unit, visitor, profile_id, draft_id, composed)
@@ -52,7 +52,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
         return item
 
     item = visitor.write(work)
-    return go(f"/customers/{item.profile_id}", sending.state_of(item) or f"{item.kind}-added")
+    return redirect_to(f"/customers/{item.profile_id}", sending.state_of(item) or f"{item.kind}-added")
 
 
 def _keep(unit: UnitOfWork, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
@@ -86,7 +86,7 @@ def delete_draft(visitor: AnyVisitor, draft_id: str) -> Response:
         drafts.delete(unit, draft_id, visitor.agent_id)
         return draft.profile_id
 
-    return go(f"/customers/{visitor.write(work)}?draft=new", "draft-deleted")
+    return redirect_to(f"/customers/{visitor.write(work)}?draft=new", "draft-deleted")
 
 
 @router.post("/conversations/{conversation_id}/change")
@@ -109,7 +109,7 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
         return conversations.owner(unit, row)
 
     said = {"closed": "closed", "open": "opened"}.get(state or "", "assigned" if assignee else "routed")
-    return go(f"/customers/{visitor.write(work)}", said)
+    return redirect_to(f"/customers/{visitor.write(work)}", said)
 
 
 @router.get("/files/{conversation_id}/{item_id}/{position}")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from onefold.console.customer_page import customer_page, older_items
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go, page, render
+from onefold.console.pages import page, redirect_to, render
 from onefold.console.routes.customers import point_input
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import worklists
@@ -47,7 +47,7 @@ def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object
         work(unit)
         return profiles.resolve_redirect(unit, profile_id)
 
-    return go(f"/customers/{visitor.write(done)}", said)
+    return redirect_to(f"/customers/{visitor.write(done)}", said)
 
 
 @router.post("/fields")
@@ -116,7 +116,7 @@ def remove_point(visitor: AnyVisitor, profile_id: str, point_id: str) -> Respons
 def detach(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
     """Detaches a contact point into a customer of its own, with its conversations (DET-1)."""
     done = visitor.write(lambda unit: detaching.detach(unit, profile_id, point_id, None, visitor.actor, None))
-    return go(f"/customers/{done.new_profile_id}", "detached")
+    return redirect_to(f"/customers/{done.new_profile_id}", "detached")
 
 
 _PARTS: dict[str, Part] = {"details": DETAILS, "addresses": ADDRESSES}

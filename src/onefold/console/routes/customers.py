@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from onefold.accounts import store as accounts
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go, page, render
+from onefold.console.pages import page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import worklists
 from onefold.core.errors import NotFound
@@ -114,7 +114,7 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
             profiles.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
         return row.id
 
-    return go(f"/customers/{visitor.write(work)}", "added")
+    return redirect_to(f"/customers/{visitor.write(work)}", "added")
 
 
 def _points(form: Form) -> list[PointInput]:

@@ -13,7 +13,7 @@ from onefold.audit import service as audit
 from onefold.console import audit_view, names
 from onefold.console.forms import AnyForm
 from onefold.console.names import Named
-from onefold.console.pages import go, page
+from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.clock import utc_now
 from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflict
@@ -149,7 +149,7 @@ def undo(request: Request, visitor: AnyVisitor, merge_id: str, form: AnyForm) ->
         return undoing.undo(unit, merge_id, version, visitor.actor).plan.source.profile_id
 
     try:
-        return go(f"/customers/{visitor.write(work, 'merges:undo')}", "undone")
+        return redirect_to(f"/customers/{visitor.write(work, 'merges:undo')}", "undone")
     except VersionConflict:
         notice = "The customer has changed since you looked; this is what undoing would do now."
         return _page(request, visitor, merge_id, status=412, notice=notice)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from onefold.console import compare
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go, page
+from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor
 from onefold.core.errors import VersionConflict
 from onefold.database.engine import UnitOfWork
@@ -74,8 +74,10 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     try:
         done, destination, source = visitor.write(work)
     except VersionConflict:
-        return go(f"/customers/{profile_id}/matches", "changed-since")
-    return go(f"/customers/{destination}", "merged") if done else go(f"/customers/{destination}/merge/{source}")
+        return redirect_to(f"/customers/{profile_id}/matches", "changed-since")
+    if done:
+        return redirect_to(f"/customers/{destination}", "merged")
+    return redirect_to(f"/customers/{destination}/merge/{source}")
 
 
 @router.post("/no-match")
@@ -84,7 +86,7 @@ def no_match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     other_id = form.line("other_id") or ""
     visitor.write(lambda unit: suggestions.no_match(unit, profile_id, other_id, visitor.actor))
     left = visitor.read(lambda unit: len(suggestions.of_profile(unit, profile_id)))
-    return go(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed")
+    return redirect_to(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed")
 
 
 @router.post("/file-call")
@@ -99,7 +101,7 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
         return f"/customers/{profiles.resolve_redirect(unit, other_id)}", True
 
     path, done = visitor.write(work)
-    return go(path, "filed" if done else None)
+    return redirect_to(path, "filed" if done else None)
 
 
 @router.post("/own-line")
@@ -108,4 +110,4 @@ def make_own(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     point_id = form.line("contact_point_id") or ""
     change = {"phone_type": "mobile"}
     row = visitor.write(lambda unit: profiles.edit_point(unit, profile_id, point_id, change, form.number("version")))
-    return go(f"/customers/{row.id}", "saved")
+    return redirect_to(f"/customers/{row.id}", "saved")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from onefold.console.forms import AnyForm
 from onefold.console.merge_page import MergePage, choices_of, parse_steps
-from onefold.console.pages import go, is_part, page, render
+from onefold.console.pages import is_part, page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import Conflict, VersionConflict
 from onefold.database.engine import UnitOfWork
@@ -63,7 +63,8 @@ def _survivor(visitor: Visitor, profile_id: str, source_id: str, refusal: Confli
     """On to the one customer that the two are by now, where somebody was faster (MRG-11); else raises the refusal."""
     if refusal.code != "same_profile" or profile_id == source_id:
         raise refusal
-    return go(f"/customers/{visitor.read(lambda unit: profiles.resolve_redirect(unit, profile_id))}", "moved-on")
+    survivor_id = visitor.read(lambda unit: profiles.resolve_redirect(unit, profile_id))
+    return redirect_to(f"/customers/{survivor_id}", "moved-on")
 
 
 def _show(
@@ -112,7 +113,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
         return merging.merge(unit, asked, visitor.actor)[0].destination_id
 
     try:
-        return go(f"/customers/{visitor.write(work)}", "merged")
+        return redirect_to(f"/customers/{visitor.write(work)}", "merged")
     except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
         return _show(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from onefold.accounts import signing_in
 from onefold.channels.oidc import Provider, Secrets
 from onefold.console.forms import followed_here
-from onefold.console.pages import HEADERS, go
+from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.visitor import (
     AnyVisitor,
     Visitor,
@@ -57,7 +57,7 @@ async def begin(request: Request, then: str = "/", organization: int | None = No
     asks for it on a page of ours, or another site's page could link an account of its own to the agent's."""
     visitor = await signed_in(request) if link else None
     if visitor is not None and not followed_here(request):
-        return go("/account")
+        return redirect_to("/account")
     return await run_in_threadpool(_begin, request, then, organization, visitor)
 
 
@@ -104,13 +104,13 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
         if visitor is None or visitor.agent_id != kept["link"]:
             raise NotSignedIn("Sign in first, then link your account.")
         visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
-        return go("/account", "linked")
+        return redirect_to("/account", "linked")
     found = run_in_transaction(
         request.app.state.database,
         kept["organization"],
         lambda unit: signing_in.sign_in_by_provider(unit, identity),
     )
-    response = go(local_path(kept["then"]))
+    response = redirect_to(local_path(kept["then"]))
     set_session(request, response, found.token)
     return response
 
@@ -140,4 +140,4 @@ def _lost_request() -> NotSignedIn:
 def unlink(visitor: AnyVisitor) -> Response:
     """The provider signs the agent in no more."""
     visitor.write(lambda unit: signing_in.unlink_provider(unit, visitor.agent_id, visitor.actor))
-    return go("/account", "unlinked")
+    return redirect_to("/account", "unlinked")

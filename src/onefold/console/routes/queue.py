@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import HEADERS, go, page
+from onefold.console.pages import HEADERS, page, redirect_to
 from onefold.console.routes.matches import side_by_side
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
@@ -43,7 +43,7 @@ class Place(NamedTuple):
     after: str = ""
 
     @property
-    def wanted(self) -> QueueFilter:
+    def filter(self) -> QueueFilter:
         """The same as storage asks for it."""
         return QueueFilter(self.state, self.kind or None, *suggestions.BANDS.get(self.rating, (0.0, 1.0)))
 
@@ -118,10 +118,10 @@ def queue(request: Request, visitor: AnyVisitor) -> Response:
 
 
 def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any]:
-    found = suggestions.queue(unit, place.wanted, place.position, _SHOWN + 1)
+    found = suggestions.queue(unit, place.filter, place.position, _SHOWN + 1)
     if not found and place.after:  # all behind are decided
         place = place._replace(after="")
-        found = suggestions.queue(unit, place.wanted, None, _SHOWN + 1)
+        found = suggestions.queue(unit, place.filter, None, _SHOWN + 1)
     views = found[:_SHOWN]
     versions = store.versions_of(unit, {one for view in views for one in view.row.pair})
     tokens = [token(view.row.pair) for view in views]
@@ -133,7 +133,7 @@ def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any
         "rows": rows,
         "place": place,
         "focus": current is not None,
-        "tally": suggestions.tally(unit, place.wanted),
+        "tally": suggestions.tally(unit, place.filter),
         "older": last and place.link(after=f"{last.rating!r} {last.profile_id} {last.other_id}"),
     }
 
@@ -164,7 +164,7 @@ def pair(request: Request, visitor: AnyVisitor, one_id: str, other_id: str) -> R
 
     values = visitor.read(work, SCOPE)
     if values is None:
-        return go(place.link(), "not-suggested")
+        return redirect_to(place.link(), "not-suggested")
     return page(request, visitor, "queue_pair.html", place=place, **values)
 
 
@@ -182,10 +182,10 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
         source, destination = suggestions.sides_of_match(unit, *asked, swapped=form.flag("turned"))
         if {source, destination} != {*asked}:
             raise VersionConflict("One of the two was merged into another.", code="plan_changed")
-        wanted = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
-        if merging.preview(unit, wanted, visitor.actor).obstacles:
+        request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
+        if merging.preview(unit, request, visitor.actor).obstacles:
             return f"/customers/{destination}/merge/{source}"
-        merging.merge(unit, wanted, visitor.actor)
+        merging.merge(unit, request, visitor.actor)
         return None
 
     behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
@@ -230,7 +230,7 @@ def bulk(visitor: AnyVisitor, form: AnyForm) -> Response:
         # The newer goes into the older (SUG-3): ids sort by the time they were made.
         sides = [(newer, older) for older, newer in pairs]
         run = visitor.write(lambda unit: many_merges.begin(unit, sides, visitor.actor, name="queue"), SCOPE)
-        return go(f"/runs/{run.id}", "started")
+        return redirect_to(f"/runs/{run.id}", "started")
     missed = sum(not _dismiss(visitor, one) for one in pairs)
     return _on(place, None, "dismissed-some" if missed else "dismissed-many")
 
@@ -246,14 +246,14 @@ def _dismiss(visitor: Visitor, asked: Pair) -> bool:
 def _behind(unit: UnitOfWork, place: Place, asked: Pair) -> str | None:
     """The pair that follows in the queue, as long as the one asked for is in it."""
     row = store.suggestions_between(unit, [asked]).get(asked)
-    rows = queue_store.page(unit, place.wanted, (row.rating, *asked), 1) if row else []
+    rows = queue_store.page(unit, place.filter, (row.rating, *asked), 1) if row else []
     return token(rows[0].pair) if rows else "end"
 
 
 def _on(place: Place, behind: str | None, said: str) -> Response:
     """Back in the queue, at the pair behind the one that was decided on."""
     path = place.link()
-    return go(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said)
+    return redirect_to(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said)
 
 
 def _answer_settled(place: Place, behind: str | None, refusal: DomainError) -> Response:
@@ -264,7 +264,7 @@ def _answer_settled(place: Place, behind: str | None, refusal: DomainError) -> R
 
 def _elsewhere(request: Request, path: str, said: str | None = None) -> Response:
     """On to a page that is not the queue: a script of ours would look for the queue in it."""
-    answer = go(path, said)
+    answer = redirect_to(path, said)
     if request.headers.get("hx-target") == "queue":
         return Response(status_code=204, headers={**HEADERS, "HX-Redirect": answer.headers["location"]})
     return answer

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from onefold.console import names
-from onefold.console.pages import go, is_part, page, render
+from onefold.console.pages import is_part, page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
@@ -72,4 +72,4 @@ def _set_running(visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str]
         turn(unit, run_id)
 
     visitor.write(work)
-    return go(f"/runs/{run_id}", said)
+    return redirect_to(f"/runs/{run_id}", said)

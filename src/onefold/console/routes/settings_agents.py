@@ -14,7 +14,7 @@ from onefold.accounts import signing_in, store
 from onefold.accounts.service import Role
 from onefold.accounts.signing_in import Purpose
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.errors import Conflict, InvalidValue
@@ -105,7 +105,7 @@ def change_agent(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
     if agent_id != admin.agent_id:
         changes["role"] = _role(form)
     _change(admin, agent_id, changes)
-    return go(f"{_PATH}/{agent_id}", "saved")
+    return redirect_to(f"{_PATH}/{agent_id}", "saved")
 
 
 def _change(admin: Visitor, agent_id: str, changes: dict[str, object]) -> None:
@@ -122,7 +122,7 @@ def activate(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
         raise Conflict("You cannot deactivate yourself; ask another admin.", code="oneself")
     active = form.flag("active")
     _change(admin, agent_id, {"active": active})
-    return go(f"{_PATH}/{agent_id}", "activated" if active else "deactivated")
+    return redirect_to(f"{_PATH}/{agent_id}", "activated" if active else "deactivated")
 
 
 @router.post("/{agent_id}/sign-out")
@@ -130,7 +130,7 @@ def sign_out(admin: AnyAdmin, agent_id: str) -> Response:
     """Ends the agent's sessions and one-time links; of one's own, this session stays."""
     kept = admin.token if agent_id == admin.agent_id else None
     admin.write(lambda unit: signing_in.sign_out_everywhere(unit, agent_id, kept, admin.actor), SCOPE)
-    return go(f"{_PATH}/{agent_id}", "signed-out-agent")
+    return redirect_to(f"{_PATH}/{agent_id}", "signed-out-agent")
 
 
 @router.post("/{agent_id}/second-factor/off")
@@ -139,7 +139,7 @@ def second_factor_off(admin: AnyAdmin, agent_id: str) -> Response:
     if agent_id == admin.agent_id:
         raise Conflict("Turn your own second factor off in your account, by your password.", code="oneself")
     admin.write(lambda unit: signing_in.turn_off_second_factor(unit, agent_id, admin.actor), SCOPE)
-    return go(f"{_PATH}/{agent_id}", "second-factor-off")
+    return redirect_to(f"{_PATH}/{agent_id}", "second-factor-off")
 
 
 @router.post("/{agent_id}/link")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go, is_part, render
+from onefold.console.pages import is_part, redirect_to, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.contact_points.blocklist import BLOCKED_KINDS, BlockedKind
 from onefold.core.errors import InvalidValue
@@ -55,7 +55,7 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
     admin.write(lambda unit: blocklist.block(unit, kind, value), SCOPE, exclusive=True)
-    return go(_BACK.get(form.text("then"), _PATH), "blocked")
+    return redirect_to(_BACK.get(form.text("then"), _PATH), "blocked")
 
 
 @router.post("/remove")
@@ -63,4 +63,4 @@ def unblock(admin: AnyAdmin, form: AnyForm) -> Response:
     """Takes an entry out; where one customer alone holds the value, it opens that customer again."""
     kind, value = _entry(form)
     admin.write(lambda unit: blocklist.unblock(unit, kind, value), SCOPE, exclusive=True)
-    return go(_PATH, "unblocked")
+    return redirect_to(_PATH, "unblocked")

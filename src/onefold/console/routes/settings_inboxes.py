@@ -11,7 +11,7 @@ from starlette.responses import Response
 from onefold.accounts import service as accounts
 from onefold.accounts import store
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.errors import NotFound
@@ -44,17 +44,17 @@ def inboxes(request: Request, admin: AnyAdmin) -> Response:
 def add_inbox(admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds an inbox."""
     admin.write(lambda unit: accounts.add_inbox(unit, form.text("name")), SCOPE, exclusive=True)
-    return go(_PATH, "inbox-added")
+    return redirect_to(_PATH, "inbox-added")
 
 
 def _change(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object], said: str) -> Response:
-    def known(unit: UnitOfWork) -> None:
+    def check_and_work(unit: UnitOfWork) -> None:
         if inbox_id not in dict(store.list_inboxes(unit)):
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
         work(unit)
 
-    admin.write(known, SCOPE)
-    return go(_PATH, said)
+    admin.write(check_and_work, SCOPE)
+    return redirect_to(_PATH, said)
 
 
 @router.post("/{inbox_id}")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from onefold.accounts import service as accounts
 from onefold.accounts import store
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, day_end, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.clock import utc_now
@@ -46,4 +46,4 @@ def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 def revoke_key(admin: AnyAdmin, key_id: str) -> Response:
     """Ends a key; it stays listed."""
     admin.write(lambda unit: accounts.revoke_key(unit, key_id), SCOPE)
-    return go(_PATH, "revoked")
+    return redirect_to(_PATH, "revoked")

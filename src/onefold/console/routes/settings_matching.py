@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from onefold.console import settings_labels
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go, is_part, render
+from onefold.console.pages import is_part, redirect_to, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.errors import Conflict, InvalidValue, NotFound
@@ -123,7 +123,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
             raise
         notice = "There is a new conflict. Nothing was switched."
         return _show(request, admin, mode, status=409, notice=notice)
-    return go(_PATH, "switched")
+    return redirect_to(_PATH, "switched")
 
 
 @router.post("/mobiles")
@@ -132,14 +132,14 @@ def identify_mobiles(admin: AnyAdmin, form: AnyForm) -> Response:
     on = form.flag("on")
     before = admin.read(lambda unit: settings.read(unit).mobile_identification, SCOPE)
     admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}), SCOPE, exclusive=True)
-    return go(_PATH, "started" if on and not before else "saved")
+    return redirect_to(_PATH, "started" if on and not before else "saved")
 
 
 @router.post("/mobiles/preview")
 def preview_mobiles(admin: AnyAdmin) -> Response:
     """Counts what switching it on would change, and changes nothing."""
     admin.write(mobile_identification.start_preview, SCOPE)
-    return go(_PATH, "started")
+    return redirect_to(_PATH, "started")
 
 
 @router.post("/runs/{run_id}/{turn}")
@@ -149,7 +149,7 @@ def turn_run(admin: AnyAdmin, run_id: str, turn: str) -> Response:
         raise NotFound("A run is stopped or resumed.", code="no_such_page")
     act, said = _TURNS[turn]
     admin.write(lambda unit: act(unit, run_id), SCOPE)
-    return go(_PATH, said)
+    return redirect_to(_PATH, said)
 
 
 @router.post("/weights")
@@ -170,7 +170,7 @@ def _reweigh(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response
         before = settings.read(unit).match_weights
         return settings.change(unit, {"match_weights": weights}).match_weights != before
 
-    return go(_PATH, "rated-anew" if admin.write(work, SCOPE, exclusive=True) else "saved")
+    return redirect_to(_PATH, "rated-anew" if admin.write(work, SCOPE, exclusive=True) else "saved")
 
 
 def _share(form: Form, name: str) -> float:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.organizations.merge_policies import PRESETS, REFUSING_FIELDS, RULED_FIELDS
 from onefold.settings import service as settings
@@ -36,4 +36,4 @@ def change_policies(admin: AnyAdmin, form: AnyForm) -> Response:
     """A preset, or the mode of each field."""
     wanted = form.line("preset") or form.beginning("mode.")
     admin.write(lambda unit: settings.change(unit, {"merge_policies": wanted}), SCOPE, exclusive=True)
-    return go("/settings/merging", "saved")
+    return redirect_to("/settings/merging", "saved")

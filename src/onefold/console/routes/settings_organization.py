@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from onefold.accounts import store as accounts
 from onefold.console.forms import AnyForm
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.regions import regions
 from onefold.console.settings_page import SCOPE, AnyAdmin, number_between, settings_page
 from onefold.core.errors import InvalidValue
@@ -40,4 +40,4 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
         "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", *BOUNDS["shared_limit"]),
     }
     admin.write(lambda unit: settings.change(unit, changes), SCOPE, exclusive=True)
-    return go("/settings", "saved")
+    return redirect_to("/settings", "saved")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import go
+from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.clock import utc_now
@@ -107,7 +107,7 @@ def _change(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str)
         return webhooks.change(unit, webhook_id, changes)
 
     admin.write(work, SCOPE)
-    return go(f"{_PATH}/{webhook_id}", said)
+    return redirect_to(f"{_PATH}/{webhook_id}", said)
 
 
 @router.post("/{webhook_id}/state")
@@ -129,7 +129,7 @@ def rotate(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) ->
 def remove(admin: AnyAdmin, webhook_id: str) -> Response:
     """Removes a webhook; what waited for it is not sent any more."""
     admin.write(lambda unit: webhooks.remove(unit, webhook_id), SCOPE, exclusive=True)
-    return go(_PATH, "removed")
+    return redirect_to(_PATH, "removed")
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/replay")
@@ -137,7 +137,7 @@ def replay(admin: AnyAdmin, webhook_id: str, delivery_id: Seq, form: AnyForm) ->
     """Sends one delivery again."""
     admin.write(lambda unit: webhooks.repeat(unit, webhook_id, delivery_id), SCOPE)
     state = form.text("state")
-    return go(f"{_PATH}/{webhook_id}" + (f"?state={state}" if state in _STATES else ""), "repeated")
+    return redirect_to(f"{_PATH}/{webhook_id}" + (f"?state={state}" if state in _STATES else ""), "repeated")
 
 
 @router.post("/{webhook_id}/replay")
@@ -148,4 +148,4 @@ def replay_failed(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
         raise InvalidValue("Choose since when.", code="invalid_since", field="since")
     done = admin.write(lambda unit: webhooks.repeat_failed(unit, webhook_id, utc_now() - back), SCOPE)
     said = "repeated-some" if done.more else "repeated-all" if done.repeated else "repeated-none"
-    return go(f"{_PATH}/{webhook_id}", said)
+    return redirect_to(f"{_PATH}/{webhook_id}", said)

@@ -13,7 +13,7 @@ from onefold.accounts import signing_in
 from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn
 from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm, Form
-from onefold.console.pages import HEADERS, go, render
+from onefold.console.pages import HEADERS, redirect_to, render
 from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, set_session
 from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
 from onefold.core.process_settings import Settings
@@ -88,7 +88,7 @@ def _organization(request: Request, form: Form) -> int:
 def _enter(request: Request, found: SignedIn | SecondFactorNeeded, then: str) -> Response:
     if isinstance(found, SecondFactorNeeded):
         return render(request, "sign_in_code.html", ticket=found.ticket, then=then, refusal=None)
-    response = go(then)
+    response = redirect_to(then)
     set_session(request, response, found.token)
     return response
 
@@ -161,6 +161,6 @@ def accept(request: Request, form: AnyForm) -> Response:
 def sign_out(request: Request, visitor: AnyVisitor) -> Response:
     """Ends this session."""
     visitor.write(lambda unit: signing_in.sign_out(unit, visitor.token))
-    response = go("/sign-in", "signed-out")
+    response = redirect_to("/sign-in", "signed-out")
     end_session(request, response)
     return response
