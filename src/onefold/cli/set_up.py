@@ -1,0 +1,71 @@
+"""What admins do once: the database's schema, organizations, API keys."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from onefold.accounts import service as accounts
+from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
+from onefold.contact_points.blocklist import DEFAULT_ENTRIES
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import DomainError
+from onefold.core.process_settings import Settings
+from onefold.database.migrate import upgrade
+from onefold.database.transactions import run_in_transaction
+from onefold.organizations.store import add_organization
+from onefold.wiring import database_of
+
+db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+organization_app = typer.Typer(no_args_is_help=True, help="Organizations, the tenants of this service.")
+key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Create the schema or bring it up to this version; safe to run at every start."""
+    database = database_of(Settings())  # type: ignore[call-arg]
+    try:
+        out.print(f"The database is at schema {upgrade(database)}.")
+    except DomainError as refusal:
+        fail(refusal.detail)
+
+
+@organization_app.command("add")
+def organization_add(
+    name: str,
+    region: Annotated[
+        str, typer.Option(help="Region phone numbers without country code are read in, ISO 3166.")
+    ] = "US",
+    inbox: Annotated[str, typer.Option(help="The name of the first inbox.")] = "General",
+) -> None:
+    """Add an organization, with its first inbox and the default blocklist."""
+    database = open_database()
+    number = add_organization(database, name, region.upper(), new_id(), inbox, DEFAULT_ENTRIES, utc_now())
+    out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
+
+
+@key_app.command("create")
+def key_create(
+    name: str,
+    scope: Annotated[list[str] | None, typer.Option(help="May be given several times; all scopes if left out.")] = None,
+    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
+    organization: Organization = None,
+) -> None:
+    """Create an API key. The key alone goes to standard output, so that a script can keep it."""
+    database = open_database()
+    organization_id = chosen_organization(database, organization)
+    expires_at: datetime | None = utc_now() + timedelta(days=days) if days else None
+    try:
+        _, token = run_in_transaction(
+            database,
+            organization_id,
+            lambda unit: accounts.create_key(unit, name, scope or accounts.SCOPES, expires_at),
+        )
+    except DomainError as refusal:
+        fail(refusal.detail)
+    err.print("This key is shown once; keep it like a password:")
+    sys.stdout.write(token + "\n")
