@@ -9,7 +9,7 @@ from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import NotFound
 from onefold.history import service as origins
-from onefold.history.origins import History
+from onefold.history.history import History
 from onefold.organizations.store import add_organization
 from onefold.privacy import erasure as erasing
 from onefold.profiles.service import PointInput

@@ -7,8 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from onefold.console.origin_picture import lay_out
-from onefold.history.origins import History, plain, story
+from onefold.console.history_picture import lay_out
+from onefold.console.history_texts import plain, story
+from onefold.history.history import History
 
 WIDTH = 960
 """In pixels: what a page beside nothing else has room for. `svg` takes 360 to 1,200."""

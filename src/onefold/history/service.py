@@ -12,7 +12,7 @@ from onefold.contact_points.points import HeldPoint
 from onefold.core.clock import utc_now
 from onefold.database.engine import UnitOfWork
 from onefold.history import store
-from onefold.history.origins import Arrival, Departure, History, Join, Origin
+from onefold.history.history import Arrival, Departure, History, Join, Origin
 from onefold.history.store import ToldRow
 from onefold.merging import store as merging
 from onefold.merging.record import MergeRecord

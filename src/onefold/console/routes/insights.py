@@ -8,12 +8,12 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from onefold.console.history_texts import story
 from onefold.console.pages import page
 from onefold.console.picture import svg
 from onefold.console.visitor import AnyVisitor
 from onefold.database.engine import UnitOfWork
 from onefold.history import service as origins
-from onefold.history.origins import story
 from onefold.insights import service as insights
 from onefold.insights.service import Day
 from onefold.profiles import service as profiles

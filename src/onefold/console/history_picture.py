@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from onefold.history import origins as words
-from onefold.history.origins import UNKNOWN, Arrival, History, Origin, cut, plain, text_width
+from onefold.console import history_texts as words
+from onefold.console.history_texts import UNKNOWN, cut, plain, text_width
+from onefold.history.history import Arrival, History, Origin
 
 LaneStyle = Literal["living", "part", "other"]
 _FRONT = ("other", "part", "living")  # what lies over what

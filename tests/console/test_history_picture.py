@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onefold.console.origin_picture import Picture, lay_out
+from onefold.console.history_picture import Picture, lay_out
+from onefold.console.history_texts import cut, plain, story, text_width
 from onefold.console.picture import svg
-from onefold.history.origins import Arrival, Departure, History, Join, Origin, cut, plain, story, text_width
+from onefold.history.history import Arrival, Departure, History, Join, Origin
 
 BEGAN = datetime(2024, 5, 3, 9, tzinfo=UTC)
 WIDTHS = st.sampled_from([360, 390, 720, 960, 1200])
