@@ -38,6 +38,7 @@ from onefold.merging.service import MergeRequest
 from onefold.merging.store import MergeRow
 from onefold.organizations.merge_policies import ASK, BY_RULE, REFUSING_FIELDS
 from onefold.organizations.store import add_organization, change_settings, load_policy
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.profiles.store import ADDRESSES, DETAILS, parts_of
@@ -341,16 +342,16 @@ class Merging(RuleBasedStateMachine):
         with self.database.read(self.base.organization_id) as unit:
             known = [row["id"] for row in parts_of(unit, table, profile_id)]
         if how == "add" or not known:
-            self.edit(lambda unit: profiles.add_part(unit, table, profile_id, values, None))
+            self.edit(lambda unit: parts.add_part(unit, table, profile_id, values, None))
         elif how == "edit":
-            self.edit(lambda unit: profiles.edit_part(unit, table, profile_id, known[0], values, None))
+            self.edit(lambda unit: parts.edit_part(unit, table, profile_id, known[0], values, None))
         else:
-            self.edit(lambda unit: profiles.remove_part(unit, table, profile_id, known[-1], None))
+            self.edit(lambda unit: parts.remove_part(unit, table, profile_id, known[-1], None))
 
     @rule(data=st.data(), kind=st.sampled_from(["spouse", "parent"]))
     def relate(self, data: st.DataObject, kind: str) -> None:
         one, other = self.some_profile(data), self.some_profile(data)
-        self.edit(lambda unit: profiles.relate(unit, one, other, kind, None))
+        self.edit(lambda unit: parts.relate(unit, one, other, kind, None))
 
     # Agents at work
 

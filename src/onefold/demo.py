@@ -33,6 +33,7 @@ from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.service import MergeRequest
 from onefold.organizations.store import add_organization, organization_ids
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.store import ADDRESSES, DETAILS
 from onefold.receiving.contact import Contact, Further, ListedPhone, Sender
@@ -279,16 +280,16 @@ def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
     found = [summary.row.id for summary in profiles.page(unit, None, 120)]
     agents = [agent.id for agent in account_store.list_agents(unit)]
     for one, other in zip(found[::8], found[1::8], strict=False):
-        profiles.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
+        parts.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
     for profile_id in found[::3]:
         key, value = choose.choice(_DETAILS)
-        profiles.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)
+        parts.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)
         conversations.write(
             unit, profile_id, Written("Called back, no answer. Trying again tomorrow."), choose.choice(agents)
         )
     for number, profile_id in enumerate(found[::5]):
         address = {"street": f"{number + 3} Mill Lane", "city": "Bristol", "postal_code": "BS1 4DJ", "country": "GB"}
-        profiles.add_part(unit, ADDRESSES, profile_id, address, None)
+        parts.add_part(unit, ADDRESSES, profile_id, address, None)
 
 
 def free_port(wanted: int) -> int:

@@ -10,8 +10,8 @@ from onefold.conversations import service as conversations
 from onefold.conversations import store as conversation_store
 from onefold.conversations.drafts import Composed
 from onefold.database.engine import UnitOfWork
+from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
-from onefold.profiles import store
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Attachment
 from onefold.runs import service as runs
@@ -39,9 +39,9 @@ def cast(console: Console, author_id: str) -> Cast:
     other_id = console.customer("Ada Kite", PointInput("phone", line, phone_type="home"))
 
     def more(unit: UnitOfWork) -> Cast:
-        detail_id = profiles.add_part(unit, store.DETAILS, profile_id, {"key": "Likes", "value": "kites"}, None)
-        address_id = profiles.add_part(unit, store.ADDRESSES, profile_id, {"street": "1 Main St"}, None)
-        relationship_id = profiles.relate(unit, profile_id, other_id, "sibling", None)
+        detail_id = parts.add_part(unit, store.DETAILS, profile_id, {"key": "Likes", "value": "kites"}, None)
+        address_id = parts.add_part(unit, store.ADDRESSES, profile_id, {"street": "1 Main St"}, None)
+        relationship_id = parts.relate(unit, profile_id, other_id, "sibling", None)
         _, further_id = profiles.add_point(unit, profile_id, PointInput("email", f"b-{email}"), None)
         conversation = conversation_store.open_conversation_of(unit, profile_id)
         draft = drafts.create(unit, profile_id, author_id, Composed("note", "begun"))

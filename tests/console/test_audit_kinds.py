@@ -20,8 +20,7 @@ from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
 from onefold.merging import undo as undoing
 from onefold.privacy import erasure as erasing
-from onefold.profiles import service as profiles
-from onefold.profiles import store
+from onefold.profiles import parts, store
 from onefold.profiles.service import PointInput
 from onefold.suggestions import service as suggestions
 from tests.api.conftest import Api, problem
@@ -82,7 +81,7 @@ def do_everything(console: Console) -> dict[str, Entry]:
     words.add_detail(base, ada, "Likes", "kites")
     merge = words.merge(base, ada, grace, actor=actor)
     [detail] = words.show(base, grace).details
-    do(lambda unit: profiles.remove_part(unit, store.DETAILS, grace, detail["id"], None))
+    do(lambda unit: parts.remove_part(unit, store.DETAILS, grace, detail["id"], None))
     do(lambda unit: undoing.undo(unit, merge.id, None, actor))
     mail = words.point_of(base, grace, GRACE).contact_point_id
     do(lambda unit: detaching.detach(unit, grace, mail, None, actor, None))

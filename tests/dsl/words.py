@@ -29,8 +29,8 @@ from onefold.merging.detach import Detached
 from onefold.merging.service import MergeRequest
 from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
+from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
-from onefold.profiles import store
 from onefold.profiles.service import PointInput, ProfileView
 from onefold.receiving.contact import Answer
 from onefold.suggestions import service as suggestions
@@ -98,13 +98,13 @@ def list_point(base: Base, profile_id: str, point: PointInput) -> str:
 
 def add_detail(base: Base, profile_id: str, key: str, value: str) -> None:
     """Writes a detail on a profile."""
-    do(base, lambda unit: profiles.add_part(unit, store.DETAILS, profile_id, {"key": key, "value": value}, None))
+    do(base, lambda unit: parts.add_part(unit, store.DETAILS, profile_id, {"key": key, "value": value}, None))
 
 
 def add_address(base: Base, profile_id: str, street: str, **more: str) -> None:
     """Writes an address in London on a profile."""
     given = {"street": street, "city": "London", **more}
-    do(base, lambda unit: profiles.add_part(unit, store.ADDRESSES, profile_id, given, None))
+    do(base, lambda unit: parts.add_part(unit, store.ADDRESSES, profile_id, given, None))
 
 
 def add_draft(base: Base, profile_id: str, author_id: str, composed: Composed) -> DraftRow:
@@ -114,7 +114,7 @@ def add_draft(base: Base, profile_id: str, author_id: str, composed: Composed) -
 
 def relate(base: Base, profile_id: str, other_id: str, kind: str) -> None:
     """The other profile is `kind` of this one."""
-    do(base, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
+    do(base, lambda unit: parts.relate(unit, profile_id, other_id, kind, None))
 
 
 def edit(base: Base, profile_id: str, **changes: Any) -> None:

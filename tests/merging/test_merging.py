@@ -21,6 +21,7 @@ from onefold.merging.outcomes import Step
 from onefold.merging.service import MergeRequest
 from onefold.organizations.merge_policies import ASK, BY_RULE
 from onefold.organizations.store import add_organization, change_settings
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Further, ListedPhone
@@ -101,7 +102,7 @@ def rich(base: Base) -> Rich:
     edit(base, ada, username="ada")
     add_detail(base, ada, "colour", "blue")
     add_address(base, ada, "1 High St")
-    do(base, lambda unit: profiles.relate(unit, ada, friend, "colleague", None))
+    do(base, lambda unit: parts.relate(unit, ada, friend, "colleague", None))
     do(base, lambda unit: drafts.create(unit, ada, author, Composed("email", "Dear Ada")))
     do(base, lambda unit: conversations.write(unit, ada, Written("Ring her", kind="task"), author))
     return Rich(ada, told.conversation_id, friend, like, author)
@@ -245,7 +246,7 @@ def test_a_detail_with_two_values_keeps_both_marked__MRG_3(base: Base) -> None:
 
 def test_a_relationship_between_the_two_vanishes_and_others_move__MRG_3(base: Base) -> None:
     source, stays, child = profile(base), profile(base), profile(base, name="Kit")
-    do(base, lambda unit: profiles.relate(unit, source, stays, "spouse", None))
+    do(base, lambda unit: parts.relate(unit, source, stays, "spouse", None))
     for parent in (source, stays):
         relate(base, parent, child, "child")
     merge(base, source, stays)

@@ -20,6 +20,7 @@ from onefold.database import tables
 from onefold.merging import undo as undoing
 from onefold.merging.store import MergeRow
 from onefold.organizations.store import change_settings
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Further, ListedPhone
@@ -134,7 +135,7 @@ def everything_twice(base: Base) -> tuple[str, str]:
         write_note(base, one, "a note")
         receive(base, "social", network="facebook", user_id=name[:3], handle=name[:3])
         found.append(one)
-    do(base, lambda unit: profiles.relate(unit, found[0], found[1], "spouse", None))
+    do(base, lambda unit: parts.relate(unit, found[0], found[1], "spouse", None))
     assert like
     return found[0], found[1]
 

@@ -23,6 +23,7 @@ from onefold.database.transactions import run_in_transaction
 from onefold.privacy import erasure as erasing
 from onefold.privacy import export as exporting
 from onefold.privacy.erasure import Erased
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from tests.conftest import Base
 from tests.dsl.words import do, receive, rows
@@ -108,7 +109,7 @@ def test_relationships_written_at_the_instant_lead_nowhere(base: Base) -> None:
         for _ in range(10):
             ada, bob = (do(base, lambda unit: profiles.create(unit, name=None)).id for _ in range(2))
             linking = [
-                threads.submit(do, base, lambda unit, n=n, a=ada, b=bob: profiles.relate(unit, b, a, f"kin {n}", None))
+                threads.submit(do, base, lambda unit, n=n, a=ada, b=bob: parts.relate(unit, b, a, f"kin {n}", None))
                 for n in range(3)
             ]
             erase(base, ada)
@@ -148,7 +149,7 @@ def test_on_sqlite_the_file_itself_holds_nothing_any_more(base: Base) -> None:
 
 def test_whoever_is_related_sees_a_new_version(base: Base) -> None:
     ada, bob = (do(base, lambda unit: profiles.create(unit, name=None)).id for _ in range(2))
-    do(base, lambda unit: profiles.relate(unit, ada, bob, "spouse", None))
+    do(base, lambda unit: parts.relate(unit, ada, bob, "spouse", None))
     before = do(base, lambda unit: profiles.read(unit, bob)).row.version
     erase(base, ada)
     found = do(base, lambda unit: profiles.read(unit, bob))

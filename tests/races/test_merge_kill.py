@@ -30,8 +30,8 @@ from onefold.merging import detach as detaching
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.service import MergeRequest
+from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
-from onefold.profiles import store
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Sender
 from onefold.suggestions import service as suggestions
@@ -158,9 +158,9 @@ def scene(base: Base) -> Scene:
 def _furnish(unit: UnitOfWork, profile_id: str, assignee_id: str, friend: str, number: int) -> None:
     profiles.edit(unit, profile_id, {"username": f"name{number}", "attributes": {"tier": f"{number}"}}, None)
     profiles.add_point(unit, profile_id, PointInput("email", f"second.{number}@example.com", main=True), None)
-    profiles.add_part(unit, store.DETAILS, profile_id, {"key": "shoe size", "value": f"4{number}"}, None)
-    profiles.add_part(unit, store.ADDRESSES, profile_id, {"street": f"{number} Main Street", "city": "London"}, None)
-    profiles.relate(unit, profile_id, friend, "colleague", None)
+    parts.add_part(unit, store.DETAILS, profile_id, {"key": "shoe size", "value": f"4{number}"}, None)
+    parts.add_part(unit, store.ADDRESSES, profile_id, {"street": f"{number} Main Street", "city": "London"}, None)
+    parts.relate(unit, profile_id, friend, "colleague", None)
     drafts.create(unit, profile_id, assignee_id, Composed("note", f"begun {number}"))
     item = conversations.write(unit, profile_id, Written(f"note {number}"), assignee_id)
     conversations.change(

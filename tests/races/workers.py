@@ -24,6 +24,7 @@ from onefold.merging import detach as detaching
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.service import MergeRequest
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Contact, Further, Sender
@@ -183,7 +184,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "no_match": lambda unit, one, other: suggestions.no_match(unit, one, other, ACTOR),
     "withdraw": lambda unit, one, other: suggestions.withdraw(unit, one, other, ACTOR),
     "add_point": lambda unit, profile, point: profiles.add_point(unit, profile, point, None)[1],
-    "relate": lambda unit, one, other, kind: profiles.relate(unit, one, other, kind, None),
+    "relate": lambda unit, one, other, kind: parts.relate(unit, one, other, kind, None),
     "rename": lambda unit, profile, name: profiles.edit(unit, profile, {"name": name}, None).id,
     "note": lambda unit, profile, text: conversations.write(unit, profile, Written(text), None).seq,
     "draft": lambda unit, profile, author, text: drafts.create(unit, profile, author, Composed("note", text)).id,

@@ -12,7 +12,7 @@ from onefold.contact_points.normalise import customer_id_point, email_point, pho
 from onefold.contact_points.phones import dialled_number
 from onefold.contact_points.points import HeldPoint, Point
 from onefold.core.clock import new_id, utc_now
-from onefold.core.errors import Conflict, DomainError, InvalidValue, MergedAway, NotFound
+from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
 from onefold.core.ids import is_id
 from onefold.core.text import clean_name, validate_text
 from onefold.database.engine import UnitOfWork
@@ -25,7 +25,7 @@ from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.profile import display_name, plan_point, seen_from_other
 from onefold.profiles.search import Hit, rank_hits, search_prefixes
-from onefold.profiles.store import Part, ProfileHead, ProfileRow
+from onefold.profiles.store import ProfileHead, ProfileRow
 
 _SEARCH_DEPTH = 100
 
@@ -200,7 +200,7 @@ def edit(unit: UnitOfWork, profile_id: str, changes: Mapping[str, Any], version:
         gone += _set_customer_id(unit, row.id, changes["customer_id"], policy)
     if "username" in values and row.username:
         gone.append(_lost_username(unit, row))
-    return _finish_edit(unit, row.id, policy, found_by=True, gone=gone, **values)
+    return finish_edit(unit, row.id, policy, found_by=True, gone=gone, **values)
 
 
 def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
@@ -233,7 +233,7 @@ def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None,
     return gone
 
 
-def _finish_edit(
+def finish_edit(
     unit: UnitOfWork,
     profile_id: str,
     policy: Policy,
@@ -260,7 +260,7 @@ def add_point(unit: UnitOfWork, profile_id: str, point: PointInput, version: int
     row = store.lock_profile(unit, profile_id, version)
     policy = load_policy(unit)
     point_id = _place(unit, row.id, point, policy, utc_now())
-    return _finish_edit(unit, row.id, policy, found_by=True), point_id
+    return finish_edit(unit, row.id, policy, found_by=True), point_id
 
 
 def edit_point(
@@ -280,7 +280,7 @@ def edit_point(
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
     same = (held.value, held.handle) == (after.value, after.handle)
-    return _finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, held))
+    return finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, held))
 
 
 def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
@@ -288,7 +288,7 @@ def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int 
     row = store.lock_profile(unit, profile_id, version)
     held = _point_of(unit, row.id, point_id)
     contact_points.remove_point(unit, held.contact_point_id)
-    return _finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
+    return finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
 
 
 def _forget_evidence(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
@@ -344,69 +344,3 @@ def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: 
     if plan.demoted_id is not None:
         contact_points.clear_main(unit, plan.demoted_id)
     contact_points.save_point(unit, profile_id, plan.point, now)
-
-
-def add_part(
-    unit: UnitOfWork, part: Part, profile_id: str, values: Mapping[str, str | None], version: int | None
-) -> str:
-    """Adds a detail or an address; returns its id."""
-    row = store.lock_profile(unit, profile_id, version)
-    part_id = new_id()
-    store.add_part(unit, part, part_id, row.id, _check_part(part, values), utc_now())
-    _finish_edit(unit, row.id, load_policy(unit))
-    return part_id
-
-
-def edit_part(
-    unit: UnitOfWork, part: Part, profile_id: str, part_id: str, values: Mapping[str, str | None], version: int | None
-) -> None:
-    """Changes a detail or an address."""
-    row = store.lock_profile(unit, profile_id, version)
-    store.change_part(unit, part, part_id, row.id, _check_part(part, values))
-    _finish_edit(unit, row.id, load_policy(unit))
-
-
-def remove_part(unit: UnitOfWork, part: Part, profile_id: str, part_id: str, version: int | None) -> None:
-    """Takes a detail or an address away."""
-    row = store.lock_profile(unit, profile_id, version)
-    store.remove_part(unit, part, part_id, row.id)
-    _finish_edit(unit, row.id, load_policy(unit))
-
-
-def _check_part(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
-    found = {field: values[field] for field in part.fields if field in values}
-    for field, value in found.items():
-        if value is not None:
-            validate_text(value, field, 2_000)
-    return found
-
-
-def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version: int | None) -> str:
-    """PRO-8: the other profile is `kind` of this one; seen from both. Returns the relationship's id."""
-    one = store.lock_profile(unit, profile_id, version)
-    other_id = resolve_redirect(unit, other_id)
-    matching.keep_living(unit, [other_id])
-    if other_id == one.id:
-        raise InvalidValue("A profile has no relationship with itself.", code="same_profile", field="profile_id")
-    word = clean_name(kind, "kind")
-    if word is None:
-        raise InvalidValue("kind is empty; write spouse, parent, colleague or your own words.", field="kind")
-    for known in store.relationships_of(unit, one.id):
-        if {known.profile_id, known.other_id} == {one.id, other_id} and word in (
-            known.kind,
-            seen_from_other(known.kind),
-        ):
-            raise Conflict("The two profiles have this relationship already.", code="relationship_present")
-    relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
-    store.add_relationship(unit, relationship, utc_now())
-    policy = load_policy(unit)
-    for touched in (one.id, other_id):
-        _finish_edit(unit, touched, policy)
-    return relationship.id
-
-
-def unrelate(unit: UnitOfWork, profile_id: str, relationship_id: str, version: int | None) -> None:
-    """Takes a relationship away, from whichever side."""
-    row = store.lock_profile(unit, profile_id, version)
-    store.remove_relationship(unit, relationship_id, row.id)
-    _finish_edit(unit, row.id, load_policy(unit))

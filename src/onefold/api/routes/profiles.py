@@ -11,6 +11,7 @@ from onefold.api import schemas, views
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.database.engine import UnitOfWork
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.profiles.store import ADDRESSES, DETAILS, Part
@@ -50,9 +51,9 @@ def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
             agent_id=call.principal.agent_id,
         )
         for detail in body.details:
-            profiles.add_part(unit, DETAILS, row.id, detail.model_dump(), None)
+            parts.add_part(unit, DETAILS, row.id, detail.model_dump(), None)
         for relationship in body.relationships:
-            profiles.relate(unit, row.id, relationship.profile_id, relationship.kind, None)
+            parts.relate(unit, row.id, relationship.profile_id, relationship.kind, None)
         return _profile(unit, row.id)
 
     return call.write(WRITE, work, status=201)
@@ -159,7 +160,7 @@ def remove_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Respo
 
 def _with_part(call: AnyCall, part: Part, profile_id: str, values: dict[str, str | None]) -> Response:
     def work(unit: UnitOfWork) -> Result:
-        profiles.add_part(unit, part, profile_id, values, call.version)
+        parts.add_part(unit, part, profile_id, values, call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work, status=201)
@@ -175,9 +176,9 @@ def _changed_part(
 ) -> Response:
     def work(unit: UnitOfWork) -> Result:
         if values is None:
-            profiles.remove_part(unit, part, profile_id, part_id, call.version)
+            parts.remove_part(unit, part, profile_id, part_id, call.version)
         else:
-            profiles.edit_part(unit, part, profile_id, part_id, values, call.version)
+            parts.edit_part(unit, part, profile_id, part_id, values, call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work)
@@ -250,7 +251,7 @@ def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationsh
     """Links two profiles; the link is seen from both (PRO-8)."""
 
     def work(unit: UnitOfWork) -> Result:
-        profiles.relate(unit, profile_id, body.profile_id, body.kind, call.version)
+        parts.relate(unit, profile_id, body.profile_id, body.kind, call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work, status=201)
@@ -266,7 +267,7 @@ def remove_relationship(call: AnyCall, profile_id: str, relationship_id: str) ->
     """Takes a relationship away, from whichever side."""
 
     def work(unit: UnitOfWork) -> Result:
-        profiles.unrelate(unit, profile_id, relationship_id, call.version)
+        parts.unrelate(unit, profile_id, relationship_id, call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work)

@@ -17,6 +17,7 @@ from onefold.conversations import worklists
 from onefold.core.errors import InvalidValue
 from onefold.database.engine import UnitOfWork
 from onefold.merging import detach as detaching
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.store import ADDRESSES, DETAILS, Part
 
@@ -136,7 +137,7 @@ def _values(part: Part, form: Form) -> dict[str, str | None]:
 def add_part(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Adds a detail (PRO-7) or an address."""
     part = _PARTS[request.url.path.rpartition("/")[2]]
-    return _edit(visitor, profile_id, lambda unit: profiles.add_part(unit, part, profile_id, _values(part, form), None))
+    return _edit(visitor, profile_id, lambda unit: parts.add_part(unit, part, profile_id, _values(part, form), None))
 
 
 @router.post("/{kind}/{part_id}/change")
@@ -145,10 +146,10 @@ def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, f
     part = _part(kind)
     if form.flag("remove"):
         return _edit(
-            visitor, profile_id, lambda unit: profiles.remove_part(unit, part, profile_id, part_id, None), "removed"
+            visitor, profile_id, lambda unit: parts.remove_part(unit, part, profile_id, part_id, None), "removed"
         )
     values = _values(part, form)
-    return _edit(visitor, profile_id, lambda unit: profiles.edit_part(unit, part, profile_id, part_id, values, None))
+    return _edit(visitor, profile_id, lambda unit: parts.edit_part(unit, part, profile_id, part_id, values, None))
 
 
 def _part(kind: str) -> Part:
@@ -161,7 +162,7 @@ def _part(kind: str) -> Part:
 def relate(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
     other_id, kind = _named_customer(visitor, form), form.line("kind") or ""
-    return _edit(visitor, profile_id, lambda unit: profiles.relate(unit, profile_id, other_id, kind, None))
+    return _edit(visitor, profile_id, lambda unit: parts.relate(unit, profile_id, other_id, kind, None))
 
 
 def _named_customer(visitor: Visitor, form: Form) -> str:
@@ -179,6 +180,4 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
 @router.post("/relationships/{relationship_id}/remove")
 def unrelate(visitor: AnyVisitor, profile_id: str, relationship_id: str) -> Response:
     """Takes a relationship away, from whichever side."""
-    return _edit(
-        visitor, profile_id, lambda unit: profiles.unrelate(unit, profile_id, relationship_id, None), "removed"
-    )
+    return _edit(visitor, profile_id, lambda unit: parts.unrelate(unit, profile_id, relationship_id, None), "removed")

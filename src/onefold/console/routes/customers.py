@@ -14,6 +14,7 @@ from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import worklists
 from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
+from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.profiles.store import DETAILS
@@ -111,7 +112,7 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
             agent_id=visitor.agent_id,
         )
         if (key := form.line("detail_key")) and (value := form.line("detail_value")):
-            profiles.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
+            parts.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
         return row.id
 
     return redirect_to(f"/customers/{visitor.write(work)}", "added")
