@@ -55,14 +55,14 @@ def _one(unit: UnitOfWork, which: sa.ColumnElement[bool], *, hold: bool = False)
 
 def set_second_factor(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     """Sets the secret of an agent who has none, and the step a code was taken for; False if there is one."""
-    mine = (*_agent(unit, agent_id), agents.c.totp_secret.is_(None))
-    return _update(unit, agents.update().where(*mine).values(totp_secret=secret, totp_step=step))
+    scope = (*_agent(unit, agent_id), agents.c.totp_secret.is_(None))
+    return _update(unit, agents.update().where(*scope).values(totp_secret=secret, totp_step=step))
 
 
 def clear_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
     """Takes the secret away; False if there was none."""
-    mine = (*_agent(unit, agent_id), agents.c.totp_secret.is_not(None))
-    return _update(unit, agents.update().where(*mine).values(totp_secret=None, totp_step=None))
+    scope = (*_agent(unit, agent_id), agents.c.totp_secret.is_not(None))
+    return _update(unit, agents.update().where(*scope).values(totp_secret=None, totp_step=None))
 
 
 def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
@@ -70,8 +70,8 @@ def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     one is told so."""
     a = agents.c
     unused = sa.or_(a.totp_step.is_(None), a.totp_step < step)
-    mine = (*_agent(unit, agent_id), a.active, a.totp_secret == secret, unused)
-    return _update(unit, agents.update().where(*mine).values(totp_step=step))
+    scope = (*_agent(unit, agent_id), a.active, a.totp_secret == secret, unused)
+    return _update(unit, agents.update().where(*scope).values(totp_step=step))
 
 
 def set_provider(unit: UnitOfWork, agent_id: str, issuer: str | None, subject: str | None) -> None:
@@ -104,8 +104,8 @@ def add_token(unit: UnitOfWork, token_hash: str, agent_id: str, purpose: str, ex
 def take_token(unit: UnitOfWork, token_hash: str, purpose: str, now: datetime) -> str | None:
     """Uses a token up; whose it was, None where it is not good. Of two at once, one is told None."""
     t = sign_in_tokens.c
-    mine = (t.organization_id == unit.organization_id, t.token_hash == token_hash)
-    taking = sign_in_tokens.delete().where(*mine, t.purpose == purpose, t.expires_at > now).returning(t.agent_id)
+    scope = (t.organization_id == unit.organization_id, t.token_hash == token_hash)
+    taking = sign_in_tokens.delete().where(*scope, t.purpose == purpose, t.expires_at > now).returning(t.agent_id)
     return unit.execute(taking).scalar_one_or_none()
 
 

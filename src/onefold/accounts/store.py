@@ -53,8 +53,8 @@ def read_agent(unit: UnitOfWork, agent_id: str) -> AgentRow:
     """The agent with this id; raises NotFound."""
     row = None
     if is_id(agent_id):
-        mine = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
-        row = unit.execute(sa.select(*_AGENT).where(*mine)).one_or_none()
+        scope = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+        row = unit.execute(sa.select(*_AGENT).where(*scope)).one_or_none()
     if row is None:
         raise NotFound("There is no agent with this id.", code="agent_not_found")
     return AgentRow._make(row)
@@ -64,15 +64,15 @@ def active_admins(unit: UnitOfWork, *, lock: bool = False) -> list[str]:
     """The ids of all admins who can sign in. With `lock` none of them changes before this unit ends, so that two who
     demote each other at once do not leave nobody."""
     a = agents.c
-    mine = (a.organization_id == unit.organization_id, a.role == "admin", a.active)
-    select = sa.select(a.id).where(*mine).order_by(a.id)
+    scope = (a.organization_id == unit.organization_id, a.role == "admin", a.active)
+    select = sa.select(a.id).where(*scope).order_by(a.id)
     return list(unit.execute(select.with_for_update() if lock else select).scalars())
 
 
 def agent_by_email(unit: UnitOfWork, email: str) -> AgentRow | None:
     """The agent who signs in with this address."""
-    mine = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
-    row = unit.execute(sa.select(*_AGENT).where(*mine)).one_or_none()
+    scope = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
+    row = unit.execute(sa.select(*_AGENT).where(*scope)).one_or_none()
     return None if row is None else AgentRow._make(row)
 
 
@@ -85,8 +85,8 @@ def add_agent(unit: UnitOfWork, agent: AgentRow, now: datetime) -> None:
 
 def change_agent(unit: UnitOfWork, agent_id: str, **values: object) -> None:
     """Sets fields of an agent."""
-    mine = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
-    unit.execute(agents.update().where(*mine).values(**values))
+    scope = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+    unit.execute(agents.update().where(*scope).values(**values))
 
 
 def list_inboxes(unit: UnitOfWork) -> list[tuple[str, str]]:
@@ -110,15 +110,15 @@ def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
     """Renames an inbox; raises Conflict if the name is taken."""
     if any(known == name and other != inbox_id for other, known in list_inboxes(unit)):
         raise Conflict("An inbox with this name is here already.", code="inbox_present")
-    mine = (inboxes.c.organization_id == unit.organization_id, inboxes.c.id == inbox_id)
-    unit.execute(inboxes.update().where(*mine).values(name=name))
+    scope = (inboxes.c.organization_id == unit.organization_id, inboxes.c.id == inbox_id)
+    unit.execute(inboxes.update().where(*scope).values(name=name))
 
 
 def inbox_members(unit: UnitOfWork, inbox_id: str) -> list[str]:
     """The agents assigned to an inbox."""
     m = inbox_agents.c
-    mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id)
-    return list(unit.execute(sa.select(m.agent_id).where(*mine).order_by(m.agent_id)).scalars())
+    scope = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id)
+    return list(unit.execute(sa.select(m.agent_id).where(*scope).order_by(m.agent_id)).scalars())
 
 
 def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
@@ -133,8 +133,8 @@ def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
 def remove_from_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
     """Ends an agent's membership."""
     m = inbox_agents.c
-    mine = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id, m.agent_id == agent_id)
-    unit.execute(inbox_agents.delete().where(*mine))
+    scope = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id, m.agent_id == agent_id)
+    unit.execute(inbox_agents.delete().where(*scope))
     same = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
     unit.execute(agents.update().where(*same, agents.c.recent_inbox_id == inbox_id).values(recent_inbox_id=None))
 
@@ -148,21 +148,21 @@ def add_key(unit: UnitOfWork, key: KeyRow, secret_hash: str) -> None:
 
 def list_keys(unit: UnitOfWork) -> list[KeyRow]:
     """Every API key, in the order they came."""
-    mine = api_keys.c.organization_id == unit.organization_id
-    return [KeyRow._make(row) for row in unit.execute(sa.select(*_KEY).where(mine).order_by(api_keys.c.id))]
+    scope = api_keys.c.organization_id == unit.organization_id
+    return [KeyRow._make(row) for row in unit.execute(sa.select(*_KEY).where(scope).order_by(api_keys.c.id))]
 
 
 def key_by_secret(unit: UnitOfWork, secret_hash: str) -> KeyRow | None:
     """The key with this secret, also an expired or revoked one."""
-    mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.secret_hash == secret_hash)
-    row = unit.execute(sa.select(*_KEY).where(*mine)).one_or_none()
+    scope = (api_keys.c.organization_id == unit.organization_id, api_keys.c.secret_hash == secret_hash)
+    row = unit.execute(sa.select(*_KEY).where(*scope)).one_or_none()
     return None if row is None else KeyRow._make(row)
 
 
 def change_key(unit: UnitOfWork, key_id: str, **values: object) -> None:
     """Sets fields of a key; raises NotFound."""
-    mine = (api_keys.c.organization_id == unit.organization_id, api_keys.c.id == key_id)
-    if not is_id(key_id) or unit.execute(api_keys.update().where(*mine).values(**values)).rowcount == 0:
+    scope = (api_keys.c.organization_id == unit.organization_id, api_keys.c.id == key_id)
+    if not is_id(key_id) or unit.execute(api_keys.update().where(*scope).values(**values)).rowcount == 0:
         raise NotFound("There is no API key with this id.", code="key_not_found")
 
 
@@ -183,8 +183,8 @@ def session_agent(unit: UnitOfWork, token_hash: str, now: datetime) -> AgentRow 
     """The active agent of a session that has not expired."""
     s = sessions.c
     joined = sessions.join(agents, sa.and_(agents.c.organization_id == s.organization_id, agents.c.id == s.agent_id))
-    mine = (s.organization_id == unit.organization_id, s.token_hash == token_hash, s.expires_at > now, agents.c.active)
-    row = unit.execute(sa.select(*_AGENT).select_from(joined).where(*mine)).one_or_none()
+    scope = (s.organization_id == unit.organization_id, s.token_hash == token_hash, s.expires_at > now, agents.c.active)
+    row = unit.execute(sa.select(*_AGENT).select_from(joined).where(*scope)).one_or_none()
     return None if row is None else AgentRow._make(row)
 
 

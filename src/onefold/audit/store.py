@@ -172,11 +172,13 @@ def erase_records(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     seqs = sorted({seq for profile_id in profile_ids for seq in _naming(unit, profile_id)})
     parts = [seqs[n : n + _ERASED_AT_ONCE] for n in range(0, len(seqs), _ERASED_AT_ONCE)]
     r = audit_records.c
-    mine = r.organization_id == unit.organization_id
-    return sum(int(unit.execute(audit_records.delete().where(mine, r.seq.in_(part))).rowcount) for part in parts)
+    scope = r.organization_id == unit.organization_id
+    return sum(int(unit.execute(audit_records.delete().where(scope, r.seq.in_(part))).rowcount) for part in parts)
 
 
 def _naming(unit: UnitOfWork, profile_id: str) -> list[int]:
-    mine = audit.c.organization_id == unit.organization_id
+    scope = audit.c.organization_id == unit.organization_id
     sides = (audit.c.profile_id, audit.c.other_id)
-    return [s for side in sides for s in unit.execute(sa.select(audit.c.seq).where(mine, side == profile_id)).scalars()]
+    return [
+        s for side in sides for s in unit.execute(sa.select(audit.c.seq).where(scope, side == profile_id)).scalars()
+    ]

@@ -126,8 +126,8 @@ def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> None:
     """Contact points that became one with another (MRG-3), and those that had become one with them before."""
     a = absorbed_points.c
     for gone, by in absorbed.items():
-        mine = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
-        unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
+        scope = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
+        unit.execute(absorbed_points.update().where(*scope).values(contact_point_id=by))
         values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
         unit.execute(absorbed_points.insert().values(values))
 
@@ -136,23 +136,23 @@ def release_points(unit: UnitOfWork, released: Mapping[str, str | None]) -> None
     """Contact points that are there again, or lead to another one from now on: to which, by id; None: to none."""
     a = absorbed_points.c
     for point_id, by in released.items():
-        mine = (a.organization_id == unit.organization_id, a.id == point_id)
+        scope = (a.organization_id == unit.organization_id, a.id == point_id)
         if by is None:
-            unit.execute(absorbed_points.delete().where(*mine))
+            unit.execute(absorbed_points.delete().where(*scope))
         else:
-            unit.execute(absorbed_points.update().where(*mine).values(contact_point_id=by))
+            unit.execute(absorbed_points.update().where(*scope).values(contact_point_id=by))
 
 
 def absorbed_by(unit: UnitOfWork, point_ids: Sequence[str]) -> list[str]:
     """The contact points that have become one with these."""
     a = absorbed_points.c
-    mine = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(a.id).where(*mine)).scalars())
+    scope = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
+    return list(unit.execute(sa.select(a.id).where(*scope)).scalars())
 
 
 def absorbing(unit: UnitOfWork, contact_point_id: str) -> str | None:
     """The contact point that this one became one with in a merge."""
     a = absorbed_points.c
-    mine = (a.organization_id == unit.organization_id, a.id == contact_point_id)
-    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*mine)).scalar_one_or_none()
+    scope = (a.organization_id == unit.organization_id, a.id == contact_point_id)
+    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*scope)).scalar_one_or_none()
     return found

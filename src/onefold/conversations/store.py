@@ -89,8 +89,8 @@ def read_conversation(unit: UnitOfWork, conversation_id: str) -> ConversationRow
     row = None
     if is_id(conversation_id):
         c = conversations.c
-        mine = (c.organization_id == unit.organization_id, c.id == conversation_id)
-        row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
+        scope = (c.organization_id == unit.organization_id, c.id == conversation_id)
+        row = unit.execute(sa.select(*_CONVERSATION).where(*scope)).one_or_none()
     if row is None:
         raise NotFound("There is no conversation with this id.", code="conversation_not_found")
     return ConversationRow._make(row)
@@ -102,8 +102,8 @@ def conversations_of(
     """The conversations of a profile and of those merged into it, newest first; each that became one with another is
     among them as that other."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
-    select = sa.select(*_CONVERSATION).where(*mine)
+    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    select = sa.select(*_CONVERSATION).where(*scope)
     if before is not None:
         select = select.where(c.id < before)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
@@ -112,8 +112,8 @@ def conversations_of(
 def count_of(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     """How many conversations a profile has, with those of profiles merged into it."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*mine)).scalar_one())
+    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*scope)).scalar_one())
 
 
 def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | None:
@@ -121,8 +121,8 @@ def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | Non
     i = items.c
     found: list[datetime] = []
     for profile_id in profile_ids:
-        mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
-        newest = sa.select(i.occurred_at, i.recorded_at).where(*mine)
+        scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
+        newest = sa.select(i.occurred_at, i.recorded_at).where(*scope)
         newest = newest.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
         found += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
     return max(found, default=None)
@@ -131,8 +131,8 @@ def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | Non
 def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
-    select = sa.select(*_CONVERSATION).where(*mine)
+    scope = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
+    select = sa.select(*_CONVERSATION).where(*scope)
     if before is not None:
         select = select.where(c.id < before)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
@@ -141,8 +141,8 @@ def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limi
 def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
-    row = unit.execute(sa.select(*_CONVERSATION).where(*mine)).one_or_none()
+    scope = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
+    row = unit.execute(sa.select(*_CONVERSATION).where(*scope)).one_or_none()
     return None if row is None else ConversationRow._make(row)
 
 
@@ -163,8 +163,8 @@ def add_conversation(unit: UnitOfWork, conversation_id: str, profile_id: str, in
 def change_conversation(unit: UnitOfWork, conversation_id: str, **values: object) -> None:
     """Sets fields of a conversation."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.id == conversation_id)
-    unit.execute(conversations.update().where(*mine).values(**values))
+    scope = (c.organization_id == unit.organization_id, c.id == conversation_id)
+    unit.execute(conversations.update().where(*scope).values(**values))
 
 
 def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
@@ -178,23 +178,23 @@ def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
 def ids_of(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The conversations opened for a profile itself, those that became one with another among them."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
-    return list(unit.execute(sa.select(c.id).where(*mine).order_by(c.id)).scalars())
+    scope = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
+    return list(unit.execute(sa.select(c.id).where(*scope).order_by(c.id)).scalars())
 
 
 def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
     """The item with this number, as it was written."""
-    mine = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
-    return ItemRow._make(unit.execute(sa.select(*ITEM).where(*mine)).one())
+    scope = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
+    return ItemRow._make(unit.execute(sa.select(*ITEM).where(*scope)).one())
 
 
 def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow | None:
     """What a conversation began with: of what arrived before an item's number, what happened first; of a conversation
     that has nothing of that, what arrived first."""
     i = items.c
-    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    happened = sa.select(*ITEM).where(*mine, i.seq < before).order_by(i.timeline_second, i.seq).limit(1)
-    arrived = sa.select(*ITEM).where(*mine).order_by(i.seq).limit(1)
+    scope = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
+    happened = sa.select(*ITEM).where(*scope, i.seq < before).order_by(i.timeline_second, i.seq).limit(1)
+    arrived = sa.select(*ITEM).where(*scope).order_by(i.seq).limit(1)
     row = unit.execute(happened).one_or_none() or unit.execute(arrived).one_or_none()
     return None if row is None else ItemRow._make(row)
 

@@ -40,8 +40,8 @@ def conversation_items(unit: UnitOfWork, conversation_id: str, before: int | Non
 
 def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]:
     """What happened first to a profile; not to those merged into it."""
-    mine = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
-    select = sa.select(*ITEM).where(*mine).order_by(_i.timeline_second, _i.seq).limit(limit)
+    scope = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
+    select = sa.select(*ITEM).where(*scope).order_by(_i.timeline_second, _i.seq).limit(limit)
     return [ItemRow._make(row) for row in unit.execute(select)]
 
 
@@ -65,8 +65,8 @@ def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | 
 
 def _position(unit: UnitOfWork, number: int) -> Position:
     """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
-    mine = (_i.organization_id == unit.organization_id, _i.seq <= number)
-    second = unit.execute(sa.select(_i.timeline_second).where(*mine).order_by(_i.seq.desc()).limit(1)).scalar()
+    scope = (_i.organization_id == unit.organization_id, _i.seq <= number)
+    second = unit.execute(sa.select(_i.timeline_second).where(*scope).order_by(_i.seq.desc()).limit(1)).scalar()
     return START if second is None else Position(second, number)
 
 

@@ -34,8 +34,8 @@ _RECENT = 20
 def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[ConversationRow]:
     """The open conversations that an agent is assigned to, newest first."""
     c = conversations.c
-    mine = (c.organization_id == unit.organization_id, c.assignee_id == agent_id, IS_OPEN)
-    select = sa.select(*(c[name] for name in ConversationRow._fields)).where(*mine)
+    scope = (c.organization_id == unit.organization_id, c.assignee_id == agent_id, IS_OPEN)
+    select = sa.select(*(c[name] for name in ConversationRow._fields)).where(*scope)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
@@ -72,15 +72,15 @@ def _items(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, NewestRow]:
 def reads_of(unit: UnitOfWork, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
     """Up to which item an agent has read each conversation."""
     r = conversation_reads.c
-    mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
-    found = unit.execute(sa.select(r.conversation_id, r.seq).where(*mine)) if conversation_ids else ()
+    scope = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
+    found = unit.execute(sa.select(r.conversation_id, r.seq).where(*scope)) if conversation_ids else ()
     return {row.conversation_id: row.seq for row in found}
 
 
 def note_read(unit: UnitOfWork, agent_id: str, conversation_id: str, seq: int) -> None:
     """Remembers that an agent has read a conversation up to an item."""
     r = conversation_reads.c
-    mine = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id == conversation_id)
-    if unit.execute(conversation_reads.update().where(*mine).values(seq=seq)).rowcount == 0:
+    scope = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id == conversation_id)
+    if unit.execute(conversation_reads.update().where(*scope).values(seq=seq)).rowcount == 0:
         values = {"agent_id": agent_id, "conversation_id": conversation_id, "seq": seq}
         unit.execute(conversation_reads.insert().values(organization_id=unit.organization_id, **values))

@@ -44,8 +44,8 @@ class PostgreSQL(Dialect):
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def next_items(self, alias: str, column: str, way: Direction) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
-        inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
+        scope = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
+        inner = f"SELECT timeline_second, seq FROM items WHERE {scope} ORDER BY {way.order} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def begin(self, driver: Any, cursor: Any, organization_id: int, *, write: bool, exclusive: bool) -> int | None:

@@ -34,12 +34,12 @@ class SQLite(Dialect):
 
     def first_of_key(self, table: str, alias: str, column: str) -> str:
         inner = f"SELECT {column} FROM {table} WHERE organization_id = ? AND key = k.value ORDER BY {column} LIMIT ?"
-        mine = f"{alias}.organization_id = ? AND {alias}.key = k.value"
-        return f" CROSS JOIN {table} AS {alias} ON {mine} AND {alias}.{column} IN ({inner})"
+        scope = f"{alias}.organization_id = ? AND {alias}.key = k.value"
+        return f" CROSS JOIN {table} AS {alias} ON {scope} AND {alias}.{column} IN ({inner})"
 
     def next_items(self, alias: str, column: str, way: Direction) -> str:
-        mine = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
-        inner = f"SELECT timeline_second, seq FROM items WHERE {mine} ORDER BY {way.order} LIMIT ?"
+        scope = f"organization_id = ? AND {column} = k.value AND {way.stretch}"
+        inner = f"SELECT timeline_second, seq FROM items WHERE {scope} ORDER BY {way.order} LIMIT ?"
         # Found once more by the same index, which has all that is asked for: the rows themselves are not read.
         same = f"{alias}.organization_id = ? AND {alias}.{column} = k.value"
         return f" CROSS JOIN items AS {alias} ON {same} AND ({alias}.timeline_second, {alias}.seq) IN ({inner})"

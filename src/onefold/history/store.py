@@ -38,9 +38,9 @@ def standing_merges(unit: UnitOfWork, living_id: str, limit: int) -> tuple[list[
     """
     m, p = merges.c, profiles.c
     sources = sa.select(p.id).where(p.organization_id == unit.organization_id, p.survivor_id == living_id)
-    mine = (m.organization_id == unit.organization_id, m.source_id.in_(sources), m.undone_at.is_(None))
-    total = int(unit.execute(sa.select(sa.func.count()).select_from(merges).where(*mine)).scalar_one())
-    rows = unit.execute(sa.select(*_MERGE).where(*mine).order_by(m.id.desc()).limit(limit))
+    scope = (m.organization_id == unit.organization_id, m.source_id.in_(sources), m.undone_at.is_(None))
+    total = int(unit.execute(sa.select(sa.func.count()).select_from(merges).where(*scope)).scalar_one())
+    rows = unit.execute(sa.select(*_MERGE).where(*scope).order_by(m.id.desc()).limit(limit))
     return [MergeRow._make(row) for row in rows][::-1], total
 
 
@@ -48,8 +48,8 @@ def undone_merges(unit: UnitOfWork, profile_ids: Sequence[str], limit: int) -> t
     """The newest undone merges of some profiles on either side, oldest first; and how many there are."""
     m = merges.c
     found = _on_either_side(unit, m.id, (m.source_id, m.destination_id), profile_ids, m.undone_at.is_not(None))
-    mine = (m.organization_id == unit.organization_id, m.id.in_(found[-limit:]))
-    rows = unit.execute(sa.select(*_MERGE).where(*mine).order_by(m.id)) if found else ()
+    scope = (m.organization_id == unit.organization_id, m.id.in_(found[-limit:]))
+    rows = unit.execute(sa.select(*_MERGE).where(*scope).order_by(m.id)) if found else ()
     return [MergeRow._make(row) for row in rows], len(found)
 
 
@@ -62,9 +62,9 @@ def _on_either_side(
 ) -> list[Any]:
     """The keys of rows that name one of the profiles on either side, in order: each side by its own index, for of a
     condition on one or the other PostgreSQL may make a walk of the whole organization."""
-    mine = (key.table.c.organization_id == unit.organization_id, which)
+    scope = (key.table.c.organization_id == unit.organization_id, which)
     return sorted(
-        {found for side in sides for found in unit.execute(sa.select(key).where(*mine, side.in_(ids))).scalars()}
+        {found for side in sides for found in unit.execute(sa.select(key).where(*scope, side.in_(ids))).scalars()}
     )
 
 
@@ -88,8 +88,8 @@ def told_of(unit: UnitOfWork, profile_ids: Sequence[str], action: str, limit: in
 
 def profiles_by_id(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileRow]:
     """Profiles, merged away or not, that are there; by id."""
-    mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id.in_(ids))
-    rows = unit.execute(sa.select(*_PROFILE).where(*mine)) if ids else ()
+    scope = (profiles.c.organization_id == unit.organization_id, profiles.c.id.in_(ids))
+    rows = unit.execute(sa.select(*_PROFILE).where(*scope)) if ids else ()
     return {row.id: ProfileRow._make(row) for row in rows}
 
 
@@ -97,7 +97,7 @@ def names_of(unit: UnitOfWork, agent_ids: Sequence[str], key_ids: Sequence[str])
     """The names of agents and API keys, by id."""
     found: dict[str, str] = {}
     for table, ids in ((agents, agent_ids), (api_keys, key_ids)):
-        mine = (table.c.organization_id == unit.organization_id, table.c.id.in_(ids))
+        scope = (table.c.organization_id == unit.organization_id, table.c.id.in_(ids))
         if ids:
-            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.name).where(*mine)))
+            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.name).where(*scope)))
     return found

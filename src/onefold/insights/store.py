@@ -158,8 +158,8 @@ def merge_undone(unit: UnitOfWork, source_id: str, before: int) -> Decided | Non
     """The merge that an entry of the audit log has undone: the source's newest until then, for nobody is merged away
     twice without having come back. Read from the log, which keeps it also when the customer has been erased."""
     a = audit.c
-    mine = (a.organization_id == unit.organization_id, a.other_id == source_id, a.action == "profile.merged")
-    newest = sa.select(a.at, a.details).where(*mine, a.seq < before).order_by(a.seq.desc()).limit(1)
+    scope = (a.organization_id == unit.organization_id, a.other_id == source_id, a.action == "profile.merged")
+    newest = sa.select(a.at, a.details).where(*scope, a.seq < before).order_by(a.seq.desc()).limit(1)
     row = unit.execute(newest).one_or_none()
     return None if row is None else Decided(row.at, tuple(json.loads(row.details)["evidence"]))
 
@@ -196,8 +196,8 @@ def advance(unit: UnitOfWork, source: str, after: int, to: int) -> bool:
     """Moves a source's position on, if it is still where it was; False: somebody else has counted what follows it."""
     unit.insert(_POSITIONS, [(unit.organization_id, source, 0)])
     c = counted_until.c
-    mine = (c.organization_id == unit.organization_id, c.source == source, c.seq == after)
-    return bool(unit.execute(counted_until.update().where(*mine).values(seq=to)).rowcount)
+    scope = (c.organization_id == unit.organization_id, c.source == source, c.seq == after)
+    return bool(unit.execute(counted_until.update().where(*scope).values(seq=to)).rowcount)
 
 
 _ADD = sa.text(
@@ -217,5 +217,5 @@ def add(unit: UnitOfWork, counts: Mapping[tuple[str, str], int]) -> None:
 def counts_between(unit: UnitOfWork, first: str, last: str) -> dict[tuple[str, str], int]:
     """The counts of some days, both included, by day and name; what never happened is missing."""
     c = daily_counts.c
-    mine = (c.organization_id == unit.organization_id, c.day >= first, c.day <= last)
-    return {(row.day, row.name): row.number for row in unit.execute(sa.select(c.day, c.name, c.number).where(*mine))}
+    scope = (c.organization_id == unit.organization_id, c.day >= first, c.day <= last)
+    return {(row.day, row.name): row.number for row in unit.execute(sa.select(c.day, c.name, c.number).where(*scope))}

@@ -58,5 +58,5 @@ def changes(unit: UnitOfWork, seqs: Sequence[int]) -> list[Change]:
     if not seqs:
         return []
     columns = (_o.seq, _o.id, _o.type, _o.profile_id, sa.cast(_o.data, sa.Text))
-    mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    return [Change._make(row) for row in unit.execute(sa.select(*columns).where(*mine).order_by(_o.seq))]
+    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
+    return [Change._make(row) for row in unit.execute(sa.select(*columns).where(*scope).order_by(_o.seq))]

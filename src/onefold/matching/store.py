@@ -115,8 +115,8 @@ def add_keys(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
 def remove_keys(unit: UnitOfWork, keys: Iterable[str], holder_id: str) -> None:
     """What a contact point or username was found by, and no longer is."""
     k = match_keys.c
-    mine = (k.organization_id == unit.organization_id, k.holder_id == holder_id)
-    unit.execute(match_keys.delete().where(*mine, k.key.in_(list(keys))))
+    scope = (k.organization_id == unit.organization_id, k.holder_id == holder_id)
+    unit.execute(match_keys.delete().where(*scope, k.key.in_(list(keys))))
 
 
 # Evidence and suggestions --------------------------------------------------------------------------------------------
@@ -168,8 +168,8 @@ def evidence_of(unit: UnitOfWork, profile_id: str) -> list[Evidence]:
 def _on_either_side(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
     columns = [table.c[field] for field in fields]
     for side in (table.c.profile_id, table.c.other_id):
-        mine = (table.c.organization_id == unit.organization_id, side == profile_id)
-        yield from unit.execute(sa.select(*columns).where(*mine))
+        scope = (table.c.organization_id == unit.organization_id, side == profile_id)
+        yield from unit.execute(sa.select(*columns).where(*scope))
 
 
 def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[Evidence]:
@@ -177,8 +177,8 @@ def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[Evidence]:
     unit.allow_whole_base()
     e = evidence.c
     columns = [e[field] for field in Evidence._fields]
-    mine = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
-    return [Evidence._make(row) for row in unit.execute(sa.select(*columns).where(*mine))]
+    scope = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
+    return [Evidence._make(row) for row in unit.execute(sa.select(*columns).where(*scope))]
 
 
 def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
@@ -186,8 +186,8 @@ def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[s
     d = unit.dialect
     found: dict[tuple[str, str], set[str]] = {}
     for side, value in (("profile_id", "value"), ("other_id", "other_value")):
-        mine = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
-        sql = f"SELECT e.kind, e.{value}, e.profile_id, e.other_id FROM {d.id_keys} {mine}"
+        scope = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
+        sql = f"SELECT e.kind, e.{value}, e.profile_id, e.other_id FROM {d.id_keys} {scope}"
         for kind, text, one, other in unit.lookup(sql, (unit.organization_id,), ids):
             found.setdefault((kind, text), set()).update((one, other))
     return found
@@ -235,8 +235,8 @@ def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[S
     s = suggestions.c
     pairs = [{"low": low, "high": high} for low, high in gone]
     if pairs:
-        mine = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
-        unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *mine), pairs)
+        scope = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
+        unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *scope), pairs)
     if rows:
         given = [
             (
@@ -309,8 +309,8 @@ def add_verdict(unit: UnitOfWork, row: VerdictRow) -> None:
 def withdraw_verdicts(unit: UnitOfWork, ids: Sequence[str], now: datetime) -> None:
     """Takes "No Match" back; that it was said stays."""
     v = verdicts.c
-    mine = (v.organization_id == unit.organization_id, v.id.in_(ids))
-    unit.execute(verdicts.update().where(*mine).values(withdrawn_at=now))
+    scope = (v.organization_id == unit.organization_id, v.id.in_(ids))
+    unit.execute(verdicts.update().where(*scope).values(withdrawn_at=now))
 
 
 def profile_ids_after(unit: UnitOfWork, after: str, limit: int) -> list[str]:

@@ -81,8 +81,8 @@ def move_conversation(unit: UnitOfWork, conversation_id: str, to: str) -> None:
     group = [conversation_id, *merged_into(unit, conversation_id)]
     for one in group:
         change_conversation(unit, one, profile_id=to)
-        mine = (i.organization_id == unit.organization_id, i.conversation_id == one)
-        unit.execute(items.update().where(*mine).values(profile_id=to))
+        scope = (i.organization_id == unit.organization_id, i.conversation_id == one)
+        unit.execute(items.update().where(*scope).values(profile_id=to))
 
 
 def copy_conversation(
@@ -114,10 +114,10 @@ def move_items(
     i = items.c
     moved = 0
     for one in [conversation_id, *merged_into(unit, conversation_id)]:
-        mine = (i.organization_id == unit.organization_id, i.conversation_id == one, i.seq >= since)
+        scope = (i.organization_id == unit.organization_id, i.conversation_id == one, i.seq >= since)
         unit_moved = unit.execute(
             items.update()
-            .where(*mine, i.contact_point_id.in_(point_ids))
+            .where(*scope, i.contact_point_id.in_(point_ids))
             .values(profile_id=to_profile, conversation_id=to_conversation)
         )
         moved += int(unit_moved.rowcount)
@@ -136,14 +136,14 @@ def _through(
     unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int
 ) -> tuple[sa.ColumnElement[bool], ...]:
     i = items.c
-    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
-    return *mine, i.contact_point_id.in_(point_ids)
+    scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
+    return *scope, i.contact_point_id.in_(point_ids)
 
 
 def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     i = items.c
-    mine = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    return *mine, i.profile_id == profile_id
+    scope = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
+    return *scope, i.profile_id == profile_id
 
 
 def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> set[str]:
@@ -156,8 +156,8 @@ def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since:
 def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:
     """The contact points that a profile's items in a conversation came through since."""
     i = items.c
-    mine = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
-    return set(unit.execute(sa.select(i.contact_point_id).where(*mine).distinct()).scalars())
+    scope = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
+    return set(unit.execute(sa.select(i.contact_point_id).where(*scope).distinct()).scalars())
 
 
 def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str) -> None:
@@ -167,5 +167,5 @@ def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str)
 
 def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
     """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
-    mine = (*_said_in(unit, conversation_id, profile_id), items.c.kind == "event")
-    unit.execute(items.update().where(*mine).values(conversation_id=None))
+    scope = (*_said_in(unit, conversation_id, profile_id), items.c.kind == "event")
+    unit.execute(items.update().where(*scope).values(conversation_id=None))

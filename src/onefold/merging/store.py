@@ -62,8 +62,8 @@ def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
 
 
 def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
-    mine = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
-    return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*mine).order_by(table.c.id)).all()
+    scope = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+    return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*scope).order_by(table.c.id)).all()
 
 
 def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
@@ -71,8 +71,8 @@ def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | 
     if found is None:
         return None
     table, wanted = (inboxes, found.inbox_id) if found.assignee_id is None else (agents, found.assignee_id)
-    mine = (table.c.organization_id == unit.organization_id, table.c.id == wanted)
-    name = unit.execute(sa.select(table.c.name).where(*mine)).scalar_one()
+    scope = (table.c.organization_id == unit.organization_id, table.c.id == wanted)
+    name = unit.execute(sa.select(table.c.name).where(*scope)).scalar_one()
     return OpenConversation(found.id, found.inbox_id, found.assignee_id, name)
 
 
@@ -82,8 +82,8 @@ def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, dat
     for table in (contact_points, details, addresses, relationships):
         sides = [table.c.profile_id] if table is not relationships else [table.c.profile_id, table.c.other_id]
         for side in sides:
-            mine = (table.c.organization_id == unit.organization_id, side.in_(profile_ids))
-            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.created_at).where(*mine)))
+            scope = (table.c.organization_id == unit.organization_id, side.in_(profile_ids))
+            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.created_at).where(*scope)))
     return found
 
 
@@ -160,8 +160,8 @@ def _delete(unit: UnitOfWork, table: sa.Table, ids: Sequence[str]) -> None:
 
 
 def _update(unit: UnitOfWork, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
-    mine = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
-    unit.execute(table.update().where(*mine).values({k: v for k, v in values.items() if k != "id"}))
+    scope = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
+    unit.execute(table.update().where(*scope).values({k: v for k, v in values.items() if k != "id"}))
 
 
 def _insert(
@@ -179,19 +179,19 @@ def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) 
     """Profiles that from now on lead to a living one; None: they live themselves. Their versions move on."""
     p = profiles.c
     if ids:
-        mine = (p.organization_id == unit.organization_id, p.id.in_(ids))
-        unit.execute(profiles.update().where(*mine).values(survivor_id=survivor_id, version=p.version + 1))
+        scope = (p.organization_id == unit.organization_id, p.id.in_(ids))
+        unit.execute(profiles.update().where(*scope).values(survivor_id=survivor_id, version=p.version + 1))
 
 
 def move_drafts(unit: UnitOfWork, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
     """Drafts go with the profile they were written on (MRG-9); returns their ids."""
     d = drafts.c
-    mine = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
+    scope = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
     if only is not None:
-        mine.append(d.id.in_(only))
-    moved = list(unit.execute(sa.select(d.id).where(*mine)).scalars())
+        scope.append(d.id.in_(only))
+    moved = list(unit.execute(sa.select(d.id).where(*scope)).scalars())
     if moved:
-        unit.execute(drafts.update().where(*mine).values(profile_id=to))
+        unit.execute(drafts.update().where(*scope).values(profile_id=to))
     return moved
 
 
@@ -199,28 +199,28 @@ def repoint_drafts(unit: UnitOfWork, ids: Sequence[str], points: Mapping[str, st
     """Drafts to one of these contact points go to the other one from now on."""
     d = drafts.c
     for before, after in points.items() if ids else ():
-        mine = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
-        unit.execute(drafts.update().where(*mine).values(contact_point_id=after))
+        scope = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(drafts.update().where(*scope).values(contact_point_id=after))
 
 
 def count_drafts(unit: UnitOfWork, profile_id: str) -> int:
     """How many drafts there are on a profile."""
-    mine = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
-    return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*mine)).scalar_one())
+    scope = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
+    return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*scope)).scalar_one())
 
 
 def drafts_on(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> list[str]:
     """Those of the drafts that are on a profile still."""
     d = drafts.c
-    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
-    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if ids else []
+    scope = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
+    return list(unit.execute(sa.select(d.id).where(*scope)).scalars()) if ids else []
 
 
 def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) -> list[str]:
     """Drafts on a profile to one of these contact points."""
     d = drafts.c
-    mine = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(d.id).where(*mine)).scalars()) if point_ids else []
+    scope = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
+    return list(unit.execute(sa.select(d.id).where(*scope)).scalars()) if point_ids else []
 
 
 # The merges themselves -----------------------------------------------------------------------------------------------
@@ -245,30 +245,30 @@ def read_merge(unit: UnitOfWork, merge_id: str, *, lock: bool = False) -> MergeR
 def standing_merges(unit: UnitOfWork, source_ids: Sequence[str]) -> dict[str, MergeRow]:
     """The merge by which each of these profiles is merged away, by profile."""
     m = merges.c
-    mine = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
-    rows = unit.execute(sa.select(*_MERGE).where(*mine)) if source_ids else ()
+    scope = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
+    rows = unit.execute(sa.select(*_MERGE).where(*scope)) if source_ids else ()
     return {row.source_id: MergeRow._make(row) for row in rows}
 
 
 def newest_standing_into(unit: UnitOfWork, destination_id: str, limit: int) -> list[MergeRow]:
     """The newest merges into a profile that are not undone, newest first."""
     m = merges.c
-    mine = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
-    select = sa.select(*_MERGE).where(*mine).order_by(m.id.desc()).limit(limit)
+    scope = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
+    select = sa.select(*_MERGE).where(*scope).order_by(m.id.desc()).limit(limit)
     return [MergeRow._make(row) for row in unit.execute(select)]
 
 
 def merges_into(unit: UnitOfWork, destination_ids: Sequence[str]) -> list[MergeRow]:
     """Every merge into these profiles, those since undone among them."""
     m = merges.c
-    mine = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
-    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*mine))]
+    scope = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
+    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*scope))]
 
 
 def mark_undone(unit: UnitOfWork, merge_id: str, now: datetime) -> None:
     """A merge that was undone."""
-    mine = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
-    unit.execute(merges.update().where(*mine).values(undone_at=now))
+    scope = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    unit.execute(merges.update().where(*scope).values(undone_at=now))
 
 
 def list_merges(unit: UnitOfWork, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:

@@ -77,8 +77,8 @@ def organizations_with_runs(database: Database) -> list[int]:
 
 def mark_runs(unit: UnitOfWork, under_way: bool) -> None:
     """Tells the background worker whether there is something to do for the organization."""
-    mine = organizations.c.id == unit.organization_id
-    unit.execute(organizations.update().where(mine).values(has_runs=under_way))
+    scope = organizations.c.id == unit.organization_id
+    unit.execute(organizations.update().where(scope).values(has_runs=under_way))
 
 
 def settings_version(unit: UnitOfWork) -> int:

@@ -86,10 +86,10 @@ def traces(unit: UnitOfWork, ids: Sequence[str]) -> Traces:
 
 
 def _column(unit: UnitOfWork, wanted: sa.Column[Any], key: sa.Column[Any], keys: Sequence[str]) -> list[Any]:
-    mine = wanted.table.c.organization_id == unit.organization_id
+    scope = wanted.table.c.organization_id == unit.organization_id
     found: list[Any] = []
     for part in _parts(keys):
-        found += unit.execute(sa.select(wanted).where(mine, key.in_(part)).distinct()).scalars()
+        found += unit.execute(sa.select(wanted).where(scope, key.in_(part)).distinct()).scalars()
     return found
 
 
@@ -100,10 +100,10 @@ def _parts(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
 def _own_values(unit: UnitOfWork, ids: Sequence[str]) -> tuple[str, ...]:
     """As JSON writes them, in quotes. Values that open no profile may be others' as well and tell nothing."""
     c = contact_points.c
-    mine = (c.organization_id == unit.organization_id, c.identifying, c.kind.in_(("email", "phone", "social")))
+    scope = (c.organization_id == unit.organization_id, c.identifying, c.kind.in_(("email", "phone", "social")))
     found: set[str] = set()
     for part in _parts(ids):
-        for value in unit.execute(sa.select(c.value).where(*mine, c.profile_id.in_(part))).scalars():
+        for value in unit.execute(sa.select(c.value).where(*scope, c.profile_id.in_(part))).scalars():
             found |= {json.dumps(value), json.dumps(value, ensure_ascii=False)}
     return tuple(sorted(found))
 
@@ -118,15 +118,15 @@ def related_ids(unit: UnitOfWork, ids: Sequence[str]) -> list[str]:
 def points_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
     """(id, kind, value, handle) of every contact point."""
     c = contact_points.c
-    mine = (c.organization_id == unit.organization_id, c.profile_id.in_(ids))
-    return [tuple(row) for row in unit.execute(sa.select(c.id, c.kind, c.value, c.handle).where(*mine))]
+    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(ids))
+    return [tuple(row) for row in unit.execute(sa.select(c.id, c.kind, c.value, c.handle).where(*scope))]
 
 
 def usernames_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str]]:
     """(profile, username) of those that have one."""
     p = profiles.c
-    mine = (p.organization_id == unit.organization_id, p.id.in_(ids), p.username.is_not(None))
-    return [tuple(row) for row in unit.execute(sa.select(p.id, p.username).where(*mine))]
+    scope = (p.organization_id == unit.organization_id, p.id.in_(ids), p.username.is_not(None))
+    return [tuple(row) for row in unit.execute(sa.select(p.id, p.username).where(*scope))]
 
 
 def counterparts(unit: UnitOfWork, ids: Sequence[str]) -> list[Counterpart]:
@@ -148,9 +148,9 @@ def blur_events(unit: UnitOfWork, counterpart: Counterpart) -> int:
     i = items.c
     changed = 0
     for profile_id in _timeline(unit, counterpart.profile_id):
-        mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.kind == "event")
+        scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.kind == "event")
         then = i.recorded_at.between(counterpart.at - _TRANSACTION, counterpart.at)
-        for event in unit.execute(sa.select(i.seq, i.body).where(*mine, then, i.body.is_not(None))).all():
+        for event in unit.execute(sa.select(i.seq, i.body).where(*scope, then, i.body.is_not(None))).all():
             blurred = without_names(event.body)
             if blurred != event.body:
                 this = (i.organization_id == unit.organization_id, i.seq == event.seq)
@@ -161,9 +161,9 @@ def blur_events(unit: UnitOfWork, counterpart: Counterpart) -> int:
 def _timeline(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The profile, the living one it leads to, and all that lead there."""
     p = profiles.c
-    mine = p.organization_id == unit.organization_id
-    living = unit.execute(sa.select(p.survivor_id).where(mine, p.id == profile_id)).scalar() or profile_id
-    return [living, *unit.execute(sa.select(p.id).where(mine, p.survivor_id == living)).scalars()]
+    scope = p.organization_id == unit.organization_id
+    living = unit.execute(sa.select(p.survivor_id).where(scope, p.id == profile_id)).scalar() or profile_id
+    return [living, *unit.execute(sa.select(p.id).where(scope, p.survivor_id == living)).scalars()]
 
 
 def delete_items(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
@@ -183,9 +183,9 @@ def delete_items(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
 def _next_part(unit: UnitOfWork, profile_id: str, spared: int | None) -> list[int]:
     """The numbers of the next items of a profile to be deleted, all but the spared one."""
     i = items.c
-    mine = (i.organization_id == unit.organization_id, i.profile_id == profile_id)
+    scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id)
     rest = sa.true() if spared is None else i.seq != spared
-    part = sa.select(i.seq).where(*mine, rest).order_by(i.timeline_second, i.seq).limit(_ITEMS_AT_ONCE)
+    part = sa.select(i.seq).where(*scope, rest).order_by(i.timeline_second, i.seq).limit(_ITEMS_AT_ONCE)
     return list(unit.execute(part).scalars())
 
 
@@ -246,8 +246,8 @@ def _delete_reads(unit: UnitOfWork, ids: Sequence[str]) -> None:
 
 def _delete(unit: UnitOfWork, key: sa.Column[Any], keys: Sequence[str]) -> int:
     table: Any = key.table
-    mine = table.c.organization_id == unit.organization_id
-    return sum(int(unit.execute(table.delete().where(mine, key.in_(part))).rowcount) for part in _parts(keys))
+    scope = table.c.organization_id == unit.organization_id
+    return sum(int(unit.execute(table.delete().where(scope, key.in_(part))).rowcount) for part in _parts(keys))
 
 
 def delete_profiles(unit: UnitOfWork, survivor_id: str, former_ids: Sequence[str]) -> int:
@@ -266,11 +266,11 @@ def delete_texts(unit: UnitOfWork, traces: Traces) -> dict[str, int]:
 
 
 def _delete_telling(unit: UnitOfWork, key: sa.Column[Any], text: sa.Column[Any], traces: Traces) -> int:
-    mine = key.table.c.organization_id == unit.organization_id
+    scope = key.table.c.organization_id == unit.organization_id
     deleted, after = 0, None
     while True:
         behind = sa.true() if after is None else key > after
-        some = sa.select(key, text).where(mine, behind).order_by(key).limit(_TEXTS_AT_ONCE)
+        some = sa.select(key, text).where(scope, behind).order_by(key).limit(_TEXTS_AT_ONCE)
         rows: list[Any] = list(unit.execute(some))
         telling = [row[0] for row in rows if traces.found_in(_as_text(row[1]))]
         deleted += _delete(unit, key, telling)

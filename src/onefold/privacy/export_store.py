@@ -116,8 +116,8 @@ def conversations_after(unit: UnitOfWork, ids: Sequence[str], after: str | None,
 
 def count_items(unit: UnitOfWork, ids: Sequence[str]) -> int:
     """How many items the profiles have."""
-    mine = (items.c.organization_id == unit.organization_id, items.c.profile_id.in_(ids))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*mine)).scalar_one())
+    scope = (items.c.organization_id == unit.organization_id, items.c.profile_id.in_(ids))
+    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*scope)).scalar_one())
 
 
 def items_after(unit: UnitOfWork, ids: Sequence[str], after: Position, limit: int) -> Rows:

@@ -78,16 +78,16 @@ def lock_living(unit: UnitOfWork, profile_id: str, *, against_contacts: bool) ->
     it and waited for its survivor would wait for those who merge that one on."""
     locking = sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts)
     p = profiles.c
-    mine = (p.organization_id == unit.organization_id, p.id == profile_id, p.survivor_id.is_(None))
-    row = unit.execute(locking.where(*mine)).one_or_none() if is_id(profile_id) else None
+    scope = (p.organization_id == unit.organization_id, p.id == profile_id, p.survivor_id.is_(None))
+    row = unit.execute(locking.where(*scope)).one_or_none() if is_id(profile_id) else None
     return None if row is None else _profile(row)
 
 
 def _row(unit: UnitOfWork, select: sa.Select[Any], profile_id: str) -> ProfileRow:
     found = None
     if is_id(profile_id):
-        mine = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
-        found = unit.execute(select.where(*mine)).one_or_none()
+        scope = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
+        found = unit.execute(select.where(*scope)).one_or_none()
     if found is None:
         raise NotFound("There is no profile with this id.", code="profile_not_found")
     return _profile(found)
@@ -259,8 +259,8 @@ def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str)
     """Takes a relationship away, from whichever side; raises NotFound."""
     r = relationships.c
     side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
-    mine = (r.organization_id == unit.organization_id, r.id == relationship_id, side)
-    if not is_id(relationship_id) or unit.execute(relationships.delete().where(*mine)).rowcount == 0:
+    scope = (r.organization_id == unit.organization_id, r.id == relationship_id, side)
+    if not is_id(relationship_id) or unit.execute(relationships.delete().where(*scope)).rowcount == 0:
         raise NotFound("There is no such relationship on this profile.", code="not_found")
 
 

@@ -62,8 +62,8 @@ def list_runs(
 
 def change_run(unit: UnitOfWork, run_id: str, now: datetime, **values: object) -> None:
     """Sets fields of a run."""
-    mine = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
-    unit.execute(runs.update().where(*mine).values(updated_at=now, **values))
+    scope = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
+    unit.execute(runs.update().where(*scope).values(updated_at=now, **values))
 
 
 class PairRow(NamedTuple):
@@ -93,15 +93,15 @@ def add_pairs(unit: UnitOfWork, run_id: str, pairs: Sequence[tuple[str, str]]) -
 def pairs_of(unit: UnitOfWork, run_id: str, after: int, limit: int) -> list[PairRow]:
     """The pairs of a run behind a position."""
     r = run_pairs.c
-    mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position > after)
+    scope = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position > after)
     return [
-        PairRow._make(row) for row in unit.execute(sa.select(*_PAIR).where(*mine).order_by(r.position).limit(limit))
+        PairRow._make(row) for row in unit.execute(sa.select(*_PAIR).where(*scope).order_by(r.position).limit(limit))
     ]
 
 
 def close_pair(unit: UnitOfWork, run_id: str, pair: PairRow) -> None:
     """Writes a pair's outcome."""
     r = run_pairs.c
-    mine = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position == pair.position)
+    scope = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position == pair.position)
     values = {"outcome": pair.outcome, "code": pair.code, "detail": pair.detail}
-    unit.execute(run_pairs.update().where(*mine).values(**values))
+    unit.execute(run_pairs.update().where(*scope).values(**values))

@@ -170,10 +170,10 @@ def common_evidence(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
     a value that one profile holds."""
     unit.allow_whole_base()
     e = evidence.c
-    mine = (e.organization_id == unit.organization_id, e.kind.in_(("email", "phone", "social", "customer_id")))
+    scope = (e.organization_id == unit.organization_id, e.kind.in_(("email", "phone", "social", "customer_id")))
     named = sa.union_all(
-        sa.select(e.kind, e.value, e.profile_id).where(*mine),
-        sa.select(e.kind, e.other_value, e.other_id).where(*mine),
+        sa.select(e.kind, e.value, e.profile_id).where(*scope),
+        sa.select(e.kind, e.other_value, e.other_id).where(*scope),
     ).subquery()
     number = sa.func.count(sa.distinct(named.c.profile_id))
     grouped = sa.select(named.c.kind, named.c.value, number).group_by(named.c.kind, named.c.value)

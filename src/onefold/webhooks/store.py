@@ -95,9 +95,9 @@ def forget_removed(unit: UnitOfWork, limit: int) -> None:
     for endpoint_id in unit.execute(removed).scalars().all():
         more = False
         for table, key in ((turns, turns.c.profile_id), (webhook_deliveries, _d.event_seq)):
-            mine = (table.c.organization_id == org, table.c.endpoint_id == endpoint_id)
-            some = unit.execute(sa.select(key).where(*mine).limit(limit)).scalars().all()
-            unit.execute(table.delete().where(*mine, key.in_(set(some))))
+            scope = (table.c.organization_id == org, table.c.endpoint_id == endpoint_id)
+            some = unit.execute(sa.select(key).where(*scope).limit(limit)).scalars().all()
+            unit.execute(table.delete().where(*scope, key.in_(set(some))))
             more = more or len(some) == limit
         if not more:
             unit.execute(webhook_endpoints.delete().where(_e.organization_id == org, _e.id == endpoint_id))
@@ -132,9 +132,9 @@ def forget_deliveries(unit: UnitOfWork, seqs: Sequence[int], now: datetime) -> N
     org = unit.organization_id
     everyone = unit.execute(sa.select(_e.id).where(_e.organization_id == org)).scalars().all()
     for endpoint_id in everyone if seqs else []:
-        mine = (_d.organization_id == org, _d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs))
-        pending = unit.execute(sa.select(_d.event_seq).where(*mine, _d.state == "pending")).scalars().all()
-        unit.execute(webhook_deliveries.delete().where(*mine))
+        scope = (_d.organization_id == org, _d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs))
+        pending = unit.execute(sa.select(_d.event_seq).where(*scope, _d.state == "pending")).scalars().all()
+        unit.execute(webhook_deliveries.delete().where(*scope))
         _leave(unit, endpoint_id, _events(unit, pending), now)
 
 
@@ -160,8 +160,8 @@ def _waiting(unit: UnitOfWork, limit: int) -> list[int]:
 def _events(unit: UnitOfWork, seqs: Sequence[int]) -> list[EventRow]:
     if not seqs:
         return []
-    mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    return [EventRow._make(row) for row in unit.execute(sa.select(*_EVENT).where(*mine).order_by(_o.seq))]
+    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
+    return [EventRow._make(row) for row in unit.execute(sa.select(*_EVENT).where(*scope).order_by(_o.seq))]
 
 
 def handed_over(unit: UnitOfWork, events: Iterable[EventRow]) -> None:
@@ -170,8 +170,8 @@ def handed_over(unit: UnitOfWork, events: Iterable[EventRow]) -> None:
 
 
 def _wait_no_longer(unit: UnitOfWork, seqs: Sequence[int]) -> None:
-    mine = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    unit.execute(outbox.update().where(*mine).values(pending=False))
+    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
+    unit.execute(outbox.update().where(*scope).values(pending=False))
 
 
 def nobody_waits(unit: UnitOfWork) -> None:
@@ -246,8 +246,8 @@ def _give_turns(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], 
 
 
 def _deliveries(unit: UnitOfWork, endpoint_id: str, seqs: Iterable[int]) -> tuple[sa.ColumnElement[bool], ...]:
-    mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
-    return (*mine, _d.event_seq.in_(sorted(seqs)))
+    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
+    return (*scope, _d.event_seq.in_(sorted(seqs)))
 
 
 # Sending -------------------------------------------------------------------------------------------------------------
@@ -264,8 +264,8 @@ def is_due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> bool:
 
 
 def _due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> sa.Select[Any]:
-    mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
-    return sa.select(_d.event_seq).where(*mine, _d.next_at <= now).order_by(_d.next_at)
+    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
+    return sa.select(_d.event_seq).where(*scope, _d.next_at <= now).order_by(_d.next_at)
 
 
 def claim(
@@ -277,39 +277,39 @@ def claim(
     seqs = unit.execute(chosen).scalars().all()
     if not seqs:
         return []
-    mine = _deliveries(unit, endpoint_id, seqs)
+    scope = _deliveries(unit, endpoint_id, seqs)
     taken = {"claim_id": claim_id, "attempts": _d.attempts + 1, "next_at": until}
-    unit.execute(webhook_deliveries.update().where(*mine).values(**taken))
-    counted = unit.execute(sa.select(_d.attempts).where(*mine).order_by(_d.event_seq)).scalars()
+    unit.execute(webhook_deliveries.update().where(*scope).values(**taken))
+    counted = unit.execute(sa.select(_d.attempts).where(*scope).order_by(_d.event_seq)).scalars()
     return [Claimed(endpoint_id, claim_id, *both) for both in zip(counted, _events(unit, seqs), strict=True)]
 
 
 def still_claimed(unit: UnitOfWork, claimed: Claimed) -> bool:
     """Whether nobody else has taken the delivery since; locks it."""
-    mine = (*_deliveries(unit, claimed.endpoint_id, [claimed.event.seq]), _d.claim_id == claimed.claim_id)
-    return unit.execute(sa.select(_d.event_seq).where(*mine).with_for_update()).first() is not None
+    scope = (*_deliveries(unit, claimed.endpoint_id, [claimed.event.seq]), _d.claim_id == claimed.claim_id)
+    return unit.execute(sa.select(_d.event_seq).where(*scope).with_for_update()).first() is not None
 
 
 def reschedule(unit: UnitOfWork, claimed: Claimed, until: datetime, status: int | None, error: str | None) -> None:
     """The delivery stays pending and is due then, if it still is its turn."""
     first = _first(unit, claimed.endpoint_id, [claimed.event])
     values = {"claim_id": None, "last_status": status, "last_error": error, "next_at": until if first else None}
-    mine = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
-    unit.execute(webhook_deliveries.update().where(*mine).values(**values))
+    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
+    unit.execute(webhook_deliveries.update().where(*scope).values(**values))
 
 
 def release(unit: UnitOfWork, claimed: Claimed, now: datetime) -> None:
     """The delivery was not tried, and is due at once."""
-    mine = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
+    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
     values = {"claim_id": None, "attempts": _d.attempts - 1, "next_at": now}
-    unit.execute(webhook_deliveries.update().where(*mine).values(**values))
+    unit.execute(webhook_deliveries.update().where(*scope).values(**values))
 
 
 def end(unit: UnitOfWork, claimed: Claimed, state: str, status: int | None, error: str | None, now: datetime) -> None:
     """The delivery is delivered or has failed; whoever waited for it gets the turn."""
     values = {"state": state, "claim_id": None, "next_at": None, "ended_at": now}
-    mine = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
-    unit.execute(webhook_deliveries.update().where(*mine).values(last_status=status, last_error=error, **values))
+    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
+    unit.execute(webhook_deliveries.update().where(*scope).values(last_status=status, last_error=error, **values))
     _leave(unit, claimed.endpoint_id, [claimed.event], now)
 
 
@@ -320,13 +320,13 @@ def list_deliveries(
     unit: UnitOfWork, endpoint_id: str, state: str | None, before: int | None, limit: int
 ) -> list[DeliveryRow]:
     """Deliveries to an endpoint, newest event first."""
-    mine = [_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id]
-    mine += [] if before is None else [_d.event_seq < before]
+    scope = [_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id]
+    scope += [] if before is None else [_d.event_seq < before]
     if state == "delivered":
-        mine.append(_d.state == state)
+        scope.append(_d.state == state)
     elif state is not None:
-        mine.append(_d.event_seq.in_(_in_state(unit, endpoint_id, state, before, limit)))
-    select = sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*mine).order_by(_d.event_seq.desc())
+        scope.append(_d.event_seq.in_(_in_state(unit, endpoint_id, state, before, limit)))
+    select = sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope).order_by(_d.event_seq.desc())
     return [DeliveryRow._make(row) for row in unit.execute(select.limit(limit))]
 
 
@@ -345,8 +345,8 @@ def read_delivery(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> Deliv
     """The delivery of the event with this number; raises NotFound."""
     row = None
     if delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19:
-        mine = _deliveries(unit, endpoint_id, [int(delivery_id)])
-        row = unit.execute(sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*mine)).one_or_none()
+        scope = _deliveries(unit, endpoint_id, [int(delivery_id)])
+        row = unit.execute(sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope)).one_or_none()
     if row is None:
         raise NotFound("There is no delivery with this id.", code="delivery_not_found")
     return DeliveryRow._make(row)
@@ -367,13 +367,13 @@ def repeat(unit: UnitOfWork, endpoint_id: str, seqs: Sequence[int], now: datetim
     events = _events(unit, seqs)
     if not events:
         return
-    mine = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
+    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
     again = {"state": "pending", "attempts": 0, "next_at": None, "claim_id": None, "ended_at": None}
-    unit.execute(webhook_deliveries.update().where(*mine, _d.event_seq.in_(seqs)).values(**again))
+    unit.execute(webhook_deliveries.update().where(*scope, _d.event_seq.in_(seqs)).values(**again))
     _line_up(unit, endpoint_id, events)
-    due = sa.select(_d.event_seq).where(*mine, _d.next_at >= _EVER, _d.claim_id.is_(None))
+    due = sa.select(_d.event_seq).where(*scope, _d.next_at >= _EVER, _d.claim_id.is_(None))
     for some in batches(_events(unit, sorted(unit.execute(due).scalars())), _AT_ONCE):
         overtaken = {e.seq for e in some} - _first(unit, endpoint_id, some)
         if overtaken:
-            unit.execute(webhook_deliveries.update().where(*mine, _d.event_seq.in_(overtaken)).values(next_at=None))
+            unit.execute(webhook_deliveries.update().where(*scope, _d.event_seq.in_(overtaken)).values(next_at=None))
     _give_turns(unit, endpoint_id, events, now)

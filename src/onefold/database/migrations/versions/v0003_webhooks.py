@@ -21,10 +21,10 @@ def upgrade() -> None:
 
 def _guard(table: str) -> None:
     """Row-level security, for the owner too: without an organization set, no row is seen or written."""
-    mine = "organization_id = nullif(current_setting('onefold.organization_id', true), '')::bigint"
+    scope = "organization_id = nullif(current_setting('onefold.organization_id', true), '')::bigint"
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY {table}_organization ON {table} USING ({mine}) WITH CHECK ({mine})")
+    op.execute(f"CREATE POLICY {table}_organization ON {table} USING ({scope}) WITH CHECK ({scope})")
 
 
 def _create_endpoints() -> None:
