@@ -64,7 +64,7 @@ MEANT = {
     "settings.bulk_update_store.unset_identifying_for_blocked": _OF_A_KIND,
     "settings.bulk_update_store.unset_identifying_for_listed": _ASKED_FOR,
 }
-"""The functions of storage whose statements may walk along an organization, and why."""
+"""The functions of stores whose statements may walk along an organization, and why."""
 
 
 class Walk(NamedTuple):

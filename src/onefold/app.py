@@ -232,7 +232,7 @@ class _Observed:
         begun = time.perf_counter()
         status, complete, stream = 500, False, False
 
-        async def noted(message: Message) -> None:
+        async def send_noting_end(message: Message) -> None:
             nonlocal status, complete, stream
             if message["type"] == "http.response.start":
                 status, stream = message["status"], _is_event_stream(message)
@@ -240,7 +240,7 @@ class _Observed:
             complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_noting_end)
         finally:
             seconds = time.perf_counter() - begun
             _note(scope, status, seconds, complete=complete, stream=stream)

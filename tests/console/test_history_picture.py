@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefold.console.history_picture import Picture, lay_out
+from onefold.console.history_svg import svg
 from onefold.console.history_texts import cut, plain, story, text_width
-from onefold.console.picture import svg
 from onefold.history.history import Arrival, Departure, History, Join, Origin
 
 BEGAN = datetime(2024, 5, 3, 9, tzinfo=UTC)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from onefold.audit import store as audit
 from onefold.database import tables
@@ -88,6 +89,20 @@ def test_those_that_are_meant_to_walk_are_there_and_say_why() -> None:
         module, _, function = name.rpartition(".")
         assert callable(getattr(importlib.import_module(f"onefold.{module}"), function)), name
         assert why
+
+
+@pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
+def test_parallel_helpers_are_for_what_reads_the_whole_base(base: Base) -> None:
+    """They take milliseconds to start, and in a large base even an empty list started them."""
+
+    def helpers(unit: UnitOfWork) -> str:
+        return str(unit.execute(sa.text("SHOW max_parallel_workers_per_gather")).scalar_one())
+
+    def helpers_for_the_whole_base(unit: UnitOfWork) -> str:
+        unit.allow_whole_base()
+        return helpers(unit)
+
+    assert (do(base, helpers), do(base, helpers_for_the_whole_base)) == ("0", "2")
 
 
 def pair(base: Base) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Short words for the cases of the domain: a policy, contacts, and a base in memory that decisions are applied to."""
+"""Short words for the cases of the rules: a policy, contacts, and a base in memory that decisions are applied to."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def install(app: FastAPI) -> None:
     app.add_middleware(LastResort, answer=lambda _scope, error: answer_unexpected(error))
 
     @app.exception_handler(DomainError)
-    async def refused(_request: Request, refusal: DomainError) -> Response:
+    async def answer_refusal(_request: Request, refusal: DomainError) -> Response:
         return problem_response(refusal)
 
     @app.exception_handler(RequestValidationError)

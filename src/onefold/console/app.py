@@ -105,7 +105,7 @@ class _Static(StaticFiles):
     """Files of ours, which browsers keep for ever: their addresses change when they do."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def kept(message: Any) -> None:
+        async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start" and message["status"] in (200, 304):
                 # Only by the address that a page of ours has now: a stranger's, or an older page's, is not to be kept.
                 fixed = f"{scope['path']}?{scope.get('query_string', b'').decode('latin-1')}" in _addresses()
@@ -113,7 +113,7 @@ class _Static(StaticFiles):
                 message["headers"] += [(b"cache-control", value.encode()), (b"x-content-type-options", b"nosniff")]
             await send(message)
 
-        await super().__call__(scope, receive, kept)
+        await super().__call__(scope, receive, send_with_headers)
 
 
 @cache
@@ -130,7 +130,7 @@ def _answer_errors(app: FastAPI) -> None:
         return RedirectResponse(to, 303, HEADERS)
 
     @app.exception_handler(DomainError)
-    async def refused(request: Request, refusal: DomainError) -> Response:
+    async def answer_refusal(request: Request, refusal: DomainError) -> Response:
         return await run_in_threadpool(_refusal, request, refusal)
 
     @app.exception_handler(RequestValidationError)

@@ -14,6 +14,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.database.tables import IDENTIFYING, absorbed_points, contact_points
 
 OPEN_CONVERSATION = "{c}.organization_id = {p}.organization_id AND {c}.profile_id = {p}.id AND {c}.state = 'open'"
+"""The one open conversation of a profile."""
 
 
 def with_profile(d: Dialect) -> str:
@@ -25,16 +26,19 @@ def with_profile(d: Dialect) -> str:
 HOLDER_COLUMNS = (
     "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.proven, p.version, c.id"
 )
+"""A value, who holds it and how, the profile's version and its open conversation."""
 
 
 @cache
 def identified_sql(d: Dialect) -> str:
+    """Of many (kind, value): whom each identifies. The first parameter is the organization."""
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND cp.identifying"
     return f"SELECT {HOLDER_COLUMNS} FROM {d.pairs} {d.join('contact_points', 'cp', point)} {with_profile(d)}"
 
 
 @cache
 def listed_sql(d: Dialect) -> str:
+    """Of many (kind, value): who else holds it, the oldest first; its parameters are `Dialect.first_parameters`."""
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
     first = d.first("contact_points", "cp", point, index="contact_points_listed")
     return f"SELECT {HOLDER_COLUMNS} FROM {d.pairs} {first} {with_profile(d)}"

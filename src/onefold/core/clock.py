@@ -1,4 +1,4 @@
-"""The time and fresh ids: what the domain is handed, because it has no clock and no randomness of its own."""
+"""The time and fresh ids: what rules are handed, because they have no clock and no randomness of their own."""
 
 from __future__ import annotations
 

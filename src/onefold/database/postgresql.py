@@ -70,6 +70,7 @@ class PostgreSQL(Dialect):
     def allow_whole_base(self, cursor: Any) -> None:
         for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"):
             cursor.execute(f"SET LOCAL {setting} = on")
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 2")
         cursor.execute("SET LOCAL statement_timeout = 0")
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:

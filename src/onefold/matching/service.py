@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from onefold.contact_points.points import Key
 from onefold.contact_points.store import who_holds
-from onefold.core.clock import new_id, utc_now
+from onefold.core.clock import new_id
 from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.matching import store
 from onefold.matching.evidence import Evidence, Pair, pair_of
@@ -29,7 +29,6 @@ from onefold.matching.scoring import (
 from onefold.matching.similar_emails import similarity
 from onefold.matching.store import SuggestionRow
 from onefold.organizations.policy import Policy
-from onefold.organizations.store import load_policy
 from onefold.outbox.store import Event, emit_all
 
 _COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
@@ -156,16 +155,6 @@ def rematch_value(unit: UnitOfWork, kind: str, value: str, policy: Policy, now: 
     if len(holders) <= policy.shared_limit:
         for profile_id in sorted(holders):
             refresh_matches(unit, profile_id, policy, now)
-
-
-def rebuild(unit: UnitOfWork, after: str, limit: int) -> list[str]:
-    """Looks at the next profiles of the organization again: match keys, evidence, ratings; returns their ids."""
-    policy, now = load_policy(unit), utc_now()
-    found = store.profile_ids_after(unit, after, limit)
-    for profile_id in found:
-        keep_living(unit, [profile_id])
-        refresh_matches(unit, profile_id, policy, now)
-    return found
 
 
 def rate_again(unit: UnitOfWork, profile_id: str, policy: Policy, now: datetime) -> None:

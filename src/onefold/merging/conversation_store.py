@@ -126,8 +126,6 @@ def move_items(
 
 def count_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> int:
     """How many items came to a profile through some contact points, from an item's number on."""
-    if not point_ids:
-        return 0
     through = _through(unit, profile_id, point_ids, since)
     return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
 

@@ -220,7 +220,7 @@ def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) 
     """Drafts on a profile to one of these contact points."""
     d = drafts.c
     scope = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(d.id).where(*scope)).scalars()) if point_ids else []
+    return list(unit.execute(sa.select(d.id).where(*scope)).scalars())
 
 
 # The merges themselves -----------------------------------------------------------------------------------------------

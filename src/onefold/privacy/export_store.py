@@ -123,16 +123,12 @@ def count_items(unit: UnitOfWork, ids: Sequence[str]) -> int:
 def items_after(unit: UnitOfWork, ids: Sequence[str], after: Position, limit: int) -> Rows:
     """The items of the profiles that happened next after a place on their timeline, the oldest first."""
     numbers = timelines.oldest_numbers(unit, ids, after, limit)
-    if not numbers:  # PostgreSQL takes milliseconds to plan an empty list in a large base
-        return []
     rows = _rows(unit, _select(unit, items, _ITEM, items.c.seq.in_(numbers)))
     return sorted(rows, key=lambda row: (row["timeline_second"], row["seq"]))
 
 
 def files_of(unit: UnitOfWork, seqs: Sequence[int]) -> list[tuple[int, int]]:
     """(item, position) of every attachment of some items, in order."""
-    if not seqs:
-        return []
     a = attachments.c
     which = a.item_seq.in_(seqs)
     found = unit.execute(_select(unit, attachments, ("item_seq", "position"), which).order_by(a.item_seq, a.position))

@@ -12,7 +12,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.organizations.store import add_entries, change_settings, entries, load_policy, remove_entry
 from onefold.runs import service as runs
-from onefold.settings import bulk_update_store as whole_base
+from onefold.settings import bulk_update_store
 from onefold.settings.bulk_update_store import Candidate
 
 _VALUES_AT_ONCE = 50
@@ -30,7 +30,7 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
     if entry in entries(unit):
         raise Conflict("The blocklist has this entry already.", code="entry_present")
     add_entries(unit, [entry])
-    whole_base.unset_identifying_for_blocked(unit, entry)
+    bulk_update_store.unset_identifying_for_blocked(unit, entry)
     change_settings(unit)
     alone = Blocklist([entry])
     matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
@@ -45,13 +45,13 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
     change_settings(unit)
     policy = load_policy(unit)
     held: dict[str, list[str]] = {}
-    for point_id, value, phone_type, contacted in whole_base.holders_of_entry(unit, entry, 10_000):
+    for point_id, value, phone_type, contacted in bulk_update_store.holders_of_entry(unit, entry, 10_000):
         points = held.setdefault(value, [])
         if policy.identifying(entry.kind, value, phone_type, contacted):
             points.append(point_id)
     for value, points in held.items():
         if len(points) == 1 and contact_points.identified_by(unit, entry.kind, value) is None:
-            whole_base.set_identifying(unit, points[0])
+            bulk_update_store.set_identifying(unit, points[0])
     if len(held) > _VALUES_AT_ONCE:
         runs.start_again(unit, runs.REBUILD_MATCHES)
         return
@@ -87,9 +87,9 @@ def candidates(unit: UnitOfWork) -> list[Candidate]:
     """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
     policy = load_policy(unit)
     limit, blocklist = policy.shared_limit, policy.blocklist
-    held = whole_base.common_values(unit, limit, _CANDIDATES)
+    held = bulk_update_store.common_values(unit, limit, _CANDIDATES)
     known = {(c.kind, c.value) for c in held}
-    brought = [c for c in whole_base.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
+    brought = [c for c in bulk_update_store.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
     holders = contact_points.who_holds(unit, [(c.kind, c.value) for c in brought], limit + 1)
     brought = [c for c in brought if len(holders[c.kind, c.value]) < c.profiles]
     return [c for c in (*held, *brought) if not blocklist.holds(c.kind, c.value)][:_CANDIDATES]

@@ -8,7 +8,7 @@ from onefold.core.errors import Conflict
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.policy import MatchingMode
 from onefold.organizations.store import load_policy
-from onefold.settings import bulk_update_store as whole_base
+from onefold.settings import bulk_update_store
 from onefold.settings.bulk_update_store import Shared
 
 _OBSTACLES_SHOWN = 100
@@ -27,20 +27,20 @@ def preview(unit: UnitOfWork, mode: MatchingMode) -> ModePreview:
     if mode == load_policy(unit).matching_mode:
         return ModePreview(mode, 0, [])
     if mode == "contacted":
-        return ModePreview(mode, whole_base.count_listed_only(unit), [])
-    return ModePreview(mode, whole_base.count_listed_to_open(unit), _obstacles(unit))
+        return ModePreview(mode, bulk_update_store.count_listed_only(unit), [])
+    return ModePreview(mode, bulk_update_store.count_listed_to_open(unit), _obstacles(unit))
 
 
 def _obstacles(unit: UnitOfWork) -> list[Shared]:
     blocklist = load_policy(unit).blocklist
-    found = whole_base.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
+    found = bulk_update_store.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
     return [s for s in found if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
 
 
 def switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
     """Switches it; raises Conflict, naming the profiles, where several hold the same identifying values."""
     if mode == "contacted":
-        whole_base.unset_identifying_for_listed(unit)
+        bulk_update_store.unset_identifying_for_listed(unit)
         return
     obstacles = _obstacles(unit)
     if obstacles:
@@ -50,4 +50,4 @@ def switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:
             profile_ids=[list(obstacle.profile_ids) for obstacle in obstacles],
         )
     # Values on the blocklist may be shared, so the statement must leave them out: the unique index would refuse them.
-    whole_base.set_identifying_for_listed(unit, load_policy(unit).blocklist)
+    bulk_update_store.set_identifying_for_listed(unit, load_policy(unit).blocklist)

@@ -14,7 +14,7 @@ from onefold.profiles import store as profiles
 from onefold.runs import service as runs
 from onefold.runs import store as run_store
 from onefold.runs.store import RunRow
-from onefold.settings import bulk_update_store as whole_base
+from onefold.settings import bulk_update_store
 from onefold.settings.mobile_rules import becomes_mobile
 
 _CHUNK = 500
@@ -22,12 +22,12 @@ _CHUNK = 500
 
 def start(unit: UnitOfWork) -> RunRow:
     """The run over the phones that are there, once identification is switched on."""
-    return runs.start(unit, runs.IDENTIFY_MOBILES, total=whole_base.count_other_phones(unit))
+    return runs.start(unit, runs.IDENTIFY_MOBILES, total=bulk_update_store.count_other_phones(unit))
 
 
 def start_preview(unit: UnitOfWork) -> RunRow:
     """RES-7's preview: the same run, which changes nothing."""
-    return runs.start(unit, runs.PREVIEW_MOBILES, total=whole_base.count_other_phones(unit))
+    return runs.start(unit, runs.PREVIEW_MOBILES, total=bulk_update_store.count_other_phones(unit))
 
 
 def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
@@ -35,7 +35,7 @@ def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
     run = run_store.read_run(unit, run_id, lock=True)
     if run.state != "running":
         return run
-    numbers = whole_base.other_phones(unit, run.position, _CHUNK)
+    numbers = bulk_update_store.other_phones(unit, run.position, _CHUNK)
     counts = Counter(run.counts)
     policy = load_policy(unit)
     for number, written in numbers:
@@ -49,12 +49,12 @@ def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
 def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> int:
     if policy.blocklist.holds("phone", number):
         return 0
-    holder = becomes_mobile(whole_base.telling_holders(unit, number))
+    holder = becomes_mobile(bulk_update_store.telling_holders(unit, number))
     if holder is None:
         return 0
     if apply:
         opens = policy.identifying("phone", number, "mobile", holder.contacted)
-        whole_base.set_mobile(unit, holder.contact_point_id, opens)
+        bulk_update_store.set_mobile(unit, holder.contact_point_id, opens)
         profiles.change_profile(unit, holder.profile_id)
         emit(unit, new_id(), "profile.updated", holder.profile_id, {}, utc_now())
     return 1

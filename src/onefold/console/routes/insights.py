@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from onefold.console.history_svg import svg
 from onefold.console.history_texts import story
 from onefold.console.pages import page
-from onefold.console.picture import svg
 from onefold.console.visitor import AnyVisitor
 from onefold.database.engine import UnitOfWork
 from onefold.history import service as origins

@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
     @property
     def filter(self) -> QueueFilter:
-        """The same as storage asks for it."""
+        """The same as the store asks for it."""
         return QueueFilter(self.state, self.kind or None, *suggestions.BANDS.get(self.rating, (0.0, 1.0)))
 
     @property

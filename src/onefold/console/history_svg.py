@@ -1,4 +1,4 @@
-"""How a profile came to be, as an SVG for a page (PRO, MRG-13): the layout is the domain's, the look `origins.css`."""
+"""A profile's history as an SVG for a page (MRG-13): `history_picture.py` lays it out, `origins.css` styles it."""
 
 from __future__ import annotations
 
