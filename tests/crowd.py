@@ -151,7 +151,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 },
                 "true",
             ),
-            ({"seq": "2 * n", **item, "kind": "'event'", "body": "'Something was done'"}, "true"),
+            ({"seq": "2 * n", **item, "kind": "'event'", "data": '\'{"kind":"conversations_merged"}\''}, "true"),
         ],
         "attachments": [
             (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import sqlalchemy as sa
 from alembic import command
 
 from onefold.conversations import drafts
+from onefold.conversations import store as conversations
+from onefold.conversations.timeline_events import EVENT_KINDS, TimelineEvent
 from onefold.core.clock import utc_now
 from onefold.database import tables
 from onefold.database.engine import Database
@@ -94,6 +97,41 @@ def test_a_clock_that_lied_is_not_believed__MRG_5(base: Base) -> None:
     sql = "SELECT occurred_at, recorded_at, timeline_second FROM items WHERE body = '1970'"
     (item,) = rows(base, sql)
     assert abs(item.timeline_second - tables.instant(item.recorded_at).timestamp()) < 1
+
+
+def test_events_are_data_and_read_as_before__MRG_6(base: Base) -> None:
+    columns, stored = MADE["tables"]["items"]["columns"], MADE["tables"]["items"]["rows"]
+    old = [dict(zip(columns, row, strict=True)) for row in stored]
+    sentences = {row["seq"]: row["body"] for row in old if row["kind"] == "event"}
+    with base.database.read(base.organization_id) as unit:
+        events = {seq: conversations.read_item(unit, seq) for seq in sentences}
+    assert {seq: item.text for seq, item in events.items()} == sentences
+    assert {item.body for item in events.values()} == {None}
+    assert "other" not in {item.event.kind for item in events.values() if item.event}
+
+
+EVENTS = [
+    TimelineEvent("merged", "Ann", "Ada"),
+    TimelineEvent("merged", "Ann\nBea", "merged a customer into Ada\nLovelace"),
+    TimelineEvent("conversations_merged"),
+    TimelineEvent("routed", routed_from="Ann from Sales", routed_to="Bob to Support"),
+    TimelineEvent("detached", "Ann", contact_point="@ada from here"),
+    TimelineEvent("detached_from", "Ann", "Ada", "+442079460001"),
+    TimelineEvent("unmerged", "Ann", "Ada"),
+    TimelineEvent("unmerged_from", "Ann", "Ada"),
+    TimelineEvent("replied_elsewhere"),
+    TimelineEvent("other_replied"),
+    TimelineEvent("other", text="What no version wrote"),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_of_before_is_read_from_its_sentence__MRG_6(event: TimelineEvent) -> None:
+    migration: Any = import_module("onefold.database.migrations.versions.v0007_events_as_data")
+    for one in (event, event.without_names()):
+        read = TimelineEvent.from_json(migration._event(one.in_words()))
+        assert (read.kind, read.in_words()) == (one.kind, one.in_words())
+    assert {one.kind for one in EVENTS} == set(EVENT_KINDS)
 
 
 def test_message_ids_with_brackets_meet_those_without__RES_13(base: Base) -> None:

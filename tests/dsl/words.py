@@ -179,7 +179,7 @@ def said_in(base: Base, conversation_id: str) -> list[str]:
 
 def events(base: Base, profile_id: str) -> list[str]:
     """The texts of the events on a profile's timeline, oldest first."""
-    return [item.body or "" for item in timeline(base, profile_id) if item.kind == "event"]
+    return [item.text or "" for item in timeline(base, profile_id) if item.kind == "event"]
 
 
 def told(base: Base) -> list[tuple[str, str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from onefold.contact_points.points import HeldPoint
 from onefold.core.actor import Merger
-from onefold.merging.plan import MergedConversation
+from onefold.merging.plan import MergedConversation, MergePlan
 from onefold.merging.snapshot import OpenConversation, ProfileSnapshot
 from tests.dsl.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 
@@ -30,6 +30,11 @@ def sides(source: str | None, destination: str | None) -> tuple[ProfileSnapshot,
     one = None if source is None else open_conversation(SOURCE, source)
     other = None if destination is None else open_conversation(DESTINATION, destination)
     return side(SOURCE, conversation=one), side(DESTINATION, name="Ada", conversation=other)
+
+
+def said(plan: MergePlan) -> tuple[str, ...]:
+    """What the timeline will say, in words and in order."""
+    return tuple(event.in_words() for event in plan.events)
 
 
 # MRG-6: neither, or only one side is open -----------------------------------------------------------------------------
@@ -53,7 +58,7 @@ def test_one_event_and_each_conversation_stays_as_it_is__MRG_5_MRG_6_MRG_8(
 ) -> None:
     one, other = sides(source, destination)
     plan = merge(one, other._replace(name=name), policy, merger=MERGERS[merger])
-    assert plan.events == (f"{MERGERS[merger].name} merged a customer into {name or 'Unknown customer'}",)
+    assert said(plan) == (f"{MERGERS[merger].name} merged a customer into {name or 'Unknown customer'}",)
     assert plan.joined is None
     assert plan.after.conversation == (one.conversation or other.conversation)
 
@@ -132,7 +137,7 @@ def test_two_open_conversations_become_one__MRG_5_MRG_6_MRG_7(
     source: str, destination: str, merger: str, routed: list[str], after: str, policy: str
 ) -> None:
     plan = merge(*sides(source, destination), policy, merger=MERGERS[merger])
-    assert plan.events == _texts(routed, merger)
+    assert said(plan) == _texts(routed, merger)
     expected = open_conversation(DESTINATION, after)
     gone = f"{SOURCE}:conversation"
     assert plan.joined == MergedConversation(expected.conversation_id, gone, expected.inbox_id, expected.assignee_id)
@@ -144,14 +149,14 @@ def test_two_agents_of_one_name_are_two_assignees__MRG_7() -> None:
     one, other = sides("Ann in Sales", "Ann in Sales")
     namesake = other._replace(conversation=other.conversation._replace(assignee_id="agent-ann-2"))  # type: ignore[union-attr]
     plan = merge(one, namesake, merger=ANN)
-    assert plan.events == ("Routed from Ann to Ann due to customer merge", "Ann merged a customer into Ada", JOINED)
+    assert said(plan) == ("Routed from Ann to Ann due to customer merge", "Ann merged a customer into Ada", JOINED)
     assert plan.joined is not None
     assert plan.joined.assignee_id == "agent-ann"
 
 
 def test_an_agent_named_like_an_inbox_is_another_assignee__MRG_7() -> None:
     one, other = sides("Sales", "Sales in Sales")
-    assert merge(one, other, merger=API).events[0] == "Routed from Sales to Sales due to customer merge"
+    assert said(merge(one, other, merger=API))[0] == "Routed from Sales to Sales due to customer merge"
 
 
 # MRG-8: <customer> ----------------------------------------------------------------------------------------------------
@@ -182,10 +187,10 @@ def test_the_event_names_the_merged_customer__MRG_8(
     what: str, name: str | None, points: Any, other_name: str | None, other_points: Any, customer: str
 ) -> None:
     source, destination = side(SOURCE, *points, name=name), side(DESTINATION, *other_points, name=other_name)
-    assert merge(source, destination).events == (f"Cy merged a customer into {customer}",), what
+    assert said(merge(source, destination)) == (f"Cy merged a customer into {customer}",), what
 
 
 def test_the_event_names_the_customer_by_the_name_that_was_chosen__MRG_4_MRG_8() -> None:
     source, destination = side(SOURCE, name="Ada Lovelace"), side(DESTINATION, name="Ada")
     plan = merge(source, destination, choices={"name": "destination"})
-    assert plan.events == ("Cy merged a customer into Ada",)
+    assert said(plan) == ("Cy merged a customer into Ada",)

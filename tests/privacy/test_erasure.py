@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import pytest
 
-from onefold.conversations.event_texts import without_names
 from onefold.conversations.store import _WRITTEN
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.actor import Actor
 from onefold.core.clock import utc_now
 from onefold.core.errors import NotFound
@@ -157,16 +157,25 @@ def test_whoever_is_related_sees_a_new_version(base: Base) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "without"),
+    ("event", "without"),
     [
-        ("Lin merged a customer into Ada", "Lin merged a customer into this customer"),
-        ("Lin undid the merge of Ada into this customer", "Lin undid the merge of another into this customer"),
-        ("Lin undid the merge of this customer into Ada", "Lin undid the merge of this customer into another"),
-        ("Lin detached a@x.org into a new customer", "Lin detached a contact point into a new customer"),
-        ("Lin detached a@x.org from Ada", "Lin detached a contact point from another customer"),
-        ("Routed from Lin to Bea due to customer merge", "Routed from Lin to Bea due to customer merge"),
-        ("Conversations were merged during the customer merge", "Conversations were merged during the customer merge"),
+        (TimelineEvent("merged", "Lin", "Ada"), "Lin merged a customer into this customer"),
+        (TimelineEvent("unmerged", "Lin", "Ada"), "Lin undid the merge of another into this customer"),
+        (TimelineEvent("unmerged_from", "Lin", "Ada"), "Lin undid the merge of this customer into another"),
+        (
+            TimelineEvent("detached", "Lin", contact_point="a@x.org"),
+            "Lin detached a contact point into a new customer",
+        ),
+        (
+            TimelineEvent("detached_from", "Lin", "Ada", "a@x.org"),
+            "Lin detached a contact point from another customer",
+        ),
+        (
+            TimelineEvent("routed", routed_from="Lin", routed_to="Bea"),
+            "Routed from Lin to Bea due to customer merge",
+        ),
+        (TimelineEvent("conversations_merged"), "Conversations were merged during the customer merge"),
     ],
 )
-def test_events_say_what_happened_without_saying_to_whom(text: str, without: str) -> None:
-    assert without_names(text) == without
+def test_events_say_what_happened_without_saying_to_whom(event: TimelineEvent, without: str) -> None:
+    assert event.without_names().in_words() == without

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from onefold.conversations.event_texts import JOINED_THREAD, THREAD_WAS_JOINED
 from onefold.matching.scoring import UNPROVEN_RATING
 from onefold.suggestions import service as suggestions
 from tests.conftest import Base
@@ -42,8 +41,8 @@ def test_a_strangers_reply_into_a_thread_is_suggested_and_told_on_both_timelines
     assert stranger.outcome == "created"
     assert stranger.profile_id != owner.profile_id
     assert suggested(base, stranger.profile_id) == {owner.profile_id: ("thread",)}
-    assert events(base, stranger.profile_id) == [JOINED_THREAD]
-    assert events(base, owner.profile_id) == [THREAD_WAS_JOINED]
+    assert events(base, stranger.profile_id) == ["Replied into a conversation of another customer"]
+    assert events(base, owner.profile_id) == ["Another sender replied into this conversation"]
 
 
 def test_a_thread_alone_never_rates_high_whatever_supports_it__RES_13(base: Base) -> None:
@@ -69,7 +68,7 @@ def test_the_thread_of_a_profile_merged_away_leads_to_its_survivor__RES_13(base:
     merge(base, owner, survivor)
     stranger = receive(base, "email", email=STRANGER, reply_to=("m-1",)).profile_id
     assert suggested(base, stranger) == {survivor: ("thread",)}
-    assert events(base, survivor)[-1] == THREAD_WAS_JOINED
+    assert events(base, survivor)[-1] == "Another sender replied into this conversation"
 
 
 def test_a_closed_thread_stays_closed__RES_13(base: Base) -> None:
@@ -77,7 +76,7 @@ def test_a_closed_thread_stays_closed__RES_13(base: Base) -> None:
     set_conversation(base, owner.conversation_id, state="closed")
     receive(base, "email", email=STRANGER, reply_to=("m-1",))
     assert show(base, owner.profile_id).row.survivor_id is None
-    assert events(base, owner.profile_id) == [THREAD_WAS_JOINED]
+    assert events(base, owner.profile_id) == ["Another sender replied into this conversation"]
     assert said(base, owner.profile_id) == [""]
 
 

@@ -30,7 +30,7 @@ def preview(found: Preview) -> schemas.MergePreview:
         conversations=found.conversations,
         drafts=found.drafts,
         joined_conversation_id=None if plan.joined is None else plan.joined.conversation_id,
-        events=list(plan.events),
+        events=[event.in_words() for event in plan.events],
     )
 
 

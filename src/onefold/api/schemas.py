@@ -258,7 +258,7 @@ class Attachment(BaseModel):
 
 
 class Item(BaseModel):
-    """An entry of a timeline. Ids grow in the order of the timeline."""
+    """An entry of a timeline, which is in the order of when things happened. Ids grow in the order of arrival."""
 
     id: str
     conversation_id: str | None = Field(description="None for an event of a profile without an open conversation.")

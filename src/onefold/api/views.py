@@ -82,9 +82,9 @@ def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
 
 def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:
     """An entry of a timeline."""
-    shown = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "data")}
+    shown = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "body", "data")}
     found = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
-    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=found, **shown)
+    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=found, body=row.text, **shown)
 
 
 def run(row: RunRow) -> organization_schemas.Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.conversations.timeline import happened_at, timeline_second
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.dialects import Insert
@@ -76,6 +78,17 @@ class ItemRow(NamedTuple):
     def happened_at(self) -> datetime:
         """When it happened: what a timeline shows, and is ordered by."""
         return happened_at(self.occurred_at, self.recorded_at)
+
+    @property
+    def event(self) -> TimelineEvent | None:
+        """What an event says was done (MRG-6); None of everything else."""
+        return TimelineEvent.from_json(self.data) if self.kind == "event" else None
+
+    @property
+    def text(self) -> str | None:
+        """What an agent reads: the message, or an event in words."""
+        event = self.event
+        return self.body if event is None else event.in_words()
 
 
 _CONVERSATION = [conversations.c[name] for name in ConversationRow._fields]
@@ -208,6 +221,27 @@ def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:
         "timeline_second": timeline_second(row["occurred_at"], row["recorded_at"]),
     }
     return unit.append(_WRITTEN, [tuple({**row, **stored}.get(column) for column in _WRITTEN.columns)])[0]
+
+
+def add_events(
+    unit: UnitOfWork, profile_id: str, events: Sequence[TimelineEvent], agent_id: str | None, now: datetime
+) -> int:
+    """Events in the profile's open conversation, where it has one, in order; returns the number of the first."""
+    conversation = open_conversation_of(unit, profile_id)
+    conversation_id = None if conversation is None else conversation.id
+    numbers = [
+        add_item(
+            unit,
+            now,
+            profile_id=profile_id,
+            conversation_id=conversation_id,
+            kind="event",
+            agent_id=agent_id,
+            data=json.dumps(event.to_json()),
+        )
+        for event in events
+    ]
+    return numbers[0]
 
 
 def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:

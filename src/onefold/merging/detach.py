@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from onefold.accounts.service import merger_of
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
-from onefold.conversations.timeline_events import write_events
+from onefold.conversations import store as conversations
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.actor import Actor, Merger
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import UnitOfWork
@@ -91,14 +92,13 @@ def _share_conversations(
 
 
 def _write_events(unit: UnitOfWork, plan: DetachPlan, who: Merger, now: datetime) -> None:
-    what = plan.point.handle or plan.point.value
+    value = plan.point.handle or plan.point.value
     customer = display_name(plan.after.name, plan.after.points)
-    texts = {
-        plan.after.profile_id: f"{who.name} detached {what} into a new customer",
-        plan.new.profile_id: f"{who.name} detached {what} from {customer}",
-    }
-    for profile_id, text in texts.items():
-        write_events(unit, profile_id, [text], who.agent_id, now)
+    for profile_id, event in (
+        (plan.after.profile_id, TimelineEvent("detached", agent=who.name, contact_point=value)),
+        (plan.new.profile_id, TimelineEvent("detached_from", who.name, customer, value)),
+    ):
+        conversations.add_events(unit, profile_id, [event], who.agent_id, now)
 
 
 def _find_by(unit: UnitOfWork, plan: DetachPlan, actor: Actor, now: datetime) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onefold.contact_points.points import HeldPoint
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.actor import Merger
 from onefold.core.text import alike, fold
 from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
@@ -31,7 +32,7 @@ class MergedConversation(NamedTuple):
 
 class MergePlan(NamedTuple):
     """A merge as it will be, or was refused. `after` is the destination when it is done; `absorbed` maps contact points
-    of the source to the destination's of the same value. `events` are the texts of the timeline, in order (MRG-6)."""
+    of the source to the destination's of the same value. `events` are what the timeline will say, in order (MRG-6)."""
 
     source_id: str
     destination_id: str
@@ -42,7 +43,7 @@ class MergePlan(NamedTuple):
     absorbed: Mapping[str, str]
     detached: tuple[str, ...]
     joined: MergedConversation | None
-    events: tuple[str, ...]
+    events: tuple[TimelineEvent, ...]
 
     @property
     def mismatches(self) -> tuple[Outcome, ...]:
@@ -301,15 +302,15 @@ def _conversation_after(
 
 def _events(
     source: OpenConversation | None, destination: OpenConversation | None, merger: Merger, customer: str
-) -> tuple[str, ...]:
-    """MRG-6 and MRG-7, exactly these texts and this order."""
-    merged = f"{merger.name} merged a customer into {customer}"
+) -> tuple[TimelineEvent, ...]:
+    """MRG-6 and MRG-7, exactly these and in this order."""
+    merged = TimelineEvent("merged", agent=merger.name, customer=customer)
     if source is None or destination is None:
         return (merged,)
-    joined = "Conversations were merged during the customer merge"
+    joined = TimelineEvent("conversations_merged")
     if _assignee_and_inbox(source) == _assignee_and_inbox(destination):
         return merged, joined
-    routed = [f"Routed from {destination.assignee} to {source.assignee} due to customer merge"]
+    routed = [TimelineEvent("routed", routed_from=destination.assignee, routed_to=source.assignee)]
     if merger.agent_id is not None and merger.agent_id != source.assignee_id:
-        routed.append(f"Routed from {source.assignee} to {merger.name} due to customer merge")
+        routed.append(TimelineEvent("routed", routed_from=source.assignee, routed_to=merger.name))
     return *routed, merged, joined

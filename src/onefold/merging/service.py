@@ -10,7 +10,6 @@ from onefold.accounts.service import merger_of
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.conversations import store as conversations
-from onefold.conversations.timeline_events import write_events
 from onefold.core.actor import Actor, Merger
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, NotFound, VersionConflict
@@ -169,7 +168,7 @@ def _apply(
     led_on = _move(unit, source, destination, plan, record.former_ids, now)
     record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
     _find_by(unit, source, destination, plan, match_state, policy, now)
-    event_seq = write_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
+    event_seq = conversations.add_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
     details = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],

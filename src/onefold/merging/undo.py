@@ -10,7 +10,7 @@ from onefold.accounts.service import merger_of
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.conversations import store as conversations
-from onefold.conversations.timeline_events import write_events
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.actor import Actor, Merger
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, VersionConflict
@@ -269,12 +269,14 @@ def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConvers
 def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) -> None:
     merger = merger_of(unit, actor, None)
     source, destination = found.plan.source, found.plan.destination
-    names = (display_name(source.name, source.points), display_name(destination.name, destination.points))
-    for profile_id, text in (
-        (found.profile_id, f"{merger.name} undid the merge of {names[0]} into this customer"),
-        (source.profile_id, f"{merger.name} undid the merge of this customer into {names[1]}"),
+    for profile_id, event in (
+        (found.profile_id, TimelineEvent("unmerged", merger.name, display_name(source.name, source.points))),
+        (
+            source.profile_id,
+            TimelineEvent("unmerged_from", merger.name, display_name(destination.name, destination.points)),
+        ),
     ):
-        write_events(unit, profile_id, [text], merger.agent_id, now)
+        conversations.add_events(unit, profile_id, [event], merger.agent_id, now)
 
 
 def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:

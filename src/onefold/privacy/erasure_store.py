@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.conversations.event_texts import without_names
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import (
     absorbed_points,
@@ -150,11 +150,11 @@ def blur_events(unit: UnitOfWork, counterpart: Counterpart) -> int:
     for profile_id in _timeline(unit, counterpart.profile_id):
         scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.kind == "event")
         then = i.recorded_at.between(counterpart.at - _TRANSACTION, counterpart.at)
-        for event in unit.execute(sa.select(i.seq, i.body).where(*scope, then, i.body.is_not(None))).all():
-            blurred = without_names(event.body)
-            if blurred != event.body:
-                this = (i.organization_id == unit.organization_id, i.seq == event.seq)
-                changed += unit.execute(items.update().where(*this).values(body=blurred)).rowcount
+        for row in unit.execute(sa.select(i.seq, i.data).where(*scope, then)).all():
+            nameless = TimelineEvent.from_json(row.data).without_names().to_json()
+            if nameless != row.data:
+                this = (i.organization_id == unit.organization_id, i.seq == row.seq)
+                changed += unit.execute(items.update().where(*this).values(data=nameless)).rowcount
     return changed
 
 

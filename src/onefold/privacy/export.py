@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from onefold.conversations.event_texts import without_names
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.conversations.timeline_store import START, Position
 from onefold.core.clock import utc_now
 from onefold.core.errors import NotFound
@@ -148,8 +148,9 @@ def _page(unit: UnitOfWork, whose: Subject, after: Position) -> list[tuple[dict[
 def _item(read: Read, row: dict[str, Any], positions: list[int]) -> Iterator[bytes]:
     seq = row["seq"]
     shown = {"id": str(seq), **{field: value for field, value in row.items() if field != "seq"}}
-    if row["kind"] == "event" and row["body"] is not None:
-        shown["body"] = without_names(row["body"])  # it may name another customer
+    if row["kind"] == "event":
+        event = TimelineEvent.from_json(row["data"]).without_names()  # it may name another customer
+        shown |= {"body": event.in_words(), "data": event.to_json()}
     yield _text(shown)[:-1].encode() + b',"attachments":['
     yield from _with_separators(_file(read, seq, position) for position in positions)
     yield b"]}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from onefold.conversations.event_texts import JOINED_THREAD, THREAD_WAS_JOINED
 from onefold.conversations.timeline import timeline_second
+from onefold.conversations.timeline_events import TimelineEvent
 from onefold.database import tables
 from onefold.database.dialects import Insert, Row, Update
 from onefold.database.engine import RetryTransaction, UnitOfWork
@@ -274,8 +275,8 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
             None,
             None,
             None,
-            text,
             None,
+            json.dumps(event.to_json()),
             True,
             moment,
             moment,
@@ -283,9 +284,9 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
         )
         for d in fresh
         if d.joins_thread is not None
-        for profile_id, conversation_id, text in (
-            (d.profile_id, d.conversation_id, JOINED_THREAD),
-            (d.joins_thread.profile_id, d.joins_thread.conversation_id, THREAD_WAS_JOINED),
+        for profile_id, conversation_id, event in (
+            (d.profile_id, d.conversation_id, TimelineEvent("replied_elsewhere")),
+            (d.joins_thread.profile_id, d.joins_thread.conversation_id, TimelineEvent("other_replied")),
         )
     ]
     if rows:
