@@ -198,8 +198,8 @@ def _refuse_media_type() -> Response:
 
 
 def _as(refusal: DomainError, status: int) -> Response:
-    found = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
-    return Response(_encode(found), status, None, "application/problem+json")
+    members = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
+    return Response(_encode(members), status, None, "application/problem+json")
 
 
 _EXAMPLES: Mapping[str, Any] = {

@@ -76,9 +76,9 @@ def list_merges(
     before = id_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = undoing.history(unit, profile_id, before, limit + 1)
-        more = cursor_of(found[limit - 1].id) if len(found) > limit else None
-        return Result(Page[schemas.Merge](data=[shown.merge(row) for row in found[:limit]], next_cursor=more))
+        rows = undoing.history(unit, profile_id, before, limit + 1)
+        more = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
+        return Result(Page[schemas.Merge](data=[shown.merge(row) for row in rows[:limit]], next_cursor=more))
 
     return call.read(READ, work)
 
@@ -126,9 +126,9 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
     after = number_of(cursor) or 0
 
     def work(unit: UnitOfWork) -> Result:
-        found = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
-        more = cursor_of(str(found[limit - 1].position)) if len(found) > limit else None
-        data = [schemas.RunPair(**pair._asdict()) for pair in found[:limit]]
+        pairs = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
+        more = cursor_of(str(pairs[limit - 1].position)) if len(pairs) > limit else None
+        data = [schemas.RunPair(**pair._asdict()) for pair in pairs[:limit]]
         return Result(Page[schemas.RunPair](data=data, next_cursor=more))
 
     return call.read(READ, work)
@@ -145,13 +145,13 @@ def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
+        detachment = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
         return Result(
             schemas.Detached(
-                profile_id=found.profile_id,
-                new_profile_id=found.new_profile_id,
-                moved_conversations=list(found.moved),
-                split_conversations=found.split,
+                profile_id=detachment.profile_id,
+                new_profile_id=detachment.new_profile_id,
+                moved_conversations=list(detachment.moved),
+                split_conversations=detachment.split,
             )
         )
 

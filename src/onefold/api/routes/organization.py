@@ -60,11 +60,11 @@ def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
     """What switching the matching mode would change, and what stands in the way (RES-9)."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = matching_mode.preview(unit, mode)
+        preview = matching_mode.preview(unit, mode)
         obstacles = [
-            schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in found.obstacles
+            schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in preview.obstacles
         ]
-        return Result(schemas.ModePreview(mode=found.mode, changes=found.changes, obstacles=obstacles))
+        return Result(schemas.ModePreview(mode=preview.mode, changes=preview.changes, obstacles=obstacles))
 
     return call.read(READ, work)
 
@@ -322,7 +322,7 @@ def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
         row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
         return Result(schemas.MadeKey(token=token, **row._asdict()))
 
-    return call.write(WRITE, work, status=201, kept=False)
+    return call.write(WRITE, work, status=201, store_answer=False)
 
 
 @router.delete("/keys/{key_id}", status_code=204, response_class=Response, responses=responses(404))

@@ -73,10 +73,10 @@ def list_profiles(
     after = schemas.id_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = profiles.page(unit, after, limit + 1)
-        more = schemas.cursor_of(found[limit - 1].row.id) if len(found) > limit else None
-        shown = [views.summary(s) for s in found[:limit]]
-        return Result(schemas.Page[schemas.ProfileSummary](data=shown, next_cursor=more))
+        summaries = profiles.page(unit, after, limit + 1)
+        more = schemas.cursor_of(summaries[limit - 1].row.id) if len(summaries) > limit else None
+        data = [views.summary(s) for s in summaries[:limit]]
+        return Result(schemas.Page[schemas.ProfileSummary](data=data, next_cursor=more))
 
     return call.read(READ, work)
 

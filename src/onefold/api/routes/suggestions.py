@@ -31,8 +31,8 @@ _POSTS = header_parameters()
 Rating = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
-def _listing(found: list[SuggestionView]) -> Result:
-    return Result(Listing[schemas.Suggestion](data=[shown.suggestion(view) for view in found]))
+def _listing(suggestion_views: list[SuggestionView]) -> Result:
+    return Result(Listing[schemas.Suggestion](data=[shown.suggestion(view) for view in suggestion_views]))
 
 
 @router.get("/profiles/{profile_id}/suggestions", response_model=Listing[schemas.Suggestion], responses=responses(404))
@@ -56,10 +56,10 @@ def read_queue(
     wanted = QueueFilter(state, kind, min_rating, max_rating)
 
     def work(unit: UnitOfWork) -> Result:
-        found = suggestions.queue(unit, wanted, after, limit + 1)
-        last = found[limit - 1].row if len(found) > limit else None
+        suggestion_views = suggestions.queue(unit, wanted, after, limit + 1)
+        last = suggestion_views[limit - 1].row if len(suggestion_views) > limit else None
         more = None if last is None else cursor_of(f"{last.rating!r} {last.profile_id} {last.other_id}")
-        data = [shown.suggestion(view) for view in found[:limit]]
+        data = [shown.suggestion(view) for view in suggestion_views[:limit]]
         return Result(Page[schemas.Suggestion](data=data, next_cursor=more))
 
     return call.read(READ, work)
