@@ -382,8 +382,8 @@ def test_a_body_too_long_is_cut_and_kept_whole_beside() -> None:
     ],
 )
 def test_subjects_are_decoded_and_mended(line: str | bytes, subject: str | None) -> None:
-    found = read(line).subject
-    assert found == (subject if subject is None else " ".join(subject.split()))
+    decoded = read(line).subject
+    assert decoded == (subject if subject is None else " ".join(subject.split()))
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,9 @@ class Html(HTMLParser):
 
     def one(self, tag: str, **attributes: str) -> Element:
         """The one element that fits."""
-        found = self.all(tag, **attributes)
-        assert len(found) == 1, f"{len(found)} {tag} {attributes}"
-        return found[0]
+        elements = self.all(tag, **attributes)
+        assert len(elements) == 1, f"{len(elements)} {tag} {attributes}"
+        return elements[0]
 
     @property
     def text(self) -> str:
@@ -227,8 +227,8 @@ def _organization(served: Served) -> int:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def served(request: pytest.FixtureRequest) -> Served:
     """The application, on each kind of database."""
-    found: Served = request.getfixturevalue(f"{request.param}_served")
-    return found
+    application: Served = request.getfixturevalue(f"{request.param}_served")
+    return application
 
 
 @pytest.fixture

@@ -137,9 +137,9 @@ def test_the_svg_is_well_formed_and_holds_nothing_but_shapes_and_texts(history: 
 
 @given(TEXTS, st.integers(20, 300))
 def test_a_long_text_is_cut_to_its_place(text: str, width: int) -> None:
-    kept = cut(text, width, 12)
-    assert text_width(kept, 12) <= width
-    assert kept == plain(text) or kept.endswith("…")
+    shortened = cut(text, width, 12)
+    assert text_width(shortened, 12) <= width
+    assert shortened == plain(text) or shortened.endswith("…")
 
 
 # One by one ----------------------------------------------------------------------------------------------------------

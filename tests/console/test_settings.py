@@ -61,9 +61,9 @@ def test_the_words_say_everything_there_is() -> None:
 
 
 def test_every_region_has_a_name_and_its_calling_code() -> None:
-    found = dict(regions())
-    assert set(found) == set(phonenumbers.SUPPORTED_REGIONS)
-    assert found["DE"] == "Germany (+49)"
+    names = dict(regions())
+    assert set(names) == set(phonenumbers.SUPPORTED_REGIONS)
+    assert names["DE"] == "Germany (+49)"
 
 
 # The organization -----------------------------------------------------------------------------------------------------
