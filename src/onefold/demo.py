@@ -292,13 +292,13 @@ def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
         parts.add_part(unit, ADDRESSES, profile_id, address, None)
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port, or the next one nobody listens on."""
-    for port in range(wanted, wanted + 50):
+def free_port(preferred: int) -> int:
+    """The preferred port, or the next one nobody listens on."""
+    for port in range(preferred, preferred + 50):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
-    return wanted
+    return preferred
 
 
 def address_of(made: Made, port: int) -> str:

@@ -218,8 +218,8 @@ def test_the_second_factor_is_asked_for_and_a_code_of_now_or_beside_it_answers(
     secret = turn_on(base, mara, clock)
     clock.move(seconds=120)
     for steps in (-1, 0, 1):
-        shown = code_of(secret, clock, steps)
-        assert is_open(base, second(base, ticket(base), f" {shown[:3]} {shown[3:]}").token)
+        code = code_of(secret, clock, steps)
+        assert is_open(base, second(base, ticket(base), f" {code[:3]} {code[3:]}").token)
     clock.move(seconds=120)
     for steps in (-2, 2):
         assert code_refused(lambda s=steps: second(base, ticket(base), code_of(secret, clock, s))) == "wrong_code"  # type: ignore[misc]

@@ -43,14 +43,14 @@ def fresh(word: str = "x") -> str:
 @contextmanager
 def serving(url: str, **settings: Any) -> Iterator[str]:
     """The application on a free port, in a thread; yields its address."""
-    wanted = {
+    defaults = {
         "database_url": url,
         "sqlite_synchronous": "NORMAL",
         "log_level": "error",
         "largest_body": LARGEST_BODY,
         "webhooks_allow_private": True,
     }
-    app = create_app(Settings(**{**wanted, **settings}))
+    app = create_app(Settings(**{**defaults, **settings}))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -85,8 +85,8 @@ def test_an_agent_merges_what_is_suggested_and_a_lead_undoes_it__MRG_1_MRG_13(
     preview = previewed(mara.at, other, here, choices=chosen)
     assert (outcome(preview, "name")["kept"], outcome(preview, "name")["why"]) == ("destination", "chosen")
     assert preview["events"] == ["Mara merged a customer into Ada", JOINED]
-    shown = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
-    merge = merged(mara.at, other, here, choices=chosen, **shown)
+    plan = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
+    merge = merged(mara.at, other, here, choices=chosen, **plan)
 
     profile = mara.at.read(f"/v1/profiles/{here}")
     assert (profile["display_name"], profile["former_ids"], profile["suggestions"]) == ("Ada", [other], [])
@@ -312,12 +312,12 @@ def test_a_number_of_two_types_keeps_one_or_is_detached_in_the_same_breath__MRG_
 def test_a_merge_that_is_not_what_was_shown_any_more_is_refused__MRG_12(api: Api) -> None:
     ada, bob = two(api)
     preview = previewed(api, ada, bob)
-    shown = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
+    plan = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
     api.patch(f"/v1/profiles/{bob}", json={"name": "Robert"})
-    for stale in (shown, {"digest": shown["digest"]}, {"destination_version": shown["destination_version"]}):
+    for stale in (plan, {"digest": plan["digest"]}, {"destination_version": plan["destination_version"]}):
         problem(api.post("/v1/merges", json=pair(ada, bob, **stale)), 412, "plan_changed")
     problem(api.post("/v1/merges", json=pair(ada, bob, digest="")), 412, "plan_changed")
-    merged(api, ada, bob, source_version=shown["source_version"])  # that side is as it was
+    merged(api, ada, bob, source_version=plan["source_version"])  # that side is as it was
 
 
 def test_a_choice_that_was_not_shown_is_not_confirmed_by_the_digest__MRG_12(api: Api) -> None:

@@ -281,17 +281,17 @@ def not_meant(console: Console, ledger: Ledger) -> tuple[Counter[str], list[str]
         while entries := audit.page(unit, before_seq=before, limit=200):
             before = entries[-1].seq
             for entry in entries:
-                if (what := DECIDED.get(entry.action)) is None:
+                if (decision := DECIDED.get(entry.action)) is None:
                     continue
-                made[what] += 1
+                made[decision] += 1
                 pair = frozenset((entry.profile_id or "", entry.other_id or ""))
-                by_agent = [c for c in left if left[c] and (c.agent_id, c.what) == (entry.actor.agent_id, what)]
+                by_agent = [c for c in left if left[c] and (c.agent_id, c.what) == (entry.actor.agent_id, decision)]
                 meant = [c for c in by_agent if c.pair == pair or _alike(c, pair)]
                 meant.sort(key=lambda c: c.pair != pair)
                 if meant:
                     left[meant[0]] -= 1
                 else:
-                    unmeant.append(f"{entry.seq}: {what} of {sorted(pair)} by {entry.actor.agent_id}")
+                    unmeant.append(f"{entry.seq}: {decision} of {sorted(pair)} by {entry.actor.agent_id}")
     return made, unmeant
 
 

@@ -94,14 +94,14 @@ class Html(HTMLParser):
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
         """Elements by name and attributes; `class_="x"` finds those that have the class."""
-        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        required = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
 
         def fits(element: Element) -> bool:
             return element.tag == tag and all(
                 value in element.attributes.get(name, "").split()
                 if name == "class"
                 else element.attributes.get(name) == value
-                for name, value in wanted.items()
+                for name, value in required.items()
             )
 
         return [element for element in self.elements if fits(element)]

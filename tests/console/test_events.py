@@ -218,8 +218,8 @@ class Fitful(Database):
 
     async def refuses(self, times: int) -> None:
         """Until it has refused so often more."""
-        wanted = self.refusals + times
-        while self.refusals < wanted:
+        refusals = self.refusals + times
+        while self.refusals < refusals:
             await asyncio.sleep(0.01)
 
 

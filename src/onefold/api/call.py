@@ -41,8 +41,10 @@ class Call:
         self._request = request
         self._database = database
         self._key = request.headers.get("idempotency-key")
-        what = f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
-        self._fingerprint = hashlib.sha256(what.encode() + body).hexdigest()
+        request_line = (
+            f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
+        )
+        self._fingerprint = hashlib.sha256(request_line.encode() + body).hexdigest()
 
     @property
     def actor(self) -> Actor:
@@ -158,11 +160,11 @@ def _stored_answer(unit: UnitOfWork, key: str, fingerprint: str) -> Response | N
     return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
 
 
-def _response(shown: Result, status: int) -> Response:
-    headers = {} if shown.version is None else {"ETag": f'"{shown.version}"'}
-    if shown.body is None:
+def _response(result: Result, status: int) -> Response:
+    headers = {} if result.version is None else {"ETag": f'"{result.version}"'}
+    if result.body is None:
         return Response(status_code=204, headers=headers)
-    return Response(shown.body.model_dump_json(), status, headers, "application/json")
+    return Response(result.body.model_dump_json(), status, headers, "application/json")
 
 
 async def _call(request: Request) -> Call:

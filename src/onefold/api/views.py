@@ -76,8 +76,8 @@ def summary(entry: ProfileSummary) -> schemas.ProfileSummary:
 
 def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
     """A conversation, as of the profile it belongs to today."""
-    shown = {k: v for k, v in row._asdict().items() if k != "merged_into_id"}
-    return schemas.Conversation(**{**shown, "profile_id": owner})
+    fields = {k: v for k, v in row._asdict().items() if k != "merged_into_id"}
+    return schemas.Conversation(**{**fields, "profile_id": owner})
 
 
 def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:

@@ -234,12 +234,12 @@ def _body(leaves: Iterable[_Leaf]) -> str | None:
     """The plain text, and the text of the HTML wherever no plain text was sent beside it; cut at BODY_LENGTH."""
     texts = [(leaf, _text(leaf.part)) for leaf in leaves if _is_text(leaf.part)]
     plain = {leaf.choice for leaf, text in texts if not _is_html(leaf.part) and text.strip()} - {None}
-    shown = (
+    pieces = (
         html_text(text) if _is_html(leaf.part) else text
         for leaf, text in texts
         if not (_is_html(leaf.part) and leaf.choice in plain)
     )
-    body = "\n".join(text.strip("\n") for text in shown if text.strip())
+    body = "\n".join(text.strip("\n") for text in pieces if text.strip())
     return mend_text(body) or None
 
 

@@ -70,9 +70,9 @@ def _kin(side: ProfileSnapshot, kin: Mapping[str, str]) -> list[str]:
     return [f"{kind}: {kin.get(other_id, 'a customer')}" for other_id, kind in seen]
 
 
-def relatives(shown: Sequence[ProfileSnapshot]) -> set[str]:
+def relatives(snapshots: Sequence[ProfileSnapshot]) -> set[str]:
     """Whom the sides were related to."""
-    return {relation.seen_from(side.profile_id)[0] for side in shown for relation in side.relations}
+    return {relation.seen_from(side.profile_id)[0] for side in snapshots for relation in side.relations}
 
 
 def _conversation(side: ProfileSnapshot) -> list[str]:

@@ -79,8 +79,8 @@ def _points(points: list[HeldPoint], other_points: list[HeldPoint], evident: set
 def _text(point: HeldPoint) -> str:
     if point.kind == "social":
         return f"{point.handle or labels.point(point.value, 'social')} on {labels.network(point.value)}"
-    shown = labels.point(point.value, point.kind)
-    return f"{shown} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
+    text = labels.point(point.value, point.kind)
+    return f"{text} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else text
 
 
 def _mark_shared(texts: list[str], other_texts: list[str]) -> list[Value]:

@@ -72,11 +72,11 @@ def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[s
 
 def _items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
-    shown = rows[:ITEMS_AT_ONCE]
-    files = conversation_store.attachments_of(unit, [row.seq for row in shown]) if shown else {}
+    items = rows[:ITEMS_AT_ONCE]
+    files = conversation_store.attachments_of(unit, [row.seq for row in items]) if items else {}
     return {
-        "items": shown,
-        "more": shown[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
+        "items": items,
+        "more": items[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
         "files": {seq: [f for f in some if f[1] != _ORIGINAL] for seq, some in files.items()},
         "originals": {seq: f for seq, some in files.items() for f in some if f[1] == _ORIGINAL},
     }

@@ -94,12 +94,12 @@ def left_out(history: History) -> str:
         (history.more_arrivals, "contact point"),
         (history.more_departures, "undone merge or detach"),
     )
-    parts = [f"{n:,} more {what if n == 1 else _plural(what)}" for n, what in counts if n]
+    parts = [f"{n:,} more {noun if n == 1 else _plural(noun)}" for n, noun in counts if n]
     return "and " + ", ".join(parts) if parts else ""
 
 
-def _plural(what: str) -> str:
-    return what.replace("merge or detach", "merges or detaches") if "merge" in what else what + "s"
+def _plural(noun: str) -> str:
+    return noun.replace("merge or detach", "merges or detaches") if "merge" in noun else noun + "s"
 
 
 # In sentences --------------------------------------------------------------------------------------------------------
@@ -150,10 +150,10 @@ def _arrival_text(arrival: Arrival, names: Mapping[str, str]) -> str:
 
 
 def _departure_text(departure: Departure, names: Mapping[str, str]) -> str:
-    what, new = plain(departure.text or "a contact point"), names.get(departure.to_id, UNKNOWN)
-    now = "" if new in (what, UNKNOWN) else f", {new}"
+    point, new_name = plain(departure.text or "a contact point"), names.get(departure.to_id, UNKNOWN)
+    now = "" if new_name in (point, UNKNOWN) else f", {new_name}"
     return (
-        f"{plain(departure.by)} detached {what} from {names.get(departure.from_id, UNKNOWN)} into a new customer{now}."
+        f"{plain(departure.by)} detached {point} from {names.get(departure.from_id, UNKNOWN)} into a new customer{now}."
     )
 
 

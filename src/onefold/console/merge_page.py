@@ -60,7 +60,7 @@ def step_value(step: Step) -> str:
 def choices_of(given: dict[str, str], ruled: dict[str, str]) -> dict[str, Which]:
     """The choices that a form has made, by field; what the rule had chosen already, by `ruled`, is no choice."""
     known = (*BOTH_SIDES, "both")
-    return {field: which for field, which in given.items() if which in known and ruled.get(field) != which}
+    return {field: choice for field, choice in given.items() if choice in known and ruled.get(field) != choice}
 
 
 class MergePage:

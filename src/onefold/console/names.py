@@ -34,8 +34,8 @@ def customers(unit: UnitOfWork, ids: Iterable[str | None]) -> dict[str, Named]:
     alive = {s.row.id: s.display_name for s in profiles.summaries(unit, [one for one in customer_ids if is_id(one)])}
     leads = {one: _lead(unit, one) for one in customer_ids if one not in alive}
     survivors = {s.row.id: s.display_name for s in profiles.summaries(unit, sorted({*leads.values()} - {None}))}  # type: ignore[arg-type]
-    living = {one: Named(one, name, one) for one, name in alive.items()}
-    return living | {one: Named(one, survivors.get(to or "", GONE), to) for one, to in leads.items()}
+    named = {one: Named(one, name, one) for one, name in alive.items()}
+    return named | {one: Named(one, survivors.get(to or "", GONE), to) for one, to in leads.items()}
 
 
 def _lead(unit: UnitOfWork, profile_id: str) -> str | None:

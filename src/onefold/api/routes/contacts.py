@@ -144,8 +144,8 @@ class ContactRoutes:
     ) -> Response:
         """Idempotency-Key. A contact is received once by its message id already (RES-12); the key keeps the answer."""
         validate_text(key, "Idempotency-Key", 200)
-        what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
-        fingerprint = hashlib.sha256(what + body).hexdigest()
+        request_line = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
+        fingerprint = hashlib.sha256(request_line + body).hexdigest()
         return await answered_once(
             self._database, principal.organization_id, key, fingerprint, lambda: answer(principal, body)
         )

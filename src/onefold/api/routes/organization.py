@@ -132,8 +132,8 @@ def read_blocklist(call: AnyCall) -> Response:
     """Values that are text only: never identifying, never evidence (PRO-12)."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Entry(kind=kind, value=value) for kind, value in blocklist.read_entries(unit)]
-        return Result(Listing[schemas.Entry](data=shown))
+        entries = [schemas.Entry(kind=kind, value=value) for kind, value in blocklist.read_entries(unit)]
+        return Result(Listing[schemas.Entry](data=entries))
 
     return call.read(READ, work)
 
@@ -144,8 +144,8 @@ def read_candidates(call: AnyCall) -> Response:
     a placeholder. Block those that are nobody's own."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Candidate(**c._asdict()) for c in blocklist.candidates(unit)]
-        return Result(Listing[schemas.Candidate](data=shown))
+        candidates = [schemas.Candidate(**c._asdict()) for c in blocklist.candidates(unit)]
+        return Result(Listing[schemas.Candidate](data=candidates))
 
     return call.read(READ, work)
 
@@ -196,8 +196,8 @@ def list_inboxes(call: AnyCall) -> Response:
     """Every inbox and who is assigned to it."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
-        return Result(Listing[schemas.Inbox](data=shown))
+        inboxes = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
+        return Result(Listing[schemas.Inbox](data=inboxes))
 
     return call.read(READ, work)
 

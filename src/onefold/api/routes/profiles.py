@@ -90,8 +90,8 @@ def search_profiles(
     """Search as one types: the beginning of a name, email, phone (digits in any format), handle or customer ID."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [views.summary(s) for s in profiles.search(unit, q, limit)]
-        return Result(schemas.Listing[schemas.ProfileSummary](data=shown))
+        hits = [views.summary(s) for s in profiles.search(unit, q, limit)]
+        return Result(schemas.Listing[schemas.ProfileSummary](data=hits))
 
     return call.read(READ, work)
 

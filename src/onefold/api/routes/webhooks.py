@@ -26,8 +26,8 @@ State = Annotated[shapes.DeliveryState | None, Query()]
 
 
 def _fields(row: EndpointRow) -> dict[str, Any]:
-    shown = ("id", "url", "description", "event_types", "state", "reason", "failing_since", "created_at")
-    return {**{name: getattr(row, name) for name in shown}, "previous_secret_until": row.previous_until}
+    names = ("id", "url", "description", "event_types", "state", "reason", "failing_since", "created_at")
+    return {**{name: getattr(row, name) for name in names}, "previous_secret_until": row.previous_until}
 
 
 def _webhook(row: EndpointRow) -> Result:

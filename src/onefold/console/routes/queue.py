@@ -118,17 +118,17 @@ def queue(request: Request, visitor: AnyVisitor) -> Response:
 
 
 def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any]:
-    open_pairs = suggestions.queue(unit, place.filter, place.position, _SHOWN + 1)
-    if not open_pairs and place.after:  # all behind are decided
+    suggestion_views = suggestions.queue(unit, place.filter, place.position, _SHOWN + 1)
+    if not suggestion_views and place.after:  # all behind are decided
         place = place._replace(after="")
-        open_pairs = suggestions.queue(unit, place.filter, None, _SHOWN + 1)
-    views = open_pairs[:_SHOWN]
+        suggestion_views = suggestions.queue(unit, place.filter, None, _SHOWN + 1)
+    views = suggestion_views[:_SHOWN]
     versions = store.versions_of(unit, {one for view in views for one in view.row.pair})
     tokens = [token(view.row.pair) for view in views]
     # Behind the last one decided there is nothing: the lead goes on with the one before it.
     first = tokens.index(current) if current in tokens else (len(tokens) - 1 if current else 0)
     rows = [_show(view, versions, number == first) for number, view in enumerate(views)]
-    last = views[-1].row if len(open_pairs) > _SHOWN else None
+    last = views[-1].row if len(suggestion_views) > _SHOWN else None
     return {
         "rows": rows,
         "place": place,

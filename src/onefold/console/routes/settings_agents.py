@@ -54,9 +54,9 @@ def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 
 
 def _role(form: Form) -> Role:
-    wanted = form.text("role")
+    name = form.text("role")
     for role in _ROLES:
-        if role == wanted:
+        if role == name:
             return role
     raise InvalidValue("The role is agent, lead or admin.", code="unknown_role", field="role")
 

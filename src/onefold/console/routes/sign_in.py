@@ -31,7 +31,7 @@ def _page(request: Request, *, status: int = 200, refusal: DomainError | None = 
     """The sign-in page. An organization is asked for only where there are several; nobody is told their names."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    shown: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "then": local_path(request.query_params.get("then")),
         "organization": request.query_params.get("organization", ""),
         "several": len(organization_ids(database)) > 1,
@@ -39,7 +39,7 @@ def _page(request: Request, *, status: int = 200, refusal: DomainError | None = 
         "email": "",
         "said": request.query_params.get("said"),
     }
-    return render(request, "sign_in.html", status, refusal=refusal, **{**shown, **values})
+    return render(request, "sign_in.html", status, refusal=refusal, **{**defaults, **values})
 
 
 @router.get("/sign-in")
@@ -79,10 +79,10 @@ _WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password
 
 def _organization(request: Request, form: Form) -> int:
     known = [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
-    wanted = form.number("organization") if len(known) > 1 else next(iter(known), None)
-    if wanted not in known or wanted is None:
+    chosen = form.number("organization") if len(known) > 1 else next(iter(known), None)
+    if chosen not in known or chosen is None:
         raise _WRONG
-    return wanted
+    return chosen
 
 
 def _enter(request: Request, result: SignedIn | SecondFactorNeeded, then: str) -> Response:
