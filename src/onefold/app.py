@@ -205,14 +205,14 @@ _DESCRIPTION = (
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        contacts.document(found)
-        found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        for path, operations in found["paths"].items():
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        contacts.document(document)
+        document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        for path, operations in document["paths"].items():
             if path.startswith("/v1/"):
                 for operation in operations.values():
                     operation["security"] = [{"bearer": []}]
-        app.openapi_schema = found
+        app.openapi_schema = document
     return app.openapi_schema
 
 

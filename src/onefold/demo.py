@@ -180,8 +180,8 @@ def _decide_some(unit: UnitOfWork) -> None:
     agents = {agent.name: agent.id for agent in account_store.list_agents(unit)}
     actor = Actor(min(agents.values()), None, "demo")
     merged = []
-    for number, found in enumerate(queue(unit, QueueFilter(), None, 24)):
-        older, newer = found.row.pair
+    for number, view in enumerate(queue(unit, QueueFilter(), None, 24)):
+        older, newer = view.row.pair
         if profiles.resolve_redirect(unit, older) == profiles.resolve_redirect(unit, newer):
             continue
         if number % 6 == 5:
@@ -277,28 +277,28 @@ def hash_of(person: _Person) -> int:
 
 def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
     """What agents add: details, addresses, relationships, notes."""
-    found = [summary.row.id for summary in profiles.page(unit, None, 120)]
+    profile_ids = [summary.row.id for summary in profiles.page(unit, None, 120)]
     agents = [agent.id for agent in account_store.list_agents(unit)]
-    for one, other in zip(found[::8], found[1::8], strict=False):
+    for one, other in zip(profile_ids[::8], profile_ids[1::8], strict=False):
         parts.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
-    for profile_id in found[::3]:
+    for profile_id in profile_ids[::3]:
         key, value = choose.choice(_DETAILS)
         parts.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)
         conversations.write(
             unit, profile_id, Written("Called back, no answer. Trying again tomorrow."), choose.choice(agents)
         )
-    for number, profile_id in enumerate(found[::5]):
+    for number, profile_id in enumerate(profile_ids[::5]):
         address = {"street": f"{number + 3} Mill Lane", "city": "Bristol", "postal_code": "BS1 4DJ", "country": "GB"}
         parts.add_part(unit, ADDRESSES, profile_id, address, None)
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port, or the next one nobody listens on."""
-    for port in range(wanted, wanted + 50):
+def free_port(preferred: int) -> int:
+    """The preferred port, or the next one nobody listens on."""
+    for port in range(preferred, preferred + 50):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
-    return wanted
+    return preferred
 
 
 def address_of(made: Made, port: int) -> str:

@@ -218,8 +218,8 @@ def test_the_second_factor_is_asked_for_and_a_code_of_now_or_beside_it_answers(
     secret = turn_on(base, mara, clock)
     clock.move(seconds=120)
     for steps in (-1, 0, 1):
-        shown = code_of(secret, clock, steps)
-        assert is_open(base, second(base, ticket(base), f" {shown[:3]} {shown[3:]}").token)
+        code = code_of(secret, clock, steps)
+        assert is_open(base, second(base, ticket(base), f" {code[:3]} {code[3:]}").token)
     clock.move(seconds=120)
     for steps in (-2, 2):
         assert code_refused(lambda s=steps: second(base, ticket(base), code_of(secret, clock, s))) == "wrong_code"  # type: ignore[misc]
@@ -246,9 +246,9 @@ def test_what_is_no_code_of_now_is_refused_and_the_ticket_stays(
     base: Base, mara: AgentRow, clock: HandClock, code: str
 ) -> None:
     secret = turn_on(base, mara, clock)
-    kept = ticket(base)
-    assert code_refused(lambda: second(base, kept, code)) == "wrong_code"
-    second(base, kept, code_of(secret, clock))
+    token = ticket(base)
+    assert code_refused(lambda: second(base, token, code)) == "wrong_code"
+    second(base, token, code_of(secret, clock))
 
 
 def test_after_five_wrong_codes_no_ticket_of_the_agent_serves(base: Base, mara: AgentRow, clock: HandClock) -> None:
@@ -272,12 +272,12 @@ def test_the_authenticator_is_told_what_it_needs(mara: AgentRow) -> None:
 
 
 def test_turning_it_on_or_off_ends_the_agents_other_sessions(base: Base, mara: AgentRow, clock: HandClock) -> None:
-    mine, other = session(base), session(base)
-    secret = turn_on(base, mara, clock, except_token=mine)
-    assert (is_open(base, mine), is_open(base, other)) == (True, False)
+    own, other = session(base), session(base)
+    secret = turn_on(base, mara, clock, except_token=own)
+    assert (is_open(base, own), is_open(base, other)) == (True, False)
     begun, other = ticket(base), second(base, ticket(base), code_of(secret, clock)).token
-    do(base, lambda unit: signing_in.turn_off_second_factor(unit, mara.id, COMMAND, mine))
-    assert (is_open(base, mine), is_open(base, other)) == (True, False)
+    do(base, lambda unit: signing_in.turn_off_second_factor(unit, mara.id, COMMAND, own))
+    assert (is_open(base, own), is_open(base, other)) == (True, False)
     assert code_refused(lambda: second(base, begun, code_of(secret, clock, 1))) == "ticket_not_valid"
     assert isinstance(enter(base), SignedIn)
 
@@ -380,10 +380,10 @@ def test_expired_tokens_are_forgotten_and_the_others_kept(base: Base, mara: Agen
     clock.move(hours=-2)
     link(base, mara)
     clock.move(hours=2)
-    kept = link(base, mara, "invitation")
+    token = link(base, mara, "invitation")
     forget_old(base.database)
     stored = rows(base, "SELECT token_hash FROM sign_in_tokens")
-    assert [row.token_hash for row in stored] == [accounts.token_hash(kept)]
+    assert [row.token_hash for row in stored] == [accounts.token_hash(token)]
 
 
 @pytest.mark.parametrize(
@@ -433,12 +433,12 @@ def test_an_account_at_a_provider_is_one_agents_and_an_agent_has_one(base: Base,
 
 
 def test_signing_out_everywhere_ends_all_but_the_session_kept(base: Base, mara: AgentRow) -> None:
-    mine, other, handed_out = session(base), session(base), link(base, mara)
-    do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, mine, COMMAND))
-    assert (is_open(base, mine), is_open(base, other)) == (True, False)
+    own, other, handed_out = session(base), session(base), link(base, mara)
+    do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, own, COMMAND))
+    assert (is_open(base, own), is_open(base, other)) == (True, False)
     assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, handed_out))) == "link_not_valid"
     do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, None, COMMAND))
-    assert not is_open(base, mine)
+    assert not is_open(base, own)
 
 
 def test_the_audit_log_says_who_changed_how_somebody_signs_in_and_no_more__MRG_14(

@@ -141,13 +141,13 @@ def test_what_goes_wrong_for_another_reason_is_no_failure(door: Throttle) -> Non
 def test_no_address_is_kept_in_memory(door: Throttle) -> None:
     right(door, client=HOME)
     wrong(door, times=3)
-    held, seen = [door], set()
-    while held:
-        found = held.pop()
-        if id(found) not in seen and not isinstance(found, (type, types.ModuleType, types.FunctionType)):
-            seen.add(id(found))
-            held += gc.get_referents(found)
-            assert not (isinstance(found, str) and any(text in found for text in ("mara", HOME, CAFE)))
+    unvisited, seen = [door], set()
+    while unvisited:
+        item = unvisited.pop()
+        if id(item) not in seen and not isinstance(item, (type, types.ModuleType, types.FunctionType)):
+            seen.add(id(item))
+            unvisited += gc.get_referents(item)
+            assert not (isinstance(item, str) and any(text in item for text in ("mara", HOME, CAFE)))
 
 
 def test_addresses_somebody_makes_up_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

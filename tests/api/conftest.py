@@ -43,14 +43,14 @@ def fresh(word: str = "x") -> str:
 @contextmanager
 def serving(url: str, **settings: Any) -> Iterator[str]:
     """The application on a free port, in a thread; yields its address."""
-    wanted = {
+    defaults = {
         "database_url": url,
         "sqlite_synchronous": "NORMAL",
         "log_level": "error",
         "largest_body": LARGEST_BODY,
         "webhooks_allow_private": True,
     }
-    app = create_app(Settings(**{**wanted, **settings}))
+    app = create_app(Settings(**{**defaults, **settings}))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -101,8 +101,8 @@ def postgresql_served(postgres_server: str, _postgres_template: str) -> Iterator
 @pytest.fixture(params=["sqlite", "postgresql"])
 def served(request: pytest.FixtureRequest) -> Served:
     """The application, on each kind of database."""
-    found: Served = request.getfixturevalue(f"{request.param}_served")
-    return found
+    application: Served = request.getfixturevalue(f"{request.param}_served")
+    return application
 
 
 class Api(httpx.Client):
@@ -137,15 +137,15 @@ class Api(httpx.Client):
         body = {"channel": channel, "message_id": fresh("m"), "sender": sender, **more}
         answer = self.post("/v1/contacts", json=body)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        outcome: dict[str, Any] = answer.json()
+        return outcome
 
     def profile(self, **body: Any) -> dict[str, Any]:
         """A profile added by hand, which must be accepted."""
         answer = self.post("/v1/profiles", json=body)
         assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        created: dict[str, Any] = answer.json()
+        return created
 
     def read(self, path: str, **query: Any) -> Any:
         """The JSON at an address that must answer 200."""
@@ -155,15 +155,15 @@ class Api(httpx.Client):
 
     def pages(self, path: str, limit: int) -> list[dict[str, Any]]:
         """Everything of a list, page by page."""
-        found: list[dict[str, Any]] = []
+        items: list[dict[str, Any]] = []
         cursor: str | None = None
         while True:
             page = self.read(path, limit=limit, **({} if cursor is None else {"cursor": cursor}))
             assert len(page["data"]) <= limit
-            found += page["data"]
+            items += page["data"]
             cursor = page["next_cursor"]
             if cursor is None:
-                return found
+                return items
 
 
 def anonymous(method: str, address: str, **more: Any) -> httpx.Response:
@@ -226,29 +226,29 @@ def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
 @pytest.fixture
 def mara(api: Api) -> Iterator[Person]:
     """A signed-in agent."""
-    found = person(api, "Mara")
-    with found.at:
-        yield found
+    agent = person(api, "Mara")
+    with agent.at:
+        yield agent
 
 
 @pytest.fixture
 def lena(api: Api) -> Iterator[Person]:
     """A signed-in lead."""
-    found = person(api, "Lena", "lead")
-    with found.at:
-        yield found
+    lead = person(api, "Lena", "lead")
+    with lead.at:
+        yield lead
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem of an answer that must be one (RFC 9457), with its stable code."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
-    assert (found["status"], found["code"]) == (status, code), found
-    assert found["title"]
-    assert found["detail"]
-    assert found["type"]
-    return found
+    members: dict[str, Any] = answer.json()
+    assert (members["status"], members["code"]) == (status, code), members
+    assert members["title"]
+    assert members["detail"]
+    assert members["type"]
+    return members
 
 
 def document() -> dict[str, Any]:
@@ -257,7 +257,7 @@ def document() -> dict[str, Any]:
     async def read() -> dict[str, Any]:
         app = create_app(Settings(database_url="sqlite://", log_level="error"))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            found: dict[str, Any] = (await client.get("/openapi.json")).json()
-            return found
+            schema: dict[str, Any] = (await client.get("/openapi.json")).json()
+            return schema
 
     return asyncio.run(read())

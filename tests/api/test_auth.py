@@ -200,10 +200,10 @@ BODIES: dict[str, Any] = {
 def test_every_id_of_another_organization_is_not_there(api: Api, other: Api) -> None:
     """Walks every address with an id in it, reading and writing, with ids that are right but not ours."""
     theirs = a_base(other)
-    mine = api.profile()["id"]
-    BODIES["POST /v1/profiles/{profile_id}/relationships"] = {"profile_id": mine, "kind": "spouse"}
+    own_id = api.profile()["id"]
+    BODIES["POST /v1/profiles/{profile_id}/relationships"] = {"profile_id": own_id, "kind": "spouse"}
     for decision in ("match", "no-match", "no-match/withdraw"):
-        BODIES[f"POST /v1/profiles/{{profile_id}}/{decision}"] = {"profile_id": mine}
+        BODIES[f"POST /v1/profiles/{{profile_id}}/{decision}"] = {"profile_id": own_id}
     before = other.read(f"/v1/profiles/{theirs['profile_id']}")
     walked = 0
     for method, path, operation in OPERATIONS:
@@ -219,17 +219,17 @@ def test_every_id_of_another_organization_is_not_there(api: Api, other: Api) -> 
 
 
 def test_an_id_of_another_organization_is_no_better_in_a_body(api: Api, other: Api) -> None:
-    theirs, mine = a_base(other), api.contact("email", {"email": "b@example.org"})
-    path = f"/v1/profiles/{mine['profile_id']}"
+    theirs, ours = a_base(other), api.contact("email", {"email": "b@example.org"})
+    path = f"/v1/profiles/{ours['profile_id']}"
     relationship = {"profile_id": theirs["profile_id"], "kind": "spouse"}
     problem(api.post(f"{path}/relationships", json=relationship), 404, "profile_not_found")
-    conversation = f"/v1/conversations/{mine['conversation_id']}"
+    conversation = f"/v1/conversations/{ours['conversation_id']}"
     problem(api.patch(conversation, json={"inbox_id": theirs["inbox_id"]}), 404, "inbox_not_found")
     problem(api.patch(conversation, json={"assignee_id": theirs["agent_id"]}), 404, "agent_not_found")
     contact = {"channel": "email", "message_id": "m", "inbox_id": theirs["inbox_id"]}
     problem(api.post("/v1/contacts", json=contact), 422, "unknown_inbox")
     problem(api.patch("/v1/settings", json={"default_inbox_id": theirs["inbox_id"]}), 422, "unknown_inbox")
-    for one, second in ((theirs["profile_id"], mine["profile_id"]), (mine["profile_id"], theirs["profile_id"])):
+    for one, second in ((theirs["profile_id"], ours["profile_id"]), (ours["profile_id"], theirs["profile_id"])):
         pair = {"source_id": one, "destination_id": second}
         problem(api.post("/v1/merges", json=pair), 404, "profile_not_found")
         problem(api.post("/v1/merges/preview", json=pair), 404, "profile_not_found")
@@ -238,7 +238,7 @@ def test_an_id_of_another_organization_is_no_better_in_a_body(api: Api, other: A
             answer = api.post(f"/v1/profiles/{one}/{decision}", json={"profile_id": second})
             problem(answer, 404, "profile_not_found")
     problem(api.get("/v1/merges", params={"profile_id": theirs["profile_id"]}), 404, "profile_not_found")
-    for_them = {**pair, "source_id": api.profile()["id"], "destination_id": mine["profile_id"]}
+    for_them = {**pair, "source_id": api.profile()["id"], "destination_id": ours["profile_id"]}
     problem(api.post("/v1/merges", json={**for_them, "agent_id": theirs["agent_id"]}), 404, "agent_not_found")
     # A thread that is not ours is no thread: the contact is received, and opens nothing of theirs.
     stray = api.contact("chat", {}, conversation_id=theirs["conversation_id"])
@@ -260,6 +260,6 @@ def test_lists_and_searches_hold_our_own_only(api: Api, other: Api) -> None:
 
 def test_the_same_customer_is_two_profiles_in_two_organizations(api: Api, other: Api) -> None:
     contact = {"channel": "email", "message_id": "<1@x>", "sender": {"email": "ada@example.org"}}
-    mine, theirs = (client.post("/v1/contacts", json=contact).json() for client in (api, other))
-    assert [mine["outcome"], theirs["outcome"]] == ["created", "created"]
-    assert mine["profile_id"] != theirs["profile_id"]
+    ours, theirs = (client.post("/v1/contacts", json=contact).json() for client in (api, other))
+    assert [ours["outcome"], theirs["outcome"]] == ["created", "created"]
+    assert ours["profile_id"] != theirs["profile_id"]

@@ -38,8 +38,8 @@ def whatsapp_text(text: str = "Hello") -> dict[str, Any]:
 
 def profiles(api: Api) -> list[dict[str, Any]]:
     """Every profile of the organization."""
-    found: list[dict[str, Any]] = api.read("/v1/profiles")["data"]
-    return found
+    data: list[dict[str, Any]] = api.read("/v1/profiles")["data"]
+    return data
 
 
 # Email
@@ -64,11 +64,11 @@ def test_an_attachment_is_read_back_to_be_saved_and_never_shown(api: Api) -> Non
         b'--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename="a.html"\r\n\r\n'
         b"<script>alert(1)</script>\r\n--b--\r\n"
     )
-    found = api.post("/v1/channels/email", content=mail).json()
-    (item,) = api.read(f"/v1/conversations/{found['conversation_id']}/items")["data"]
+    contact = api.post("/v1/channels/email", content=mail).json()
+    (item,) = api.read(f"/v1/conversations/{contact['conversation_id']}/items")["data"]
     (file,) = item["attachments"]
     assert (file["filename"], file["content_type"]) == ("a.html", "text/html")
-    saved = api.get(f"/v1/conversations/{found['conversation_id']}/items/{item['id']}/attachments/{file['position']}")
+    saved = api.get(f"/v1/conversations/{contact['conversation_id']}/items/{item['id']}/attachments/{file['position']}")
     assert b"<script>alert(1)</script>" in saved.content
     assert len(saved.content) == file["size"]
     assert saved.headers["Content-Disposition"].startswith("attachment")

@@ -154,8 +154,8 @@ def test_a_homoglyph_is_another_address(api: Api) -> None:
 
 
 def test_right_to_left_overrides_are_taken_out_of_names(api: Api) -> None:
-    found = api.contact("email", {"email": "a@example.org", "name": "\u202eevil\u2066 ada\0".replace("\0", "")})
-    assert api.read(f"/v1/profiles/{found['profile_id']}")["name"] == "evil ada"
+    contact = api.contact("email", {"email": "a@example.org", "name": "\u202eevil\u2066 ada\0".replace("\0", "")})
+    assert api.read(f"/v1/profiles/{contact['profile_id']}")["name"] == "evil ada"
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_right_to_left_overrides_are_taken_out_of_names(api: Api) -> None:
     ],
 )
 def test_spellings_of_one_number_open_one_profile_PRO_10_RES_15(api: Api, one: str, other_: str, same: bool) -> None:
-    found = [api.contact("sms", {"phone": phone})["profile_id"] for phone in (one, other_)]
-    assert (found[0] == found[1]) is same
+    profile_ids = [api.contact("sms", {"phone": phone})["profile_id"] for phone in (one, other_)]
+    assert (profile_ids[0] == profile_ids[1]) is same
 
 
 @pytest.mark.parametrize("code", ["+266696687", "anonymous", "Restricted", "+7378742883"])
@@ -221,8 +221,8 @@ def test_each_channel_has_its_identifier_RES_1(api: Api) -> None:
 
 
 def test_an_sms_makes_the_number_mobile_with_its_tag_RES_4(api: Api) -> None:
-    found = api.contact("sms", {"phone": "+12125550123"})
-    point = api.read(f"/v1/profiles/{found['profile_id']}")["contact_points"][0]
+    contact = api.contact("sms", {"phone": "+12125550123"})
+    point = api.read(f"/v1/profiles/{contact['profile_id']}")["contact_points"][0]
     assert (point["type"], point["sms"], point["identifying"], point["contacted"]) == ("mobile", True, True, True)
     assert not point["main"]  # PRO-2: never set by the resolver
 
@@ -238,8 +238,8 @@ def test_a_call_from_a_shared_number_creates_a_profile_each_time_RES_5(api: Api)
 def test_a_form_lists_what_nobody_holds_and_suggests_the_rest_RES_11(api: Api) -> None:
     holder = api.contact("email", {"email": "held@example.org"})["profile_id"]
     further = {"emails": ["held@example.org"], "phones": [{"number": "+12125550123", "type": "mobile"}]}
-    found = api.contact("email", {"email": "ada@example.org"}, further=further)["profile_id"]
-    profile = api.read(f"/v1/profiles/{found}")
+    profile_id = api.contact("email", {"email": "ada@example.org"}, further=further)["profile_id"]
+    profile = api.read(f"/v1/profiles/{profile_id}")
     assert [p["value"] for p in profile["contact_points"]] == ["ada@example.org", "+12125550123"]
     assert [s["profile_id"] for s in profile["suggestions"]] == [holder]
 
@@ -253,14 +253,14 @@ def test_a_bounce_that_names_a_message_goes_to_its_conversation_RES_13(api: Api)
 
 
 def test_an_unproven_sender_is_marked_RES_14(api: Api) -> None:
-    found = api.contact("email", {"email": "ada@example.org"}, verified=False)
-    assert [i["verified"] for i in api.read(f"/v1/profiles/{found['profile_id']}/items")["data"]] == [False]
+    contact = api.contact("email", {"email": "ada@example.org"}, verified=False)
+    assert [i["verified"] for i in api.read(f"/v1/profiles/{contact['profile_id']}/items")["data"]] == [False]
 
 
 def test_a_contact_is_routed_to_its_inbox_RES_3(api: Api) -> None:
     inbox = api.post("/v1/inboxes", json={"name": "Sales"}).json()["id"]
-    found = api.contact("email", {"email": "ada@example.org"}, inbox_id=inbox)
-    assert [c["id"] for c in api.read(f"/v1/inboxes/{inbox}/conversations")["data"]] == [found["conversation_id"]]
+    contact = api.contact("email", {"email": "ada@example.org"}, inbox_id=inbox)
+    assert [c["id"] for c in api.read(f"/v1/inboxes/{inbox}/conversations")["data"]] == [contact["conversation_id"]]
 
 
 def test_a_webhook_may_send_its_key_as_a_password(api: Api) -> None:

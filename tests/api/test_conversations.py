@@ -13,14 +13,16 @@ from tests.api.conftest import Api, document, fresh, problem
 
 def agent(api: Api, **more: Any) -> str:
     """A new agent's id."""
-    found: str = api.post("/v1/agents", json={"email": f"{fresh('a')}@example.org", "name": "Ann", **more}).json()["id"]
-    return found
+    agent_id: str = api.post("/v1/agents", json={"email": f"{fresh('a')}@example.org", "name": "Ann", **more}).json()[
+        "id"
+    ]
+    return agent_id
 
 
 def inbox(api: Api, name: str) -> str:
     """A new inbox's id."""
-    found: str = api.post("/v1/inboxes", json={"name": name}).json()["id"]
-    return found
+    inbox_id: str = api.post("/v1/inboxes", json={"name": name}).json()["id"]
+    return inbox_id
 
 
 def test_an_item_for_an_agent_opens_the_conversation_in_its_most_recent_inbox_PRO_9(api: Api) -> None:
@@ -122,18 +124,18 @@ def test_a_message_and_a_note_are_told_to_other_systems__SND_1__EVT_1(api: Api) 
     written = [api.post(path, json={"body": "x", **more}).json() for more in (mail, {"kind": "note"}, {"kind": "task"})]
     sql = "SELECT type, data FROM outbox WHERE type LIKE '%.written' AND profile_id = :id ORDER BY seq"
     rows = api.sql(sql, id=made["id"])
-    told = [(row.type, json.loads(row.data) if isinstance(row.data, str) else row.data) for row in rows]
-    assert [kind for kind, _ in told] == ["message.written", "note.written", "task.written"]
-    assert {kind for kind, _ in told} <= set(EVENT_TYPES)
-    assert [data for _, data in told] == [
+    events = [(row.type, json.loads(row.data) if isinstance(row.data, str) else row.data) for row in rows]
+    assert [kind for kind, _ in events] == ["message.written", "note.written", "task.written"]
+    assert {kind for kind, _ in events} <= set(EVENT_TYPES)
+    assert [data for _, data in events] == [
         {"conversation_id": item["conversation_id"], "item_id": item["id"]} for item in written
     ]
 
 
 def test_the_pages_of_a_timeline_hold_every_item_once_newest_first(api: Api) -> None:
-    found = [api.contact("email", {"email": "a@example.org"}) for _ in range(12)]
-    profile, conversation = found[0]["profile_id"], found[0]["conversation_id"]
-    newest_first = [f["item_id"] for f in reversed(found)]
+    contacts = [api.contact("email", {"email": "a@example.org"}) for _ in range(12)]
+    profile, conversation = contacts[0]["profile_id"], contacts[0]["conversation_id"]
+    newest_first = [f["item_id"] for f in reversed(contacts)]
     for limit in (1, 5, 12, 200):
         assert [i["id"] for i in api.pages(f"/v1/profiles/{profile}/items", limit)] == newest_first
         assert [i["id"] for i in api.pages(f"/v1/conversations/{conversation}/items", limit)] == newest_first
@@ -144,24 +146,26 @@ def test_the_pages_of_conversations_hold_each_once(api: Api) -> None:
     default = api.read("/v1/settings")["default_inbox_id"]
     assert [c["id"] for c in api.pages(f"/v1/inboxes/{default}/conversations", 3)] == sorted(opened, reverse=True)
     profile = api.profile()["id"]
-    mine = []
+    conversation_ids = []
     for _ in range(5):
         item = api.post(f"/v1/profiles/{profile}/items", json={"body": "x"}).json()
-        mine.append(item["conversation_id"])
-        api.patch(f"/v1/conversations/{mine[-1]}", json={"state": "closed"})
-    assert [c["id"] for c in api.pages(f"/v1/profiles/{profile}/conversations", 2)] == sorted(mine, reverse=True)
+        conversation_ids.append(item["conversation_id"])
+        api.patch(f"/v1/conversations/{conversation_ids[-1]}", json={"state": "closed"})
+    assert [c["id"] for c in api.pages(f"/v1/profiles/{profile}/conversations", 2)] == sorted(
+        conversation_ids, reverse=True
+    )
 
 
 def test_a_conversation_is_routed_assigned_closed_and_reopened(api: Api) -> None:
-    found = api.contact("email", {"email": "a@example.org"})
-    path, sales, ann = f"/v1/conversations/{found['conversation_id']}", inbox(api, "Sales"), agent(api)
+    contact = api.contact("email", {"email": "a@example.org"})
+    path, sales, ann = f"/v1/conversations/{contact['conversation_id']}", inbox(api, "Sales"), agent(api)
     assert api.patch(path, json={"inbox_id": sales, "assignee_id": ann}).json()["assignee_id"] == ann
     assert api.patch(path, json={}).json()["assignee_id"] == ann
     assert api.patch(path, json={"assignee_id": None}).json()["assignee_id"] is None
     assert api.patch(path, json={"state": "closed"}).json()["closed_at"]
     after = api.contact("email", {"email": "a@example.org"})  # RES-2: a new one in the routed inbox
-    assert after["profile_id"] == found["profile_id"]
-    assert after["conversation_id"] != found["conversation_id"]
+    assert after["profile_id"] == contact["profile_id"]
+    assert after["conversation_id"] != contact["conversation_id"]
     problem(api.patch(path, json={"state": "open"}), 409, "open_conversation")
     api.patch(f"/v1/conversations/{after['conversation_id']}", json={"state": "closed"})
     assert api.patch(path, json={"state": "open"}).json() == {
@@ -183,24 +187,24 @@ def test_a_conversation_goes_to_nobody_who_is_not_there(api: Api) -> None:
 
 
 def test_a_conversation_of_a_profile_that_was_merged_away_belongs_to_the_survivor_EVT_2(api: Api) -> None:
-    found = api.contact("email", {"email": "a@example.org"})
+    contact = api.contact("email", {"email": "a@example.org"})
     survivor = api.profile(name="Ada")["id"]
     api.sql(
         "UPDATE profiles SET survivor_id = :s WHERE organization_id = :o AND id = :p",
         s=survivor,
         o=api.organization_id,
-        p=found["profile_id"],
+        p=contact["profile_id"],
     )
-    assert api.read(f"/v1/conversations/{found['conversation_id']}")["profile_id"] == survivor
-    assert [i["id"] for i in api.read(f"/v1/profiles/{survivor}/items")["data"]] == [found["item_id"]]
+    assert api.read(f"/v1/conversations/{contact['conversation_id']}")["profile_id"] == survivor
+    assert [i["id"] for i in api.read(f"/v1/profiles/{survivor}/items")["data"]] == [contact["item_id"]]
     (listed,) = api.read(f"/v1/profiles/{survivor}/conversations")["data"]
-    assert (listed["id"], listed["profile_id"]) == (found["conversation_id"], survivor)
+    assert (listed["id"], listed["profile_id"]) == (contact["conversation_id"], survivor)
 
 
 @pytest.mark.parametrize("position", ["0", "9" * 30, "-1", "x", "1.5"])
 def test_an_attachment_that_is_not_there(api: Api, position: str) -> None:
-    found = api.contact("email", {"email": "a@example.org"})
-    path = f"/v1/conversations/{found['conversation_id']}/items/{found['item_id']}/attachments/{position}"
+    contact = api.contact("email", {"email": "a@example.org"})
+    path = f"/v1/conversations/{contact['conversation_id']}/items/{contact['item_id']}/attachments/{position}"
     if position == "0":
         problem(api.get(path), 404, "attachment_not_found")
     else:

@@ -36,8 +36,8 @@ def mara(api: Api) -> Iterator[Api]:
 def begin(client: Api, profile_id: str, **body: Any) -> dict[str, Any]:
     answer = client.post(f"/v1/profiles/{profile_id}/drafts", json={**NOTE, **body})
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    draft: dict[str, Any] = answer.json()
+    return draft
 
 
 def test_a_draft_is_begun_saved_read_and_thrown_away(api: Api, mara: Api) -> None:

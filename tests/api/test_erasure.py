@@ -126,23 +126,23 @@ class Cast(Base):
 
     def erase(self, profile_id: str) -> dict[str, Any]:
         """The answer to an erasure."""
-        found: dict[str, Any] = self.post(f"/v1/profiles/{profile_id}/erase", {"confirm": profile_id})
-        return found
+        erasure: dict[str, Any] = self.post(f"/v1/profiles/{profile_id}/erase", {"confirm": profile_id})
+        return erasure
 
 
 def whole_base(api: Api, organization_id: int) -> dict[str, list[str]]:
     """Every column of every row of every table, of an organization or of none, as text, sorted; but what is counted in
     the background."""
-    found = {}
+    texts = {}
     with api.database.read(organization_id) as unit:
         unit.allow_whole_base()
         inspected = sa.inspect(unit.connection)
         for table in set(inspected.get_table_names()) - {"counted_until", "daily_counts"}:
             owned = any(column["name"] == "organization_id" for column in inspected.get_columns(table))
-            which = f" WHERE organization_id = {organization_id}" if owned else ""
-            rows = unit.execute(sa.text(f'SELECT * FROM "{table}"{which}'))
-            found[table] = sorted(" ".join(map(_readable, row)) for row in rows)
-    return found
+            scope = f" WHERE organization_id = {organization_id}" if owned else ""
+            rows = unit.execute(sa.text(f'SELECT * FROM "{table}"{scope}'))
+            texts[table] = sorted(" ".join(map(_readable, row)) for row in rows)
+    return texts
 
 
 def _readable(value: object) -> str:
@@ -154,8 +154,8 @@ def _readable(value: object) -> str:
 def telling(api: Api, organization_id: int, *words: str) -> dict[str, list[str]]:
     """The rows that hold one of the words."""
     base = whole_base(api, organization_id)
-    found = {table: [row for row in rows if any(word in row for word in words)] for table, rows in base.items()}
-    return {table: rows for table, rows in found.items() if rows}
+    matching = {table: [row for row in rows if any(word in row for word in words)] for table, rows in base.items()}
+    return {table: rows for table, rows in matching.items() if rows}
 
 
 def test_after_an_erasure_no_column_of_any_table_tells_of_the_customer(api: Api, other: Api) -> None:
@@ -215,15 +215,15 @@ def test_the_log_keeps_that_it_happened_and_verifies_and_one_event_tells__EVT_1(
     cast = Cast(api)
     cast.erase(cast.ada)
     with api.database.read(api.organization_id) as unit:
-        found = audit.verify(unit)
-    assert (found.wrong, found.erased > 0) == (None, True)
+        verification = audit.verify(unit)
+    assert (verification.wrong, verification.erased > 0) == (None, True)
     (entry,) = api.read("/v1/audit", action="profile.erased")["data"]
     assert entry["profile_id"] == cast.ada
     assert entry["details"]["ids"] == [cast.ada, cast.other]
     assert set(entry["details"]) == {"ids", "counts"}
     events = api.sql("SELECT type, data FROM outbox WHERE organization_id = :org ORDER BY seq", org=api.organization_id)
-    told = [json.loads(e.data) if isinstance(e.data, str) else e.data for e in events if e.type == "profile.erased"]
-    assert told == [{"ids": [cast.ada, cast.other]}]
+    payloads = [json.loads(e.data) if isinstance(e.data, str) else e.data for e in events if e.type == "profile.erased"]
+    assert payloads == [{"ids": [cast.ada, cast.other]}]
     assert events[-1].type == "profile.erased"
 
 
@@ -280,11 +280,11 @@ def test_an_export_holds_everything_of_the_customer_and_nothing_of_others(api: A
     answer = api.get(f"/v1/profiles/{cast.other}/export", follow_redirects=True)
     assert answer.history[0].status_code == 308
     assert answer.headers["content-disposition"] == f'attachment; filename="customer-{cast.ada}.json"'
-    found = answer.json()
-    assert (found["format"], found["complete"]) == ("onefold-customer-export/1", True)
-    assert (found["profile"]["id"], found["former_ids"]) == (cast.ada, [cast.other])
+    export = answer.json()
+    assert (export["format"], export["complete"]) == ("onefold-customer-export/1", True)
+    assert (export["profile"]["id"], export["former_ids"]) == (cast.ada, [cast.other])
     word = cast.word
-    assert {p["value"] for p in found["contact_points"]} >= {
+    assert {p["value"] for p in export["contact_points"]} >= {
         f"{word}a@example.org",
         f"{word}b@example.org",
         f"+1{NUMBER}",
@@ -293,21 +293,21 @@ def test_an_export_holds_everything_of_the_customer_and_nothing_of_others(api: A
         f"instagram:1{word}",
         f"instagram:2{word}b",
     }
-    assert {d["value"] for d in found["details"]} == {f"{word}a", f"{word}b"}
-    assert {a["street"] for a in found["addresses"]} == {f"{word}a", f"{word}b"}
-    assert {d["body"] for d in found["drafts"]} == {f"{word}a", f"{word}b"}
-    assert found["relationships"] == [
-        {"id": found["relationships"][0]["id"], "kind": f"kin {word}", "profile_id": cast.friend}
+    assert {d["value"] for d in export["details"]} == {f"{word}a", f"{word}b"}
+    assert {a["street"] for a in export["addresses"]} == {f"{word}a", f"{word}b"}
+    assert {d["body"] for d in export["drafts"]} == {f"{word}a", f"{word}b"}
+    assert export["relationships"] == [
+        {"id": export["relationships"][0]["id"], "kind": f"kin {word}", "profile_id": cast.friend}
     ]
-    assert [m["id"] for m in found["merges"]] == [cast.standing]
-    assert found["merges"][0]["before"]["source"]["name"] == f"Ada {word}b"
-    bodies = {i["body"].strip() for i in found["items"] if i["body"]}
+    assert [m["id"] for m in export["merges"]] == [cast.standing]
+    assert export["merges"][0]["before"]["source"]["name"] == f"Ada {word}b"
+    bodies = {i["body"].strip() for i in export["items"] if i["body"]}
     assert {f"{kind} {word}{role}" for kind in ("Say", "note", "task", "out") for role in "ab"} <= bodies
     assert f"sms {word}" in bodies
-    files = [file for item in found["items"] for file in item["attachments"]]
+    files = [file for item in export["items"] for file in item["attachments"]]
     assert {base64.b64decode(f["content"]).decode().strip() for f in files} == {f"{word}a", f"{word}b"}
     assert {f["filename"] for f in files} == {f"{word}a.csv", f"{word}b.csv"}
-    assert {i["conversation_id"] for i in found["items"]} - {None} <= {c["id"] for c in found["conversations"]}
+    assert {i["conversation_id"] for i in export["items"]} - {None} <= {c["id"] for c in export["conversations"]}
     for other_ones in ("Bob", "Cleo", "lovelace@gmail.com", "plain@example.org"):
         assert other_ones not in answer.text
 

@@ -19,8 +19,8 @@ def begun(client: Api, *pairs: tuple[str, str]) -> dict[str, Any]:
     """A run that must be accepted."""
     answer = client.post("/v1/merges/many", json={"pairs": [pair(*ids) for ids in pairs]})
     assert answer.status_code == 202, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    run: dict[str, Any] = answer.json()
+    return run
 
 
 def people(api: Api, number: int, **body: Any) -> list[str]:

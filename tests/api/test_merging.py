@@ -27,16 +27,16 @@ def merged(client: Api, source_id: str, destination_id: str, **more: Any) -> dic
     """A merge that must be done."""
     answer = client.post("/v1/merges", json=pair(source_id, destination_id, **more))
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    merge: dict[str, Any] = answer.json()
+    return merge
 
 
 def previewed(client: Api, source_id: str, destination_id: str, **more: Any) -> dict[str, Any]:
     """The preview of a merge."""
     answer = client.post("/v1/merges/preview", json=pair(source_id, destination_id, **more))
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    preview: dict[str, Any] = answer.json()
+    return preview
 
 
 def events(client: Api, profile_id: str) -> list[str]:
@@ -47,8 +47,8 @@ def events(client: Api, profile_id: str) -> list[str]:
 
 def outcome(preview: dict[str, Any], field: str) -> dict[str, Any]:
     """What a preview says of a field."""
-    found: dict[str, Any] = next(o for o in preview["outcomes"] if o["field"] == field)
-    return found
+    row: dict[str, Any] = next(o for o in preview["outcomes"] if o["field"] == field)
+    return row
 
 
 # The whole story
@@ -85,8 +85,8 @@ def test_an_agent_merges_what_is_suggested_and_a_lead_undoes_it__MRG_1_MRG_13(
     preview = previewed(mara.at, other, here, choices=chosen)
     assert (outcome(preview, "name")["kept"], outcome(preview, "name")["why"]) == ("destination", "chosen")
     assert preview["events"] == ["Mara merged a customer into Ada", JOINED]
-    shown = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
-    merge = merged(mara.at, other, here, choices=chosen, **shown)
+    plan = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
+    merge = merged(mara.at, other, here, choices=chosen, **plan)
 
     profile = mara.at.read(f"/v1/profiles/{here}")
     assert (profile["display_name"], profile["former_ids"], profile["suggestions"]) == ("Ada", [other], [])
@@ -168,11 +168,11 @@ def test_the_timeline_names_who_merged__MRG_6(api: Api, mara: Person) -> None:
 
 def test_both_open_with_two_assignees__MRG_6_MRG_7(api: Api, mara: Person) -> None:
     agents = {"destination": person(api, "Dora").id, "source": person(api, "Saul").id}
-    found = {side: api.contact("email", {"email": f"{side}@example.org"}) for side in agents}
-    for side, contact in found.items():
+    contacts = {side: api.contact("email", {"email": f"{side}@example.org"}) for side in agents}
+    for side, contact in contacts.items():
         api.patch(f"/v1/conversations/{contact['conversation_id']}", json={"assignee_id": agents[side]})
-    stays = found["destination"]["conversation_id"]
-    source, destination = (found[side]["profile_id"] for side in ("source", "destination"))
+    stays = contacts["destination"]["conversation_id"]
+    source, destination = (contacts[side]["profile_id"] for side in ("source", "destination"))
     assert previewed(mara.at, source, destination)["joined_conversation_id"] == stays
     merged(mara.at, source, destination)
     assert events(api, destination) == [
@@ -290,8 +290,8 @@ def test_a_number_of_two_types_keeps_one_or_is_detached_in_the_same_breath__MRG_
     def holding(phone_type: str) -> str:
         number = {"kind": "phone", "value": "+442079460001", "type": phone_type}
         mail = {"kind": "email", "value": f"{phone_type}@example.org"}
-        found: str = api.profile(contact_points=[number, mail])["id"]
-        return found
+        profile_id: str = api.profile(contact_points=[number, mail])["id"]
+        return profile_id
 
     source, destination = holding("home"), holding("office")
     refused = problem(api.post("/v1/merges", json=pair(source, destination)), 409, "merge_refused")
@@ -312,12 +312,12 @@ def test_a_number_of_two_types_keeps_one_or_is_detached_in_the_same_breath__MRG_
 def test_a_merge_that_is_not_what_was_shown_any_more_is_refused__MRG_12(api: Api) -> None:
     ada, bob = two(api)
     preview = previewed(api, ada, bob)
-    shown = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
+    plan = {key: preview[key] for key in ("source_version", "destination_version", "digest")}
     api.patch(f"/v1/profiles/{bob}", json={"name": "Robert"})
-    for stale in (shown, {"digest": shown["digest"]}, {"destination_version": shown["destination_version"]}):
+    for stale in (plan, {"digest": plan["digest"]}, {"destination_version": plan["destination_version"]}):
         problem(api.post("/v1/merges", json=pair(ada, bob, **stale)), 412, "plan_changed")
     problem(api.post("/v1/merges", json=pair(ada, bob, digest="")), 412, "plan_changed")
-    merged(api, ada, bob, source_version=shown["source_version"])  # that side is as it was
+    merged(api, ada, bob, source_version=plan["source_version"])  # that side is as it was
 
 
 def test_a_choice_that_was_not_shown_is_not_confirmed_by_the_digest__MRG_12(api: Api) -> None:

@@ -16,8 +16,8 @@ MOBILE, LANDLINE, UNKNOWN = "+447400123456", "+442079460000", "+12125550123"
 
 def phone(api: Api, number: str, phone_type: str) -> str:
     """A new profile's id, which holds the number."""
-    found: str = api.profile(contact_points=[{"kind": "phone", "value": number, "type": phone_type}])["id"]
-    return found
+    profile_id: str = api.profile(contact_points=[{"kind": "phone", "value": number, "type": phone_type}])["id"]
+    return profile_id
 
 
 def types(api: Api, *profile_ids: str) -> list[str]:
@@ -33,11 +33,11 @@ def finished(api: Api, run: dict[str, Any]) -> dict[str, Any]:
 def awaited(read: Callable[[], dict[str, Any]], until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """What is read, once it is as wanted."""
     for _ in range(300):
-        found = read()
-        if until(found):
-            return found
+        answer = read()
+        if until(answer):
+            return answer
         time.sleep(0.05)
-    raise AssertionError(found)
+    raise AssertionError(answer)
 
 
 # Settings
@@ -221,7 +221,7 @@ def test_the_run_over_the_existing_phones_RES_7(api: Api) -> None:
 
 def test_a_run_is_stopped_and_resumed_RES_7(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mobile_identification, "_CHUNK", 2)  # so that there is a middle to stop in
-    held = [phone(api, f"+4474001235{n:02}", "other") for n in range(20)]
+    profile_ids = [phone(api, f"+4474001235{n:02}", "other") for n in range(20)]
     api.patch("/v1/settings", json={"mobile_identification": True})
     (run,) = api.read("/v1/runs")["data"]
     path = f"/v1/runs/{run['id']}"
@@ -237,7 +237,7 @@ def test_a_run_is_stopped_and_resumed_RES_7(api: Api, monkeypatch: pytest.Monkey
     assert api.post(f"{path}/resume").json()["state"] == "running"
     run = finished(api, run)
     assert (run["state"], run["done"], run["counts"]["changed"]) == ("finished", 20, 20)
-    assert set(types(api, *held)) == {"mobile"}
+    assert set(types(api, *profile_ids)) == {"mobile"}
     problem(api.get("/v1/runs/x"), 404, "run_not_found")
 
 
@@ -259,8 +259,8 @@ def test_switching_to_contacted_and_back_is_previewed_and_refused_where_it_canno
     assert (obstacle["kind"], obstacle["value"]) == ("email", "ada@example.org")
     assert {one, two} < set(obstacle["profile_ids"])
     refused = api.patch("/v1/settings", json={"matching_mode": "listed", "name": "New"})
-    found = problem(refused, 409, "matching_mode_obstacles")
-    assert {one, two} < set(found["profile_ids"][0])
+    members = problem(refused, 409, "matching_mode_obstacles")
+    assert {one, two} < set(members["profile_ids"][0])
     settings = api.read("/v1/settings")
     assert (settings["matching_mode"], settings["name"]) == ("contacted", "Acme")  # nothing was changed
 
@@ -365,8 +365,8 @@ def test_a_keys_token_is_shown_once_and_kept_nowhere(api: Api) -> None:
     assert made.status_code == 201
     token = made.json()["token"]
     assert token not in api.get("/v1/keys").text
-    (kept,) = api.sql("SELECT count(*) FROM idempotency_keys WHERE organization_id = :o", o=api.organization_id)
-    assert kept[0] == 0  # an answer that holds a secret is not kept for a repeat
+    (row,) = api.sql("SELECT count(*) FROM idempotency_keys WHERE organization_id = :o", o=api.organization_id)
+    assert row[0] == 0  # an answer that holds a secret is not kept for a repeat
     assert "token" not in api.read("/v1/keys")["data"][-1]
 
 

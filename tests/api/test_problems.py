@@ -71,9 +71,9 @@ def test_an_id_that_is_none(api: Api, below: str) -> None:
 
 
 def test_an_id_in_capitals_is_none(api: Api) -> None:
-    found = api.profile()["id"]
-    if found.upper() != found:
-        problem(api.get(f"/v1/profiles/{found.upper()}"), 404, "profile_not_found")
+    profile_id = api.profile()["id"]
+    if profile_id.upper() != profile_id:
+        problem(api.get(f"/v1/profiles/{profile_id.upper()}"), 404, "profile_not_found")
 
 
 BODIES = {
@@ -150,8 +150,8 @@ def test_what_nobody_foresaw_is_a_problem_too_and_says_nothing(tmp_path: Path) -
             ("/v1/profiles", {"name": "Ada"}),
             ("/v1/contacts", {"channel": "email", "message_id": "m", "sender": {"email": "ada@example.org"}}),
         ):
-            found = problem(client.post(path, json=body), 500, "internal_error")
-            assert "search_terms" not in str(found)
+            members = problem(client.post(path, json=body), 500, "internal_error")
+            assert "search_terms" not in str(members)
     database.dispose()
 
 

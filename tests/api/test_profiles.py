@@ -30,8 +30,8 @@ def at(profile: dict[str, Any], *parts: str) -> str:
 
 def point(profile: dict[str, Any], value: str) -> dict[str, Any]:
     """The contact point with this value."""
-    found: dict[str, Any] = next(p for p in profile["contact_points"] if p["value"] == value)
-    return found
+    contact_point: dict[str, Any] = next(p for p in profile["contact_points"] if p["value"] == value)
+    return contact_point
 
 
 def merge_away(api: Api, source: str, destination: str) -> None:
@@ -102,9 +102,9 @@ def test_an_empty_profile_is_an_unknown_customer_MRG_8(api: Api) -> None:
 def test_what_no_profile_can_have_is_refused_and_nothing_is_added(
     api: Api, body: dict[str, Any], code: str, field: str | None
 ) -> None:
-    found = problem(api.post("/v1/profiles", json=body), 422, code)
-    assert field is None or found["field"] == field
-    assert len(found["detail"]) < 500  # what is wrong is named, not quoted
+    members = problem(api.post("/v1/profiles", json=body), 422, code)
+    assert field is None or members["field"] == field
+    assert len(members["detail"]) < 500  # what is wrong is named, not quoted
     assert api.read("/v1/profiles")["data"] == []
 
 
@@ -188,9 +188,9 @@ def test_at_most_one_main_email_and_one_main_phone_PRO_2(api: Api) -> None:
 
 def test_home_office_and_other_phones_are_held_by_many_PRO_3(api: Api) -> None:
     phone = {"kind": "phone", "value": "+12125550123"}
-    held = [api.profile(contact_points=[{**phone, "type": t}]) for t in ("home", "office", "other", "home")]
-    assert len({p["id"] for p in held}) == 4
-    assert not any(p["contact_points"][0]["identifying"] for p in held)
+    holders = [api.profile(contact_points=[{**phone, "type": t}]) for t in ("home", "office", "other", "home")]
+    assert len({p["id"] for p in holders}) == 4
+    assert not any(p["contact_points"][0]["identifying"] for p in holders)
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_a_contact_point_is_changed_and_taken_away(api: Api) -> None:
 
 def test_another_spelling_of_a_value_goes_on_opening_its_profile_RES_9(api: Api) -> None:
     api.patch("/v1/settings", json={"matching_mode": "contacted"})
-    found = api.contact("email", {"email": "ada@example.org"})["profile_id"]
-    path = f"/v1/profiles/{found}"
+    profile_id = api.contact("email", {"email": "ada@example.org"})["profile_id"]
+    path = f"/v1/profiles/{profile_id}"
     path = f"{path}/contact-points/{api.read(path)['contact_points'][0]['id']}"
     (edited,) = api.patch(path, json={"value": "Ada@Example.org"}).json()["contact_points"]
     assert (edited["written"], edited["contacted"], edited["identifying"]) == ("Ada@Example.org", True, True)
@@ -278,15 +278,15 @@ def test_a_relationship_is_seen_from_both_PRO_8(api: Api) -> None:
     one, two = api.profile(name="Ada"), api.profile(name="Byron")
     made = api.post(at(one, "relationships"), json={"profile_id": two["id"], "kind": "parent"})
     assert made.status_code == 201
-    (mine,) = made.json()["relationships"]
-    (theirs,) = api.read(at(two))["relationships"]
-    assert (mine["kind"], mine["profile_id"], mine["name"]) == ("parent", two["id"], "Byron")
-    assert (theirs["kind"], theirs["profile_id"], theirs["name"]) == ("child", one["id"], "Ada")
+    (of_one,) = made.json()["relationships"]
+    (of_two,) = api.read(at(two))["relationships"]
+    assert (of_one["kind"], of_one["profile_id"], of_one["name"]) == ("parent", two["id"], "Byron")
+    assert (of_two["kind"], of_two["profile_id"], of_two["name"]) == ("child", one["id"], "Ada")
     again = api.post(at(two, "relationships"), json={"profile_id": one["id"], "kind": "child"})
     problem(again, 409, "relationship_present")
     problem(api.post(at(one, "relationships"), json={"profile_id": one["id"], "kind": "spouse"}), 422, "same_profile")
     problem(api.post(at(one, "relationships"), json={"profile_id": "x", "kind": "spouse"}), 404, "profile_not_found")
-    assert api.delete(at(two, "relationships", mine["id"])).json()["relationships"] == []
+    assert api.delete(at(two, "relationships", of_one["id"])).json()["relationships"] == []
     assert api.read(at(one))["relationships"] == []
 
 
@@ -296,10 +296,10 @@ def test_a_relationship_is_seen_from_both_PRO_8(api: Api) -> None:
 )
 def test_a_blocked_value_is_kept_as_text_on_many_profiles_PRO_12(api: Api, blocked: str, kind: str) -> None:
     given: dict[str, Any] = {"kind": kind, "value": blocked, **({"type": "mobile"} if kind == "phone" else {})}
-    held = [api.profile(contact_points=[given]) for _ in range(2)]
-    for profile in held:
-        (kept,) = api.read(at(profile))["contact_points"]
-        assert (kept["value"], kept["identifying"]) == (blocked, False)
+    holders = [api.profile(contact_points=[given]) for _ in range(2)]
+    for profile in holders:
+        (contact_point,) = api.read(at(profile))["contact_points"]
+        assert (contact_point["value"], contact_point["identifying"]) == (blocked, False)
         assert api.read(at(profile))["suggestions"] == []
 
 
@@ -310,8 +310,8 @@ def test_the_pages_of_a_list_hold_everyone_once(api: Api) -> None:
     made = [api.profile(name=f"P {n}")["id"] for n in range(23)]
     merge_away(api, made.pop(), made[0])  # MRG-2: gone from every list
     for limit in (1, 5, 22, 23, 200):
-        found = [p["id"] for p in api.pages("/v1/profiles", limit)]
-        assert found == sorted(made, reverse=True)
+        profile_ids = [p["id"] for p in api.pages("/v1/profiles", limit)]
+        assert profile_ids == sorted(made, reverse=True)
 
 
 CURSORS = ("x", "%00", "é", "AAAA", "MTIz", "YQBi", "=" * 10, "z" * 200)
@@ -363,14 +363,14 @@ def test_search_as_one_types_MRG_1(api: Api) -> None:
     made = api.profile(**ADA)
     api.profile(name="Bob", contact_points=[{"kind": "email", "value": "bob@other.example.com"}])
     for query in QUERIES:
-        found = [p["id"] for p in api.read("/v1/profiles/search", q=query)["data"]]
-        assert found == [made["id"]], query
+        profile_ids = [p["id"] for p in api.read("/v1/profiles/search", q=query)["data"]]
+        assert profile_ids == [made["id"]], query
 
 
 def test_search_ranks_whole_terms_first_and_forgets_what_was_taken_away(api: Api) -> None:
     long, short = api.profile(name="Adamson"), api.profile(name="Ada")
-    found = api.read("/v1/profiles/search", q="ada")["data"]
-    assert [p["id"] for p in found] == [short["id"], long["id"]]
+    hits = api.read("/v1/profiles/search", q="ada")["data"]
+    assert [p["id"] for p in hits] == [short["id"], long["id"]]
     assert len(api.read("/v1/profiles/search", q="ada", limit=1)["data"]) == 1
     api.patch(at(short), json={"name": "Zoe"})
     merge_away(api, long["id"], short["id"])
@@ -427,10 +427,10 @@ def test_a_profile_is_added_with_all_that_is_known_of_it__PRO_6_PRO_7_PRO_8(api:
     }
     made = api.post("/v1/profiles", json=given)
     assert made.status_code == 201
-    found = made.json()
-    assert [(d["key"], d["value"]) for d in found["details"]] == [("allergies", "nuts")]
-    assert [(r["profile_id"], r["kind"]) for r in found["relationships"]] == [(spouse, "spouse")]
-    assert api.get(f"/v1/profiles/{spouse}").json()["relationships"][0]["profile_id"] == found["id"]
+    profile = made.json()
+    assert [(d["key"], d["value"]) for d in profile["details"]] == [("allergies", "nuts")]
+    assert [(r["profile_id"], r["kind"]) for r in profile["relationships"]] == [(spouse, "spouse")]
+    assert api.get(f"/v1/profiles/{spouse}").json()["relationships"][0]["profile_id"] == profile["id"]
 
 
 def test_a_profile_that_cannot_be_added_whole_is_not_added__PRO_6(api: Api) -> None:

@@ -47,7 +47,7 @@ def mail(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
-OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(document()).get_all_operations()]
+OPERATIONS = [operation.ok() for operation in schemathesis.openapi.from_dict(document()).get_all_operations()]
 
 
 @pytest.fixture(scope="module")

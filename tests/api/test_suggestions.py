@@ -30,13 +30,13 @@ def callers(api: Api, number: int) -> list[str]:
 
 def suggested(client: Api, profile_id: str, **query: Any) -> list[dict[str, Any]]:
     """A profile's suggestions."""
-    found: list[dict[str, Any]] = client.read(f"/v1/profiles/{profile_id}/suggestions", **query)["data"]
-    return found
+    suggestions: list[dict[str, Any]] = client.read(f"/v1/profiles/{profile_id}/suggestions", **query)["data"]
+    return suggestions
 
 
-def pairs(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+def pairs(suggestions: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """The ids of each suggestion's two profiles."""
-    return [tuple(profile["id"] for profile in suggestion["profiles"]) for suggestion in found]
+    return [tuple(profile["id"] for profile in suggestion["profiles"]) for suggestion in suggestions]
 
 
 # A profile's
@@ -44,24 +44,28 @@ def pairs(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 def test_a_suggestion_is_there_at_once_with_both_profiles_and_why__SUG_1_SUG_5(api: Api, mara: Person) -> None:
     older, newer = alike(api)
-    [found] = suggested(mara.at, newer)
-    assert suggested(mara.at, older) == [found]
-    assert pairs([found]) == [(older, newer)]
-    assert [p["display_name"] for p in found["profiles"]] == ["Ada", "Ada"]
-    assert (found["state"], found["kinds"], found["new_kinds"]) == ("open", ["handle", "similar_email"], [])
-    why = found["why"]
+    [suggestion] = suggested(mara.at, newer)
+    assert suggested(mara.at, older) == [suggestion]
+    assert pairs([suggestion]) == [(older, newer)]
+    assert [p["display_name"] for p in suggestion["profiles"]] == ["Ada", "Ada"]
+    assert (suggestion["state"], suggestion["kinds"], suggestion["new_kinds"]) == (
+        "open",
+        ["handle", "similar_email"],
+        [],
+    )
+    why = suggestion["why"]
     assert {r["feature"] for r in why["reasons"]} == {"handle", "same_mailbox", "name"}
     assert why["bits"] == pytest.approx(why["prior"] + sum(r["bits"] for r in why["reasons"]))
-    assert found["rating"] == why["rating"] == pytest.approx(1 / (1 + 2 ** -why["bits"]), abs=1e-4)
+    assert suggestion["rating"] == why["rating"] == pytest.approx(1 / (1 + 2 ** -why["bits"]), abs=1e-4)
 
 
 def test_a_profiles_suggestions_are_ranked__SUG_7(api: Api) -> None:
     older, newer = alike(api)
     api.profile(contact_points=[{**HANDLE, "value": "3"}])  # the handle alone
-    found = suggested(api, older)
-    assert len(found) == 2
-    assert [s["rating"] for s in found] == sorted((s["rating"] for s in found), reverse=True)
-    assert pairs(found)[0] == (older, newer)
+    suggestions = suggested(api, older)
+    assert len(suggestions) == 2
+    assert [s["rating"] for s in suggestions] == sorted((s["rating"] for s in suggestions), reverse=True)
+    assert pairs(suggestions)[0] == (older, newer)
 
 
 def test_suggestions_of_an_id_that_was_merged_away_are_the_survivors__EVT_2(api: Api) -> None:
@@ -238,8 +242,8 @@ def test_new_evidence_of_another_kind_raises_it_again_and_says_what_is_new__SUG_
     for profile_id in (older, newer):
         home = {"kind": "phone", "value": SWITCHBOARD, "type": "home"}
         api.post(f"/v1/profiles/{profile_id}/contact-points", json=home)
-    [found] = suggested(api, older)
-    assert (found["state"], found["new_kinds"]) == ("open", ["phone"])
+    [suggestion] = suggested(api, older)
+    assert (suggestion["state"], suggestion["new_kinds"]) == ("open", ["phone"])
 
 
 def test_no_match_holds_for_the_survivor_of_either__SUG_4_EVT_2(api: Api) -> None:

@@ -21,14 +21,14 @@ CLOSED = "http://127.0.0.1:9/"
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A receiver that is up and takes everything."""
-    with receiving() as found:
-        yield found
+    with receiving() as server:
+        yield server
 
 
-def until(found: Callable[[], Any]) -> Any:
+def until(look: Callable[[], Any]) -> Any:
     """What the background has brought about, as soon as it has."""
     end = time.monotonic() + 20
-    while not (seen := found()):
+    while not (seen := look()):
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
     return seen
@@ -38,14 +38,14 @@ def made(api: Api, url: str = CLOSED, **more: Any) -> dict[str, Any]:
     """A new webhook, with its secret."""
     answer = api.post("/v1/webhooks", json={"url": url, **more})
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    webhook: dict[str, Any] = answer.json()
+    return webhook
 
 
 def deliveries(api: Api, webhook: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
     """Newest first."""
-    found: list[dict[str, Any]] = api.read(f"/v1/webhooks/{webhook['id']}/deliveries", **query)["data"]
-    return found
+    data: list[dict[str, Any]] = api.read(f"/v1/webhooks/{webhook['id']}/deliveries", **query)["data"]
+    return data
 
 
 def test_a_webhook_is_told_by_the_running_service__EVT_1(api: Api, receiver: Receiver) -> None:
@@ -72,17 +72,17 @@ def test_a_secret_is_shown_when_it_is_made_and_never_again__EVT_1(api: Api) -> N
     webhook = made(api)
     path = f"/v1/webhooks/{webhook['id']}"
     assert webhook["secret"].startswith("whsec_")
-    shown = {name: value for name, value in webhook.items() if name != "secret"}
-    assert api.read(path) == shown
-    assert api.read("/v1/webhooks")["data"] == [shown]
+    without_secret = {name: value for name, value in webhook.items() if name != "secret"}
+    assert api.read(path) == without_secret
+    assert api.read("/v1/webhooks")["data"] == [without_secret]
 
     rotated = api.post(f"{path}/rotate", json={}).json()
     assert rotated["secret"] not in ("", webhook["secret"])
     assert rotated["previous_secret_until"]
     now = api.post(f"{path}/rotate", json={"previous_valid_hours": 0}, headers={"Idempotency-Key": fresh("k")}).json()
     assert now["previous_secret_until"] is None
-    kept = "SELECT count(*) FROM idempotency_keys WHERE organization_id = :org"
-    assert api.sql(kept, org=api.organization_id)[0][0] == 0
+    sql = "SELECT count(*) FROM idempotency_keys WHERE organization_id = :org"
+    assert api.sql(sql, org=api.organization_id)[0][0] == 0
     assert "secret" not in api.patch(path, json={"description": "x"}).json()
 
 

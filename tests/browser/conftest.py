@@ -29,8 +29,8 @@ expect.set_options(timeout=PATIENCE_MS)
 def browser() -> Iterator[Browser]:
     """The one Chromium of this run."""
     try:
-        with chromium() as found:
-            yield found
+        with chromium() as process:
+            yield process
     except NoBrowser as missing:
         pytest.skip(f"{NOT_TESTED} IN A BROWSER: {missing}")
 

@@ -31,14 +31,14 @@ def shrunk(png: bytes) -> bytes:
 def _palette(rows: list[list[bytes]]) -> dict[bytes, int]:
     """Every colour's number, those that are kept first and in their order."""
     frequency = Counter(colour for row in rows for colour in row)
-    kept = [colour for colour, _ in frequency.most_common(_FREQUENT)]
+    palette = [colour for colour, _ in frequency.most_common(_FREQUENT)]
     for colour, _ in frequency.most_common()[_FREQUENT:]:  # a logo's, say: rare, and like no other
-        if len(kept) < _COLOURS and min(_unlike(colour, one) for one in kept) > _LIKE:
-            kept.append(colour)
-    numbers = {colour: number for number, colour in enumerate(kept)}
+        if len(palette) < _COLOURS and min(_unlike(colour, one) for one in palette) > _LIKE:
+            palette.append(colour)
+    numbers = {colour: number for number, colour in enumerate(palette)}
     for colour in frequency:
         if colour not in numbers:
-            numbers[colour] = min(range(len(kept)), key=lambda number: _unlike(colour, kept[number]))
+            numbers[colour] = min(range(len(palette)), key=lambda number: _unlike(colour, palette[number]))
     return numbers
 
 

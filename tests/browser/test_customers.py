@@ -54,8 +54,8 @@ def test_the_palette_finds_and_opens_by_the_keyboard_alone__MRG_1(mara: Desk, co
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Find a customer, or do something")).to_be_focused()
     page.keyboard.type("ada")
-    found = offers.filter(has_text="Ada")
-    expect(found).to_have_count(2)
+    customers = offers.filter(has_text="Ada")
+    expect(customers).to_have_count(2)
     expect(palette.get_by_role("option", selected=True)).to_have_count(1)
     while "Lovelace" not in palette.get_by_role("option", selected=True).inner_text():
         page.keyboard.press("ArrowDown")

@@ -81,10 +81,10 @@ def findings(page: Page, *rules: str) -> list[str]:
     options: dict[str, Any] = {"resultTypes": ["violations"], "elementRef": False}
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
-    found = Axe().run(page, options=options).response["violations"]
+    violations = Axe().run(page, options=options).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {node['target']} {node['html'][:160]} {node.get('failureSummary', '')[:240]}"
-        for one in found
+        for one in violations
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
@@ -169,21 +169,21 @@ def test_tab_reaches_every_control_and_shows_where_it_is(sit: SitDown, office: t
     console, ids = office
     desk = sit(console.agent)
     page = desk.open(path.format(**ids))
-    wanted = page.evaluate(_REACHABLE)
-    found = []
+    controls = page.evaluate(_REACHABLE)
+    reached = []
     page.locator("body").evaluate("() => document.activeElement.blur()")
-    for _ in range(len(wanted) + 30):
+    for _ in range(len(controls) + 30):
         page.keyboard.press("Tab")
         at = page.evaluate(_FOCUS)
         if at is None:  # past the last control, the first comes again
             continue
-        if at["number"] <= len(found):
+        if at["number"] <= len(reached):
             break
-        found.append(at)
-    names = [at["name"] for at in found]
-    assert [one for one in wanted if one not in names] == [], "not reached"
-    assert [at["name"] for at in found if not at["ring"]] == [], "the focus is not seen"
-    assert [at["name"] for at in found if not at["seen"]] == [], "the focus is out of sight"
+        reached.append(at)
+    names = [at["name"] for at in reached]
+    assert [one for one in controls if one not in names] == [], "not reached"
+    assert [at["name"] for at in reached if not at["ring"]] == [], "the focus is not seen"
+    assert [at["name"] for at in reached if not at["seen"]] == [], "the focus is out of sight"
 
 
 def test_escape_closes_what_is_open_and_gives_the_focus_back(mara: Desk, console: Console) -> None:

@@ -171,9 +171,9 @@ def test_an_email_is_shown_in_a_frame_that_runs_and_fetches_nothing(
     assert (ran, set(asked)) == ([], {f"{ELSEWHERE}/picture.png"})
 
     # A file is kept by the browser, never shown by it on its own.
-    with page.expect_download() as kept:
+    with page.expect_download() as download:
         page.get_by_role("link", name="logo.svg").click()
-    assert kept.value.suggested_filename == "logo.svg"
+    assert download.value.suggested_filename == "logo.svg"
     assert ran == []
 
 

@@ -43,8 +43,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     database = Database(url)
     upgrade(database)
     database.dispose()
-    with serving(url, "", folder) as found:
-        yield found
+    with serving(url, "", folder) as process:
+        yield process
 
 
 @pytest.fixture
@@ -245,12 +245,12 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_every_way_to_merge_says_that_it_is_in_process__MRG_10(sit: SitDown, console: Console, way: Way) -> None:
-    lena, held = sit(console.lead), list[Route]()
+    lena, routes = sit(console.lead), list[Route]()
     page = lena.page
-    page.route(way.sent_to, lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    page.route(way.sent_to, lambda route: routes.append(route) if route.request.method == "POST" else route.continue_())
     way.begin(lena, console)
     expect(status(page, way.text)).to_be_visible()
-    [route] = held
+    [route] = routes
     route.continue_()
     lena.says(way.done)
     expect(status(page, way.text)).to_have_count(0)
@@ -274,9 +274,9 @@ def test_what_is_answered_within_a_second_shows_nothing__MRG_10(mara: Desk, cons
 def test_who_goes_on_elsewhere_is_not_brought_back_and_is_told_the_end__MRG_10(mara: Desk, console: Console) -> None:
     """The page somebody has gone to stays, with its address and what is typed there."""
     ada_id, bo_id, cy_id = (console.customer(name) for name in ("Ada", "Bo", "Cy"))
-    page, held = mara.page, list[Route]()
+    page, routes = mara.page, list[Route]()
     mara.open(f"/customers/{ada_id}/merge/{bo_id}")
-    page.route("**/merge/*", lambda r: held.append(r) if r.request.method == "POST" else r.continue_())
+    page.route("**/merge/*", lambda r: routes.append(r) if r.request.method == "POST" else r.continue_())
     mara.button("Merge into Ada").click()
     expect(status(page)).to_be_visible()
     page.keyboard.press("Control+k")
@@ -285,7 +285,7 @@ def test_who_goes_on_elsewhere_is_not_brought_back_and_is_told_the_end__MRG_10(m
     expect(page.get_by_role("heading", level=1)).to_have_text("Cy")
     expect(status(page)).to_be_visible()
     page.get_by_placeholder("Write here.").fill("Meanwhile")
-    [route] = held
+    [route] = routes
     route.continue_()
     mara.says("Merged.")
     expect(status(page)).to_have_count(0)
@@ -299,16 +299,16 @@ def test_who_goes_on_elsewhere_is_not_brought_back_and_is_told_the_end__MRG_10(m
 
 def test_who_goes_on_elsewhere_is_told_that_a_merge_was_not_done__MRG_10__MRG_12(mara: Desk, console: Console) -> None:
     ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
-    page, held = mara.page, list[Route]()
+    page, routes = mara.page, list[Route]()
     mara.expects("412")
     mara.open(f"/customers/{ada_id}/merge/{bo_id}")
     words.add_detail(console.base, bo_id, "nickname", "Bobby")
-    page.route("**/merge/*", lambda r: held.append(r) if r.request.method == "POST" else r.continue_())
+    page.route("**/merge/*", lambda r: routes.append(r) if r.request.method == "POST" else r.continue_())
     mara.button("Merge into Ada").click()
     expect(status(page)).to_be_visible()
     page.locator("#side").get_by_role("link", name="My Customers").click()
     expect(page).to_have_url(re.compile("/customers$"))
-    [route] = held
+    [route] = routes
     route.continue_()
     mara.says("What you started on the page before was not done. Go back to it to see why.")
     expect(page).to_have_url(re.compile("/customers$"))
@@ -318,14 +318,14 @@ def test_who_goes_on_elsewhere_is_told_that_a_merge_was_not_done__MRG_10__MRG_12
 def test_a_connection_that_breaks_during_a_merge_says_so__MRG_10(mara: Desk, console: Console) -> None:
     """Nobody knows then whether it was done: the page says how to see it, and promises nothing."""
     ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
-    page, held = mara.page, list[Route]()
+    page, routes = mara.page, list[Route]()
     for complaint in ("ERR_CONNECTION_RESET", "htmx:afterRequest", "htmx:sendError"):
         mara.expects(complaint)
     mara.open(f"/customers/{ada_id}/merge/{bo_id}")
-    page.route("**/merge/*", lambda r: held.append(r) if r.request.method == "POST" else r.continue_())
+    page.route("**/merge/*", lambda r: routes.append(r) if r.request.method == "POST" else r.continue_())
     mara.button("Merge into Ada").click()
     expect(status(page)).to_be_visible()
-    [route] = held
+    [route] = routes
     route.abort("connectionreset")
     mara.says("The connection was lost. Reload the page to see whether it was done.")
     expect(status(page)).to_have_count(0)

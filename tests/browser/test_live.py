@@ -15,8 +15,8 @@ def brings(console: Console, channel: str, **contact: object) -> dict[str, str]:
     """A contact arrives at the API."""
     with Api(console.served, console.organization_id, console.key()) as api:
         sender = {key: contact.pop(key) for key in ("email", "phone", "name") if key in contact}
-        found: dict[str, str] = api.contact(channel, sender, message_id=fresh("m"), **contact)
-        return found
+        answer: dict[str, str] = api.contact(channel, sender, message_id=fresh("m"), **contact)
+        return answer
 
 
 def test_a_draft_survives_a_reload__MRG_9(mara: Desk, console: Console) -> None:

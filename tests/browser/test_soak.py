@@ -174,8 +174,8 @@ class Agent:
         yield
         typed = yield from self.types("palette")
         self.ledger.typed.remove(typed)
-        if (found := self.page.locator("#palette-input").input_value()) != typed.text:
-            self.ledger.wrong.append(f"palette: {typed.text!r} is {found!r} at {self.page.url}")
+        if (value := self.page.locator("#palette-input").input_value()) != typed.text:
+            self.ledger.wrong.append(f"palette: {typed.text!r} is {value!r} at {self.page.url}")
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Escape")
 
@@ -219,10 +219,10 @@ class Agent:
         page.wait_for_timeout(400)
 
     def _pair(self, form: Locator) -> tuple[str, str]:
-        found = form.evaluate(
+        ids = form.evaluate(
             "(form) => [form.getAttribute('action').split('/')[2], form.elements.other_id.value]", timeout=PATIENCE_MS
         )
-        return found[0], found[1]
+        return ids[0], ids[1]
 
     def files_a_call(self) -> Steps:
         """A call from the shared line, with one of those who hold it."""
@@ -261,7 +261,7 @@ def contacts(console: Console, chance: random.Random) -> Steps:
 
 def stored(console: Console) -> dict[str, Counter[str]]:
     """What is kept, by where: each text, and how often."""
-    found: dict[str, Counter[str]] = {}
+    texts: dict[str, Counter[str]] = {}
     for where, sql in {
         "timelines": "SELECT body FROM items WHERE organization_id = :o AND kind <> 'event'",
         "drafts": "SELECT body FROM drafts WHERE organization_id = :o",
@@ -269,8 +269,8 @@ def stored(console: Console) -> dict[str, Counter[str]]:
         "names": "SELECT name FROM profiles WHERE organization_id = :o",
     }.items():
         rows = words.rows(console.base, sql, o=console.organization_id)
-        found[where] = Counter((row[0] or "").strip() for row in rows)
-    return found
+        texts[where] = Counter((row[0] or "").strip() for row in rows)
+    return texts
 
 
 def not_meant(console: Console, ledger: Ledger) -> tuple[Counter[str], list[str]]:
@@ -281,17 +281,17 @@ def not_meant(console: Console, ledger: Ledger) -> tuple[Counter[str], list[str]
         while entries := audit.page(unit, before_seq=before, limit=200):
             before = entries[-1].seq
             for entry in entries:
-                if (what := DECIDED.get(entry.action)) is None:
+                if (decision := DECIDED.get(entry.action)) is None:
                     continue
-                made[what] += 1
+                made[decision] += 1
                 pair = frozenset((entry.profile_id or "", entry.other_id or ""))
-                mine = [c for c in left if left[c] and (c.agent_id, c.what) == (entry.actor.agent_id, what)]
-                meant = [c for c in mine if c.pair == pair or _alike(c, pair)]
+                by_agent = [c for c in left if left[c] and (c.agent_id, c.what) == (entry.actor.agent_id, decision)]
+                meant = [c for c in by_agent if c.pair == pair or _alike(c, pair)]
                 meant.sort(key=lambda c: c.pair != pair)
                 if meant:
                     left[meant[0]] -= 1
                 else:
-                    unmeant.append(f"{entry.seq}: {what} of {sorted(pair)} by {entry.actor.agent_id}")
+                    unmeant.append(f"{entry.seq}: {decision} of {sorted(pair)} by {entry.actor.agent_id}")
     return made, unmeant
 
 
@@ -327,11 +327,11 @@ def test_two_agents_at_work__MRG_1__MRG_9__UI_3(sit: SitDown, console: Console) 
         while ledger.done.total() == count:
             next(agent.steps)
         agent.page.wait_for_timeout(3_500)  # what is being kept
-    kept, (made, unmeant) = stored(console), not_meant(console, ledger)
+    texts, (made, unmeant) = stored(console), not_meant(console, ledger)
     open_fields = Counter(field for agent in agents for field in _fields(agent.page))
-    places = [*kept.values(), open_fields]
+    places = [*texts.values(), open_fields]
     lost = [typed for typed in ledger.typed if not any(place[typed.text] for place in places)]
-    twice = [t for t in ledger.typed if kept["timelines"][t.text] + kept["drafts"][t.text] > 1]
+    twice = [t for t in ledger.typed if texts["timelines"][t.text] + texts["drafts"][t.text] > 1]
     letters = sum(len(typed.text) for typed in ledger.typed)
     print(f"{len(ledger.typed)} fields, {letters} letters; lost: {sum(len(t.text) for t in lost)}; {dict(made)}")
     print(f"{len(ledger.confirmed)} confirmed: {dict(Counter((c.what, c.how) for c in ledger.confirmed))}")

@@ -96,8 +96,8 @@ def kept_as_a_draft(desk: Desk, console: Console, survivor_id: str, typed: str) 
 
     def bodies() -> list[str]:
         with console.database.read(console.organization_id) as unit:
-            found = drafts.of_profile(unit, survivor_id, desk.seat.agent_id, None, 50)
-        return [draft.body.replace("\r\n", "\n").strip() for draft in found if draft.body != EARLIER]
+            rows = drafts.of_profile(unit, survivor_id, desk.seat.agent_id, None, 50)
+        return [draft.body.replace("\r\n", "\n").strip() for draft in rows if draft.body != EARLIER]
 
     eventually(lambda: bodies() == [typed.strip()], bodies)
 
@@ -242,9 +242,9 @@ def type_through_a_merge(desk: Desk, console: Console, place: Place, delay: int,
         matched = SequenceMatcher(None, typist.typed, at["value"], autojunk=False).get_matching_blocks()
         lost = len(typist.typed) - sum(block.size for block in matched)
         faults.append(f"{typist.typed!r} is {at['value']!r} at {page.url}")
-    mine = [("profile.merged", b_id, a_id)]
-    if (made := decisions(console)[: -len(before) or None]) != mine:
-        faults.append(f"decided by letters: {[one for one in made if one not in mine]}")
+    expected = [("profile.merged", b_id, a_id)]
+    if (made := decisions(console)[: -len(before) or None]) != expected:
+        faults.append(f"decided by letters: {[one for one in made if one not in expected]}")
     if not faults:
         place.end(desk, console, b_id, typist.typed)
     return lost, faults
@@ -262,12 +262,11 @@ CASES = [(place, delay) for place in PLACES for delay in (30, 60, 150) if place 
 def test_no_letter_is_lost_or_decides_while_somebody_else_merges__MRG_9__UI_3(
     mara: Desk, console: Console, name: str, delay: int, merges: int
 ) -> None:
-    found = [type_through_a_merge(mara, console, PLACES[name], delay, turn) for turn in range(merges)]
-    spoiled = [faults for _, faults in found if faults]
-    print(
-        f"{name} at {delay} ms: {merges} merges, {len(spoiled)} spoiled, {sum(lost for lost, _ in found)} letters lost"
-    )
-    assert spoiled == [], f"{len(spoiled)} of {merges} merges spoiled, {sum(lost for lost, _ in found)} letters lost"
+    results = [type_through_a_merge(mara, console, PLACES[name], delay, turn) for turn in range(merges)]
+    spoiled = [faults for _, faults in results if faults]
+    letters_lost = sum(lost for lost, _ in results)
+    print(f"{name} at {delay} ms: {merges} merges, {len(spoiled)} spoiled, {letters_lost} letters lost")
+    assert spoiled == [], f"{len(spoiled)} of {merges} merges spoiled, {letters_lost} letters lost"
 
 
 def test_a_customer_merged_twice_while_somebody_types__MRG_9(mara: Desk, console: Console) -> None:
@@ -299,8 +298,8 @@ def test_what_is_selected_stays_selected__MRG_9(mara: Desk, console: Console, di
     moves_on(page, b_id)
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
     expect(composer).to_be_focused()
-    kept: dict[str, Any] = page.evaluate(FOCUS)
-    assert (kept["value"][kept["start"] : kept["end"]], kept["direction"]) == ("whether", direction)
+    focus: dict[str, Any] = page.evaluate(FOCUS)
+    assert (focus["value"][focus["start"] : focus["end"]], focus["direction"]) == ("whether", direction)
     page.keyboard.type("if")
     kept_as_a_draft(mara, console, b_id, text.replace("whether", "if"))
     assert len(decisions(console)) == 1

@@ -101,7 +101,7 @@ def test_names_in_bare_bytes_are_read__RES_3(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "text"),
     [
         ("=?utf-8?b?w7xiZXI?=", "über"),
         ("=?utf-8?b?w7xiZXI", "=?utf-8?b?w7xiZXI"),
@@ -117,9 +117,9 @@ def test_names_in_bare_bytes_are_read__RES_3(raw: bytes) -> None:
         ("=?punycode?q?abc-def?=", "abc-def"),
     ],
 )
-def test_broken_encoded_words_survive__RES_3(name: str, shown: str) -> None:
+def test_broken_encoded_words_survive__RES_3(name: str, text: str) -> None:
     contact = read(f"From: {name} <a@x.com>", f"Subject: {name}")
-    assert contact.sender.name == shown
+    assert contact.sender.name == text
     assert contact.subject is not None
 
 
@@ -382,8 +382,8 @@ def test_a_body_too_long_is_cut_and_kept_whole_beside() -> None:
     ],
 )
 def test_subjects_are_decoded_and_mended(line: str | bytes, subject: str | None) -> None:
-    found = read(line).subject
-    assert found == (subject if subject is None else " ".join(subject.split()))
+    decoded = read(line).subject
+    assert decoded == (subject if subject is None else " ".join(subject.split()))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "line_type"),
     [
         ("+14155552671", "mobile"),
         ("+14155552672", "landline"),
@@ -66,8 +66,8 @@ def address() -> Iterator[str]:
         ("+14155552679", "unknown"),
     ],
 )
-def test_only_what_the_service_says_counts__RES_6(address: str, number: str, told: str) -> None:
-    assert twilio_lookup(address, "AC1", "secret")(number) == told
+def test_only_what_the_service_says_counts__RES_6(address: str, number: str, line_type: str) -> None:
+    assert twilio_lookup(address, "AC1", "secret")(number) == line_type
 
 
 def test_a_wrong_password_or_no_service_leaves_numbers_unknown__RES_6(address: str) -> None:

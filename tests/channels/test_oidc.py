@@ -97,8 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Fake
 
     def do_GET(self) -> None:
-        found = {"/.well-known/openid-configuration": self.server.metadata, "/keys": {"keys": self.server.listed}}
-        self._answer(200, found[self.path])
+        documents = {"/.well-known/openid-configuration": self.server.metadata, "/keys": {"keys": self.server.listed}}
+        self._answer(200, documents[self.path])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -106,9 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.authorization = self.headers["Authorization"]
         self._answer(*self.server.exchange(self.server.form))
 
-    def _answer(self, status: int, found: Any) -> None:
+    def _answer(self, status: int, content: Any) -> None:
         self.server.asked.append(self.path)
-        status, body = self.server.says.get(self.path, (status, json.dumps(found).encode()))
+        status, body = self.server.says.get(self.path, (status, json.dumps(content).encode()))
         self.send_response(status)
         self.send_header("Location", "/keys")
         self.send_header("Content-Length", str(len(body)))
@@ -150,8 +150,8 @@ def provider(fake: Fake) -> Provider:
 
 def sign_in(provider: Provider, fake: Fake) -> Identity:
     """From the button to the end."""
-    url, kept = provider.begin(BACK)
-    return provider.finish(fake.visited(url), kept, BACK)
+    url, flow_secrets = provider.begin(BACK)
+    return provider.finish(fake.visited(url), flow_secrets, BACK)
 
 
 def refused(work: Callable[[], object], code: str = "provider_refused") -> None:
@@ -166,21 +166,21 @@ def test_who_signs_in_there_is_told_by_issuer_and_subject_alone(provider: Provid
 
 
 def test_the_browser_is_sent_with_a_challenge_and_nothing_that_is_kept_secret(provider: Provider) -> None:
-    url, kept = provider.begin(BACK)
+    url, flow_secrets = provider.begin(BACK)
     assert parse_qs(urlsplit(url).query) == {
         "tenant": ["kite"],
         "response_type": ["code"],
         "client_id": ["kite"],
         "redirect_uri": [BACK],
         "scope": ["openid"],
-        "state": [kept.state],
-        "nonce": [kept.nonce],
+        "state": [flow_secrets.state],
+        "nonce": [flow_secrets.nonce],
         "code_challenge_method": ["S256"],
-        "code_challenge": [_s256(kept.verifier)],
+        "code_challenge": [_s256(flow_secrets.verifier)],
     }
-    assert kept.verifier not in url
-    assert len({*kept, *provider.begin(BACK)[1]}) == 6
-    assert all(len(secret) == 43 for secret in kept)
+    assert flow_secrets.verifier not in url
+    assert len({*flow_secrets, *provider.begin(BACK)[1]}) == 6
+    assert all(len(secret) == 43 for secret in flow_secrets)
 
 
 @pytest.mark.parametrize(
@@ -333,32 +333,34 @@ def test_a_token_whose_signature_is_cut_off_or_changed_is_refused(provider: Prov
         lambda t: 7,
         lambda t: t[:-9] + ("AAAAAAAA" if t[-9:-1] != "AAAAAAAA" else "BBBBBBBB") + t[-1],
     ):
-        url, kept = provider.begin(BACK)
-        _, answer = fake.exchange({"code": fake.visited(url), "redirect_uri": BACK, "code_verifier": kept.verifier})
+        url, flow_secrets = provider.begin(BACK)
+        _, answer = fake.exchange(
+            {"code": fake.visited(url), "redirect_uri": BACK, "code_verifier": flow_secrets.verifier}
+        )
         good = {**answer}
         answer["id_token"] = change(answer["id_token"])
         fake.says["/token"] = (200, json.dumps(answer).encode())
         unsigned = "provider_unavailable" if answer["id_token"] == 7 else "provider_refused"
-        refused(lambda: provider.finish("any", kept, BACK), unsigned)  # noqa: B023
+        refused(lambda: provider.finish("any", flow_secrets, BACK), unsigned)  # noqa: B023
         fake.says["/token"] = (200, json.dumps(good).encode())
-        provider.finish("any", kept, BACK)
+        provider.finish("any", flow_secrets, BACK)
 
 
 def test_a_code_is_good_once_and_for_who_began(provider: Provider, fake: Fake) -> None:
-    url, kept = provider.begin(BACK)
+    url, flow_secrets = provider.begin(BACK)
     code = fake.visited(url)
     fake.codes["stolen"] = dict(fake.codes[code])
-    provider.finish(code, kept, BACK)
-    refused(lambda: provider.finish(code, kept, BACK))
-    refused(lambda: provider.finish("stolen", kept._replace(verifier="x" * 43), BACK))
+    provider.finish(code, flow_secrets, BACK)
+    refused(lambda: provider.finish(code, flow_secrets, BACK))
+    refused(lambda: provider.finish("stolen", flow_secrets._replace(verifier="x" * 43), BACK))
     refused(lambda: provider.finish("", Secrets("", "", ""), BACK))
 
 
 def test_an_id_token_of_another_sign_in_is_refused(provider: Provider, fake: Fake) -> None:
     """Somebody's code, put into a browser that began on its own."""
-    url, kept = provider.begin(BACK)
+    url, flow_secrets = provider.begin(BACK)
     code = fake.visited(url)
-    refused(lambda: provider.finish(code, kept._replace(nonce="n" * 43), BACK))
+    refused(lambda: provider.finish(code, flow_secrets._replace(nonce="n" * 43), BACK))
 
 
 def test_a_client_the_provider_does_not_know_is_told_which_setting_is_wrong(provider: Provider, fake: Fake) -> None:

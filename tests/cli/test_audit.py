@@ -47,18 +47,18 @@ def tamper(shell: Shell, *statements: str) -> None:
 
 def anchor(shell: Shell) -> str:
     """What `verify` prints to be kept."""
-    found = re.search(r"^\d+:[0-9a-f]{64}$", shell.run("audit", "verify").stdout, re.MULTILINE)
-    assert found is not None
-    return found[0]
+    match = re.search(r"^\d+:[0-9a-f]{64}$", shell.run("audit", "verify").stdout, re.MULTILINE)
+    assert match is not None
+    return match[0]
 
 
 def test_a_log_that_is_intact_is_said_to_be_and_gives_an_anchor__MRG_14(shell: Shell) -> None:
     assert "The 0 entries of the audit log are intact." in shell.run("audit", "verify").stdout
     append(shell, 3)
     assert "The 3 entries of the audit log are intact." in shell.run("audit", "verify").stdout
-    kept = anchor(shell)
+    known_anchor = anchor(shell)
     append(shell, 2)
-    assert "The 5 entries" in shell.run("audit", "verify", "--organization", "1", "--anchor", kept).stdout
+    assert "The 5 entries" in shell.run("audit", "verify", "--organization", "1", "--anchor", known_anchor).stdout
 
 
 def test_records_that_an_erasure_took_away_are_counted__MRG_14(shell: Shell) -> None:
@@ -92,12 +92,12 @@ def test_tampering_is_told_and_the_exit_code_is_1__MRG_14(shell: Shell, statemen
 
 def test_an_anchor_finds_what_the_log_alone_cannot_tell__MRG_14(shell: Shell) -> None:
     append(shell, 3)
-    kept = anchor(shell)
+    known_anchor = anchor(shell)
     tamper(shell, "DELETE FROM audit WHERE seq = 3", "DELETE FROM audit_records WHERE seq = 3")
     assert "intact" in shell.run("audit", "verify").stdout
-    assert "the log was cut off" in shell.run("audit", "verify", "--anchor", kept, ok=False).stderr
+    assert "the log was cut off" in shell.run("audit", "verify", "--anchor", known_anchor, ok=False).stderr
     append(shell, 2)
-    assert "the log was written anew" in shell.run("audit", "verify", "--anchor", kept, ok=False).stderr
+    assert "the log was written anew" in shell.run("audit", "verify", "--anchor", known_anchor, ok=False).stderr
 
 
 def test_an_anchor_that_is_none_is_refused(shell: Shell) -> None:

@@ -156,9 +156,9 @@ def test_mail_is_ingested_from_an_mbox_and_from_files__RES_2_RES_3(shell: Shell)
 def test_a_profile_is_shown_by_id_or_by_what_one_knows_of_it__MRG_1(shell: Shell) -> None:
     (shell.folder / "day.jsonl").write_text(json.dumps(ADA) + "\n" + json.dumps(CALL) + "\n")
     shell.run("ingest", "day.jsonl")
-    shown = json.loads(shell.run("profile", "show", "lovel").stdout)
-    assert shown["name"] == "Ada Lovelace"
-    assert json.loads(shell.run("profile", "show", shown["id"]).stdout) == shown
+    profile = json.loads(shell.run("profile", "show", "lovel").stdout)
+    assert profile["name"] == "Ada Lovelace"
+    assert json.loads(shell.run("profile", "show", profile["id"]).stdout) == profile
     assert json.loads(shell.run("profile", "show", "020 7946").stdout)["contact_points"][0]["value"] == "+442079460000"
     assert "No profile" in shell.run("profile", "show", "nobody", ok=False).stderr
 

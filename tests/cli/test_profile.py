@@ -21,15 +21,15 @@ def ada(shell: Shell) -> str:
 
 
 def test_an_export_goes_to_standard_output_or_to_a_file(shell: Shell, ada: str) -> None:
-    found = json.loads(shell.run("profile", "export", ada).stdout)
-    assert (found["format"], found["profile"]["name"], found["complete"]) == (
+    export = json.loads(shell.run("profile", "export", ada).stdout)
+    assert (export["format"], export["profile"]["name"], export["complete"]) == (
         "onefold-customer-export/1",
         "Ada Lovelace",
         True,
     )
-    assert [item["body"] for item in found["items"]] == ["Hello"]
+    assert [item["body"] for item in export["items"]] == ["Hello"]
     assert "1 items" in shell.run("profile", "export", ada, "--out", "ada.json").stdout
-    assert json.loads((shell.folder / "ada.json").read_text())["items"] == found["items"]
+    assert json.loads((shell.folder / "ada.json").read_text())["items"] == export["items"]
     assert not (shell.folder / "ada.json.part").exists()
 
 

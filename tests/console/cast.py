@@ -87,11 +87,11 @@ def settings_cast(console: Console) -> Cast:
         }
 
     agent_id = words.agent(console.base, "Ivo")
-    found = words.do(console.base, more, exclusive=True)
+    ids = words.do(console.base, more, exclusive=True)
     member_id = words.agent(console.base, "Mia")
     words.do(console.base, lambda unit: store_accounts.assign_to_inbox(unit, console.general_id, member_id))
     return {
-        **found,
+        **ids,
         "agent_id": agent_id,
         "member_id": member_id,
         "general_id": console.general_id,

@@ -94,23 +94,23 @@ class Html(HTMLParser):
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
         """Elements by name and attributes; `class_="x"` finds those that have the class."""
-        wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+        required = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
 
         def fits(element: Element) -> bool:
             return element.tag == tag and all(
                 value in element.attributes.get(name, "").split()
                 if name == "class"
                 else element.attributes.get(name) == value
-                for name, value in wanted.items()
+                for name, value in required.items()
             )
 
         return [element for element in self.elements if fits(element)]
 
     def one(self, tag: str, **attributes: str) -> Element:
         """The one element that fits."""
-        found = self.all(tag, **attributes)
-        assert len(found) == 1, f"{len(found)} {tag} {attributes}"
-        return found[0]
+        elements = self.all(tag, **attributes)
+        assert len(elements) == 1, f"{len(elements)} {tag} {attributes}"
+        return elements[0]
 
     @property
     def text(self) -> str:
@@ -227,8 +227,8 @@ def _organization(served: Served) -> int:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def served(request: pytest.FixtureRequest) -> Served:
     """The application, on each kind of database."""
-    found: Served = request.getfixturevalue(f"{request.param}_served")
-    return found
+    application: Served = request.getfixturevalue(f"{request.param}_served")
+    return application
 
 
 @pytest.fixture

@@ -124,16 +124,16 @@ def test_every_kind_of_entry_has_a_page__MRG_14(console: Console) -> None:
 
 
 def _check_page(page: Html, entry: Entry) -> None:
-    told = KINDS[entry.action]
+    expected = KINDS[entry.action]
     assert page.one("h1").text == f"Entry {entry.seq}: {labels.ACTIONS[entry.action]}"
-    assert f"Lena {told.sentence}." in page.text
+    assert f"Lena {expected.sentence}." in page.text
     section = Html(page.source.partition('<dl class="h-facts">')[2].partition("</dl>")[0])
     names, values = (section.all(tag) for tag in ("dt", "dd"))
     lines = {name.text: value.text for name, value in zip(names, values, strict=True)}
     assert lines["From"] == ORIGIN
     assert lines["When"]
-    assert told.lines.items() <= lines.items(), (entry.action, lines)
-    rest = set(lines) - set(told.lines) - {"When", "From", "Customer", "Other customer", "Hash"}
+    assert expected.lines.items() <= lines.items(), (entry.action, lines)
+    rest = set(lines) - set(expected.lines) - {"When", "From", "Customer", "Other customer", "Hash"}
     assert not rest, f"nobody has looked at {rest} of {entry.action}"
     assert not re.search(r"\b[a-z]+_[a-z]+\b", " ".join(lines)), "a name of the code's on a page"
 

@@ -40,8 +40,8 @@ def test_each_entry_is_a_sentence_newest_first__MRG_14(console: Console) -> None
     new_one = words.detach(console.base, pair[0], point).new_profile_id
     words.do(console.base, lambda unit: many_merges.begin(unit, [(pair[1], pair[0])], words.COMMAND, state="stopped"))
     page = console.lead.page("/audit")
-    told = [text.rpartition(" ")[0] for text in sentences(page)]
-    assert [text.split(" ", 1)[1] for text in told] == [
+    texts = [text.rpartition(" ")[0] for text in sentences(page)]
+    assert [text.split(" ", 1)[1] for text in texts] == [
         "Onefold's operator started a bulk merge of 1 pair of customers command line",
         "Onefold's operator detached a contact point of Bo into bo@kite.example command line",
         "Lena withdrew “No Match” for Bo and Cy console 127.0.0.1",
@@ -141,8 +141,10 @@ def test_verifying_names_the_entry_that_is_wrong__MRG_14(
     console: Console, monkeypatch: pytest.MonkeyPatch, wrong: str, said: str
 ) -> None:
     merged(console)
-    found = Verification(1, 1, "0" * 64, 0, 2, wrong)  # that every tampering is found, the service's own tests show
-    monkeypatch.setattr(audit, "verify", lambda unit: found)
+    verification = Verification(
+        1, 1, "0" * 64, 0, 2, wrong
+    )  # that every tampering is found, the service's own tests show
+    monkeypatch.setattr(audit, "verify", lambda unit: verification)
     page = Html(console.lead.post("/audit/verify").text)
     assert "The log is not whole" in page.text
     assert said in page.text

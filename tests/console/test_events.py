@@ -80,21 +80,21 @@ def listening(database: Database, organization_id: int, story: Callable[[Listene
 
 async def until(listener: Listener, last: str) -> list[str]:
     """What is told, to this word."""
-    found: list[str] = []
-    while last not in found:
-        found += [word(message) for message in await listener.next()]
-    return found
+    texts: list[str] = []
+    while last not in texts:
+        texts += [word(message) for message in await listener.next()]
+    return texts
 
 
 def test_events_are_told_once_and_in_order__MRG_11(base: Base) -> None:
     happens(base, "before anybody listened")
 
     async def story(listener: Listener) -> list[str]:
-        found = []
+        texts = []
         for n in range(0, 40, 2):
             happens(base, n, n + 1)
-            found += await until(listener, str(n + 1))
-        return found
+            texts += await until(listener, str(n + 1))
+        return texts
 
     assert listening(base.database, base.organization_id, story) == [str(n) for n in range(40)]
 
@@ -106,19 +106,19 @@ def test_an_event_that_is_committed_after_later_ones_is_not_lost__MRG_11(base: B
 
     async def story(listener: Listener) -> list[str]:
         nonlocal hours
-        found = []
+        texts = []
         with base.database.write(base.organization_id) as slow:
             emit(slow, "slow")
             for n in range(30):
                 hours += 1
                 happens(base, n)
-                found += await until(listener, str(n))
-        found += await until(listener, "slow")
+                texts += await until(listener, str(n))
+        texts += await until(listener, "slow")
         happens(base, "last")
-        return found + await until(listener, "last")
+        return texts + await until(listener, "last")
 
-    found = listening(base.database, base.organization_id, story, clock=lambda: hours * 3600.0)
-    assert found == [*(str(n) for n in range(30)), "slow", "last"]
+    texts = listening(base.database, base.organization_id, story, clock=lambda: hours * 3600.0)
+    assert texts == [*(str(n) for n in range(30)), "slow", "last"]
 
 
 @only_postgresql
@@ -174,9 +174,9 @@ def test_a_window_forgets_what_is_settled__MRG_11() -> None:
 def test_too_much_at_once_is_one_word__MRG_11(base: Base) -> None:
     async def story(listener: Listener) -> list[str]:
         happens(base, *range(MOST_AT_ONCE + 1))
-        found = [word(message) for message in await listener.next()]
+        texts = [word(message) for message in await listener.next()]
         happens(base, "afterwards")
-        return found + await until(listener, "afterwards")
+        return texts + await until(listener, "afterwards")
 
     assert listening(base.database, base.organization_id, story) == ["resync", "afterwards"]
 
@@ -218,8 +218,8 @@ class Fitful(Database):
 
     async def refuses(self, times: int) -> None:
         """Until it has refused so often more."""
-        wanted = self.refusals + times
-        while self.refusals < wanted:
+        refusals = self.refusals + times
+        while self.refusals < refusals:
             await asyncio.sleep(0.01)
 
 
@@ -247,9 +247,9 @@ def test_who_comes_while_the_database_is_away_looks_again_when_it_is_back__MRG_1
     async def story(listener: Listener) -> list[str]:
         happens(base, "in the meantime")
         fitful.away = False
-        found = [word(message) for message in await listener.next()]
+        texts = [word(message) for message in await listener.next()]
         happens(base, "afterwards")
-        return found + await until(listener, "afterwards")
+        return texts + await until(listener, "afterwards")
 
     assert listening(fitful, base.organization_id, story) == ["resync", "afterwards"]
     fitful.dispose()
@@ -287,8 +287,8 @@ def session(base: Base, organization_id: int | None = None) -> str:
 @pytest.fixture
 def address(base: Base) -> Iterator[str]:
     """The application, serving the base."""
-    with served_in_a_thread(base.url) as found:
-        yield found
+    with served_in_a_thread(base.url) as url:
+        yield url
 
 
 Blocks = Iterator[dict[str, str]]
@@ -320,9 +320,9 @@ def told(blocks: Blocks) -> dict[str, Any]:
     """The next change."""
     block = next(b for b in blocks if "data" in b)
     assert block["event"] == "change"
-    found: dict[str, Any] = json.loads(block["data"])
-    assert block.get("id") == found.get("id")
-    return found
+    change: dict[str, Any] = json.loads(block["data"])
+    assert block.get("id") == change.get("id")
+    return change
 
 
 def test_what_another_process_does_is_told__MRG_11(base: Base, address: str) -> None:
@@ -389,16 +389,16 @@ def test_nobody_listens_without_a_session__MRG_11(base: Base, address: str) -> N
 def opened(server: Server, token: str, number: int) -> list[socket.socket]:
     """So many streams, every one begun."""
     port = int(server.url.rpartition(":")[2])
-    found = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) for _ in range(number)]
-    for one in found:
+    streams = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) for _ in range(number)]
+    for one in streams:
         one.sendall(f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: onefold={token}\r\n\r\n".encode())
-    for one in found:
+    for one in streams:
         seen = b""
         while b"id: 0\n\n" not in seen:
             more = one.recv(4096)
             assert more, seen
             seen += more
-    return found
+    return streams
 
 
 def to_the_end(stream: socket.socket) -> bytes:

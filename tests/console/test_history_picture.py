@@ -37,23 +37,23 @@ def histories(draw: st.DrawFn) -> History:
     joins: list[Join] = []
     departures: list[Departure] = []
     now = BEGAN
-    for n, what in enumerate(draw(st.lists(st.sampled_from("pppaaaammud"), max_size=40)), 1):
+    for n, event in enumerate(draw(st.lists(st.sampled_from("pppaaaammud"), max_size=40)), 1):
         now += draw(st.sampled_from([timedelta(0), timedelta(microseconds=7), timedelta(hours=3), timedelta(days=90)]))
         one = draw(st.sampled_from(living))
-        if what == "p" or (what == "d" and len(origins) > 12):
+        if event == "p" or (event == "d" and len(origins) > 12):
             origins[f"p{n}"] = Origin(f"p{n}", draw(st.none() | TEXTS), now, None, False)
             living.append(f"p{n}")
-        elif what == "a":
+        elif event == "a":
             arrivals.append(Arrival(f"a{n}", one, draw(TEXTS), now, draw(st.booleans()), draw(st.booleans())))
-        elif what == "d":
+        elif event == "d":
             origins[f"p{n}"] = Origin(f"p{n}", draw(TEXTS), now, None, False)
             departures.append(Departure(one, f"p{n}", draw(TEXTS), now, "Bea"))
             living.append(f"p{n}")
-        elif what == "m" and one != "p0":
+        elif event == "m" and one != "p0":
             into = draw(st.sampled_from([other for other in living if other != one]))
             joins.append(Join(f"m{n}", one, into, draw(st.none() | TEXTS), now, draw(TEXTS), None, None))
             living.remove(one)
-        elif what == "u" and (standing := [k for k, join in enumerate(joins) if join.undone_at is None]):
+        elif event == "u" and (standing := [k for k, join in enumerate(joins) if join.undone_at is None]):
             k = draw(st.sampled_from(standing))
             joins[k] = joins[k]._replace(undone_at=now, undone_by="Mona")
             living.append(joins[k].source_id)
@@ -137,9 +137,9 @@ def test_the_svg_is_well_formed_and_holds_nothing_but_shapes_and_texts(history: 
 
 @given(TEXTS, st.integers(20, 300))
 def test_a_long_text_is_cut_to_its_place(text: str, width: int) -> None:
-    kept = cut(text, width, 12)
-    assert text_width(kept, 12) <= width
-    assert kept == plain(text) or kept.endswith("…")
+    shortened = cut(text, width, 12)
+    assert text_width(shortened, 12) <= width
+    assert shortened == plain(text) or shortened.endswith("…")
 
 
 # One by one ----------------------------------------------------------------------------------------------------------

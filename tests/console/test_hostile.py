@@ -113,8 +113,10 @@ def test_a_place_in_a_timeline_is_a_number_that_a_database_can_hold(console: Con
 def test_what_was_sent_is_shown_where_it_went(console: Console) -> None:
     """A page that stayed open may hold a draft that has moved to another customer since (DET-1)."""
     here, there = console.customer("Ada"), console.customer("Bo")
-    kept = console.agent.post(f"/customers/{there}/write", data={"kind": "note", "body": "Hi", "do": "autosave"}).json()
-    sent = {"kind": "note", "body": "Bo likes tea", "do": "send", "draft_id": kept["draft_id"]}
+    draft = console.agent.post(
+        f"/customers/{there}/write", data={"kind": "note", "body": "Hi", "do": "autosave"}
+    ).json()
+    sent = {"kind": "note", "body": "Bo likes tea", "do": "send", "draft_id": draft["draft_id"]}
     assert console.agent.sent(f"/customers/{here}/write", **sent) == (f"/customers/{there}", "note-added")
     assert "Bo likes tea" in console.agent.page(f"/customers/{there}").one("section", id="timeline").text
     assert "Bo likes tea" not in console.agent.page(f"/customers/{here}").one("section", id="timeline").text
@@ -170,8 +172,8 @@ def browser(console: Console) -> Browser:
 
 def linked(console: Console, agent_id: str) -> bool:
     with console.database.read(console.organization_id) as unit:
-        found = sign_ins.of_agent(unit, agent_id)
-    return found is not None and found.oidc_subject is not None
+        credentials = sign_ins.of_agent(unit, agent_id)
+    return credentials is not None and credentials.oidc_subject is not None
 
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"}
@@ -228,7 +230,7 @@ GOOD = {"secrets": ["state", "nonce", "verifier"], "then": "/", "organization": 
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "content",
     [
         "x",
         1,
@@ -245,12 +247,12 @@ GOOD = {"secrets": ["state", "nonce", "verifier"], "then": "/", "organization": 
         GOOD | {"link": None},
     ],
 )
-def test_a_cookie_that_we_have_not_made_signs_nobody_in(console: Console, browser: Browser, kept: Any) -> None:
-    browser.cookies.set(KEPT, base64.urlsafe_b64encode(json.dumps(kept).encode()).decode())
+def test_a_cookie_that_we_have_not_made_signs_nobody_in(console: Console, browser: Browser, content: Any) -> None:
+    browser.cookies.set(KEPT, base64.urlsafe_b64encode(json.dumps(content).encode()).decode())
     assert browser.get(BACK, params={"code": "x", "state": "state"}).status_code == 401
 
 
-@pytest.mark.parametrize("kept", ["\x7f", "=", base64.urlsafe_b64encode(b"[" * 20_000).decode()])
-def test_a_cookie_that_nobody_can_read_signs_nobody_in(browser: Browser, kept: str) -> None:
-    answer = browser.get(BACK, params={"code": "x", "state": "state"}, headers={"Cookie": f"{KEPT}={kept}"})
+@pytest.mark.parametrize("cookie", ["\x7f", "=", base64.urlsafe_b64encode(b"[" * 20_000).decode()])
+def test_a_cookie_that_nobody_can_read_signs_nobody_in(browser: Browser, cookie: str) -> None:
+    answer = browser.get(BACK, params={"code": "x", "state": "state"}, headers={"Cookie": f"{KEPT}={cookie}"})
     assert answer.status_code == 401

@@ -80,19 +80,19 @@ def foreign(served: Served, _foreign: dict[str, tuple[Console, Cast]]) -> Iterat
 @every_route
 def test_who_may(console: Console, foreign: tuple[Console, Cast], route: tuple[str, str]) -> None:
     place, (_, theirs) = PLACES[route], foreign
-    mine = ids_for(console, route, console.agent.agent_id)
+    own_ids = ids_for(console, route, console.agent.agent_id)
     before = console.everything()
     for role, seat in console.roles.items():
         if ROLES.index(role) >= ROLES.index(place.least):
             if place.foreign is not None:
                 assert ask(seat, route, theirs, theirs).status_code == place.foreign, role
             if place.foreign_fields is not None:
-                assert ask(seat, route, mine, theirs).status_code == place.foreign_fields, role
+                assert ask(seat, route, own_ids, theirs).status_code == place.foreign_fields, role
         elif role == NOBODY:
-            answer = ask(seat, route, mine, mine)
+            answer = ask(seat, route, own_ids, own_ids)
             assert led_to_sign_in(answer) or (route[1] == "/events" and answer.status_code == 401)
         else:
-            assert ask(seat, route, mine, mine).status_code == 403, role
+            assert ask(seat, route, own_ids, own_ids).status_code == 403, role
     assert console.everything() == before
 
     for role in ROLES[ROLES.index(place.least) :]:
@@ -214,13 +214,13 @@ def test_no_address_takes_other_methods(console: Console, method: str) -> None:
 @on_sqlite
 def test_drafts_are_their_authors_own(console: Console) -> None:
     """Not even an admin reads, sends or throws away what somebody else is writing."""
-    mine = cast(console, console.agent.agent_id)
+    own_ids = cast(console, console.agent.agent_id)
     before = console.everything()
     for seat in (console.lead, console.admin):
-        path = f"/customers/{mine['profile_id']}"
-        assert seat.post(f"/drafts/{mine['draft_id']}/delete").status_code == 404
-        assert seat.get(path, params={"draft": mine["draft_id"]}).status_code == 404
-        sent = {"kind": "note", "body": "mine now", "draft_id": mine["draft_id"], "do": "send"}
+        path = f"/customers/{own_ids['profile_id']}"
+        assert seat.post(f"/drafts/{own_ids['draft_id']}/delete").status_code == 404
+        assert seat.get(path, params={"draft": own_ids["draft_id"]}).status_code == 404
+        sent = {"kind": "note", "body": "mine now", "draft_id": own_ids["draft_id"], "do": "send"}
         assert seat.post(f"{path}/write", data=sent).status_code == 404
     after = console.everything()
     assert {name for name in after if after[name] != before[name]} <= {"conversation_reads"}

@@ -76,8 +76,8 @@ def test_a_draft_is_recorded_as_what_was_written_directly__SND_1(console: Consol
     ada_id = reachable(console)
     to = chosen(console.agent.page(f"/customers/{ada_id}"), "email")
     draft = {"kind": "email", "body": "Hello", "to": to}
-    kept = console.agent.post(f"/customers/{ada_id}/write", data={**draft, "do": "autosave"}).json()
-    sent = {**draft, "do": "send", "draft_id": kept["draft_id"]}
+    saved = console.agent.post(f"/customers/{ada_id}/write", data={**draft, "do": "autosave"}).json()
+    sent = {**draft, "do": "send", "draft_id": saved["draft_id"]}
     assert console.agent.sent(f"/customers/{ada_id}/write", **sent)[1] == "not_sent"
     assert words.said(console.base, ada_id) == ["Hello"]
 

@@ -169,8 +169,8 @@ def test_addresses_that_differ_are_shown_as_different_wherever_two_customers_are
     for path in (f"/customers/{ada_id}/merge/{bo_id}", f"/queue/{ada_id}/{bo_id}"):
         page = console.lead.page(path)
         assert {line for line in lines if line in page.text} == lines, path
-    shown = console.lead.page(f"/customers/{ada_id}").text
-    assert "1 Main St, London, Illinois" in shown
+    text = console.lead.page(f"/customers/{ada_id}").text
+    assert "1 Main St, London, Illinois" in text
 
 
 def _as_shown(page: Html) -> dict[str, str]:

@@ -76,26 +76,26 @@ def test_the_likeliest_come_first_and_filters_say_how_many_each_holds__SUG_7(con
     assert pairs(both) == [".".join(likely), ".".join(possible)]
     assert [e.text for e in both.all("a") if "rating=" in e["href"]] == ["Very likely 1", "Likely 0", "Possible 1"]
     assert [e.text for e in both.all("a") if "kind=" in e["href"]] == ["Similar email 1", "Phone 1"]
-    for query, found in (
+    for query, expected in (
         ({"kind": "phone"}, [possible]),
         ({"rating": "very-likely"}, [likely]),
         ({"rating": "possible"}, [possible]),
         ({"rating": "very-likely", "kind": "phone"}, []),
     ):
         page = console.lead.page("/queue", **query)
-        assert pairs(page) == [".".join(pair) for pair in found]
-        assert page.one("span", class_="q-left").text == f"{len(found)} open with these filters"
+        assert pairs(page) == [".".join(pair) for pair in expected]
+        assert page.one("span", class_="q-left").text == f"{len(expected)} open with these filters"
     assert "No pairs match these filters" in page.text
 
 
 def test_a_long_queue_is_read_page_by_page__SUG_7(console: Console) -> None:
-    found = [sharing(console, f"+44207946{n:04}") for n in range(30)]
+    shared_pairs = [sharing(console, f"+44207946{n:04}") for n in range(30)]
     first = console.lead.page("/queue")
     assert "30 open" in first.text
     [older] = [e["href"] for e in first.all("a") if e.text == "Less likely"]
     second = console.lead.page(older)
     assert (len(pairs(first)), len(pairs(second))) == (25, 5)
-    assert sorted(pairs(first) + pairs(second)) == sorted(".".join(pair) for pair in found)
+    assert sorted(pairs(first) + pairs(second)) == sorted(".".join(pair) for pair in shared_pairs)
     assert "Less likely" not in second.text
     assert "Back to the likeliest" in second.text
 

@@ -61,9 +61,9 @@ def test_the_words_say_everything_there_is() -> None:
 
 
 def test_every_region_has_a_name_and_its_calling_code() -> None:
-    found = dict(regions())
-    assert set(found) == set(phonenumbers.SUPPORTED_REGIONS)
-    assert found["DE"] == "Germany (+49)"
+    names = dict(regions())
+    assert set(names) == set(phonenumbers.SUPPORTED_REGIONS)
+    assert names["DE"] == "Germany (+49)"
 
 
 # The organization -----------------------------------------------------------------------------------------------------
@@ -104,11 +104,11 @@ def shared_by(console: Console, *names: str) -> list[str]:
 
 def test_a_switch_is_previewed_with_what_stands_in_its_way__RES_9(console: Console) -> None:
     ada, bob = shared_by(console, "Ada", "Bob")
-    shown = console.admin.page("/settings/matching", preview="listed")
-    assert "1 conflict to resolve" in shown.text
-    assert EVERYBODYS in shown.text
-    assert {f"/customers/{ada}", f"/customers/{bob}", f"/customers/{ada}/merge/{bob}"} <= shown.links
-    assert [form for form in shown.all("form") if form.attributes.get("action") == "/settings/matching/mode"] == []
+    preview = console.admin.page("/settings/matching", preview="listed")
+    assert "1 conflict to resolve" in preview.text
+    assert EVERYBODYS in preview.text
+    assert {f"/customers/{ada}", f"/customers/{bob}", f"/customers/{ada}/merge/{bob}"} <= preview.links
+    assert [form for form in preview.all("form") if form.attributes.get("action") == "/settings/matching/mode"] == []
 
     refused = console.admin.refused("/settings/matching/mode", 409, mode="listed")
     assert "Nothing was switched" in refused.text
@@ -240,11 +240,11 @@ def test_what_very_many_share_can_be_blocked_with_one_click__SUG_6_PRO_12(consol
         console.customer(name, PointInput("phone", "+442079460018", phone_type="office"))
     assert console.admin.page(path).one("section", id="candidates")["hx-get"] == f"{path}?candidates=true"
     part = console.admin.get(f"{path}?candidates=true", headers={"HX-Request": "true"}).text
-    shown = console.admin.page(path, candidates="true")
-    assert Html(part).one("section", id="candidates").text == shown.one("section", id="candidates").text
-    row = next(row for row in shown.all("tr") if "+44 20 7946 0018" in row.text)
+    page = console.admin.page(path, candidates="true")
+    assert Html(part).one("section", id="candidates").text == page.one("section", id="candidates").text
+    row = next(row for row in page.all("tr") if "+44 20 7946 0018" in row.text)
     assert "3 customers" in row.text
-    assert shown.one("button", aria_label="Block +44 20 7946 0018").text == "Block it"
+    assert page.one("button", aria_label="Block +44 20 7946 0018").text == "Block it"
     assert console.admin.sent(path, kind="phone", value="+442079460018") == (path, "blocked")
     assert "No values are shared that widely" in console.admin.page(path, candidates="true").text
 

@@ -34,9 +34,9 @@ def posted(seat: Seat, path: str, **fields: Any) -> Html:
     answer = seat.post(path, data=fields)
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
-    shown = Html(answer.text)
-    assert secret_of(shown) not in answer.headers.get("hx-push-url", "") + str(answer.url)
-    return shown
+    page = Html(answer.text)
+    assert secret_of(page) not in answer.headers.get("hx-push-url", "") + str(answer.url)
+    return page
 
 
 # Agents ---------------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def webhook(console: Console) -> str:
 
 def test_a_webhook_is_added_for_some_events_and_its_secret_shown_once__EVT_1(console: Console) -> None:
     path = "/settings/webhooks"
-    shown = posted(
+    page = posted(
         console.admin,
         path,
         url=NOBODY_THERE,
@@ -191,10 +191,10 @@ def test_a_webhook_is_added_for_some_events_and_its_secret_shown_once__EVT_1(con
         which="some",
         event_type=["profile.merged", "profile.unmerged"],
     )
-    assert secret_of(shown).startswith("whsec_")
-    listed = console.admin.page(path)
-    assert secret_of(shown) not in listed.source
-    assert "2 kinds of event" in listed.text
+    assert secret_of(page).startswith("whsec_")
+    webhooks_page = console.admin.page(path)
+    assert secret_of(page) not in webhooks_page.source
+    assert "2 kinds of event" in webhooks_page.text
     for wrong in ({"url": "gopher://x"}, {"url": "https://u:p@127.0.0.1/"}, {"url": NOBODY_THERE, "which": "some"}):
         console.admin.refused(path, 422, **wrong)
     assert len(console.admin.page(path).all("a", data_row="")) == 1

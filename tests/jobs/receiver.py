@@ -24,8 +24,8 @@ class Got(NamedTuple):
     @property
     def event(self) -> dict[str, Any]:
         """What it says."""
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
     @property
     def what(self) -> Any:

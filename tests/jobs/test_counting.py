@@ -33,8 +33,8 @@ NOW = utc_now()
 
 def counts(base: Base) -> Counter[str]:
     """What has been counted, over all days."""
-    found = rows(base, "SELECT name, sum(number) AS number FROM daily_counts GROUP BY name")
-    return Counter({row.name: int(row.number) for row in found})
+    totals = rows(base, "SELECT name, sum(number) AS number FROM daily_counts GROUP BY name")
+    return Counter({row.name: int(row.number) for row in totals})
 
 
 def contacts(base: Base) -> Counter[str]:
@@ -135,8 +135,8 @@ def test_organizations_are_counted_apart(base: Base) -> None:
     for n in range(2):
         receive(other, "email", email=f"customer.{n}@example.com")
     Counting(base.database).work()
-    mine = "SELECT sum(number) AS number FROM daily_counts WHERE organization_id = :org"
-    assert [rows(one, mine, org=one.organization_id)[0].number for one in (base, other)] == [1, 2]
+    sql = "SELECT sum(number) AS number FROM daily_counts WHERE organization_id = :org"
+    assert [rows(one, sql, org=one.organization_id)[0].number for one in (base, other)] == [1, 2]
 
 
 def test_an_organization_that_cannot_be_counted_holds_up_no_other(base: Base) -> None:
@@ -146,8 +146,8 @@ def test_an_organization_that_cannot_be_counted_holds_up_no_other(base: Base) ->
     )
     receive(other, "email", email="ada@example.com")
     assert not Counting(base.database).work()
-    mine = "SELECT sum(number) AS number FROM daily_counts WHERE organization_id = :org"
-    assert rows(other, mine, org=other.organization_id)[0].number == 1
+    sql = "SELECT sum(number) AS number FROM daily_counts WHERE organization_id = :org"
+    assert rows(other, sql, org=other.organization_id)[0].number == 1
 
 
 # At once -------------------------------------------------------------------------------------------------------------
@@ -166,8 +166,8 @@ def count_until(url: str, organization_id: int, number: int) -> int:
 
 def _counted(database: Database, organization_id: int) -> int:
     with database.read(organization_id) as unit:
-        found = unit.execute(sa.text("SELECT sum(number) FROM daily_counts WHERE name LIKE 'contact.%'")).scalar()
-    return int(found or 0)
+        total = unit.execute(sa.text("SELECT sum(number) FROM daily_counts WHERE name LIKE 'contact.%'")).scalar()
+    return int(total or 0)
 
 
 def test_processes_that_count_at_once_while_others_write_count_each_thing_once(base: Base) -> None:

@@ -40,8 +40,8 @@ TLS = ssl.create_default_context()
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A receiver that is up and takes everything."""
-    with receiving() as found:
-        yield found
+    with receiving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -68,22 +68,22 @@ def send(base: Base, clock: HandClock, seconds: float = 5.0, addresses: Addresse
         pass
 
 
-def endpoint(base: Base, found: EndpointRow) -> EndpointRow:
+def endpoint(base: Base, row: EndpointRow) -> EndpointRow:
     """How it stands now."""
     with base.database.read(base.organization_id) as unit:
-        return next(e for e in webhooks.endpoints.list_endpoints(unit) if e.id == found.id)
+        return next(e for e in webhooks.endpoints.list_endpoints(unit) if e.id == row.id)
 
 
-def deliveries(base: Base, found: EndpointRow, state: str | None = None) -> list[DeliveryRow]:
+def deliveries(base: Base, row: EndpointRow, state: str | None = None) -> list[DeliveryRow]:
     """Oldest first."""
     with base.database.read(base.organization_id) as unit:
-        return webhooks.deliveries(unit, found.id, state)[::-1]
+        return webhooks.deliveries(unit, row.id, state)[::-1]
 
 
-def to_the_next_try(base: Base, found: EndpointRow, clock: HandClock) -> bool:
+def to_the_next_try(base: Base, row: EndpointRow, clock: HandClock) -> bool:
     """Time passes until something is due again; False if nothing ever will be."""
     do(base, lambda unit: sending.enqueue(unit, clock()))
-    due = [d.next_at for d in deliveries(base, found, "pending") if d.next_at is not None]
+    due = [d.next_at for d in deliveries(base, row, "pending") if d.next_at is not None]
     clock.now = max(clock.now, min(due, default=clock.now))
     return bool(due)
 
@@ -245,8 +245,8 @@ def test_a_receiver_that_was_away_for_three_days_gets_all_of_it_in_order__EVT_1(
         arrived = words(receiver.taken)
     assert [word for word in arrived if word.startswith("ada")] == sent
     assert len(arrived) == 2 * len(sent)
-    found = endpoint(base, made)
-    assert (found.state, found.failures, found.failing_since) == ("enabled", 0, None)
+    stored = endpoint(base, made)
+    assert (stored.state, stored.failures, stored.failing_since) == ("enabled", 0, None)
 
 
 def test_who_is_away_for_longer_is_disabled_and_goes_on_when_enabled_again__EVT_1(
@@ -261,8 +261,8 @@ def test_who_is_away_for_longer_is_disabled_and_goes_on_when_enabled_again__EVT_
         assert endpoint(base, made).state == "enabled"
         to_the_next_try(base, made, clock)
         send(base, clock)
-    found = endpoint(base, made)
-    assert (found.state, found.reason) == ("disabled", "failed_three_days")
+    stored = endpoint(base, made)
+    assert (stored.state, stored.reason) == ("disabled", "failed_three_days")
     assert clock() - begun == AWAY > timedelta(days=3)
     tries = len(receiver.tries)
     happens(base, "while disabled")
@@ -345,8 +345,8 @@ def test_gone_is_gone_at_once__EVT_1(base: Base, receiver: Receiver, clock: Hand
     happens(base, "one")
     happens(base, "two", BOB)
     send(base, clock)
-    found = endpoint(base, made)
-    assert (found.state, found.reason) == ("disabled", "gone_410")
+    stored = endpoint(base, made)
+    assert (stored.state, stored.reason) == ("disabled", "gone_410")
     clock.move(days=1)
     tries = len(receiver.tries)
     send(base, clock)

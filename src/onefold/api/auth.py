@@ -30,14 +30,14 @@ class Authenticator:
 
     def known_principal(self, authorization: str | None) -> Principal | None:
         """The principal of a header seen a moment ago; asks no database."""
-        found = None if authorization is None else self._known.get(authorization)
-        return None if found is None or found[0] < time.monotonic() else found[1]
+        entry = None if authorization is None else self._known.get(authorization)
+        return None if entry is None or entry[0] < time.monotonic() else entry[1]
 
     def principal(self, authorization: str | None) -> Principal:
         """The principal of an Authorization header; raises NotSignedIn."""
-        found = self.known_principal(authorization)
-        if found is not None:
-            return found
+        principal = self.known_principal(authorization)
+        if principal is not None:
+            return principal
         if not authorization:
             raise NotSignedIn("Send an API key: Authorization: Bearer <key>.")
         # When a key in heavy use is forgotten, one request asks the database and the others wait for what it is told.

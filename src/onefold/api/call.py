@@ -41,8 +41,10 @@ class Call:
         self._request = request
         self._database = database
         self._key = request.headers.get("idempotency-key")
-        what = f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
-        self._fingerprint = hashlib.sha256(what.encode() + body).hexdigest()
+        request_line = (
+            f"{request.method} {request.url.path}?{request.url.query} {principal.key_id or principal.agent_id} "
+        )
+        self._fingerprint = hashlib.sha256(request_line.encode() + body).hexdigest()
 
     @property
     def actor(self) -> Actor:
@@ -90,15 +92,15 @@ class Call:
         *,
         status: int = 200,
         exclusive: bool = False,
-        kept: bool = True,
+        store_answer: bool = True,
     ) -> Response:
         """Does the work in one transaction and answers after its commit.
 
         With an Idempotency-Key the answer is kept in that transaction: the same request again gets it without doing
-        anything, another request under the same key is refused. Not `kept` are answers that hold a secret.
+        anything, another request under the same key is refused. `store_answer` is off for answers that hold a secret.
         """
         allow(self.principal, scope)
-        key = self._checked_key() if kept else None
+        key = self._checked_key() if store_answer else None
 
         def once(unit: UnitOfWork) -> Response:
             if key is not None and (before := self._before(unit, key)) is not None:
@@ -141,28 +143,28 @@ async def answered_once(
 
     def keep(unit: UnitOfWork) -> None:
         if remembered(unit, key) is None:
-            kept, content = dict(response.headers), bytes(response.body)
-            remember(unit, key, fingerprint, response.status_code, kept, content, utc_now())
+            headers, content = dict(response.headers), bytes(response.body)
+            remember(unit, key, fingerprint, response.status_code, headers, content, utc_now())
 
     await run_in_threadpool(run_in_transaction, database, organization_id, keep)
     return response
 
 
 def _stored_answer(unit: UnitOfWork, key: str, fingerprint: str) -> Response | None:
-    found = remembered(unit, key)
-    if found is None:
+    stored = remembered(unit, key)
+    if stored is None:
         return None
-    before, status, headers, body = found
-    if before != fingerprint:
+    stored_fingerprint, status, headers, body = stored
+    if stored_fingerprint != fingerprint:
         raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
     return Response(body, status, {**headers, "Idempotent-Replayed": "true"})
 
 
-def _response(shown: Result, status: int) -> Response:
-    headers = {} if shown.version is None else {"ETag": f'"{shown.version}"'}
-    if shown.body is None:
+def _response(result: Result, status: int) -> Response:
+    headers = {} if result.version is None else {"ETag": f'"{result.version}"'}
+    if result.body is None:
         return Response(status_code=204, headers=headers)
-    return Response(shown.body.model_dump_json(), status, headers, "application/json")
+    return Response(result.body.model_dump_json(), status, headers, "application/json")
 
 
 async def _call(request: Request) -> Call:

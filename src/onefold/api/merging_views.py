@@ -11,12 +11,12 @@ from onefold.merging.undo import Undo
 from onefold.suggestions.service import SuggestionView
 
 
-def preview(found: Preview) -> schemas.MergePreview:
+def preview(merge_preview: Preview) -> schemas.MergePreview:
     """A plan as the agent sees it."""
-    plan = found.plan
+    plan = merge_preview.plan
     return schemas.MergePreview(
-        source=summary(found.source),
-        destination=summary(found.destination),
+        source=summary(merge_preview.source),
+        destination=summary(merge_preview.destination),
         source_version=plan.versions[0],
         destination_version=plan.versions[1],
         digest=plan.digest,
@@ -27,8 +27,8 @@ def preview(found: Preview) -> schemas.MergePreview:
             )
             for o in plan.obstacles
         ],
-        conversations=found.conversations,
-        drafts=found.drafts,
+        conversations=merge_preview.conversations,
+        drafts=merge_preview.drafts,
         joined_conversation_id=None if plan.joined is None else plan.joined.conversation_id,
         events=[event.in_words() for event in plan.events],
     )
@@ -39,34 +39,34 @@ def merge(row: MergeRow) -> schemas.Merge:
     return schemas.Merge(**{field: getattr(row, field) for field in schemas.Merge.model_fields})
 
 
-def undo(found: Undo) -> schemas.Undo:
+def undo(merge_undo: Undo) -> schemas.Undo:
     """What undoing does."""
-    source = found.plan.source
+    source = merge_undo.plan.source
     return schemas.Undo(
-        merge=merge(found.merge),
-        profile_id=found.profile_id,
-        version=found.version,
+        merge=merge(merge_undo.merge),
+        profile_id=merge_undo.profile_id,
+        version=merge_undo.version,
         source_id=source.profile_id,
-        returning=list(found.returning),
+        returning=list(merge_undo.returning),
         contact_points=sum(point.kind != "customer_id" for point in source.points),
         details=len(source.details),
         addresses=len(source.addresses),
         relationships=len(source.relations),
-        drafts=len(found.drafts),
-        items_since=found.arrived,
-        gone=[schemas.StayingRow(kind=kind, id=row_id) for kind, row_id in found.plan.gone],
-        kept=[schemas.StayingRow(kind=kind, id=row_id) for kind, row_id in found.plan.kept],
+        drafts=len(merge_undo.drafts),
+        items_since=merge_undo.arrived,
+        gone=[schemas.StayingRow(kind=kind, id=row_id) for kind, row_id in merge_undo.plan.gone],
+        kept=[schemas.StayingRow(kind=kind, id=row_id) for kind, row_id in merge_undo.plan.kept],
     )
 
 
-def comparison(found: Comparison) -> schemas.Comparison:
+def comparison(pair_comparison: Comparison) -> schemas.Comparison:
     """Why two profiles may be one customer."""
     return schemas.Comparison(
-        rating=found.rating,
-        bits=found.bits,
-        prior=found.prior,
-        kinds=list(found.kinds),
-        reasons=[schemas.Reason(**reason._asdict()) for reason in found.reasons],
+        rating=pair_comparison.rating,
+        bits=pair_comparison.bits,
+        prior=pair_comparison.prior,
+        kinds=list(pair_comparison.kinds),
+        reasons=[schemas.Reason(**reason._asdict()) for reason in pair_comparison.reasons],
     )
 
 

@@ -104,7 +104,7 @@ def status_of(refusal: DomainError) -> int:
 def problem_of(refusal: DomainError) -> dict[str, Any]:
     """A refusal as the members of a problem."""
     status = status_of(refusal)
-    found = {
+    members = {
         "type": "about:blank",
         "title": _TITLES.get(status, "Refused"),
         "status": status,
@@ -112,7 +112,7 @@ def problem_of(refusal: DomainError) -> dict[str, Any]:
         "code": refusal.code,
         **refusal.facts,
     }
-    return found if refusal.field is None else {**found, "field": refusal.field}
+    return members if refusal.field is None else {**members, "field": refusal.field}
 
 
 def problem_response(refusal: DomainError) -> Response:
@@ -127,9 +127,9 @@ def problem_response(refusal: DomainError) -> Response:
 
 
 def _plain(status: int, detail: str, code: str, field: str | None = None) -> Response:
-    found = {"type": "about:blank", "title": _TITLES.get(status, "Refused"), "status": status, "detail": detail}
+    members = {"type": "about:blank", "title": _TITLES.get(status, "Refused"), "status": status, "detail": detail}
     more = {"code": code} if field is None else {"code": code, "field": field}
-    return Response(msgspec.json.encode(found | more), status, media_type=MEDIA_TYPE)
+    return Response(msgspec.json.encode(members | more), status, media_type=MEDIA_TYPE)
 
 
 def answer_unexpected(error: Exception) -> Response:

@@ -59,32 +59,34 @@ def _point(p: HeldPoint, dialled: Mapping[str, str]) -> schemas.ContactPoint:
     )
 
 
-def summary(found: ProfileSummary) -> schemas.ProfileSummary:
+def summary(entry: ProfileSummary) -> schemas.ProfileSummary:
     """A profile in a list."""
-    points = found.points
+    points = entry.points
     return schemas.ProfileSummary(
-        id=found.row.id,
-        display_name=found.display_name,
-        name=found.row.name,
-        name_confirmed=found.row.name_confirmed,
+        id=entry.row.id,
+        display_name=entry.display_name,
+        name=entry.row.name,
+        name_confirmed=entry.row.name_confirmed,
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         emails=[p.value for p in points if p.kind == "email"],
         phones=[p.value for p in points if p.kind == "phone"],
-        created_at=found.row.created_at,
+        created_at=entry.row.created_at,
     )
 
 
 def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
     """A conversation, as of the profile it belongs to today."""
-    shown = {k: v for k, v in row._asdict().items() if k != "merged_into_id"}
-    return schemas.Conversation(**{**shown, "profile_id": owner})
+    fields = {k: v for k, v in row._asdict().items() if k != "merged_into_id"}
+    return schemas.Conversation(**{**fields, "profile_id": owner})
 
 
 def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:
     """An entry of a timeline."""
-    shown = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "body", "data")}
-    found = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
-    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=found, body=row.text, **shown)
+    fields = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "body", "data")}
+    attachments = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
+    return schemas.Item(
+        id=str(row.seq), state=sending.state_of(row), attachments=attachments, body=row.text, **fields
+    )
 
 
 def run(row: RunRow) -> organization_schemas.Run:

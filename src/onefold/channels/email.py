@@ -147,10 +147,10 @@ def _subject(message: Message) -> str | None:
 def _occurred_at(message: Message) -> datetime | None:
     """The Date in UTC; None if it is none, or one that no mail can have."""
     text = (message.get("Date") or "")[:200]
-    found = or_otherwise(lambda: parsedate_to_datetime(text), None)
-    if found is None or found.year not in _YEARS:
+    sent_at = or_otherwise(lambda: parsedate_to_datetime(text), None)
+    if sent_at is None or sent_at.year not in _YEARS:
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return sent_at.replace(tzinfo=UTC) if sent_at.tzinfo is None else sent_at.astimezone(UTC)
 
 
 def _data(message: Message) -> str:
@@ -200,9 +200,9 @@ def _answered_ids(message: Message) -> list[str]:
 
 def _ids(text: str) -> list[str]:
     """The message ids in a header: what stands in angle brackets, or the bare words where nothing does."""
-    bracketed = ("".join(found.split()) for found in re.findall(r"<([^<>]*)>", text))
-    found = [name for name in bracketed if name] or _bare_ids(text)
-    return [name for name in found if len(name) <= MESSAGE_ID_LENGTH and mend_text(name) == name]
+    bracketed = ("".join(inner.split()) for inner in re.findall(r"<([^<>]*)>", text))
+    ids = [name for name in bracketed if name] or _bare_ids(text)
+    return [name for name in ids if len(name) <= MESSAGE_ID_LENGTH and mend_text(name) == name]
 
 
 def _bare_ids(text: str) -> list[str]:
@@ -234,12 +234,12 @@ def _body(leaves: Iterable[_Leaf]) -> str | None:
     """The plain text, and the text of the HTML wherever no plain text was sent beside it; cut at BODY_LENGTH."""
     texts = [(leaf, _text(leaf.part)) for leaf in leaves if _is_text(leaf.part)]
     plain = {leaf.choice for leaf, text in texts if not _is_html(leaf.part) and text.strip()} - {None}
-    shown = (
+    pieces = (
         html_text(text) if _is_html(leaf.part) else text
         for leaf, text in texts
         if not (_is_html(leaf.part) and leaf.choice in plain)
     )
-    body = "\n".join(text.strip("\n") for text in shown if text.strip())
+    body = "\n".join(text.strip("\n") for text in pieces if text.strip())
     return mend_text(body) or None
 
 

@@ -20,10 +20,10 @@ def twilio_lookup(url: str, account: str, token: str) -> LineTypes:
         try:
             answer = client.get(f"/v2/PhoneNumbers/{number}", params={"Fields": "line_type_intelligence"})
             answer.raise_for_status()
-            found = answer.json()["line_type_intelligence"]["type"]
+            kind = answer.json()["line_type_intelligence"]["type"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             _log.warning("lookup failed", error=type(error).__name__)
             return "unknown"
-        return _KINDS.get(found, "unknown")
+        return _KINDS.get(kind, "unknown")
 
     return line_type

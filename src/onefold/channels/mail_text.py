@@ -50,9 +50,9 @@ def _decoded_run(run: re.Match[str]) -> str:
 def _word_bytes(encoding: str, text: str) -> bytes:
     if encoding in "qQ":
         return binascii.a2b_qp(text.encode("utf-8", "replace"), header=True)
-    kept = re.sub(r"[^A-Za-z0-9+/]", "", text)
-    kept = kept[:-1] if len(kept) % 4 == 1 else kept
-    return binascii.a2b_base64(kept + "=" * (-len(kept) % 4))
+    base64_text = re.sub(r"[^A-Za-z0-9+/]", "", text)
+    base64_text = base64_text[:-1] if len(base64_text) % 4 == 1 else base64_text
+    return binascii.a2b_base64(base64_text + "=" * (-len(base64_text) % 4))
 
 
 def text_of(content: bytes, charset: str | None) -> str:

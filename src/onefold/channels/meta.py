@@ -107,12 +107,12 @@ def _whatsapp_body(kind: str, content: Json) -> str | None:
     if kind == "interactive":
         content = _object(content.get(_text(content.get("type"))))
     if kind == "location":
-        told = [content.get(key) for key in ("name", "address", "latitude", "longitude")]
-        return mend_text(", ".join(_text(value) for value in told if value is not None)) or None
+        values = [content.get(key) for key in ("name", "address", "latitude", "longitude")]
+        return mend_text(", ".join(_text(value) for value in values if value is not None)) or None
     if kind == "contacts":
         return None
-    found = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
-    return mend_text(next((text for text in found if text), "")) or None
+    texts = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
+    return mend_text(next((text for text in texts if text), "")) or None
 
 
 # Messenger and Instagram
@@ -175,8 +175,8 @@ def _id(value: object) -> str | None:
 
 
 def _ids(*values: object) -> tuple[str, ...]:
-    found = (_id(value) for value in values)
-    return tuple(dict.fromkeys(name for name in found if name is not None))
+    ids = (_id(value) for value in values)
+    return tuple(dict.fromkeys(name for name in ids if name is not None))
 
 
 def _name(value: object) -> str | None:
@@ -190,6 +190,6 @@ def _moment(value: object, per_second: int) -> datetime | None:
         return None
 
 
-def _data(told: Mapping[str, object]) -> str:
-    kept = {key: value if isinstance(value, list) else _text_of(value) for key, value in told.items()}
-    return json.dumps({key: value for key, value in kept.items() if value}, ensure_ascii=False)
+def _data(fields: Mapping[str, object]) -> str:
+    texts = {key: value if isinstance(value, list) else _text_of(value) for key, value in fields.items()}
+    return json.dumps({key: value for key, value in texts.items() if value}, ensure_ascii=False)

@@ -70,18 +70,18 @@ class Provider:
 
     def begin(self, redirect_uri: str) -> tuple[str, Secrets]:
         """Where to send a browser, and what to keep until it comes back. Raises Unavailable `provider_unavailable`."""
-        kept = Secrets(*(secrets.token_urlsafe(32) for _ in Secrets._fields))
-        asked = {
+        flow_secrets = Secrets(*(secrets.token_urlsafe(32) for _ in Secrets._fields))
+        parameters = {
             "response_type": "code",
             "client_id": self._id,
             "redirect_uri": redirect_uri,
             "scope": "openid",
-            "state": kept.state,
-            "nonce": kept.nonce,
+            "state": flow_secrets.state,
+            "nonce": flow_secrets.nonce,
             "code_challenge_method": "S256",
-            "code_challenge": create_s256_code_challenge(kept.verifier),
+            "code_challenge": create_s256_code_challenge(flow_secrets.verifier),
         }
-        return str(httpx.URL(self._known_metadata().authorization).copy_merge_params(asked)), kept
+        return str(httpx.URL(self._known_metadata().authorization).copy_merge_params(parameters)), flow_secrets
 
     def finish(self, code: str, secrets: Secrets, redirect_uri: str) -> Identity:
         """Who has signed in there, by the code that the browser came back with.
@@ -140,19 +140,19 @@ class Provider:
     def _known_metadata(self) -> _Metadata:
         with self._lock:
             if self._metadata is None or self._metadata[0] < time.monotonic():
-                found = self._fetch_keys(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-                self._metadata = (time.monotonic() + _REMEMBERED_SECONDS, self._fetch_metadata(found))
+                document = self._fetch_keys(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+                self._metadata = (time.monotonic() + _REMEMBERED_SECONDS, self._fetch_metadata(document))
             return self._metadata[1]
 
-    def _fetch_metadata(self, found: dict[str, Any]) -> _Metadata:
-        if found.get("issuer") != self._issuer:
+    def _fetch_metadata(self, document: dict[str, Any]) -> _Metadata:
+        if document.get("issuer") != self._issuer:
             _unavailable("the issuer it names is not ONEFOLD_OIDC_ISSUER, letter by letter")
         authorization, token, keys = (
-            str(found.get(name)) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            str(document.get(name)) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
         )
         if not all(map(_is_safe, (authorization, token, keys))):
             _unavailable("an endpoint is missing, or not https")
-        ways = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        ways = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         return _Metadata(authorization, token, keys, "client_secret_basic" in ways)
 
     def _key_set(self, *, again: bool = False) -> KeySet:
@@ -165,10 +165,10 @@ class Provider:
             return self._keys[1]
 
     def _fetch_keys(self, url: str) -> dict[str, Any]:
-        status, found = self._ask("GET", url)
+        status, document = self._ask("GET", url)
         if status != 200:
             _unavailable(f"status {status}")
-        return found
+        return document
 
     def _ask(self, method: str, url: str, **sent: Any) -> tuple[int, dict[str, Any]]:
         """Status and JSON of an answer; follows no redirect, and waits and reads only so long."""
@@ -179,12 +179,12 @@ class Provider:
                     body += part
                     if len(body) > _LARGEST or time.monotonic() > end:
                         _unavailable("an answer without end")
-            found = json.loads(body)
+            document = json.loads(body)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
             _unavailable(type(error).__name__)
-        if not isinstance(found, dict):
+        if not isinstance(document, dict):
             _unavailable("an answer that is no object")
-        return answer.status_code, found
+        return answer.status_code, document
 
 
 def _is_safe(url: str) -> bool:

@@ -119,8 +119,8 @@ def _name(text: str | None) -> str | None:
 
 def _occurred_at(text: str) -> datetime | None:
     try:
-        found = parsedate_to_datetime(text[:100])
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        sent_at = parsedate_to_datetime(text[:100])
+        return sent_at.replace(tzinfo=UTC) if sent_at.tzinfo is None else sent_at.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -132,9 +132,9 @@ def _reply_to(form: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _data(form: Mapping[str, str]) -> str:
-    told = {name: mend_text(form[key], _DATA_LENGTH) for name, key in _TOLD.items() if form.get(key)}
+    fields = {name: mend_text(form[key], _DATA_LENGTH) for name, key in _TOLD.items() if form.get(key)}
     media = [{"url": mend_text(url, _DATA_LENGTH), "content_type": mend_text(kind, 100)} for url, kind in _media(form)]
-    return json.dumps({**told, "media": media} if media else told, ensure_ascii=False)
+    return json.dumps({**fields, "media": media} if media else fields, ensure_ascii=False)
 
 
 def _media(form: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -104,10 +104,10 @@ def run_on_agent(organization: int | None, work: Callable[[UnitOfWork], T]) -> T
 
 
 def find_agent(unit: UnitOfWork, email: str) -> AgentRow:
-    found = account_store.agent_by_email(unit, parse_email(email))
-    if found is None:
+    agent = account_store.agent_by_email(unit, parse_email(email))
+    if agent is None:
         raise NotFound("There is no agent with this email.", code="agent_not_found")
-    return found
+    return agent
 
 
 def _asked_password() -> str:

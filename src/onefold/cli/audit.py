@@ -42,10 +42,10 @@ def audit_verify(
     organization_id = chosen_organization(database, organization)
     try:
         with database.read(organization_id) as unit:
-            found = audit.verify(unit, known)
+            verification = audit.verify(unit, known)
     except DomainError as refusal:
         fail(refusal.detail)
-    _show(found)
+    _show(verification)
 
 
 def _parse_anchor(anchor: str) -> tuple[int, str]:
@@ -55,11 +55,12 @@ def _parse_anchor(anchor: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
-def _show(found: Verification) -> None:
-    if found.wrong is not None:
-        fail(f"{_WRONG[found.wrong].format(seq=found.first_wrong)} Intact before it: {found.entries:,} entries.")
-    taken = f" {found.erased:,} personal records were taken away by erasures." if found.erased else ""
-    out.print(f"The {found.entries:,} entries of the audit log are intact.{taken}", soft_wrap=True)
-    if found.entries:
+def _show(verification: Verification) -> None:
+    if verification.wrong is not None:
+        wrong = _WRONG[verification.wrong].format(seq=verification.first_wrong)
+        fail(f"{wrong} Intact before it: {verification.entries:,} entries.")
+    taken = f" {verification.erased:,} personal records were taken away by erasures." if verification.erased else ""
+    out.print(f"The {verification.entries:,} entries of the audit log are intact.{taken}", soft_wrap=True)
+    if verification.entries:
         out.print("Keep this anchor elsewhere, and give it to the next verify with --anchor:", soft_wrap=True)
-        out.print(f"{found.last_seq}:{found.last_hash}", soft_wrap=True, highlight=False)
+        out.print(f"{verification.last_seq}:{verification.last_hash}", soft_wrap=True, highlight=False)

@@ -46,10 +46,10 @@ def ingest(
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    found: list[Path] = []
+    file_paths: list[Path] = []
     for path in paths:
-        found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return found
+        file_paths += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return file_paths
 
 
 def _inbox_id(database: Database, organization_id: int, given: str | None) -> str | None:

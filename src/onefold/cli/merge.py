@@ -55,26 +55,26 @@ def merge(
 
 def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool) -> None:
     with database.read(number) as unit:
-        found = merging.look(unit, request, _ACTOR)
-    _show(found)
-    if found.plan.obstacles:
+        preview = merging.look(unit, request, _ACTOR)
+    _show(preview)
+    if preview.plan.obstacles:
         fail("The merge is refused; clear what stands in the way, or merge by the API with the steps it offers.")
     if not yes and not Confirm.ask("Merge? Only a lead can undo it.", console=out):
         raise typer.Exit(1)
-    confirmed = request._replace(versions=found.plan.versions, digest=found.plan.digest)
+    confirmed = request._replace(versions=preview.plan.versions, digest=preview.plan.digest)
     row, _ = run_in_transaction(database, number, lambda unit: merging.merge(unit, confirmed, _ACTOR))
     out.print(f"Merged; merge {row.id}.")
 
 
-def _show(found: Preview) -> None:
-    table = Table("field", found.source.display_name, found.destination.display_name, "stays", "why", box=None)
-    for outcome in found.plan.outcomes:
+def _show(preview: Preview) -> None:
+    table = Table("field", preview.source.display_name, preview.destination.display_name, "stays", "why", box=None)
+    for outcome in preview.plan.outcomes:
         if outcome.source or outcome.destination:
             sides = [str(value or "") for value in (outcome.source, outcome.destination)]
             table.add_row(outcome.field, *sides, outcome.kept or "-", outcome.why)
     out.print(table)
-    out.print(f"{found.conversations} conversations and {found.drafts} drafts come along.")
-    for obstacle in found.plan.obstacles:
+    out.print(f"{preview.conversations} conversations and {preview.drafts} drafts come along.")
+    for obstacle in preview.plan.obstacles:
         err.print(f"[red]{obstacle.code}[/red]: {obstacle.detail}")
 
 
@@ -112,7 +112,7 @@ def _run_of(database: Database, number: int, path: Path, restart: bool) -> RunRo
 
 
 def _read_pairs(path: Path) -> list[tuple[str, str]]:
-    found = []
+    pairs = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.reader(file), 1):
@@ -120,12 +120,12 @@ def _read_pairs(path: Path) -> list[tuple[str, str]]:
                     continue
                 if len(row) < 2 or not row[0].strip() or not row[1].strip():
                     fail(f"Line {number} of {path.name} has no two ids; write source_id,destination_id.")
-                found.append((row[0].strip(), row[1].strip()))
+                pairs.append((row[0].strip(), row[1].strip()))
     except (UnicodeDecodeError, csv.Error):
         fail(f"{path.name} is not a CSV file in UTF-8.")
-    if not found:
+    if not pairs:
         fail(f"{path.name} holds no pair.")
-    return found
+    return pairs
 
 
 def _write_report(database: Database, number: int, run: RunRow, report: Path) -> None:

@@ -40,17 +40,17 @@ def profile_show(
     try:
         with database.read(organization_id) as unit:
             try:
-                found = profiles.read(unit, wanted)
+                view = profiles.read(unit, wanted)
             except NotFound:
                 hits = profiles.search(unit, wanted, 20)
                 if len(hits) != 1:
                     _show_hits(hits)
-                found = profiles.read(unit, hits[0].row.id)
+                view = profiles.read(unit, hits[0].row.id)
     except DomainError as refusal:
         fail(refusal.detail)
     from onefold.api import views  # here: its schemas take longer to import than most commands to run
 
-    sys.stdout.write(views.profile(found).model_dump_json(indent=2) + "\n")
+    sys.stdout.write(views.profile(view).model_dump_json(indent=2) + "\n")
 
 
 def _show_hits(hits: list[profiles.ProfileSummary]) -> NoReturn:
@@ -117,15 +117,15 @@ def profile_erase(
     try:
         if not yes:
             _confirm(database, organization_id, profile_id)
-        found = run_in_transaction(
+        erasure = run_in_transaction(
             database, organization_id, lambda unit: erasing.erase(unit, profile_id, profile_id, _ACTOR), exclusive=True
         )
     except DomainError as refusal:
         fail(refusal.detail)
-    for erased_id in found.ids:
+    for erased_id in erasure.ids:
         out.print(f"{erased_id} is erased.", highlight=False)
-    told = ", ".join(f"{number:,} {what}" for what, number in found.counts.items() if number)
-    out.print(told, soft_wrap=True, highlight=False)
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in erasure.counts.items() if number)
+    out.print(counts, soft_wrap=True, highlight=False)
 
 
 def _confirm(database: Database, organization_id: int, profile_id: str) -> None:

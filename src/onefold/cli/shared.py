@@ -30,10 +30,10 @@ def open_database() -> Database:
     """The database, if it has this version's schema."""
     database = database_of(Settings())  # type: ignore[call-arg]
     try:
-        found = current(database)
+        revision = current(database)
     except DomainError as refusal:
         fail(refusal.detail)
-    if found != newest():
+    if revision != newest():
         fail("The database has no schema of this version. Run: onefold db upgrade")
     return database
 

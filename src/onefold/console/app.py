@@ -188,5 +188,5 @@ def _holder(request: Request, refusal: DomainError) -> Any:
     holder_id = refusal.facts.get("profile_id")
     if visitor is None or refusal.code not in ("contact_point_taken", "contact_point_listed") or holder_id is None:
         return None
-    found = visitor.read(lambda unit: summaries(unit, [str(holder_id)]))
-    return found[0] if found else None
+    holders = visitor.read(lambda unit: summaries(unit, [str(holder_id)]))
+    return holders[0] if holders else None

@@ -33,11 +33,11 @@ def _merge(entry: Entry, _actors: Actors) -> list[Line]:
 
 def _undo(entry: Entry, actors: Actors) -> list[Line]:
     details, before = entry.details, list(audit_view.sides(entry.before).values())
-    found = [*_merge(entry, actors), Line("Restored", labels.count(len(details["unmerged"]), "customer"))]
+    undo_lines = [*_merge(entry, actors), Line("Restored", labels.count(len(details["unmerged"]), "customer"))]
     for label, field in (("Deleted since", "gone"), ("Changed since, left as is", "kept")):
         if details[field]:
-            found.append(Line(label, _rows(details[field], before)))
-    return found
+            undo_lines.append(Line(label, _rows(details[field], before)))
+    return undo_lines
 
 
 def _rows(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -> str:
@@ -51,9 +51,9 @@ def _rows(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -> 
 
 def _detach(entry: Entry, _actors: Actors) -> list[Line]:
     details, sides = entry.details, audit_view.sides(entry.before).values()
-    held = [p for side in sides for p in side.points if p.contact_point_id == details["contact_point_id"]]
+    points = [p for side in sides for p in side.points if p.contact_point_id == details["contact_point_id"]]
     return [
-        *(Line("Contact point", audit_view.point(p)) for p in held),
+        *(Line("Contact point", audit_view.point(p)) for p in points),
         Line("Conversations moved", str(len(details["moved_conversations"]))),
         Line("Conversations split", str(len(details["split_conversations"]))),
     ]
@@ -70,8 +70,8 @@ _ERASED = (
 
 def _erasure(entry: Entry, _actors: Actors) -> list[Line]:
     counts: dict[str, Any] = entry.details["counts"]
-    found = [labels.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
-    return [Line("Erased", ", ".join(found))]
+    parts = [labels.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
+    return [Line("Erased", ", ".join(parts))]
 
 
 def _bulk(entry: Entry, _actors: Actors) -> list[Line]:

@@ -32,20 +32,20 @@ def name_of(side: ProfileSnapshot) -> str:
     return display_name(side.name, side.points)
 
 
-def table(shown: Sequence[ProfileSnapshot], kin: Mapping[str, str]) -> list[Was]:
+def table(snapshots: Sequence[ProfileSnapshot], kin: Mapping[str, str]) -> list[Was]:
     """Everything of some sides, line by line; `kin` are the names of those they were related to."""
-    found = [
-        Was("Name", [[side.name] if side.name else [] for side in shown]),
-        Was("Username", [[side.username] if side.username else [] for side in shown]),
-        Was("Image", [[side.image] if side.image else [] for side in shown]),
-        *(Was(label, [points(side, kind) for side in shown]) for kind, label in _POINTS),
-        Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in shown]),
-        Was("Addresses", [[labels.address(a) for a in side.addresses] for side in shown]),
-        Was("Relationships", [_kin(side, kin) for side in shown]),
-        Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in shown]),
-        Was("Open conversation", [_conversation(side) for side in shown]),
+    rows = [
+        Was("Name", [[side.name] if side.name else [] for side in snapshots]),
+        Was("Username", [[side.username] if side.username else [] for side in snapshots]),
+        Was("Image", [[side.image] if side.image else [] for side in snapshots]),
+        *(Was(label, [points(side, kind) for side in snapshots]) for kind, label in _POINTS),
+        Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in snapshots]),
+        Was("Addresses", [[labels.address(a) for a in side.addresses] for side in snapshots]),
+        Was("Relationships", [_kin(side, kin) for side in snapshots]),
+        Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in snapshots]),
+        Was("Open conversation", [_conversation(side) for side in snapshots]),
     ]
-    return [line for line in found if any(line.values)]
+    return [line for line in rows if any(line.values)]
 
 
 _POINTS = (("customer_id", "Customer ID"), ("email", "Emails"), ("phone", "Phones"), ("social", "Social accounts"))
@@ -60,7 +60,7 @@ def point(p: HeldPoint) -> str:
     """A contact point with its type and tags."""
     value = p.value if p.kind == "customer_id" else p.handle or labels.point(p.value, p.kind)
     tags = [labels.PHONE_TYPES[p.phone_type].lower()] if p.phone_type else []
-    tags += [tag for tag, told in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if told]
+    tags += [tag for tag, applies in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if applies]
     where = f" on {labels.network(p.value)}" if p.kind == "social" else ""
     return f"{value}{where} ({', '.join(tags)})" if tags else f"{value}{where}"
 
@@ -70,9 +70,9 @@ def _kin(side: ProfileSnapshot, kin: Mapping[str, str]) -> list[str]:
     return [f"{kind}: {kin.get(other_id, 'a customer')}" for other_id, kind in seen]
 
 
-def relatives(shown: Sequence[ProfileSnapshot]) -> set[str]:
+def relatives(snapshots: Sequence[ProfileSnapshot]) -> set[str]:
     """Whom the sides were related to."""
-    return {relation.seen_from(side.profile_id)[0] for side in shown for relation in side.relations}
+    return {relation.seen_from(side.profile_id)[0] for side in snapshots for relation in side.relations}
 
 
 def _conversation(side: ProfileSnapshot) -> list[str]:
@@ -85,25 +85,25 @@ _WHOSE = {"source": "as the one that went away had it", "destination": "as the o
 def outcomes(details: Mapping[str, Any], record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """(field, what became of it) of a merge: choices by hand first, then what the two had differently (MRG-4)."""
     chosen = {**details.get("choices", {}), **((record or {}).get("choices") or {})}
-    kept = {
-        field: which
-        for field, which in details.get("outcomes", {}).items()
-        if which and field not in chosen and _differ(field, record)
+    differing = {
+        field: choice
+        for field, choice in details.get("outcomes", {}).items()
+        if choice and field not in chosen and _differ(field, record)
     }
-    found = [(_field(field, record), f"{_WHOSE.get(which, which)}, by choice") for field, which in chosen.items()]
-    return found + [(_field(field, record), _WHOSE.get(which, which)) for field, which in kept.items()]
+    by_hand = [(_field(field, record), f"{_WHOSE.get(choice, choice)}, by choice") for field, choice in chosen.items()]
+    return by_hand + [(_field(field, record), _WHOSE.get(choice, choice)) for field, choice in differing.items()]
 
 
 def _differ(field: str, record: Mapping[str, Any] | None) -> bool:
     """Whether both sides had a value of the field, and not the same one."""
-    kept = [_single(side, field) for name, side in sides(record).items() if name in _WHOSE]
-    return len(kept) == 2 and all(kept) and kept[0] != kept[1]
+    values = [_single(side, field) for name, side in sides(record).items() if name in _WHOSE]
+    return len(values) == 2 and all(values) and values[0] != values[1]
 
 
 def _single(side: ProfileSnapshot, field: str) -> str | None:
     if field.startswith("main_"):
-        held = side.main(field.removeprefix("main_"))
-        return held.value if held else None
+        main = side.main(field.removeprefix("main_"))
+        return main.value if main else None
     if field == "customer_id":
         return side.customer_id.value if side.customer_id else None
     return getattr(side, field, None) if field in ("name", "username", "image") else None
@@ -113,8 +113,8 @@ def _field(field: str, record: Mapping[str, Any] | None) -> str:
     head, _, rest = field.partition(".")
     if head != "phone_type":
         return labels.field(field)
-    held = [p for side in sides(record).values() for p in side.points if p.contact_point_id == rest]
-    return f"Type of {labels.point(held[0].value, 'phone')}" if held else "Type of a phone"
+    phones = [p for side in sides(record).values() for p in side.points if p.contact_point_id == rest]
+    return f"Type of {labels.point(phones[0].value, 'phone')}" if phones else "Type of a phone"
 
 
 def steps(details: Mapping[str, Any]) -> list[str]:
@@ -146,6 +146,6 @@ def staying(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -
     return [Staying(kind, known.get(row_id, "")) for kind, row_id in rows]
 
 
-def changes_of(found: Undo, kin: Mapping[str, str]) -> list[Was]:
+def changes_of(undo: Undo, kin: Mapping[str, str]) -> list[Was]:
     """Both customers as they will be once the merge is undone."""
-    return table([found.plan.source, found.plan.destination], kin)
+    return table([undo.plan.source, undo.plan.destination], kin)

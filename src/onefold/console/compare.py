@@ -37,24 +37,24 @@ def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[
 
     `comparison` has its values in the order of the two profiles.
     """
-    mine = {(r.feature, r.value) for r in comparison.reasons}
-    theirs = {(r.feature, r.other_value) for r in comparison.reasons}
-    features = {feature for feature, _ in mine}
-    found = [
+    evidence = {(r.feature, r.value) for r in comparison.reasons}
+    other_evidence = {(r.feature, r.other_value) for r in comparison.reasons}
+    features = {feature for feature, _ in evidence}
+    rows = [
         _line("Name", one.row.name, other.row.name, features & {"name", "name_similar"}),
         _line("Username", one.row.username, other.row.username, features & {"handle"}),
         _line("Customer ID", one.customer_id, other.customer_id, features & {"customer_id"}),
     ]
     for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
         sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
-        found.append(Line(label, _points(sides[0], sides[1], mine), _points(sides[1], sides[0], theirs)))
+        rows.append(Line(label, _points(sides[0], sides[1], evidence), _points(sides[1], sides[0], other_evidence)))
     places = [[labels.address(a) for a in view.addresses] for view in (one, other)]
-    found.append(Line("Addresses", _mark_shared(places[0], places[1]), _mark_shared(places[1], places[0])))
+    rows.append(Line("Addresses", _mark_shared(places[0], places[1]), _mark_shared(places[1], places[0])))
     details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
-    found.append(Line("Details", _mark_shared(details[0], details[1]), _mark_shared(details[1], details[0])))
+    rows.append(Line("Details", _mark_shared(details[0], details[1]), _mark_shared(details[1], details[0])))
     kin = [[f"{r.kind}: {r.name}" for r in view.relationships] for view in (one, other)]
-    found.append(Line("Relationships", _mark_shared(kin[0], kin[1]), _mark_shared(kin[1], kin[0])))
-    return [line for line in found if line.one or line.other]
+    rows.append(Line("Relationships", _mark_shared(kin[0], kin[1]), _mark_shared(kin[1], kin[0])))
+    return [line for line in rows if line.one or line.other]
 
 
 def _line(label: str, one: str | None, other: str | None, evidence: Iterable[str]) -> Line:
@@ -62,23 +62,27 @@ def _line(label: str, one: str | None, other: str | None, evidence: Iterable[str
     return Line(label, [Value(one, same)] if one else [], [Value(other, same)] if other else [])
 
 
-def _points(mine: list[HeldPoint], theirs: list[HeldPoint], evident: set[tuple[str, str]]) -> list[Value]:
-    held, named = {p.value for p in theirs}, {value for _, value in evident}
-    handles = {fold((p.handle or "").removeprefix("@")) for p in theirs} - {""}
-    found = []
-    for point in mine:
-        same = point.value in held or point.value in named or fold((point.handle or "").removeprefix("@")) in handles
-        found.append(Value(_text(point), same))
-    return found
+def _points(points: list[HeldPoint], other_points: list[HeldPoint], evident: set[tuple[str, str]]) -> list[Value]:
+    other_values, named = {p.value for p in other_points}, {value for _, value in evident}
+    handles = {fold((p.handle or "").removeprefix("@")) for p in other_points} - {""}
+    values = []
+    for point in points:
+        same = (
+            point.value in other_values
+            or point.value in named
+            or fold((point.handle or "").removeprefix("@")) in handles
+        )
+        values.append(Value(_text(point), same))
+    return values
 
 
 def _text(point: HeldPoint) -> str:
     if point.kind == "social":
         return f"{point.handle or labels.point(point.value, 'social')} on {labels.network(point.value)}"
-    shown = labels.point(point.value, point.kind)
-    return f"{shown} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else shown
+    text = labels.point(point.value, point.kind)
+    return f"{text} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else text
 
 
-def _mark_shared(mine: list[str], theirs: list[str]) -> list[Value]:
-    known = {alike(text) for text in theirs}
-    return [Value(text, alike(text) in known) for text in mine]
+def _mark_shared(texts: list[str], other_texts: list[str]) -> list[Value]:
+    known = {alike(text) for text in other_texts}
+    return [Value(text, alike(text) in known) for text in texts]

@@ -32,13 +32,13 @@ def customer_page(
     """Everything of one customer; raises MergedAway for an id that leads to another."""
     view = profiles.read(unit, profile_id)
     agents = accounts.list_agents(unit)
-    found = _items(unit, view.row.id, before)
-    recent = found["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
+    timeline = _items(unit, view.row.id, before)
+    recent = timeline["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
     reach = _reach(view.points, recent)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
-        **found,
+        **timeline,
         "points": {point.contact_point_id: point for point in view.points},
         "names": {agent.id: agent.name for agent in agents},
         "profile": view,
@@ -72,11 +72,11 @@ def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[s
 
 def _items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
-    shown = rows[:ITEMS_AT_ONCE]
-    files = conversation_store.attachments_of(unit, [row.seq for row in shown]) if shown else {}
+    items = rows[:ITEMS_AT_ONCE]
+    files = conversation_store.attachments_of(unit, [row.seq for row in items]) if items else {}
     return {
-        "items": shown,
-        "more": shown[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
+        "items": items,
+        "more": items[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
         "files": {seq: [f for f in some if f[1] != _ORIGINAL] for seq, some in files.items()},
         "originals": {seq: f for seq, some in files.items() for f in some if f[1] == _ORIGINAL},
     }
@@ -93,10 +93,10 @@ def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | No
         return None
     if draft_id is None:
         return own[0] if own else None
-    found = next((draft for draft in own if draft.id == draft_id), None)
-    if found is None:
+    draft = next((draft for draft in own if draft.id == draft_id), None)
+    if draft is None:
         raise NotFound("You have no draft with this id.", code="draft_not_found")
-    return found
+    return draft
 
 
 def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, list[HeldPoint]]:
@@ -119,8 +119,8 @@ def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, 
 def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[ItemRow]) -> str:
     """The kind of message an answer would be: on the channel the customer last wrote on, where that reaches them."""
     wrote = [item for item in recent if item.direction == "in" and item.channel in reach]
-    held = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
-    last = next((i.channel for i in wrote if i.channel and i.contact_point_id in held[i.channel]), None)
+    point_ids = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
+    last = next((i.channel for i in wrote if i.channel and i.contact_point_id in point_ids[i.channel]), None)
     return last or ("email" if reach["email"] else "note")
 
 

@@ -119,5 +119,5 @@ def _frame(message: Message) -> bytes:
 
 @lru_cache(maxsize=1024)  # hundreds of streams write the same
 def _change(change: Change) -> bytes:
-    told = {"id": change.id, "type": change.type, "profile_id": change.profile_id, "data": json.loads(change.data)}
-    return f"id: {change.id}\nevent: change\ndata: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
+    payload = {"id": change.id, "type": change.type, "profile_id": change.profile_id, "data": json.loads(change.data)}
+    return f"id: {change.id}\nevent: change\ndata: {json.dumps(payload, separators=(',', ':'))}\n\n".encode()

@@ -89,8 +89,8 @@ def same_origin(request: Request) -> None:
 
 def followed_here(request: Request) -> bool:
     """Whether somebody has followed a link of a page of this site to this address; not even a picture there has."""
-    shown = request.headers.get("sec-fetch-dest", "document") == "document"
-    return shown and _asked_by_us(request, "referer")  # browsers send no Origin with what only reads
+    is_document = request.headers.get("sec-fetch-dest", "document") == "document"
+    return is_document and _asked_by_us(request, "referer")  # browsers send no Origin with what only reads
 
 
 def _asked_by_us(request: Request, else_by: str) -> bool:

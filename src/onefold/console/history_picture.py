@@ -86,10 +86,10 @@ _BOLD = ("name-living", "name-part")
 
 def _moments(history: History) -> list[datetime]:
     """Every instant at which something happened, and the present one, which is later than all."""
-    found = {o.created_at for o in history.origins} | {a.at for a in history.arrivals}
-    found |= {at for j in history.joins for at in (j.at, j.undone_at) if at is not None}
-    found |= {d.at for d in history.departures}
-    return [*sorted(found), max(history.now, max(found) + timedelta(microseconds=1))]
+    moments = {o.created_at for o in history.origins} | {a.at for a in history.arrivals}
+    moments |= {at for j in history.joins for at in (j.at, j.undone_at) if at is not None}
+    moments |= {d.at for d in history.departures}
+    return [*sorted(moments), max(history.now, max(moments) + timedelta(microseconds=1))]
 
 
 def _scale(moments: Sequence[datetime], left: float, right: float) -> Callable[[datetime], float]:
@@ -108,17 +108,17 @@ def _ticks(history: History, moments: Sequence[datetime], x: Callable[[datetime]
     """Dates on the axis: the first, today, and merges before others where there is room."""
     short = moments[-1] - moments[0] < timedelta(days=2)
     merges = {j.at for j in history.joins}
-    wanted = [moments[0], *sorted(merges & set(moments)), *moments[1:-1]]
+    instants = [moments[0], *sorted(merges & set(moments)), *moments[1:-1]]
     today = Label(x(moments[-1]), 14, "today", words.day(moments[-1]), _SMALL, "tick", end=True)
-    found = [(today.x, today)]
-    for at in wanted:
+    ticks = [(today.x, today)]
+    for at in instants:
         text = f"{at.day} {at:%b %H:%M}" if short else words.day(at)
         width = text_width(text, _SMALL)
         label = Label(max(_PAD, x(at) - width / 2), 14, text, f"{words.day(at)} {at:%H:%M} UTC", _SMALL, "tick")
-        apart = all(label.box[2] + 12 < o.box[0] or o.box[2] + 12 < label.box[0] for _, o in found)
-        if apart and all(o.text != text for _, o in found):
-            found.append((x(at), label))
-    return found
+        apart = all(label.box[2] + 12 < o.box[0] or o.box[2] + 12 < label.box[0] for _, o in ticks)
+        if apart and all(o.text != text for _, o in ticks):
+            ticks.append((x(at), label))
+    return ticks
 
 
 # Lanes ---------------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _order(history: History) -> list[tuple[Origin, LaneStyle]]:
 
 def _lanes(history: History, width: float, x: Callable[[datetime], float]) -> dict[str, _Lane]:
     """Each lane as high as its texts need."""
-    top, found = _AXIS, {}
+    top, lanes = _AXIS, {}
     came: dict[str, list[Arrival]] = {}
     for arrival in history.arrivals:
         came.setdefault(arrival.profile_id, []).append(arrival)
@@ -166,9 +166,9 @@ def _lanes(history: History, width: float, x: Callable[[datetime], float]) -> di
         leftward = style == "part" and len(history.origins) > _CROWD
         hung = _hang(came.get(origin.id, ()), y, width, x, leftward)
         lowest = max([label.y for _, label in hung], default=y)
-        found[origin.id] = _Lane(origin, style, y, lowest + _TAIL, names, hung)
+        lanes[origin.id] = _Lane(origin, style, y, lowest + _TAIL, names, hung)
         top = lowest + _TAIL
-    return found
+    return lanes
 
 
 def _names(
@@ -176,16 +176,16 @@ def _names(
 ) -> tuple[Label, ...]:
     """The name of a lane, unless a contact point says it, and what became of it; pushed left where it would not fit."""
     size, bold = _LIVING if style == "living" else _NAME, style != "other"
-    full, told = plain(origin.name or UNKNOWN), words.fate_of(history, origin)
+    full, fate_text = plain(origin.name or UNKNOWN), words.fate_of(history, origin)
     if style == "part" and any(a.profile_id == origin.id and plain(a.text) == full for a in history.arrivals):
         full = ""
     leftward = False
     if len(history.origins) > _CROWD and style == "part":
-        told, leftward = "", True
+        fate_text, leftward = "", True
     room = width - 2 * _PAD
-    name = cut(full, room if not told else room * 0.55, size, bold=bold)
-    after = text_width(name, size, bold=bold) + 8 if name and told else 0.0
-    fate = cut(told, room - after, _SMALL) if told else ""
+    name = cut(full, room if not fate_text else room * 0.55, size, bold=bold)
+    after = text_width(name, size, bold=bold) + 8 if name and fate_text else 0.0
+    fate = cut(fate_text, room - after, _SMALL) if fate_text else ""
     start = max(
         _PAD,
         min(
@@ -195,8 +195,8 @@ def _names(
     )
     if leftward:
         start = max(_PAD, x(origin.created_at) + 4 - text_width(name, size, bold=bold))
-    found = [Label(start, y, name, full, size, f"name-{style}")] if name else []
-    return (*found, Label(start + after, y, fate, told, _SMALL, "fate")) if fate else tuple(found)
+    labels = [Label(start, y, name, full, size, f"name-{style}")] if name else []
+    return (*labels, Label(start + after, y, fate, fate_text, _SMALL, "fate")) if fate else tuple(labels)
 
 
 def _hang(
@@ -209,7 +209,7 @@ def _hang(
     by; these come first, from the left to the right.
     """
     rows: list[list[tuple[float, float]]] = []
-    found: list[tuple[Arrival, Label]] = []
+    hung: list[tuple[Arrival, Label]] = []
     normal: list[tuple[float, Arrival, Label]] = []
     turned: list[tuple[float, Arrival, Label]] = []
     for arrival in sorted(arrivals, key=lambda a: (a.at, a.id)):
@@ -227,8 +227,8 @@ def _hang(
         if row == len(rows):
             rows.append([])
         rows[row].append(span)
-        found.append((arrival, label._replace(y=y + _BELOW + 4 + row * _ROW)))
-    return tuple(found)
+        hung.append((arrival, label._replace(y=y + _BELOW + 4 + row * _ROW)))
+    return tuple(hung)
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -273,16 +273,16 @@ def _holder(history: History, profile_id: str, at: datetime) -> str:
 
 def _busy(history: History, lane: _Lane, x: Callable[[datetime], float]) -> list[float]:
     """Where something happens on a lane: there it has to be straight."""
-    mine = lane.origin.id
-    found = [x(a.at) for a, _ in lane.hung] + [x(lane.origin.created_at)]
-    found += [
+    profile_id = lane.origin.id
+    positions = [x(a.at) for a, _ in lane.hung] + [x(lane.origin.created_at)]
+    positions += [
         x(at)
         for j in history.joins
-        if mine in (j.source_id, j.destination_id)
+        if profile_id in (j.source_id, j.destination_id)
         for at in (j.at, j.undone_at)
         if at is not None
     ]
-    return found + [x(d.at) for d in history.departures if mine in (d.from_id, d.to_id)]
+    return positions + [x(d.at) for d in history.departures if profile_id in (d.from_id, d.to_id)]
 
 
 def _along(

@@ -22,13 +22,13 @@ def svg(history: History, width: int = WIDTH) -> Markup:
     """The picture as an `<svg>` without scripts and style attributes. It scales with its place on the page; the page
     shows `story(history)` beside it, and the description holds its beginning."""
     name = next(plain(o.name or "") for o in history.origins if o.id == history.profile_id) or "this customer"
-    told = story(history)
-    more = " The list beside the picture tells the rest." if len(told) > _TOLD else ""
+    sentences = story(history)
+    more = " The list beside the picture tells the rest." if len(sentences) > _TOLD else ""
     return Markup(
         _TEMPLATES.get_template("origins.svg").render(
             picture=lay_out(history, width),
             key=history.profile_id,
             title=f"How the profile of {name} came to be",
-            told=" ".join(told[:_TOLD]) + more,
+            description=" ".join(sentences[:_TOLD]) + more,
         )
     )

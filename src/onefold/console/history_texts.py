@@ -37,23 +37,23 @@ def cut(text: str, width: float, size: float, *, bold: bool = False) -> str:
     text = plain(text)
     if text_width(text, size, bold=bold) <= width:
         return text
-    room, kept = width - text_width("…", size, bold=bold), ""
+    room, beginning = width - text_width("…", size, bold=bold), ""
     for character in text:
         room -= text_width(character, size, bold=bold)
         if room < 0:
             break
-        kept += character
-    return kept.rstrip() + "…"
+        beginning += character
+    return beginning.rstrip() + "…"
 
 
 def plain(text: str) -> str:
     """A text on one line, without control characters and heaps of combining marks."""
-    kept, marks = "", 0
+    cleaned, marks = "", 0
     for character in text:
         marks = marks + 1 if unicodedata.category(character) == "Mn" else 0
         if marks <= 2:
-            kept += " " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
-    return " ".join(kept.split())
+            cleaned += " " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
+    return " ".join(cleaned.split())
 
 
 def day(at: datetime) -> str:
@@ -75,13 +75,13 @@ def merge_title(history: History, join: Join) -> str:
 
 def fate_of(history: History, origin: Origin) -> str:
     """What became of a profile, in words."""
-    mine = [j for j in history.joins if j.source_id == origin.id]
-    for join in mine:
+    joins = [j for j in history.joins if j.source_id == origin.id]
+    for join in joins:
         if join.undone_at is None:
             return f"merged {day(join.at)} by {plain(join.by)}"
     if origin.part:
         return ""
-    if mine and (undone := max(mine, key=lambda j: j.at)).undone_at is not None:
+    if joins and (undone := max(joins, key=lambda j: j.at)).undone_at is not None:
         return f"merge undone {day(undone.undone_at)}" + (f" by {plain(undone.undone_by)}" if undone.undone_by else "")
     left = next((d for d in history.departures if d.to_id == origin.id), None)
     return f"detached {day(left.at)} by {plain(left.by)}" if left else ""
@@ -94,12 +94,12 @@ def left_out(history: History) -> str:
         (history.more_arrivals, "contact point"),
         (history.more_departures, "undone merge or detach"),
     )
-    parts = [f"{n:,} more {what if n == 1 else _plural(what)}" for n, what in counts if n]
+    parts = [f"{n:,} more {noun if n == 1 else _plural(noun)}" for n, noun in counts if n]
     return "and " + ", ".join(parts) if parts else ""
 
 
-def _plural(what: str) -> str:
-    return what.replace("merge or detach", "merges or detaches") if "merge" in what else what + "s"
+def _plural(noun: str) -> str:
+    return noun.replace("merge or detach", "merges or detaches") if "merge" in noun else noun + "s"
 
 
 # In sentences --------------------------------------------------------------------------------------------------------
@@ -108,19 +108,19 @@ def _plural(what: str) -> str:
 def story(history: History) -> list[str]:
     """The history in sentences, oldest first; the last one says what is left out."""
     names = {o.id: plain(o.name or UNKNOWN) for o in history.origins}
-    told: list[tuple[datetime, int, str]] = []
+    dated: list[tuple[datetime, int, str]] = []
     detached = {departure.to_id for departure in history.departures}
     for origin in history.origins:
         if origin.id not in detached:
-            told.append((origin.created_at, 0, _creation_text(history, origin, names)))
+            dated.append((origin.created_at, 0, _creation_text(history, origin, names)))
     for arrival in history.arrivals:
         if not _with_profile(history, arrival):
-            told.append((arrival.at, 1, _arrival_text(arrival, names)))
+            dated.append((arrival.at, 1, _arrival_text(arrival, names)))
     for departure in history.departures:
-        told.append((departure.at, 2, _departure_text(departure, names)))
+        dated.append((departure.at, 2, _departure_text(departure, names)))
     for join in history.joins:
-        told += _merge_texts(join, names)
-    sentences = [f"{day(at)}: {sentence}" for at, _, sentence in sorted(told)]
+        dated += _merge_texts(join, names)
+    sentences = [f"{day(at)}: {sentence}" for at, _, sentence in sorted(dated)]
     rest = left_out(history)
     return [*sentences, f"{rest[0].upper()}{rest[1:]}."] if rest else sentences
 
@@ -150,10 +150,10 @@ def _arrival_text(arrival: Arrival, names: Mapping[str, str]) -> str:
 
 
 def _departure_text(departure: Departure, names: Mapping[str, str]) -> str:
-    what, new = plain(departure.text or "a contact point"), names.get(departure.to_id, UNKNOWN)
-    now = "" if new in (what, UNKNOWN) else f", {new}"
+    point, new_name = plain(departure.text or "a contact point"), names.get(departure.to_id, UNKNOWN)
+    now = "" if new_name in (point, UNKNOWN) else f", {new_name}"
     return (
-        f"{plain(departure.by)} detached {what} from {names.get(departure.from_id, UNKNOWN)} into a new customer{now}."
+        f"{plain(departure.by)} detached {point} from {names.get(departure.from_id, UNKNOWN)} into a new customer{now}."
     )
 
 

@@ -60,7 +60,7 @@ def step_value(step: Step) -> str:
 def choices_of(given: dict[str, str], ruled: dict[str, str]) -> dict[str, Which]:
     """The choices that a form has made, by field; what the rule had chosen already, by `ruled`, is no choice."""
     known = (*BOTH_SIDES, "both")
-    return {field: which for field, which in given.items() if which in known and ruled.get(field) != which}
+    return {field: choice for field, choice in given.items() if choice in known and ruled.get(field) != choice}
 
 
 class MergePage:
@@ -84,16 +84,16 @@ class MergePage:
     @property
     def rows(self) -> list[Row]:
         """Every field that either side fills, mismatches first."""
-        found = [self._row(outcome) for outcome in self.plan.outcomes if outcome.source or outcome.destination]
-        return sorted(found, key=lambda row: not (row.outcome.options or row.outcome.kept is None))
+        rows = [self._row(outcome) for outcome in self.plan.outcomes if outcome.source or outcome.destination]
+        return sorted(rows, key=lambda row: not (row.outcome.options or row.outcome.kept is None))
 
     def _row(self, outcome: Outcome) -> Row:
         texts = {
             "source": _text(outcome.field, outcome.source),
             "destination": _text(outcome.field, outcome.destination),
         }
-        kept = outcome.kept
-        result = texts.get(kept, "both") if kept else "not decided yet"
+        side = outcome.kept
+        result = texts.get(side, "both") if side else "not decided yet"
         return Row(self._label(outcome.field), outcome, texts["source"], texts["destination"], result)
 
     def _label(self, field: str) -> str:
@@ -123,8 +123,8 @@ class MergePage:
         return next((labels.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
 
     def _type(self, view: ProfileView | None, point: HeldPoint | None) -> str:
-        held = view.points if view else []
-        kind = next((p.phone_type for p in held if point and (p.kind, p.value) == (point.kind, point.value)), None)
+        points = view.points if view else []
+        kind = next((p.phone_type for p in points if point and (p.kind, p.value) == (point.kind, point.value)), None)
         return labels.PHONE_TYPES[kind].lower() if kind else ""
 
     def _holder(self, step: Step) -> str:

@@ -30,12 +30,12 @@ class Named(NamedTuple):
 
 def customers(unit: UnitOfWork, ids: Iterable[str | None]) -> dict[str, Named]:
     """Customers by id; one who was merged away goes by the name of whom the id leads to."""
-    given = sorted({one for one in ids if one})
-    alive = {s.row.id: s.display_name for s in profiles.summaries(unit, [one for one in given if is_id(one)])}
-    leads = {one: _lead(unit, one) for one in given if one not in alive}
+    customer_ids = sorted({one for one in ids if one})
+    alive = {s.row.id: s.display_name for s in profiles.summaries(unit, [one for one in customer_ids if is_id(one)])}
+    leads = {one: _lead(unit, one) for one in customer_ids if one not in alive}
     survivors = {s.row.id: s.display_name for s in profiles.summaries(unit, sorted({*leads.values()} - {None}))}  # type: ignore[arg-type]
-    found = {one: Named(one, name, one) for one, name in alive.items()}
-    return found | {one: Named(one, survivors.get(to or "", GONE), to) for one, to in leads.items()}
+    named = {one: Named(one, name, one) for one, name in alive.items()}
+    return named | {one: Named(one, survivors.get(to or "", GONE), to) for one, to in leads.items()}
 
 
 def _lead(unit: UnitOfWork, profile_id: str) -> str | None:
@@ -75,5 +75,5 @@ def wanted_customer(unit: UnitOfWork, asked: str) -> str | None:
     text = asked.strip()[:200]
     if not text or is_id(text):
         return text or None
-    found = profiles.search(unit, text, 2)
-    return found[0].row.id if len(found) == 1 else ""
+    hits = profiles.search(unit, text, 2)
+    return hits[0].row.id if len(hits) == 1 else ""

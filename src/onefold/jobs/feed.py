@@ -125,8 +125,8 @@ class Listener:
 
     async def next(self) -> list[Message]:
         """What has come since, at least one message; nothing at all means that this is the end."""
-        found = [await self._waiting.get(), *self._rest()]
-        return [message for message in found if message is not _Word.END]
+        messages = [await self._waiting.get(), *self._rest()]
+        return [message for message in messages if message is not _Word.END]
 
     def _rest(self) -> list[Message | Literal[_Word.END]]:
         return [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]

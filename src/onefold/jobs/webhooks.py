@@ -70,12 +70,12 @@ class Sender:
 
     def _round(self) -> bool:
         """Hands over and begins to send what is due and has room; whether there was anything."""
-        found = False
+        any_served = False
         organizations = endpoints.organizations_with_webhooks(self._database)
         random.shuffle(organizations)  # so that no organization is always the last to get a free place
         for organization_id in organizations:
-            found = self._serve(organization_id) or found
-        return found
+            any_served = self._serve(organization_id) or any_served
+        return any_served
 
     def _serve(self, organization_id: int) -> bool:
         """A look first: whoever has nothing to do must not keep others from writing."""

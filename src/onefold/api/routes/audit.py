@@ -46,7 +46,7 @@ def list_audit(
     before = number_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = audit.page(
+        entries = audit.page(
             unit,
             profile_id=profile_id,
             action=action,
@@ -56,9 +56,9 @@ def list_audit(
             before_seq=before,
             limit=limit + 1,
         )
-        more = cursor_of(str(found[limit - 1].seq)) if len(found) > limit else None
-        shown = [AuditEntry.model_validate(_fields(entry)) for entry in found[:limit]]
-        return Result(Page[AuditEntry](data=shown, next_cursor=more))
+        more = cursor_of(str(entries[limit - 1].seq)) if len(entries) > limit else None
+        data = [AuditEntry.model_validate(_fields(entry)) for entry in entries[:limit]]
+        return Result(Page[AuditEntry](data=data, next_cursor=more))
 
     return call.read(READ, work)
 

@@ -61,9 +61,9 @@ async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None)
 
     async def receive() -> Response:
         answer = await _receive(request, call.principal, contact)
-        shown = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+        outcome = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
         headers = {"Onefold-Repeated": "true"} if answer.repeated else None
-        return Response(msgspec.json.encode(shown), 200, headers, "application/json")
+        return Response(msgspec.json.encode(outcome), 200, headers, "application/json")
 
     return await call.once(receive)
 

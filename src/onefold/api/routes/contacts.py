@@ -144,8 +144,8 @@ class ContactRoutes:
     ) -> Response:
         """Idempotency-Key. A contact is received once by its message id already (RES-12); the key keeps the answer."""
         validate_text(key, "Idempotency-Key", 200)
-        what = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
-        fingerprint = hashlib.sha256(what + body).hexdigest()
+        request_line = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
+        fingerprint = hashlib.sha256(request_line + body).hexdigest()
         return await answered_once(
             self._database, principal.organization_id, key, fingerprint, lambda: answer(principal, body)
         )
@@ -198,8 +198,8 @@ def _refuse_media_type() -> Response:
 
 
 def _as(refusal: DomainError, status: int) -> Response:
-    found = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
-    return Response(_encode(found), status, None, "application/problem+json")
+    members = {**problem_of(refusal), "status": status, "title": refusal.detail.partition(";")[0].rstrip(".")}
+    return Response(_encode(members), status, None, "application/problem+json")
 
 
 _EXAMPLES: Mapping[str, Any] = {

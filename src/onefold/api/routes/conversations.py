@@ -23,17 +23,17 @@ Cursor = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-def _conversations(unit: UnitOfWork, found: Sequence[ConversationRow], limit: int) -> Result:
-    more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
-    shown = [views.conversation(row, conversations.owner(unit, row)) for row in found[:limit]]
-    return Result(schemas.Page[schemas.Conversation](data=shown, next_cursor=more))
+def _conversations(unit: UnitOfWork, rows: Sequence[ConversationRow], limit: int) -> Result:
+    more = schemas.cursor_of(rows[limit - 1].id) if len(rows) > limit else None
+    data = [views.conversation(row, conversations.owner(unit, row)) for row in rows[:limit]]
+    return Result(schemas.Page[schemas.Conversation](data=data, next_cursor=more))
 
 
-def _items(unit: UnitOfWork, found: Sequence[ItemRow], limit: int) -> Result:
-    more = schemas.cursor_of(str(found[limit - 1].seq)) if len(found) > limit else None
-    files = store.attachments_of(unit, [row.seq for row in found[:limit]])
-    shown = [views.item(row, files.get(row.seq, ())) for row in found[:limit]]
-    return Result(schemas.Page[schemas.Item](data=shown, next_cursor=more))
+def _items(unit: UnitOfWork, rows: Sequence[ItemRow], limit: int) -> Result:
+    more = schemas.cursor_of(str(rows[limit - 1].seq)) if len(rows) > limit else None
+    files = store.attachments_of(unit, [row.seq for row in rows[:limit]])
+    data = [views.item(row, files.get(row.seq, ())) for row in rows[:limit]]
+    return Result(schemas.Page[schemas.Item](data=data, next_cursor=more))
 
 
 @router.get(

@@ -30,9 +30,9 @@ def _draft(row: DraftRow) -> Draft:
     return Draft(**row._asdict())
 
 
-def _page(found: Sequence[DraftRow], limit: int) -> Result:
-    more = schemas.cursor_of(found[limit - 1].id) if len(found) > limit else None
-    return Result(schemas.Page[Draft](data=[_draft(row) for row in found[:limit]], next_cursor=more))
+def _page(rows: Sequence[DraftRow], limit: int) -> Result:
+    more = schemas.cursor_of(rows[limit - 1].id) if len(rows) > limit else None
+    return Result(schemas.Page[Draft](data=[_draft(row) for row in rows[:limit]], next_cursor=more))
 
 
 def _to_composed(body: DraftInput) -> Composed:

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from onefold.api import merging_schemas as schemas
-from onefold.api import merging_views as shown
-from onefold.api import organization_schemas, views
+from onefold.api import merging_views, organization_schemas, views
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
@@ -47,7 +46,7 @@ def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoice
 def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
     """What a merge would do: every field's outcome and why, the mismatches with the rule's choice preselected, what
     refuses it and the steps that would clear it. Nothing is changed (MRG-1, MRG-4, MRG-17)."""
-    return call.write(WRITE, lambda unit: Result(shown.preview(merging.look(unit, _request(body), call.actor))))
+    return call.write(WRITE, lambda unit: Result(merging_views.preview(merging.look(unit, _request(body), call.actor))))
 
 
 @router.post(
@@ -62,7 +61,9 @@ def merge(call: AnyCall, body: schemas.MergeInput) -> Response:
     with 412 where it is not what the preview showed any more (MRG-12)."""
     versions = (body.source_version, body.destination_version)
     request = _request(body)._replace(versions=versions, digest=body.digest)
-    return call.write(WRITE, lambda unit: Result(shown.merge(merging.merge(unit, request, call.actor)[0])), status=201)
+    return call.write(
+        WRITE, lambda unit: Result(merging_views.merge(merging.merge(unit, request, call.actor)[0])), status=201
+    )
 
 
 @router.get("/merges", response_model=Page[schemas.Merge], responses=responses(404))
@@ -76,9 +77,9 @@ def list_merges(
     before = id_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = undoing.history(unit, profile_id, before, limit + 1)
-        more = cursor_of(found[limit - 1].id) if len(found) > limit else None
-        return Result(Page[schemas.Merge](data=[shown.merge(row) for row in found[:limit]], next_cursor=more))
+        rows = undoing.history(unit, profile_id, before, limit + 1)
+        more = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
+        return Result(Page[schemas.Merge](data=[merging_views.merge(row) for row in rows[:limit]], next_cursor=more))
 
     return call.read(READ, work)
 
@@ -86,13 +87,13 @@ def list_merges(
 @router.get("/merges/{merge_id}", response_model=schemas.Merge, responses=responses(404))
 def read_merge(call: AnyCall, merge_id: str) -> Response:
     """One merge."""
-    return call.read(READ, lambda unit: Result(shown.merge(merging.read_merge(unit, merge_id))))
+    return call.read(READ, lambda unit: Result(merging_views.merge(merging.read_merge(unit, merge_id))))
 
 
 @router.get("/merges/{merge_id}/undo", response_model=schemas.Undo, responses=responses(404, 409))
 def preview_undo(call: AnyCall, merge_id: str) -> Response:
     """What undoing a merge would do: what comes back, what arrived since, what stays (MRG-13)."""
-    return call.read(UNDO, lambda unit: Result(shown.undo(undoing.preview(unit, merge_id))))
+    return call.read(UNDO, lambda unit: Result(merging_views.undo(undoing.preview(unit, merge_id))))
 
 
 @router.post(
@@ -103,7 +104,9 @@ def preview_undo(call: AnyCall, merge_id: str) -> Response:
 )
 def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Response:
     """Undoes a merge within the organization's undo window; for leads and admins (MRG-13)."""
-    return call.write(UNDO, lambda unit: Result(shown.undo(undoing.undo(unit, merge_id, body.version, call.actor))))
+    return call.write(
+        UNDO, lambda unit: Result(merging_views.undo(undoing.undo(unit, merge_id, body.version, call.actor)))
+    )
 
 
 @router.post(
@@ -126,9 +129,9 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
     after = number_of(cursor) or 0
 
     def work(unit: UnitOfWork) -> Result:
-        found = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
-        more = cursor_of(str(found[limit - 1].position)) if len(found) > limit else None
-        data = [schemas.RunPair(**pair._asdict()) for pair in found[:limit]]
+        pairs = run_store.pairs_of(unit, run_store.read_run(unit, run_id).id, after, limit + 1)
+        more = cursor_of(str(pairs[limit - 1].position)) if len(pairs) > limit else None
+        data = [schemas.RunPair(**pair._asdict()) for pair in pairs[:limit]]
         return Result(Page[schemas.RunPair](data=data, next_cursor=more))
 
     return call.read(READ, work)
@@ -145,13 +148,13 @@ def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
+        detachment = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
         return Result(
             schemas.Detached(
-                profile_id=found.profile_id,
-                new_profile_id=found.new_profile_id,
-                moved_conversations=list(found.moved),
-                split_conversations=found.split,
+                profile_id=detachment.profile_id,
+                new_profile_id=detachment.new_profile_id,
+                moved_conversations=list(detachment.moved),
+                split_conversations=detachment.split,
             )
         )
 

@@ -60,11 +60,11 @@ def preview_matching_mode(call: AnyCall, mode: MatchingMode) -> Response:
     """What switching the matching mode would change, and what stands in the way (RES-9)."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = matching_mode.preview(unit, mode)
+        preview = matching_mode.preview(unit, mode)
         obstacles = [
-            schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in found.obstacles
+            schemas.Obstacle(kind=o.kind, value=o.value, profile_ids=list(o.profile_ids)) for o in preview.obstacles
         ]
-        return Result(schemas.ModePreview(mode=found.mode, changes=found.changes, obstacles=obstacles))
+        return Result(schemas.ModePreview(mode=preview.mode, changes=preview.changes, obstacles=obstacles))
 
     return call.read(READ, work)
 
@@ -132,8 +132,8 @@ def read_blocklist(call: AnyCall) -> Response:
     """Values that are text only: never identifying, never evidence (PRO-12)."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Entry(kind=kind, value=value) for kind, value in blocklist.read_entries(unit)]
-        return Result(Listing[schemas.Entry](data=shown))
+        entries = [schemas.Entry(kind=kind, value=value) for kind, value in blocklist.read_entries(unit)]
+        return Result(Listing[schemas.Entry](data=entries))
 
     return call.read(READ, work)
 
@@ -144,8 +144,8 @@ def read_candidates(call: AnyCall) -> Response:
     a placeholder. Block those that are nobody's own."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [schemas.Candidate(**c._asdict()) for c in blocklist.candidates(unit)]
-        return Result(Listing[schemas.Candidate](data=shown))
+        candidates = [schemas.Candidate(**c._asdict()) for c in blocklist.candidates(unit)]
+        return Result(Listing[schemas.Candidate](data=candidates))
 
     return call.read(READ, work)
 
@@ -196,8 +196,8 @@ def list_inboxes(call: AnyCall) -> Response:
     """Every inbox and who is assigned to it."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
-        return Result(Listing[schemas.Inbox](data=shown))
+        inboxes = [_inbox(unit, inbox_id) for inbox_id, _ in account_store.list_inboxes(unit)]
+        return Result(Listing[schemas.Inbox](data=inboxes))
 
     return call.read(READ, work)
 
@@ -322,7 +322,7 @@ def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
         row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
         return Result(schemas.MadeKey(token=token, **row._asdict()))
 
-    return call.write(WRITE, work, status=201, kept=False)
+    return call.write(WRITE, work, status=201, store_answer=False)
 
 
 @router.delete("/keys/{key_id}", status_code=204, response_class=Response, responses=responses(404))

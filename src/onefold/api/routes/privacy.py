@@ -26,20 +26,20 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
     """Everything that is kept of the customer, as one JSON document that is written while it is read. One that does not
     end with `"complete": true` was cut off: the customer was erased, or the database went away, meanwhile."""
 
-    found: list[exporting.Subject] = []
+    subjects: list[exporting.Subject] = []
 
     def work(unit: UnitOfWork) -> Result:
-        found[:] = [exporting.subject(unit, profile_id)]
-        if found[0].profile_id != profile_id:
-            raise MergedAway("This profile was merged into another.", survivor_id=found[0].profile_id)
+        subjects[:] = [exporting.subject(unit, profile_id)]
+        if subjects[0].profile_id != profile_id:
+            raise MergedAway("This profile was merged into another.", survivor_id=subjects[0].profile_id)
         return Result(None)
 
     leads = call.read(EXPORT, work)
     if leads.status_code == 308:
         return leads
-    [whose] = found
-    name = {"Content-Disposition": f'attachment; filename="customer-{whose.profile_id}.json"'}
-    pieces = exporting.document(partial(call.fetch, EXPORT), whose)
+    [subject] = subjects
+    name = {"Content-Disposition": f'attachment; filename="customer-{subject.profile_id}.json"'}
+    pieces = exporting.document(partial(call.fetch, EXPORT), subject)
     return StreamingResponse(pieces, headers=name, media_type="application/json")
 
 

@@ -73,10 +73,10 @@ def list_profiles(
     after = schemas.id_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = profiles.page(unit, after, limit + 1)
-        more = schemas.cursor_of(found[limit - 1].row.id) if len(found) > limit else None
-        shown = [views.summary(s) for s in found[:limit]]
-        return Result(schemas.Page[schemas.ProfileSummary](data=shown, next_cursor=more))
+        summaries = profiles.page(unit, after, limit + 1)
+        more = schemas.cursor_of(summaries[limit - 1].row.id) if len(summaries) > limit else None
+        data = [views.summary(s) for s in summaries[:limit]]
+        return Result(schemas.Page[schemas.ProfileSummary](data=data, next_cursor=more))
 
     return call.read(READ, work)
 
@@ -90,8 +90,8 @@ def search_profiles(
     """Search as one types: the beginning of a name, email, phone (digits in any format), handle or customer ID."""
 
     def work(unit: UnitOfWork) -> Result:
-        shown = [views.summary(s) for s in profiles.search(unit, q, limit)]
-        return Result(schemas.Listing[schemas.ProfileSummary](data=shown))
+        hits = [views.summary(s) for s in profiles.search(unit, q, limit)]
+        return Result(schemas.Listing[schemas.ProfileSummary](data=hits))
 
     return call.read(READ, work)
 

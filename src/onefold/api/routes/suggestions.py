@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from onefold.api import merging_schemas as schemas
-from onefold.api import merging_views as shown
-from onefold.api import views
+from onefold.api import merging_views, views
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
@@ -31,8 +30,8 @@ _POSTS = header_parameters()
 Rating = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
-def _listing(found: list[SuggestionView]) -> Result:
-    return Result(Listing[schemas.Suggestion](data=[shown.suggestion(view) for view in found]))
+def _listing(suggestion_views: list[SuggestionView]) -> Result:
+    return Result(Listing[schemas.Suggestion](data=[merging_views.suggestion(view) for view in suggestion_views]))
 
 
 @router.get("/profiles/{profile_id}/suggestions", response_model=Listing[schemas.Suggestion], responses=responses(404))
@@ -53,13 +52,13 @@ def read_queue(
 ) -> Response:
     """The organization's suggestions as a queue, the likeliest first (SUG-7)."""
     after = _position(cursor)
-    wanted = QueueFilter(state, kind, min_rating, max_rating)
+    queue_filter = QueueFilter(state, kind, min_rating, max_rating)
 
     def work(unit: UnitOfWork) -> Result:
-        found = suggestions.queue(unit, wanted, after, limit + 1)
-        last = found[limit - 1].row if len(found) > limit else None
+        suggestion_views = suggestions.queue(unit, queue_filter, after, limit + 1)
+        last = suggestion_views[limit - 1].row if len(suggestion_views) > limit else None
         more = None if last is None else cursor_of(f"{last.rating!r} {last.profile_id} {last.other_id}")
-        data = [shown.suggestion(view) for view in found[:limit]]
+        data = [merging_views.suggestion(view) for view in suggestion_views[:limit]]
         return Result(Page[schemas.Suggestion](data=data, next_cursor=more))
 
     return call.read(READ, work)
@@ -83,7 +82,7 @@ def _position(cursor: str | None) -> tuple[float, str, str] | None:
 @router.get("/profiles/{profile_id}/why/{other_id}", response_model=schemas.Comparison, responses=responses(404, 409))
 def read_why(call: AnyCall, profile_id: str, other_id: str) -> Response:
     """What speaks for and against any two profiles being one customer, as a sum (SUG-5)."""
-    return call.read(READ, lambda unit: Result(shown.comparison(suggestions.why(unit, profile_id, other_id))))
+    return call.read(READ, lambda unit: Result(merging_views.comparison(suggestions.why(unit, profile_id, other_id))))
 
 
 @router.post(
@@ -99,7 +98,7 @@ def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
     def work(unit: UnitOfWork) -> Result:
         source, destination = suggestions.sides_of_match(unit, profile_id, body.profile_id, swapped=body.turned)
         request = merge_request(source, destination, body)._replace(digest=body.digest)
-        return Result(shown.merge(merging.merge(unit, request, call.actor)[0]))
+        return Result(merging_views.merge(merging.merge(unit, request, call.actor)[0]))
 
     return call.write(WRITE, work, status=201)
 

@@ -26,8 +26,8 @@ State = Annotated[shapes.DeliveryState | None, Query()]
 
 
 def _fields(row: EndpointRow) -> dict[str, Any]:
-    shown = ("id", "url", "description", "event_types", "state", "reason", "failing_since", "created_at")
-    return {**{name: getattr(row, name) for name in shown}, "previous_secret_until": row.previous_until}
+    names = ("id", "url", "description", "event_types", "state", "reason", "failing_since", "created_at")
+    return {**{name: getattr(row, name) for name in names}, "previous_secret_until": row.previous_until}
 
 
 def _webhook(row: EndpointRow) -> Result:
@@ -39,8 +39,8 @@ def _endpoint_with_secret(row: EndpointRow) -> Result:
 
 
 def _delivery(row: DeliveryRow) -> shapes.Delivery:
-    found = row._asdict()
-    return shapes.Delivery(id=str(found.pop("event_seq")), webhook_id=found.pop("endpoint_id"), **found)
+    fields = row._asdict()
+    return shapes.Delivery(id=str(fields.pop("event_seq")), webhook_id=fields.pop("endpoint_id"), **fields)
 
 
 def _check_address(call: Call, request: Request, url: str) -> str:
@@ -55,8 +55,8 @@ def list_webhooks(call: AnyCall) -> Response:
     """Every webhook, without its secret."""
 
     def work(unit: UnitOfWork) -> Result:
-        found = [shapes.Webhook(**_fields(row)) for row in endpoints.list_endpoints(unit)]
-        return Result(schemas.Listing[shapes.Webhook](data=found))
+        data = [shapes.Webhook(**_fields(row)) for row in endpoints.list_endpoints(unit)]
+        return Result(schemas.Listing[shapes.Webhook](data=data))
 
     return call.read(READ, work)
 
@@ -71,7 +71,7 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
         lambda unit: _endpoint_with_secret(webhooks.create(unit, url, body.description, body.event_types)),
         status=201,
         exclusive=True,
-        kept=False,
+        store_answer=False,
     )
 
 
@@ -107,7 +107,7 @@ def rotate_secret(call: AnyCall, webhook_id: str, body: shapes.Rotation) -> Resp
     return call.write(
         WRITE,
         lambda unit: _endpoint_with_secret(webhooks.rotate(unit, webhook_id, body.previous_valid_hours)),
-        kept=False,
+        store_answer=False,
     )
 
 
@@ -119,10 +119,10 @@ def list_deliveries(
     before = schemas.number_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        found = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
-        more = schemas.cursor_of(str(found[limit - 1].event_seq)) if len(found) > limit else None
-        shown = [_delivery(row) for row in found[:limit]]
-        return Result(schemas.Page[shapes.Delivery](data=shown, next_cursor=more))
+        rows = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
+        more = schemas.cursor_of(str(rows[limit - 1].event_seq)) if len(rows) > limit else None
+        data = [_delivery(row) for row in rows[:limit]]
+        return Result(schemas.Page[shapes.Delivery](data=data, next_cursor=more))
 
     return call.read(READ, work)
 

@@ -28,9 +28,9 @@ _DRAFTS = 50
 
 
 def _credentials(unit: UnitOfWork, visitor: Visitor) -> Credentials:
-    found = sign_ins.of_agent(unit, visitor.agent_id)
-    assert found is not None
-    return found
+    credentials = sign_ins.of_agent(unit, visitor.agent_id)
+    assert credentials is not None
+    return credentials
 
 
 def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
@@ -42,20 +42,20 @@ def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
 @router.get("")
 def account(request: Request, visitor: AnyVisitor) -> Response:
     """The agent's own account."""
-    found = visitor.read(lambda unit: _values(unit, visitor))
-    return page(request, visitor, "account.html", provider=request.app.state.provider, **found)
+    values = visitor.read(lambda unit: _values(unit, visitor))
+    return page(request, visitor, "account.html", provider=request.app.state.provider, **values)
 
 
 def _prove(request: Request, visitor: Visitor, password: str) -> None:
     """Raises InvalidValue unless this is the agent's password; one who has none has nothing to type."""
     throttle: Throttle = request.app.state.throttle
-    found = visitor.read(lambda unit: _credentials(unit, visitor))
+    credentials = visitor.read(lambda unit: _credentials(unit, visitor))
     client = request.client.host if request.client else ""
-    if found.password_hash is None:
+    if credentials.password_hash is None:
         return
     try:
         with throttle.password(visitor.agent.email, client):
-            if not accounts.is_password(password, found.password_hash):
+            if not accounts.is_password(password, credentials.password_hash):
                 raise NotSignedIn("wrong")
     except NotSignedIn:
         raise InvalidValue("Your current password is another one.", code="wrong_password", field="current") from None

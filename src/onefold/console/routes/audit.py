@@ -40,11 +40,11 @@ def log(
     """Entries, newest first; the days are those of the agent's zone, both included."""
     first, end = _day(since, visitor, "since"), _day(until, visitor, "until", behind=True)
     asked = {"action": action, "customer": customer, "agent": agent, "since": since, "until": until}
-    kept = {field: value for field, value in asked.items() if value}
+    filters = {field: value for field, value in asked.items() if value}
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         only = names.wanted_customer(unit, customer)
-        found = (
+        entries = (
             []
             if only == ""
             else audit.page(
@@ -58,15 +58,15 @@ def log(
                 limit=_SHOWN + 1,
             )
         )
-        more = found[_SHOWN - 1].seq if len(found) > _SHOWN else None
+        more = entries[_SHOWN - 1].seq if len(entries) > _SHOWN else None
         return {
-            **_customers_of(unit, found[:_SHOWN]),
-            "entries": found[:_SHOWN],
+            **_customers_of(unit, entries[:_SHOWN]),
+            "entries": entries[:_SHOWN],
             "asked": asked,
-            "filtered": bool(kept),
+            "filtered": bool(filters),
             "agents": accounts.list_agents(unit),
             "before": before,
-            "older": more and f"/audit?{urlencode({**kept, 'before': more})}",
+            "older": more and f"/audit?{urlencode({**filters, 'before': more})}",
         }
 
     return page(request, visitor, "audit.html", **visitor.read(work, SCOPE))
@@ -95,13 +95,13 @@ def _customers_of(unit: UnitOfWork, entries: list[Entry]) -> dict[str, Any]:
 def before_verifying(request: Request, visitor: AnyVisitor) -> Response:
     """What verifying the log means, and the button for it."""
     visitor.require(SCOPE)
-    return page(request, visitor, "audit_verify.html", found=None)
+    return page(request, visitor, "audit_verify.html", verification=None)
 
 
 @router.post("/verify")
 def verify(request: Request, visitor: AnyVisitor) -> Response:
     """Reads the whole log and says whether its entries follow from each other. Changes nothing."""
-    return page(request, visitor, "audit_verify.html", found=visitor.read(audit.verify, SCOPE))
+    return page(request, visitor, "audit_verify.html", verification=visitor.read(audit.verify, SCOPE))
 
 
 @router.get("/{seq}")
@@ -109,21 +109,21 @@ def entry(request: Request, visitor: AnyVisitor, seq: Number) -> Response:
     """One entry: its choices, and both sides before unless an erasure took them away."""
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        found = audit.read(unit, seq)
-        kept = audit_view.sides(found.before)
-        relatives = names.customers(unit, audit_view.relatives(list(kept.values())))
+        record = audit.read(unit, seq)
+        sides = audit_view.sides(record.before)
+        relatives = names.customers(unit, audit_view.relatives(list(sides.values())))
         newer = audit.page(unit, before_seq=seq + 2, limit=1)
-        told = _customers_of(unit, [found])
+        customers = _customers_of(unit, [record])
         return {
-            **told,
-            "entry": found,
-            "lines": audit_lines.lines(found, told["actors"]),
-            "heads": [audit_view.COLUMNS[name] for name in kept],
-            "before": audit_view.table(list(kept.values()), {one: c.name for one, c in relatives.items()}),
-            "outcomes": audit_view.outcomes(found.details, found.before),
-            "steps": audit_view.steps(found.details),
-            "evidence": [labels.KINDS.get(kind, kind) for kind in _evidence(found)],
-            "raw": json.dumps({"details": found.details, "before": found.before}, indent=2, ensure_ascii=False),
+            **customers,
+            "entry": record,
+            "lines": audit_lines.lines(record, customers["actors"]),
+            "heads": [audit_view.COLUMNS[name] for name in sides],
+            "before": audit_view.table(list(sides.values()), {one: c.name for one, c in relatives.items()}),
+            "outcomes": audit_view.outcomes(record.details, record.before),
+            "steps": audit_view.steps(record.details),
+            "evidence": [labels.KINDS.get(kind, kind) for kind in _evidence(record)],
+            "raw": json.dumps({"details": record.details, "before": record.before}, indent=2, ensure_ascii=False),
             "newer": newer[0].seq if newer and newer[0].seq > seq else None,
         }
 
@@ -131,5 +131,5 @@ def entry(request: Request, visitor: AnyVisitor, seq: Number) -> Response:
 
 
 def _evidence(entry: Entry) -> list[str]:
-    found: list[str] = entry.details.get("evidence") or entry.details.get("kinds") or []
-    return found
+    kinds: list[str] = entry.details.get("evidence") or entry.details.get("kinds") or []
+    return kinds

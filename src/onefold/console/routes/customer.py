@@ -30,17 +30,17 @@ def show(
     request: Request, visitor: AnyVisitor, profile_id: str, before: Before | None = None, draft: str | None = None
 ) -> Response:
     """A customer: who it is, what was said, who else it may be."""
-    found = visitor.read(lambda unit: customer_page(unit, visitor, profile_id, before=before, draft_id=draft))
-    if found["unread"]:
+    values = visitor.read(lambda unit: customer_page(unit, visitor, profile_id, before=before, draft_id=draft))
+    if values["unread"]:
         visitor.write(lambda unit: worklists.note_read(unit, visitor.agent_id, profile_id))
-    return page(request, visitor, "customer.html", **found)
+    return page(request, visitor, "customer.html", **values)
 
 
 @router.get("/items")
 def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before, day: str = "") -> Response:
     """Older entries of the timeline, as one scrolls; `day` is the one whose heading is there already."""
-    found = visitor.read(lambda unit: older_items(unit, profile_id, before))
-    return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **found)
+    timeline = visitor.read(lambda unit: older_items(unit, profile_id, before))
+    return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **timeline)
 
 
 def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
@@ -170,11 +170,11 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
     if picked := form.line("other_id"):
         return picked
     asked = (form.line("other") or "")[:200]
-    found = visitor.read(lambda unit: profiles.search(unit, asked, 2)) if asked else []
-    if len(found) != 1:
-        number = "No customer is" if not found else "More than one customer is"
+    hits = visitor.read(lambda unit: profiles.search(unit, asked, 2)) if asked else []
+    if len(hits) != 1:
+        number = "No customer is" if not hits else "More than one customer is"
         raise InvalidValue(f"{number} found by this; type more of the name or an email.", field="other")
-    return found[0].row.id
+    return hits[0].row.id
 
 
 @router.post("/relationships/{relationship_id}/remove")

@@ -55,14 +55,14 @@ def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
 @router.get("/search")
 def search(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
     """Finding a customer by the beginning of a name, email, phone, handle or customer ID (MRG-1)."""
-    found = _find(visitor, q, 50)
-    return page(request, visitor, "search.html", q=q, found=found)
+    hits = _find(visitor, q, 50)
+    return page(request, visitor, "search.html", q=q, customers=hits)
 
 
 @router.get("/palette")
 def palette(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
     """What the palette shows for what is typed: customers first, then what can be done."""
-    return render(request, "palette.html", q=q, found=_find(visitor, q, _FOUND), actions=_actions(visitor, q))
+    return render(request, "palette.html", q=q, customers=_find(visitor, q, _FOUND), actions=_actions(visitor, q))
 
 
 def _find(visitor: Visitor, q: str, limit: int) -> list[profiles.ProfileSummary]:
@@ -119,12 +119,12 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
 
 
 def _points(form: Form) -> list[PointInput]:
-    found = []
+    points = []
     if email := form.line("email"):
-        found.append(PointInput("email", email, main=form.flag("email_main")))
+        points.append(PointInput("email", email, main=form.flag("email_main")))
     if phone := form.line("phone"):
-        found.append(point_input("phone", phone, form, prefix="phone_"))
-    return found
+        points.append(point_input("phone", phone, form, prefix="phone_"))
+    return points
 
 
 def point_input(kind: str, value: str, form: Form, prefix: str = "") -> PointInput:

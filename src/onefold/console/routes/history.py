@@ -45,18 +45,18 @@ def history(request: Request, visitor: AnyVisitor, customer: str = "", before: s
         raise InvalidValue("This page of the history cannot be read.", code="invalid_cursor", field="before")
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        asked = names.wanted_customer(unit, customer)
-        found = _history(unit, asked, before or None)
-        rows = _results(unit, found[:_SHOWN])
-        more = found[_SHOWN - 1].id if len(found) > _SHOWN else None
-        kept = {"customer": customer} if customer else {}
+        customer_id = names.wanted_customer(unit, customer)
+        merges = _history(unit, customer_id, before or None)
+        rows = _results(unit, merges[:_SHOWN])
+        more = merges[_SHOWN - 1].id if len(merges) > _SHOWN else None
+        filters = {"customer": customer} if customer else {}
         return {
             "merges": rows,
             "customer": customer,
-            "only": names.customers(unit, [asked]).get(asked) if asked else None,
-            "unknown": asked == "",
+            "only": names.customers(unit, [customer_id]).get(customer_id) if customer_id else None,
+            "unknown": customer_id == "",
             "before": before,
-            "older": more and f"/merges?{urlencode({**kept, 'before': more})}",
+            "older": more and f"/merges?{urlencode({**filters, 'before': more})}",
         }
 
     return page(request, visitor, "merges.html", **visitor.read(work))
@@ -77,12 +77,12 @@ def _results(unit: UnitOfWork, rows: list[MergeRow]) -> list[Result]:
 
 def _sides_of(unit: UnitOfWork, row: MergeRow, named: dict[str, Named]) -> tuple[Named, Named]:
     """Both by the names they had: the source's is on no profile any more, the audit record may know it."""
-    kept = audit_view.sides(audit.read(unit, row.audit_seq).before)
+    sides = audit_view.sides(audit.read(unit, row.audit_seq).before)
     source, destination = named[row.source_id], named[row.destination_id]
     if source.living_id != row.source_id:
-        source = source._replace(name=audit_view.name_of(kept["source"]) if "source" in kept else names.GONE)
-    if destination.living_id != row.destination_id and "destination" in kept:
-        destination = destination._replace(name=audit_view.name_of(kept["destination"]))
+        source = source._replace(name=audit_view.name_of(sides["source"]) if "source" in sides else names.GONE)
+    if destination.living_id != row.destination_id and "destination" in sides:
+        destination = destination._replace(name=audit_view.name_of(sides["destination"]))
     return source, destination
 
 
@@ -111,24 +111,24 @@ def _page(
 
 
 def _whole(unit: UnitOfWork, visitor: Visitor, merge_id: str) -> dict[str, Any]:
-    [shown] = _results(unit, [merging.read_merge(unit, merge_id)])
-    entry = audit.read(unit, shown.row.audit_seq)
-    kept = audit_view.sides(entry.before)
-    found, why_not = _undo(unit, merge_id) if visitor.leads else (None, None)
-    after = [found.plan.source, found.plan.destination] if found else []
-    kin = {one: c.name for one, c in names.customers(unit, audit_view.relatives([*kept.values(), *after])).items()}
+    [result] = _results(unit, [merging.read_merge(unit, merge_id)])
+    entry = audit.read(unit, result.row.audit_seq)
+    sides = audit_view.sides(entry.before)
+    undo_preview, why_not = _undo(unit, merge_id) if visitor.leads else (None, None)
+    after = [undo_preview.plan.source, undo_preview.plan.destination] if undo_preview else []
+    kin = {one: c.name for one, c in names.customers(unit, audit_view.relatives([*sides.values(), *after])).items()}
     return {
-        "shown": shown,
+        "shown": result,
         "entry": entry,
-        "heads": [audit_view.COLUMNS[name] for name in kept],
-        "before": audit_view.table(list(kept.values()), kin),
+        "heads": [audit_view.COLUMNS[name] for name in sides],
+        "before": audit_view.table(list(sides.values()), kin),
         "outcomes": audit_view.outcomes(entry.details, entry.before),
         "steps": audit_view.steps(entry.details),
-        "undo": found,
+        "undo": undo_preview,
         "why_not": why_not,
-        "after": audit_view.changes_of(found, kin) if found else [],
-        "kept": audit_view.staying(found.plan.kept, after) if found else [],
-        "gone": audit_view.staying(found.plan.gone, list(kept.values())) if found else [],
+        "after": audit_view.changes_of(undo_preview, kin) if undo_preview else [],
+        "kept": audit_view.staying(undo_preview.plan.kept, after) if undo_preview else [],
+        "gone": audit_view.staying(undo_preview.plan.gone, list(sides.values())) if undo_preview else [],
         "undo_days": load_policy(unit).undo_days,
     }
 

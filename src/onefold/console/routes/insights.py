@@ -64,9 +64,9 @@ def chart(label: str, numbers: Sequence[tuple[Day, int]]) -> Chart:
 @router.get("/insights")
 def show(request: Request, visitor: AnyVisitor, days: Annotated[int, Query(ge=1, le=366)] = 30) -> Response:
     """Contacts by outcome, duplicates found, merged, dismissed and undone by day, precision by kind of evidence."""
-    found = visitor.read(lambda unit: insights.read(unit, days), "merges:undo")
-    charts = [chart(label, [(day, getattr(day, name)) for day in found.days]) for name, label in _SERIES]
-    return page(request, visitor, "insights.html", insights=found, charts=charts, days=days, periods=_PERIODS)
+    figures = visitor.read(lambda unit: insights.read(unit, days), "merges:undo")
+    charts = [chart(label, [(day, getattr(day, name)) for day in figures.days]) for name, label in _SERIES]
+    return page(request, visitor, "insights.html", insights=figures, charts=charts, days=days, periods=_PERIODS)
 
 
 @router.get("/customers/{profile_id}/origins")
@@ -77,6 +77,6 @@ def how_it_came_to_be(request: Request, visitor: AnyVisitor, profile_id: str) ->
         view = profiles.read(unit, profile_id)
         return {"profile": view, "history": origins.read(unit, profile_id)}
 
-    found = visitor.read(work)
-    picture, told = svg(found["history"]), story(found["history"])  # type: ignore[arg-type]
-    return page(request, visitor, "origins.html", profile=found["profile"], picture=picture, story=told)
+    values = visitor.read(work)
+    picture, sentences = svg(values["history"]), story(values["history"])  # type: ignore[arg-type]
+    return page(request, visitor, "origins.html", profile=values["profile"], picture=picture, story=sentences)

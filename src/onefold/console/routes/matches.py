@@ -31,20 +31,20 @@ def view_matches(request: Request, visitor: AnyVisitor, profile_id: str, at: int
 
 def _matches(unit: UnitOfWork, profile_id: str, at: int) -> dict[str, Any]:
     view = profiles.read(unit, profile_id)
-    found = suggestions.of_profile(unit, profile_id)
-    number = min(max(at, 0), len(found) - 1)
-    values = {"profile": view, "profile_id": view.row.id, "count": len(found), "at": number}
-    return {**values, **side_by_side(unit, view, found[number])} if found else {**values, "suggestion": None}
+    views = suggestions.of_profile(unit, profile_id)
+    number = min(max(at, 0), len(views) - 1)
+    values = {"profile": view, "profile_id": view.row.id, "count": len(views), "at": number}
+    return {**values, **side_by_side(unit, view, views[number])} if views else {**values, "suggestion": None}
 
 
-def side_by_side(unit: UnitOfWork, view: profiles.ProfileView, found: SuggestionView) -> dict[str, Any]:
+def side_by_side(unit: UnitOfWork, view: profiles.ProfileView, suggestion: SuggestionView) -> dict[str, Any]:
     """A suggestion with both profiles whole, in the order in which they are looked at."""
-    swapped = found.one.row.id != view.row.id
-    other = profiles.read(unit, (found.one if swapped else found.other).row.id)
-    comparison = found.comparison.swapped if swapped else found.comparison
+    swapped = suggestion.one.row.id != view.row.id
+    other = profiles.read(unit, (suggestion.one if swapped else suggestion.other).row.id)
+    comparison = suggestion.comparison.swapped if swapped else suggestion.comparison
     older = min(view.row.id, other.row.id)  # ids sort by the time they were made
     return {
-        "suggestion": found,
+        "suggestion": suggestion,
         "other": other,
         "comparison": comparison,
         "lines": compare.lines(view, other, comparison),

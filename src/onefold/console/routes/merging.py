@@ -30,8 +30,8 @@ def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         view = profiles.read(unit, profile_id)
         asked = q.strip()[:200]
-        found = profiles.search(unit, asked, _FOUND) if asked else _suggestions(unit, view)
-        return {"profile": view, "q": q, "found": [one for one in found if one.row.id != view.row.id]}
+        candidates = profiles.search(unit, asked, _FOUND) if asked else _suggestions(unit, view)
+        return {"profile": view, "q": q, "candidates": [one for one in candidates if one.row.id != view.row.id]}
 
     values = visitor.read(work)
     if is_part(request):
@@ -83,12 +83,12 @@ def _show(
             profiles.resolve_redirect(unit, profile_id),
             profiles.resolve_redirect(unit, source_id),
         )
-        found = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
+        merge_preview = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
         source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
         return {
-            "merge": MergePage(found, source, destination, steps),
+            "merge": MergePage(merge_preview, source, destination, steps),
             "undo_days": load_policy(unit).undo_days,
-            "after_points": [p for p in found.plan.after.points if p.kind != "customer_id"],
+            "after_points": [p for p in merge_preview.plan.after.points if p.kind != "customer_id"],
         }
 
     return page(request, visitor, "merge_preview.html", status=status, notice=notice, **visitor.read(work))

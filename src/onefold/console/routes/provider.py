@@ -34,10 +34,10 @@ _MINUTES = 10
 
 
 def _provider(request: Request) -> Provider:
-    found: Provider | None = request.app.state.provider
-    if found is None:
+    provider: Provider | None = request.app.state.provider
+    if provider is None:
         raise NotFound("Single sign-on is not set up here.", code="no_provider")
-    return found
+    return provider
 
 
 def _back(request: Request) -> str:
@@ -64,8 +64,8 @@ async def begin(request: Request, then: str = "/", organization: int | None = No
 def _begin(request: Request, then: str, organization: int | None, visitor: Visitor | None) -> Response:
     known = _organizations(request)
     chosen = organization if organization in known else next(iter(known), None)
-    address, kept = _provider(request).begin(_back(request))
-    value = {"secrets": list(kept), "then": local_path(then), "organization": chosen}
+    address, flow_secrets = _provider(request).begin(_back(request))
+    value = {"secrets": list(flow_secrets), "then": local_path(then), "organization": chosen}
     if visitor is not None:
         value["link"] = visitor.agent_id
     response = RedirectResponse(address, 303, HEADERS)
@@ -95,37 +95,37 @@ async def back(request: Request, code: str = "", state: str = "", error: str = "
 
 
 def _finish(request: Request, visitor: Visitor | None, code: str, state: str) -> Response:
-    kept = _read_kept_request(request)
-    known = Secrets(*kept["secrets"])
+    pending = _read_kept_request(request)
+    known = Secrets(*pending["secrets"])
     if not code or not secrets.compare_digest(known.state.encode(), state.encode()):
         raise _lost_request()
     identity = _provider(request).finish(code, known, _back(request))
-    if "link" in kept:
-        if visitor is None or visitor.agent_id != kept["link"]:
+    if "link" in pending:
+        if visitor is None or visitor.agent_id != pending["link"]:
             raise NotSignedIn("Sign in first, then link your account.")
         visitor.write(lambda unit: signing_in.link_provider(unit, visitor.agent_id, identity, visitor.actor))
         return redirect_to("/account", "linked")
-    found = run_in_transaction(
+    session = run_in_transaction(
         request.app.state.database,
-        kept["organization"],
+        pending["organization"],
         lambda unit: signing_in.sign_in_by_provider(unit, identity),
     )
-    response = redirect_to(local_path(kept["then"]))
-    set_session(request, response, found.token)
+    response = redirect_to(local_path(pending["then"]))
+    set_session(request, response, session.token)
     return response
 
 
 def _read_kept_request(request: Request) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
-        texts = [*found["secrets"], found["then"]]
+        pending: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
+        texts = [*pending["secrets"], pending["then"]]
         if len(texts) != len(Secrets._fields) + 1 or not all(isinstance(text, str) for text in texts):
             raise _lost_request()
-        if not isinstance(found["organization"], int) or found["organization"] not in _organizations(request):
+        if not isinstance(pending["organization"], int) or pending["organization"] not in _organizations(request):
             raise _lost_request()
     except (ValueError, KeyError, TypeError, RecursionError):
         raise _lost_request() from None
-    return found
+    return pending
 
 
 def _organizations(request: Request) -> list[int]:

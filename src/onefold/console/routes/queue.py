@@ -113,22 +113,22 @@ def queue(request: Request, visitor: AnyVisitor) -> Response:
     """The suggestions, the likeliest first; `current` is the pair that keys act on, where it is still there."""
     given = dict(request.query_params)
     place, current = _place(given), given.get("current")
-    found = visitor.read(lambda unit: _queue(unit, place, current), SCOPE)
-    return page(request, visitor, "queue.html", **found)
+    values = visitor.read(lambda unit: _queue(unit, place, current), SCOPE)
+    return page(request, visitor, "queue.html", **values)
 
 
 def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any]:
-    found = suggestions.queue(unit, place.filter, place.position, _SHOWN + 1)
-    if not found and place.after:  # all behind are decided
+    suggestion_views = suggestions.queue(unit, place.filter, place.position, _SHOWN + 1)
+    if not suggestion_views and place.after:  # all behind are decided
         place = place._replace(after="")
-        found = suggestions.queue(unit, place.filter, None, _SHOWN + 1)
-    views = found[:_SHOWN]
+        suggestion_views = suggestions.queue(unit, place.filter, None, _SHOWN + 1)
+    views = suggestion_views[:_SHOWN]
     versions = store.versions_of(unit, {one for view in views for one in view.row.pair})
     tokens = [token(view.row.pair) for view in views]
     # Behind the last one decided there is nothing: the lead goes on with the one before it.
     first = tokens.index(current) if current in tokens else (len(tokens) - 1 if current else 0)
     rows = [_show(view, versions, number == first) for number, view in enumerate(views)]
-    last = views[-1].row if len(found) > _SHOWN else None
+    last = views[-1].row if len(suggestion_views) > _SHOWN else None
     return {
         "rows": rows,
         "place": place,
@@ -140,8 +140,8 @@ def _queue(unit: UnitOfWork, place: Place, current: str | None) -> dict[str, Any
 
 def _show(view: SuggestionView, versions: dict[str, int], current: bool) -> Result:
     row, comparison = view.row, view.comparison
-    found = [r for r in comparison.reasons if r.bits > 0 and r.feature not in _SUPPORTING]
-    speaking = sorted(found, key=lambda reason: -reason.bits)
+    evidence = [r for r in comparison.reasons if r.bits > 0 and r.feature not in _SUPPORTING]
+    speaking = sorted(evidence, key=lambda reason: -reason.bits)
     sides = ([(r.feature, r.value) for r in speaking], [(r.feature, r.other_value) for r in speaking])
     against = [r.feature for r in comparison.reasons if r.bits < 0]
     seen = (versions.get(row.profile_id, 0), versions.get(row.other_id, 0))
@@ -155,12 +155,12 @@ def pair(request: Request, visitor: AnyVisitor, one_id: str, other_id: str) -> R
 
     def work(unit: UnitOfWork) -> dict[str, Any] | None:
         ids = (profiles.resolve_redirect(unit, one_id), profiles.resolve_redirect(unit, other_id))
-        rows = suggestions.of_profile(unit, ids[0], dismissed=True) if ids[0] != ids[1] else []
-        found = next((view for view in rows if view.row.pair == pair_of(*ids)), None)
-        if found is None:
+        views = suggestions.of_profile(unit, ids[0], dismissed=True) if ids[0] != ids[1] else []
+        suggestion = next((view for view in views if view.row.pair == pair_of(*ids)), None)
+        if suggestion is None:
             return None
-        view = profiles.read(unit, found.one.row.id)
-        return {"profile": view, **side_by_side(unit, view, found), "token": token(found.row.pair)}
+        view = profiles.read(unit, suggestion.one.row.id)
+        return {"profile": view, **side_by_side(unit, view, suggestion), "token": token(suggestion.row.pair)}
 
     values = visitor.read(work, SCOPE)
     if values is None:

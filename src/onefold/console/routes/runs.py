@@ -40,14 +40,14 @@ def show(request: Request, visitor: AnyVisitor, run_id: str, after: After = 0) -
 def _run(unit: UnitOfWork, visitor: Visitor, run_id: str, after: int) -> dict[str, Any]:
     run = store.read_run(unit, run_id)
     visitor.require(_scope_of(run))
-    found = store.pairs_of(unit, run.id, after, _SHOWN + 1)
-    pairs = found[:_SHOWN]
+    rows = store.pairs_of(unit, run.id, after, _SHOWN + 1)
+    pairs = rows[:_SHOWN]
     return {
         "run": run,
         "counts": sorted(run.counts.items(), key=lambda count: _ORDER.get(count[0], len(_ORDER))),
         "after": after,
         "pairs": pairs,
-        "more": pairs[-1].position if len(found) > _SHOWN else None,
+        "more": pairs[-1].position if len(rows) > _SHOWN else None,
         "named": names.customers(unit, [one for pair in pairs for one in (pair.source_id, pair.destination_id)]),
         "by": names.actors(unit).agent(run.agent_id),
         "turnable": run.kind in runs.KINDS,

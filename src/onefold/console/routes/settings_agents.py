@@ -34,9 +34,9 @@ def agents(request: Request, admin: AnyAdmin) -> Response:
 
 
 def _list(request: Request, admin: Visitor, **made: Any) -> Response:
-    found = admin.read(store.list_agents, SCOPE)
-    shown = sorted(found, key=lambda agent: not agent.active)
-    values = {"agents": shown, "link": None, "invited": None, **made}
+    all_agents = admin.read(store.list_agents, SCOPE)
+    active_first = sorted(all_agents, key=lambda agent: not agent.active)
+    values = {"agents": active_first, "link": None, "invited": None, **made}
     return settings_page(request, admin, "settings_agents.html", valid=_VALID, **values)
 
 
@@ -54,9 +54,9 @@ def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 
 
 def _role(form: Form) -> Role:
-    wanted = form.text("role")
+    name = form.text("role")
     for role in _ROLES:
-        if role == wanted:
+        if role == name:
             return role
     raise InvalidValue("The role is agent, lead or admin.", code="unknown_role", field="role")
 
@@ -77,12 +77,12 @@ def agent(request: Request, admin: AnyAdmin, agent_id: str) -> Response:
 
 def _one(request: Request, admin: Visitor, agent_id: str, **made: Any) -> Response:
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        found = store.read_agent(unit, agent_id)
+        row = store.read_agent(unit, agent_id)
         inboxes = [name for one, name in store.list_inboxes(unit) if agent_id in store.inbox_members(unit, one)]
         return {
-            "agent": found,
-            "second_factor": signing_in.has_second_factor(unit, found.id),
-            "last_admin": store.active_admins(unit) == [found.id],
+            "agent": row,
+            "second_factor": signing_in.has_second_factor(unit, row.id),
+            "last_admin": store.active_admins(unit) == [row.id],
             "inboxes": inboxes,
         }
 
@@ -128,8 +128,8 @@ def activate(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
 @router.post("/{agent_id}/sign-out")
 def sign_out(admin: AnyAdmin, agent_id: str) -> Response:
     """Ends the agent's sessions and one-time links; of one's own, this session stays."""
-    kept = admin.token if agent_id == admin.agent_id else None
-    admin.write(lambda unit: signing_in.sign_out_everywhere(unit, agent_id, kept, admin.actor), SCOPE)
+    own_token = admin.token if agent_id == admin.agent_id else None
+    admin.write(lambda unit: signing_in.sign_out_everywhere(unit, agent_id, own_token, admin.actor), SCOPE)
     return redirect_to(f"{_PATH}/{agent_id}", "signed-out-agent")
 
 

@@ -30,8 +30,13 @@ def show(request: Request, admin: AnyAdmin, candidates: bool = False) -> Respons
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         entries = blocklist.read_entries(unit)
-        found = _candidates(unit) if candidates else {"candidates": None, "limit": settings.read(unit).shared_limit}
-        return {"entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS}, **found}
+        candidate_values = (
+            _candidates(unit) if candidates else {"candidates": None, "limit": settings.read(unit).shared_limit}
+        )
+        return {
+            "entries": {kind: [e.value for e in entries if e.kind == kind] for kind in BLOCKED_KINDS},
+            **candidate_values,
+        }
 
     return settings_page(request, admin, "settings_blocklist.html", **admin.read(work, SCOPE))
 

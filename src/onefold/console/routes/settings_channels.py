@@ -17,14 +17,14 @@ router = APIRouter()
 def channels(request: Request, admin: AnyAdmin) -> Response:
     """The address of each channel, what is checked of what comes in, and where it is routed to."""
 
-    inboxes, found = admin.read(lambda unit: (accounts.list_inboxes(unit), settings.read(unit)), SCOPE)
+    inboxes, organization_settings = admin.read(lambda unit: (accounts.list_inboxes(unit), settings.read(unit)), SCOPE)
     process: Settings = request.app.state.settings
     return settings_page(
         request,
         admin,
         "settings_channels.html",
         inboxes=inboxes,
-        default_inbox_id=found.default_inbox_id,
+        default_inbox_id=organization_settings.default_inbox_id,
         base=base_address(request),
         public=bool(process.public_url),
         checks_twilio=bool(process.twilio_auth_token),

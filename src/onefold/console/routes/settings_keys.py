@@ -26,9 +26,9 @@ def keys(request: Request, admin: AnyAdmin) -> Response:
 
 
 def _show(request: Request, admin: Visitor, **made: Any) -> Response:
-    now, found = utc_now(), admin.read(store.list_keys, SCOPE)
-    ended = [k for k in found if k.revoked_at is not None or (k.expires_at is not None and k.expires_at <= now)]
-    good = [key for key in found if key not in ended]
+    now, all_keys = utc_now(), admin.read(store.list_keys, SCOPE)
+    ended = [k for k in all_keys if k.revoked_at is not None or (k.expires_at is not None and k.expires_at <= now)]
+    good = [key for key in all_keys if key not in ended]
     values = {"made": None, "token": None, **made}
     return settings_page(request, admin, "settings_keys.html", good=good[::-1], ended=ended[::-1], **values)
 

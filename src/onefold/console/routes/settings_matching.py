@@ -51,8 +51,8 @@ def matching(request: Request, admin: AnyAdmin, preview: str = "", part: str = "
     """How contacts find their customer. With `preview`, what switching to that mode would do; with `part`, to a script
     of ours, only how far the runs of that part are."""
     if is_part(request) and part in _PARTS:
-        found = admin.read(lambda unit: _runs(unit, part), SCOPE)
-        return render(request, "settings_runs.html", part=part, runs=found, says=settings_labels)
+        part_runs = admin.read(lambda unit: _runs(unit, part), SCOPE)
+        return render(request, "settings_runs.html", part=part, runs=part_runs, says=settings_labels)
     return _show(request, admin, preview)
 
 
@@ -70,8 +70,8 @@ def _show(
         }
 
     values = admin.read(work, SCOPE)
-    found = values["preview"]
-    obstacles = admin.read(lambda unit: _obstacles(unit, found.obstacles), SCOPE) if found else []
+    mode_preview = values["preview"]
+    obstacles = admin.read(lambda unit: _obstacles(unit, mode_preview.obstacles), SCOPE) if mode_preview else []
     return settings_page(
         request,
         admin,
@@ -94,21 +94,21 @@ def _mode(text: str) -> MatchingMode:
 
 def _runs(unit: UnitOfWork, part: str) -> list[RunRow]:
     """The newest run of each kind, those under way first."""
-    newest = [found[0] for kind in _PARTS[part] if (found := run_store.list_runs(unit, kind=kind))]
+    newest = [rows[0] for kind in _PARTS[part] if (rows := run_store.list_runs(unit, kind=kind))]
     return sorted(newest, key=lambda run: (run.state != "running", -run.updated_at.timestamp()))
 
 
-def _obstacles(unit: UnitOfWork, found: list[Any]) -> list[Obstacle]:
-    wanted = sorted({one for shared in found for one in shared.profile_ids[:_HOLDERS_SHOWN]})
-    known = {summary.row.id: summary for summary in profiles.summaries(unit, wanted)}
+def _obstacles(unit: UnitOfWork, obstacles: list[Any]) -> list[Obstacle]:
+    holder_ids = sorted({one for obstacle in obstacles for one in obstacle.profile_ids[:_HOLDERS_SHOWN]})
+    known = {summary.row.id: summary for summary in profiles.summaries(unit, holder_ids)}
     return [
         Obstacle(
-            shared.kind,
-            shared.value,
-            [known[one] for one in sorted(shared.profile_ids[:_HOLDERS_SHOWN]) if one in known],
-            max(0, len(shared.profile_ids) - _HOLDERS_SHOWN),
+            obstacle.kind,
+            obstacle.value,
+            [known[one] for one in sorted(obstacle.profile_ids[:_HOLDERS_SHOWN]) if one in known],
+            max(0, len(obstacle.profile_ids) - _HOLDERS_SHOWN),
         )
-        for shared in found
+        for obstacle in obstacles
     ]
 
 

@@ -34,6 +34,6 @@ def merging(request: Request, admin: AnyAdmin) -> Response:
 @router.post("/settings/merging")
 def change_policies(admin: AnyAdmin, form: AnyForm) -> Response:
     """A preset, or the mode of each field."""
-    wanted = form.line("preset") or form.beginning("mode.")
-    admin.write(lambda unit: settings.change(unit, {"merge_policies": wanted}), SCOPE, exclusive=True)
+    policies = form.line("preset") or form.beginning("mode.")
+    admin.write(lambda unit: settings.change(unit, {"merge_policies": policies}), SCOPE, exclusive=True)
     return redirect_to("/settings/merging", "saved")

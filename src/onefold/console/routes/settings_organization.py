@@ -21,9 +21,9 @@ router = APIRouter()
 @router.get("/settings")
 def organization(request: Request, admin: AnyAdmin) -> Response:
     """What the organization is called, and what holds everywhere in it."""
-    found, inboxes = admin.read(lambda unit: (settings.read(unit), accounts.list_inboxes(unit)), SCOPE)
+    organization_settings, inboxes = admin.read(lambda unit: (settings.read(unit), accounts.list_inboxes(unit)), SCOPE)
     return settings_page(
-        request, admin, "settings_organization.html", settings=found, inboxes=inboxes, regions=regions()
+        request, admin, "settings_organization.html", settings=organization_settings, inboxes=inboxes, regions=regions()
     )
 
 

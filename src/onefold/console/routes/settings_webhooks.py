@@ -41,10 +41,10 @@ def list_webhooks(request: Request, admin: AnyAdmin) -> Response:
 
 
 def _list(request: Request, admin: Visitor, **made: Any) -> Response:
-    found = admin.read(store.list_endpoints, SCOPE)
+    endpoints = admin.read(store.list_endpoints, SCOPE)
     values = {"made": None, "secret": None, **made}
     return settings_page(
-        request, admin, "settings_webhooks.html", endpoints=found, most=webhooks.MOST_ENDPOINTS, **values
+        request, admin, "settings_webhooks.html", endpoints=endpoints, most=webhooks.MOST_ENDPOINTS, **values
     )
 
 
@@ -75,18 +75,18 @@ def webhook(request: Request, admin: AnyAdmin, webhook_id: str, state: str = "",
 def _one(
     request: Request, admin: Visitor, webhook_id: str, state: str = "", before: int | None = None, **made: Any
 ) -> Response:
-    wanted = state if state in _STATES else None  # anything else is all of them
+    delivery_state = state if state in _STATES else None  # anything else is all of them
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        found = webhooks.deliveries(unit, webhook_id, wanted, before, _DELIVERIES + 1)
-        shown = found[:_DELIVERIES]
+        rows = webhooks.deliveries(unit, webhook_id, delivery_state, before, _DELIVERIES + 1)
+        page_rows = rows[:_DELIVERIES]
         return {
             "endpoint": store.read_endpoint(unit, webhook_id)._replace(secret="", previous_secret=None),
-            "deliveries": shown,
-            "more": shown[-1].event_seq if len(found) > _DELIVERIES else None,
+            "deliveries": page_rows,
+            "more": page_rows[-1].event_seq if len(rows) > _DELIVERIES else None,
         }
 
-    values = {**admin.read(work, SCOPE), "secret": None, "state": wanted or "", "before": before, **made}
+    values = {**admin.read(work, SCOPE), "secret": None, "state": delivery_state or "", "before": before, **made}
     at = f"{_PATH}/{webhook_id}" if made else None
     return settings_page(request, admin, "settings_webhook.html", at=at, since=list(_SINCE), **values)
 

@@ -31,7 +31,7 @@ def _page(request: Request, *, status: int = 200, refusal: DomainError | None = 
     """The sign-in page. An organization is asked for only where there are several; nobody is told their names."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    shown: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "then": local_path(request.query_params.get("then")),
         "organization": request.query_params.get("organization", ""),
         "several": len(organization_ids(database)) > 1,
@@ -39,7 +39,7 @@ def _page(request: Request, *, status: int = 200, refusal: DomainError | None = 
         "email": "",
         "said": request.query_params.get("said"),
     }
-    return render(request, "sign_in.html", status, refusal=refusal, **{**shown, **values})
+    return render(request, "sign_in.html", status, refusal=refusal, **{**defaults, **values})
 
 
 @router.get("/sign-in")
@@ -64,14 +64,14 @@ def _sign_in(request: Request, form: Form) -> Response:
     try:
         organization_id = _organization(request, form)
         with throttle.password(email, client):
-            found = signing_in.sign_in_apart(request.app.state.database, organization_id, email, form.text("password"))
+            result = signing_in.sign_in_apart(request.app.state.database, organization_id, email, form.text("password"))
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
         wrong = refusal if isinstance(refusal, TooMany) else _WRONG
         return _page(
             request, status=status, refusal=wrong, email=email, then=then, organization=form.text("organization")
         )
-    return _enter(request, found, then)
+    return _enter(request, result, then)
 
 
 _WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password")
@@ -79,17 +79,17 @@ _WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password
 
 def _organization(request: Request, form: Form) -> int:
     known = [organization_id for organization_id, _ in organization_ids(request.app.state.database)]
-    wanted = form.number("organization") if len(known) > 1 else next(iter(known), None)
-    if wanted not in known or wanted is None:
+    chosen = form.number("organization") if len(known) > 1 else next(iter(known), None)
+    if chosen not in known or chosen is None:
         raise _WRONG
-    return wanted
+    return chosen
 
 
-def _enter(request: Request, found: SignedIn | SecondFactorNeeded, then: str) -> Response:
-    if isinstance(found, SecondFactorNeeded):
-        return render(request, "sign_in_code.html", ticket=found.ticket, then=then, refusal=None)
+def _enter(request: Request, result: SignedIn | SecondFactorNeeded, then: str) -> Response:
+    if isinstance(result, SecondFactorNeeded):
+        return render(request, "sign_in_code.html", ticket=result.ticket, then=then, refusal=None)
     response = redirect_to(then)
-    set_session(request, response, found.token)
+    set_session(request, response, result.token)
     return response
 
 
@@ -100,14 +100,14 @@ def code(request: Request, form: AnyForm) -> Response:
     database: Database = request.app.state.database
     try:
         organization_id = signing_in.organization_of_token(ticket)
-        found = run_in_transaction(
+        result = run_in_transaction(
             database, organization_id, lambda unit: signing_in.second_factor(unit, ticket, form.text("code"))
         )
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":
             return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)
         return _page(request, status=429 if isinstance(refusal, TooMany) else 401, refusal=refusal, then=then)
-    return _enter(request, found, then)
+    return _enter(request, result, then)
 
 
 @router.get("/sign-in/link")
@@ -123,12 +123,12 @@ def link(request: Request, form: AnyForm) -> Response:
     token = form.text("token")
     try:
         organization_id = signing_in.organization_of_token(token)
-        found = run_in_transaction(
+        result = run_in_transaction(
             request.app.state.database, organization_id, lambda unit: signing_in.use_link(unit, token)
         )
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
-    return _enter(request, found, "/customers")
+    return _enter(request, result, "/customers")
 
 
 @router.get("/invitation")
@@ -145,7 +145,7 @@ def accept(request: Request, form: AnyForm) -> Response:
         if password != form.text("again"):
             raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
         organization_id = signing_in.organization_of_token(token)
-        found = run_in_transaction(
+        result = run_in_transaction(
             request.app.state.database,
             organization_id,
             lambda unit: signing_in.accept_invitation(unit, token, password),
@@ -154,7 +154,7 @@ def accept(request: Request, form: AnyForm) -> Response:
         return render(request, "invitation.html", 422, token=token, refusal=refusal)
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
-    return _enter(request, found, "/customers")
+    return _enter(request, result, "/customers")
 
 
 @router.post("/sign-out")
