@@ -90,7 +90,7 @@ def remove(path: Path) -> None:
 @contextmanager
 def server(kept: Path | None = None) -> Iterator[str]:
     """A server as durable as in production, with memory as it has there; yields the superuser's URL."""
-    with postgres.server(*_SERVER, kept=kept) as superuser:
+    with postgres.server(*_SERVER, data_folder=kept) as superuser:
         yield superuser
 
 

@@ -103,9 +103,9 @@ def judges(tmp_path_factory: pytest.TempPathFactory) -> Judges:
 def _statements_find_their_rows(judges: Judges) -> Iterator[None]:
     """Fails the first test that has a statement sent which reads a whole organization, and is not meant to."""
     yield
-    found = judges.found(STATEMENTS.take())
-    if found:
-        pytest.fail("\n\n".join(found), pytrace=False)
+    complaints = judges.found(STATEMENTS.take())
+    if complaints:
+        pytest.fail("\n\n".join(complaints), pytrace=False)
 
 
 @pytest.fixture(scope="session")

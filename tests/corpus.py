@@ -69,10 +69,10 @@ def mails(count: int = 400, seed: int = 1) -> list[Mail]:
     """Mails in the order they come in: threads, bounces of what was answered, resends, every usual encoding."""
     rng = random.Random(seed)
     customers = [_customer(rng, number) for number in range(max(1, count // 6))]
-    found: list[Mail] = []
-    while len(found) < count:
-        found.append(_next(rng, customers, found))
-    return found
+    all_mails: list[Mail] = []
+    while len(all_mails) < count:
+        all_mails.append(_next(rng, customers, all_mails))
+    return all_mails
 
 
 def write_mbox(path: Path, messages: Iterable[bytes]) -> None:
@@ -166,9 +166,9 @@ def _part(rng: random.Random, kind: str, charset: str, text: str) -> bytes:
     encoding = rng.choice(("base64", "quoted-printable"))
     if charset in ("us-ascii", "iso-2022-jp"):
         encoding = "7bit"
-    told = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}.get(encoding, bytes)(content)
+    body = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}.get(encoding, bytes)(content)
     return (
-        f'Content-Type: {kind}; charset="{charset}"\nContent-Transfer-Encoding: {encoding}\n\n'.encode() + told + b"\n"
+        f'Content-Type: {kind}; charset="{charset}"\nContent-Transfer-Encoding: {encoding}\n\n'.encode() + body + b"\n"
     )
 
 
@@ -268,10 +268,10 @@ def rings(seed: int = 1, count: int = 300) -> list[Ring]:
     rng = random.Random(seed)
     phones = [f"+4477009{rng.randrange(100_000):05d}" for _ in range(20)]
     phones += [f"+1202555{n:04d}" for n in rng.sample(range(100, 200), 20)]
-    found: list[Ring] = []
-    while len(found) < count:
-        found += rng.choices((_call, _withheld_call, _sms, _whatsapp), (6, 1, 3, 2))[0](rng, rng.choice(phones))
-    return found[:count]
+    all_rings: list[Ring] = []
+    while len(all_rings) < count:
+        all_rings += rng.choices((_call, _withheld_call, _sms, _whatsapp), (6, 1, 3, 2))[0](rng, rng.choice(phones))
+    return all_rings[:count]
 
 
 def _sid(rng: random.Random, prefix: str) -> str:

@@ -292,9 +292,9 @@ def fill(database: Database, organization_id: int, inbox_id: str, many: int, sup
 
 def _statements(sqlite: bool, organization_id: int, inbox_id: str, many: int) -> Iterator[str]:
     numbers = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {many})"
-    found = _rows(sqlite, inbox_id, many)
+    rows_by_table = _rows(sqlite, inbox_id, many)
     for table in tables.OWNED:
-        for columns, which in found.get(table.name, ()):
+        for columns, condition in rows_by_table.get(table.name, ()):
             into = f"INSERT INTO {table.name} (organization_id, {', '.join(columns)})"
-            chosen = f"SELECT {organization_id}, {', '.join(columns.values())} FROM numbers WHERE {which}"
+            chosen = f"SELECT {organization_id}, {', '.join(columns.values())} FROM numbers WHERE {condition}"
             yield f"{into}{'' if sqlite else ' OVERRIDING SYSTEM VALUE'} {numbers} {chosen}"

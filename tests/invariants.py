@@ -163,13 +163,13 @@ def check_base(database: Database, organization_id: int) -> None:
     """Fails with every rule that the organization's base breaks, and where."""
     with database.read(organization_id) as unit:
         unit.allow_whole_base()
-        broken = {rule: found for rule, sql in RULES.items() if (found := _found(unit, sql))}
+        broken = {rule: rows for rule, sql in RULES.items() if (rows := _found(unit, sql))}
         if wrong := _wrong_search_terms(unit):
             broken["MRG-1: what finds a profile is what it holds"] = wrong
-        if told := _told_in_audit(unit):
-            broken["MRG-14: entries of the audit log hold no customer's values"] = told
-        broken |= {rule: found for rule, look in _LOOKS.items() if (found := look(unit))}
-    assert not broken, "\n".join(f"{rule}: {found[:5]}" for rule, found in broken.items())
+        if owners := _told_in_audit(unit):
+            broken["MRG-14: entries of the audit log hold no customer's values"] = owners
+        broken |= {rule: rows for rule, look in _LOOKS.items() if (rows := look(unit))}
+    assert not broken, "\n".join(f"{rule}: {rows[:5]}" for rule, rows in broken.items())
 
 
 def _found(unit: UnitOfWork, sql: str) -> list[tuple[Any, ...]]:
@@ -186,7 +186,7 @@ def _told_in_audit(unit: UnitOfWork) -> list[tuple[object, ...]]:
     entries = "\n".join(str(d) for (d,) in _found(unit, "SELECT details FROM audit WHERE organization_id = :org"))
     points = _found(unit, "SELECT kind, profile_id, value FROM contact_points WHERE organization_id = :org")
     names = _found(unit, "SELECT 'name', id, name FROM profiles WHERE organization_id = :org AND name LIKE '% %'")
-    telling = [found for found in (*points, *names) if found[0] != "customer_id"] if entries else []
+    telling = [row for row in (*points, *names) if row[0] != "customer_id"] if entries else []
     return [(kind, owner) for kind, owner, value in telling if json.dumps(value)[1:-1] in entries]
 
 
@@ -196,8 +196,8 @@ def _wrong_search_terms(unit: UnitOfWork) -> list[tuple[object, ...]]:
     points, blocked, terms = defaultdict(list), set(), defaultdict(set)
     for kind, value in _found(unit, "SELECT kind, value FROM blocklist WHERE organization_id = :org"):
         blocked.add((kind, value))
-    held = "SELECT profile_id, kind, value, handle FROM contact_points WHERE organization_id = :org ORDER BY id"
-    for profile_id, kind, value, handle in _found(unit, held):
+    points_sql = "SELECT profile_id, kind, value, handle FROM contact_points WHERE organization_id = :org ORDER BY id"
+    for profile_id, kind, value, handle in _found(unit, points_sql):
         points[profile_id].append((kind, value, handle))
     for profile_id, term in _found(unit, "SELECT profile_id, term FROM search_terms WHERE organization_id = :org"):
         terms[profile_id].add(term)
@@ -242,11 +242,11 @@ def _wrong_suggestions(unit: UnitOfWork) -> list[tuple[object, ...]]:
     stored = _found(unit, "SELECT profile_id, other_id, kinds, state FROM suggestions WHERE organization_id = :org")
     wrong: list[tuple[object, ...]] = [(*pair, "has none") for pair in recorded.keys() - {row[:2] for row in stored}]
     for low, high, kinds, state in stored:
-        shown, known = set(str(kinds).split()), recorded[low, high]
+        suggested, known = set(str(kinds).split()), recorded[low, high]
         # A handle says nothing beside the same account, nor a similar email beside the same one.
-        said = shown <= known and known - shown <= {"handle", "similar_email"} and bool(known)
-        if not said or (state == "open") != bool(shown - dismissed[frozenset((low, high))]):
-            wrong.append((low, high, sorted(known), sorted(shown), state))
+        said = suggested <= known and known - suggested <= {"handle", "similar_email"} and bool(known)
+        if not said or (state == "open") != bool(suggested - dismissed[frozenset((low, high))]):
+            wrong.append((low, high, sorted(known), sorted(suggested), state))
     return wrong
 
 
@@ -263,35 +263,35 @@ def _wrong_handles(unit: UnitOfWork) -> list[tuple[object, ...]]:
 
 def _wrong_match_keys(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """(holder, missing keys, keys too many) of what is not found by the keys of what it holds."""
-    wanted: dict[str, set[str]] = defaultdict(set)
+    expected: dict[str, set[str]] = defaultdict(set)
     stored: dict[str, set[str]] = defaultdict(set)
     blocked = set()
     policy = load_policy(unit)
-    held = "SELECT id, kind, value, handle FROM contact_points WHERE organization_id = :org"
-    for point_id, kind, value, handle in _found(unit, held):
-        wanted[point_id] |= set(keys_of_point(kind, value, handle))
+    points_sql = "SELECT id, kind, value, handle FROM contact_points WHERE organization_id = :org"
+    for point_id, kind, value, handle in _found(unit, points_sql):
+        expected[point_id] |= set(keys_of_point(kind, value, handle))
         if policy.blocklist.holds(kind, value):
             blocked.add(point_id)
     named = "SELECT id, username FROM profiles WHERE organization_id = :org AND survivor_id IS NULL AND username <> ''"
     for profile_id, username in _found(unit, named):
-        wanted[profile_id].add("h:" + handle_key(str(username)))
+        expected[profile_id].add("h:" + handle_key(str(username)))
     for key, holder_id in _found(unit, "SELECT key, holder_id FROM match_keys WHERE organization_id = :org"):
         stored[holder_id].add(key)
     return [
         (
             holder_id,
-            sorted(wanted[holder_id] - stored[holder_id])[:3],
-            sorted(stored[holder_id] - wanted[holder_id])[:3],
+            sorted(expected[holder_id] - stored[holder_id])[:3],
+            sorted(stored[holder_id] - expected[holder_id])[:3],
         )
-        for holder_id in {*wanted, *stored} - blocked
-        if wanted[holder_id] != stored[holder_id]
+        for holder_id in {*expected, *stored} - blocked
+        if expected[holder_id] != stored[holder_id]
     ]
 
 
 def _wrong_audit(unit: UnitOfWork) -> list[tuple[object, ...]]:
     """Where the audit log does not verify."""
-    found = audit.verify(unit)
-    return [] if found.wrong is None else [(found.first_wrong, found.wrong)]
+    verification = audit.verify(unit)
+    return [] if verification.wrong is None else [(verification.first_wrong, verification.wrong)]
 
 
 _LOOKS = {

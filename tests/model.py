@@ -194,10 +194,10 @@ class Model:
         point = profile.point("phone", number)
         assert point is not None
         holder = self.identified("phone", number)
-        wanted = Point("phone", number, phone_type, contacted=point.contacted)
-        if self.opens(wanted) and holder not in (None, profile):
+        changed_point = Point("phone", number, phone_type, contacted=point.contacted)
+        if self.opens(changed_point) and holder not in (None, profile):
             return False
-        point.type, point.identifying = phone_type, self.opens(wanted)
+        point.type, point.identifying = phone_type, self.opens(changed_point)
         self.look_again(profile)
         return True
 

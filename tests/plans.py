@@ -148,18 +148,18 @@ class Sqlite:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.raw() as connection:
-            found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
-            self._made = {name: sql or "" for name, sql in found}
+            rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
+            self._made = {name: sql or "" for name, sql in rows}
 
     def walks(self, sent: Sent) -> Iterator[Walk]:
         plan = self._plan(sent)
         ends = bool(re.search(r"\bLIMIT\b", sent.sql)) and not any("TEMP B-TREE" in line for line in plan)
         for line in plan:
-            found = re.match(r"(?:SCAN|SEARCH) (\w+)(?: USING (.*?))?(?: \((\w.*)\))?(?: LEFT-JOIN)?$", line)
-            table = _table_of(sent.sql, found[1]) if found else None
-            if found is None or table is None or _leading(table, re.findall(r"(\w+)=", found[3] or "")):
+            match = re.match(r"(?:SCAN|SEARCH) (\w+)(?: USING (.*?))?(?: \((\w.*)\))?(?: LEFT-JOIN)?$", line)
+            table = _table_of(sent.sql, match[1]) if match else None
+            if match is None or table is None or _leading(table, re.findall(r"(\w+)=", match[3] or "")):
                 continue
-            met = set(re.findall(r"\w+", f"organization_id {found[3]} {self._condition(found[2])}"))
+            met = set(re.findall(r"\w+", f"organization_id {match[3]} {self._condition(match[2])}"))
             yield Walk(line, _named_in_conditions(sent.sql, table) - met, ends)
 
     def _plan(self, sent: Sent) -> list[str]:
@@ -199,8 +199,8 @@ class Postgresql:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.raw() as connection:
-            found = connection.exec_driver_sql(self._INDEXES)
-            self._indexes = {name: (table, columns) for name, table, columns in found}
+            rows = connection.exec_driver_sql(self._INDEXES)
+            self._indexes = {name: (table, columns) for name, table, columns in rows}
 
     def walks(self, sent: Sent) -> Iterator[Walk]:
         yield from self._walks(self._plan(sent), ends=False)

@@ -33,15 +33,15 @@ class NoPostgreSQL(Exception):
 def binaries() -> Path:
     """The newest PostgreSQL's programs on this machine."""
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr/local").glob("pgsql*/bin")]
-    found = sorted((p for p in places if (p / "initdb").exists()), key=lambda p: p.parent.name)
-    if not found and (initdb := shutil.which("initdb")):
-        found = [Path(initdb).parent]
-    if not found:
+    folders = sorted((p for p in places if (p / "initdb").exists()), key=lambda p: p.parent.name)
+    if not folders and (initdb := shutil.which("initdb")):
+        folders = [Path(initdb).parent]
+    if not folders:
         raise NoPostgreSQL(
             "PostgreSQL's programs are not on this machine. `make test` installs them as root on Debian; elsewhere "
             "install PostgreSQL 13 or later, or name a server in ONEFOLD_TEST_POSTGRES."
         )
-    return found[-1]
+    return folders[-1]
 
 
 def _account() -> dict[str, object]:
@@ -64,16 +64,16 @@ def _free_port() -> int:
 
 
 @contextmanager
-def server(*settings: str, kept: Path | None = None) -> Iterator[str]:
+def server(*settings: str, data_folder: Path | None = None) -> Iterator[str]:
     """A server with an empty data folder, stopped and removed afterwards; yields the superuser's URL.
 
-    With `kept` the data lives in that folder and stays there (benchmarks).
+    With `data_folder` the data lives in that folder and stays there (benchmarks).
     """
     if url := os.environ.get("ONEFOLD_TEST_POSTGRES"):
         yield url
         return
     programs, account = binaries(), _account()
-    folder = Path(tempfile.mkdtemp(prefix="onefold-pg-")) if kept is None else kept.resolve()
+    folder = Path(tempfile.mkdtemp(prefix="onefold-pg-")) if data_folder is None else data_folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if "user" in account:
         os.chown(folder, account["user"], account["group"])  # type: ignore[arg-type]
@@ -116,13 +116,13 @@ def server(*settings: str, kept: Path | None = None) -> Iterator[str]:
         yield url
     finally:
         # Only a folder that stays is left clean: hundreds of databases take long to write out.
-        process.send_signal(signal.SIGQUIT if kept is None else signal.SIGINT)
+        process.send_signal(signal.SIGQUIT if data_folder is None else signal.SIGINT)
         try:
-            process.wait(20 if kept is None else 300)
+            process.wait(20 if data_folder is None else 300)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(20)
-        if kept is None:
+        if data_folder is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -65,7 +65,7 @@ class Statements:
 
 def _stores_above(frame: FrameType | None) -> tuple[str, ...]:
     """The functions of stores that have led here; none where a migration has."""
-    found = []
+    functions = []
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(_ONEFOLD):
@@ -73,9 +73,9 @@ def _stores_above(frame: FrameType | None) -> tuple[str, ...]:
             if name.startswith("database.migrat"):
                 return ()
             if name.endswith("store") and not frame.f_code.co_name.startswith("<"):
-                found.append(f"{name}.{frame.f_code.co_name}")
+                functions.append(f"{name}.{frame.f_code.co_name}")
         frame = frame.f_back
-    return tuple(found)
+    return tuple(functions)
 
 
 STATEMENTS = Statements()

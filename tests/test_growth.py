@@ -30,28 +30,28 @@ def everything(database: Database, url: str, many: int, server: str) -> dict[str
     """What each case makes a database of so many customers do."""
     console = Console(Served(url, "http://growth.example", database))
     crowd.fill(database, console.organization_id, console.general_id, many, server)
-    found: dict[str, Counter[str]] = {}
+    counts_by_case: dict[str, Counter[str]] = {}
     with counted() as tally:
         database.dispose()
-        _count(tally, contacts(console), found)
+        _count(tally, contacts(console), counts_by_case)
         ids = {**cast(console, console.admin.agent_id), **settings_cast(console)}
         edge = Edge(console)
-        _count(tally, pages(edge, ids), found)
-        _count(tally, addresses(edge, ids), found)
-        _count(tally, edits(console, ids), found)
-        _count(tally, decisions(console), found)
-        _count(tally, background(console, ids), found)
-        _count(tally, erasures(console, ids), found)
+        _count(tally, pages(edge, ids), counts_by_case)
+        _count(tally, addresses(edge, ids), counts_by_case)
+        _count(tally, edits(console, ids), counts_by_case)
+        _count(tally, decisions(console), counts_by_case)
+        _count(tally, background(console, ids), counts_by_case)
+        _count(tally, erasures(console, ids), counts_by_case)
         database.dispose()
     console.close()
-    return found
+    return counts_by_case
 
 
-def _count(tally: Tally, cases: Iterator[Case], found: dict[str, Counter[str]]) -> None:
+def _count(tally: Tally, cases: Iterator[Case], counts_by_case: dict[str, Counter[str]]) -> None:
     for name, work in cases:
         with tally.running() as counts:
             work()
-        found[name] = counts
+        counts_by_case[name] = counts
 
 
 def grown(few: dict[str, Counter[str]], many: dict[str, Counter[str]]) -> list[str]:
@@ -77,9 +77,9 @@ def test_nothing_grows_with_the_base(make_url: MakeUrl, request: pytest.FixtureR
         database.dispose()
     few, large = counts
     assert few.keys() == large.keys()
-    found = grown(few, large)
-    if found:
-        pytest.fail(f"From {FEW} to {many} customers:\n" + "\n".join(found), pytrace=False)
+    lines = grown(few, large)
+    if lines:
+        pytest.fail(f"From {FEW} to {many} customers:\n" + "\n".join(lines), pytrace=False)
 
 
 def test_the_crowd_is_in_every_table_that_grows(make_url: MakeUrl, request: pytest.FixtureRequest) -> None:

@@ -181,7 +181,7 @@ class Merging(RuleBasedStateMachine):
 
     def dump(self, names: Sequence[str], *, restored: bool = False) -> dict[str, list[str]]:
         """Every row; `restored` leaves aside what an undo leaves behind: versions, and the events that tell of it."""
-        found = {}
+        rows_by_table = {}
         with self.database.read(self.base.organization_id) as unit:
             unit.allow_whole_base()
             for name in names:
@@ -195,8 +195,8 @@ class Merging(RuleBasedStateMachine):
                 select = sa.select(*columns).where(table.c.organization_id == unit.organization_id)
                 if restored and name == "items":
                     select = select.where(table.c.kind != "event")
-                found[name] = sorted(str([_plain(value) for value in row]) for row in unit.execute(select))
-        return found
+                rows_by_table[name] = sorted(str([_plain(value) for value in row]) for row in unit.execute(select))
+        return rows_by_table
 
     def survivors(self) -> dict[str, str]:
         return dict(
@@ -358,8 +358,10 @@ class Merging(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["note", "task", "email", "sms"]), to_point=st.booleans())
     def begin_a_draft(self, data: st.DataObject, kind: Any, to_point: bool) -> None:
         profile_id, author = self.some_profile(data), data.draw(st.sampled_from(self.agents), label="author")
-        held = [p.id for p in self.points() if p.profile_id == self.survivors()[profile_id] and p.kind != "customer_id"]
-        composed = Composed(kind, "dear", None, held[0] if held and to_point else None)
+        point_ids = [
+            p.id for p in self.points() if p.profile_id == self.survivors()[profile_id] and p.kind != "customer_id"
+        ]
+        composed = Composed(kind, "dear", None, point_ids[0] if point_ids and to_point else None)
         draft = self.edit(lambda unit: drafts.create(unit, profile_id, author, composed))
         self.drafts.append((draft.id, author))
 
@@ -378,8 +380,8 @@ class Merging(RuleBasedStateMachine):
     @rule(data=st.data(), channel=st.sampled_from([None, "email", "sms", "voice"]))
     def write(self, data: st.DataObject, channel: Any) -> None:
         profile_id, author = self.some_profile(data), data.draw(st.sampled_from(self.agents), label="author")
-        held = [p.id for p in self.points() if p.profile_id == self.survivors()[profile_id]]
-        point_id = data.draw(st.sampled_from(held), label="point") if held and channel else None
+        point_ids = [p.id for p in self.points() if p.profile_id == self.survivors()[profile_id]]
+        point_id = data.draw(st.sampled_from(point_ids), label="point") if point_ids and channel else None
         self.edit(lambda unit: conversations.write(unit, profile_id, Written("noted", channel, point_id), author))
 
     @rule(data=st.data(), state=st.sampled_from([None, "closed", "closed", "open"]))
@@ -412,7 +414,7 @@ class Merging(RuleBasedStateMachine):
             return None
         source, destination = data.draw(st.permutations(living), label="pair")[:2]
         asked = self.previewed(MergeRequest(source, destination), actor)
-        choices = {o.field: which for o in asked.outcomes if (which := self.choice(data, o)) is not None}
+        choices = {o.field: choice for o in asked.outcomes if (choice := self.choice(data, o)) is not None}
         offered = [s for o in asked.obstacles for s in o.steps if detaching_too or s.step != "detach"]
         steps: list[Step] = data.draw(st.lists(st.sampled_from(offered), max_size=2), label="steps") if offered else []
         request = MergeRequest(source, destination, choices, steps)
@@ -519,8 +521,8 @@ class Merging(RuleBasedStateMachine):
     def undo(self, data: st.DataObject, times: int) -> None:
         """Any merge, in any order, mostly one that stands."""
         for _ in range(times if self.merges else 0):
-            found = self.rows("SELECT id FROM merges WHERE organization_id = :org AND undone_at IS NULL")
-            standing = [row for row in self.merges if row.id in {str(one.id) for one in found}]
+            rows = self.rows("SELECT id FROM merges WHERE organization_id = :org AND undone_at IS NULL")
+            standing = [row for row in self.merges if row.id in {str(one.id) for one in rows}]
             mostly = standing if standing and data.draw(st.sampled_from([True] * 9 + [False])) else self.merges
             row = data.draw(st.sampled_from(mostly), label="merge")
             self.undone(row, self.actor(data), stands=row in standing)

@@ -230,18 +230,18 @@ class Histories(RuleBasedStateMachine):
         return {(names[str(r[0])], *r[1:4], *(bool(flag) for flag in r[4:])) for r in self._rows(sql)}
 
     def _stored_conversations(self, names: dict[str, int]) -> set[Any]:
-        found: dict[str, list[Any]] = {}
+        messages_by_id: dict[str, list[Any]] = {}
         for row in sorted(
             self._rows("SELECT conversation_id, profile_id, message_id, seq FROM items"), key=lambda r: r.seq
         ):
-            found.setdefault(str(row.conversation_id), [names[str(row.profile_id)]]).append(row.message_id)
-        return {tuple(conversation) for conversation in found.values()}
+            messages_by_id.setdefault(str(row.conversation_id), [names[str(row.profile_id)]]).append(row.message_id)
+        return {tuple(conversation) for conversation in messages_by_id.values()}
 
     def _stored_evidence(self, names: dict[str, int]) -> set[Any]:
         """Both sides of each piece hold the very same value: there is no other kind of evidence here."""
-        found = self._rows("SELECT profile_id, other_id, kind, value, other_value FROM evidence")
-        assert all(row.value == row.other_value for row in found)
-        return {(frozenset((names[str(r[0])], names[str(r[1])])), r[2], r[3]) for r in found}
+        evidence_rows = self._rows("SELECT profile_id, other_id, kind, value, other_value FROM evidence")
+        assert all(row.value == row.other_value for row in evidence_rows)
+        return {(frozenset((names[str(r[0])], names[str(r[1])])), r[2], r[3]) for r in evidence_rows}
 
 
 def _check(make_url: MakeUrl, examples: int, steps: int) -> None:

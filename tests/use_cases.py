@@ -65,8 +65,8 @@ def contacts(console: Console) -> Iterator[Case]:
         "social": {"network": "facebook", "user_id": f"77{number}"},
         "chat": {"visitor": f"token-{number}"},
     }.items():
-        for what in ("first", "next"):
-            yield f"{what} contact by {channel}", partial(console.contact, channel, **given)
+        for order in ("first", "next"):
+            yield f"{order} contact by {channel}", partial(console.contact, channel, **given)
     mails = (f"ada{number}@growth.example", f"adda{number}@growth.example")
     further = Further(emails=mails[:1], phones=(ListedPhone(f"+44207946{number % 10_000:04}", "home"),))
     yield "contact with further values", partial(console.contact, "email", email=mails[1], further=further)
@@ -128,24 +128,24 @@ def decisions(console: Console) -> Iterator[Case]:
     yield "withdraw it", do(lambda unit: suggestions.withdraw(unit, one, other, words.COMMAND))
     for state in ("open", "dismissed"):
         for kind, after in ((None, None), ("phone", None), (None, (0.6, "f", "f"))):
-            wanted = QueueFilter(state=state, kind=kind)
-            yield f"queue {state} {kind} {after}", do(partial(_queue, wanted=wanted, after=after))
+            filters = QueueFilter(state=state, kind=kind)
+            yield f"queue {state} {kind} {after}", do(partial(_queue, filters=filters, after=after))
     yield "tally", do(lambda unit: suggestions.tally(unit, QueueFilter()))
     yield "merge preview", do(lambda unit: merging.preview(unit, request, words.COMMAND))
     yield "merge", partial(words.merge, base, one, other)
     merged = words.merge(base, *alike(console))
     yield "undo", partial(words.undo, base, merged.id)
-    held, _ = alike(console)
-    line = next(point for point in words.show(base, held).points if point.kind == "phone")
-    yield "detach", partial(words.detach, base, held, line.contact_point_id)
+    profile_id, _ = alike(console)
+    line = next(point for point in words.show(base, profile_id).points if point.kind == "phone")
+    yield "detach", partial(words.detach, base, profile_id, line.contact_point_id)
     pairs = [alike(console)]
     words.do(base, lambda unit: many_merges.begin(unit, pairs, words.COMMAND))
     yield "a run of merges", partial(run_jobs, base.database)
 
 
-def _queue(unit: UnitOfWork, wanted: QueueFilter, after: tuple[float, str, str] | None) -> object:
+def _queue(unit: UnitOfWork, filters: QueueFilter, after: tuple[float, str, str] | None) -> object:
     ids = None if after is None else (after[0], *("ffffffff-0000-7000-8000-000000000000",) * 2)
-    return suggestions.queue(unit, wanted, ids, 50)
+    return suggestions.queue(unit, filters, ids, 50)
 
 
 def background(console: Console, ids: Cast) -> Iterator[Case]:
@@ -222,8 +222,8 @@ def pages(edge: Edge, ids: Cast) -> Iterator[Case]:
 def addresses(edge: Edge, ids: Cast) -> Iterator[Case]:
     """Every address of the API that reads."""
     needed = {"/v1/profiles/search": {"q": "Ada"}}
-    found = {**ids, "seq": "1", "position": "0", "mode": "contacted"}
+    path_values = {**ids, "seq": "1", "position": "0", "mode": "contacted"}
     for path, operations in document()["paths"].items():
         name = f"GET {path}"
         if "get" in operations and path.startswith("/v1/") and name not in MEANT:
-            yield name, partial(edge.get, path.format(**found), True, **needed.get(path, {}))
+            yield name, partial(edge.get, path.format(**path_values), True, **needed.get(path, {}))

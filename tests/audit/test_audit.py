@@ -50,12 +50,12 @@ def test_an_entry_says_who_when_from_where_on_what_evidence_and_what_was_before_
     begun = utc_now()
     seq = append(base, actor=Actor(AGENT, KEY, "api 203.0.113.7"), before=BEFORE)
     with base.database.read(base.organization_id) as unit:
-        found = audit.read(unit, seq)
-    assert (found.seq, found.action, found.profile_id, found.other_id) == (1, "profile.merged", ADA, BOB)
-    assert found.actor == Actor(AGENT, KEY, "api 203.0.113.7")
-    assert begun <= found.at <= utc_now()
-    assert found.details == {"evidence": ["email"], "choices": {"name": "source"}}
-    assert (found.before, found.erased) == (BEFORE, False)
+        entry = audit.read(unit, seq)
+    assert (entry.seq, entry.action, entry.profile_id, entry.other_id) == (1, "profile.merged", ADA, BOB)
+    assert entry.actor == Actor(AGENT, KEY, "api 203.0.113.7")
+    assert begun <= entry.at <= utc_now()
+    assert entry.details == {"evidence": ["email"], "choices": {"name": "source"}}
+    assert (entry.before, entry.erased) == (BEFORE, False)
 
 
 def test_an_action_that_is_not_named_is_not_recorded__MRG_14(base: Base) -> None:
@@ -119,16 +119,16 @@ def test_entries_are_listed_newest_first_by_profile_action_agent_and_time__MRG_1
 
 
 def test_an_empty_log_verifies(base: Base) -> None:
-    found = verify(base)
-    assert (found.entries, found.last_seq, found.wrong) == (0, 0, None)
+    verification = verify(base)
+    assert (verification.entries, verification.last_seq, verification.wrong) == (0, 0, None)
 
 
 def test_a_log_longer_than_what_is_read_at_a_time_verifies(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_CHUNK", 3)
     append(base, 10, before=BEFORE)
-    found = verify(base)
-    assert (found.entries, found.last_seq, found.erased, found.wrong) == (10, 10, 0, None)
-    assert verify(base, (found.last_seq, found.last_hash)) == found
+    verification = verify(base)
+    assert (verification.entries, verification.last_seq, verification.erased, verification.wrong) == (10, 10, 0, None)
+    assert verify(base, (verification.last_seq, verification.last_hash)) == verification
 
 
 def test_an_erasure_takes_records_away_and_the_log_still_verifies__MRG_14(base: Base) -> None:
@@ -147,8 +147,8 @@ def test_an_erasure_takes_records_away_and_the_log_still_verifies__MRG_14(base: 
         (BEFORE, False),
         (None, False),
     ]
-    found = verify(base)
-    assert (found.entries, found.erased, found.wrong) == (4, 2, None)
+    verification = verify(base)
+    assert (verification.entries, verification.erased, verification.wrong) == (4, 2, None)
 
 
 def _append_many(url: str, organization_id: int, times: int) -> list[int]:
@@ -250,8 +250,8 @@ def test_every_tampering_is_found__MRG_14(base: Base, statements: tuple[str, ...
     append(base, before=BEFORE)
     append(base, before=BEFORE)
     tamper(base, *statements)
-    found = verify(base)
-    assert (found.first_wrong, found.wrong, found.entries) == (seq, wrong, seq - 1)
+    verification = verify(base)
+    assert (verification.first_wrong, verification.wrong, verification.entries) == (seq, wrong, seq - 1)
 
 
 def test_a_moment_that_is_none_is_found__MRG_14(base: Base) -> None:
@@ -284,8 +284,8 @@ def test_an_anchor_finds_a_log_that_was_written_anew__MRG_14(base: Base) -> None
     tamper(base, "DELETE FROM audit")
     append(base, 5, action="profile.detached")
     assert verify(base).wrong is None
-    found = verify(base, (anchor.last_seq, anchor.last_hash))
-    assert (found.first_wrong, found.wrong) == (3, "rewritten")
+    verification = verify(base, (anchor.last_seq, anchor.last_hash))
+    assert (verification.first_wrong, verification.wrong) == (3, "rewritten")
 
 
 def test_the_log_of_one_organization_is_no_log_of_another__MRG_14(base: Base) -> None:

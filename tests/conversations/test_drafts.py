@@ -50,12 +50,12 @@ def save(base: Base, draft_id: str, author: str, composed: Composed) -> DraftRow
 def seen(base: Base, author: str, profile_id: str | None = None) -> list[str]:
     """The bodies of the author's drafts, newest first."""
     with base.database.read(base.organization_id) as unit:
-        found = (
+        draft_rows = (
             drafts.of_author(unit, author, None, 50)
             if profile_id is None
             else drafts.of_profile(unit, profile_id, author, None, 50)
         )
-    return [row.body for row in found]
+    return [row.body for row in draft_rows]
 
 
 # Whose they are
@@ -64,16 +64,16 @@ def seen(base: Base, author: str, profile_id: str | None = None) -> list[str]:
 def test_a_draft_is_saved_again_and_again_and_thrown_away(base: Base) -> None:
     mara, ada = agent(base), profile(base)
     begun = draft(base, ada, mara)
-    kept = save(base, begun.id, mara, Composed("email", "Dear Ada", "Your order"))
-    assert (kept.kind, kept.subject, kept.body, kept.created_at) == (
+    saved = save(base, begun.id, mara, Composed("email", "Dear Ada", "Your order"))
+    assert (saved.kind, saved.subject, saved.body, saved.created_at) == (
         "email",
         "Your order",
         "Dear Ada",
         begun.created_at,
     )
-    assert kept.updated_at > begun.updated_at
+    assert saved.updated_at > begun.updated_at
     with base.database.read(base.organization_id) as unit:
-        assert drafts.read(unit, begun.id, mara) == kept
+        assert drafts.read(unit, begun.id, mara) == saved
     do(base, lambda unit: drafts.delete(unit, begun.id, mara))
     assert seen(base, mara) == []
 
@@ -117,9 +117,9 @@ def test_a_draft_needs_an_author_who_is_one(base: Base) -> None:
 def test_a_contact_point_that_is_chosen_must_be_the_profiles(base: Base) -> None:
     mara, ada = agent(base), profile(base, PointInput("email", "ada@example.org"))
     bob = profile(base, PointInput("email", "bob@example.org"))
-    theirs, mine = (show(base, p).points[0].contact_point_id for p in (bob, ada))
-    begun = draft(base, ada, mara, Composed("email", "x", contact_point_id=mine))
-    for wrong in (theirs, new_id(), "x"):
+    other_point, own_point = (show(base, p).points[0].contact_point_id for p in (bob, ada))
+    begun = draft(base, ada, mara, Composed("email", "x", contact_point_id=own_point))
+    for wrong in (other_point, new_id(), "x"):
         with pytest.raises(NotFound, match="contact point"):
             draft(base, ada, mara, Composed("email", "x", contact_point_id=wrong))
         with pytest.raises(NotFound, match="contact point"):
@@ -129,9 +129,9 @@ def test_a_contact_point_that_is_chosen_must_be_the_profiles(base: Base) -> None
 
 def test_neither_other_systems_nor_a_merge_being_confirmed_hear_of_drafts__MRG_12(base: Base) -> None:
     mara, ada = agent(base), profile(base)
-    told, version = len(rows(base, "SELECT seq FROM outbox")), show(base, ada).row.version
+    event_count, version = len(rows(base, "SELECT seq FROM outbox")), show(base, ada).row.version
     save(base, draft(base, ada, mara).id, mara, NOTE)
-    assert len(rows(base, "SELECT seq FROM outbox")) == told
+    assert len(rows(base, "SELECT seq FROM outbox")) == event_count
     assert show(base, ada).row.version == version
 
 
@@ -173,8 +173,8 @@ def moving(source: str, destination: str) -> Callable[[UnitOfWork], object]:
 def test_what_is_typed_while_somebody_merges_is_kept_and_moved__MRG_9(base: Base) -> None:
     mara, gone, stays = agent(base), profile(base), profile(base)
     begun = draft(base, gone, mara)
-    kept = meanwhile(base, moving(gone, stays), lambda: save(base, begun.id, mara, Composed("note", "typed")))
-    assert (kept.profile_id, kept.body) == (stays, "typed")
+    saved = meanwhile(base, moving(gone, stays), lambda: save(base, begun.id, mara, Composed("note", "typed")))
+    assert (saved.profile_id, saved.body) == (stays, "typed")
     assert seen(base, mara, stays) == ["typed"]
 
 
@@ -273,8 +273,8 @@ def test_a_note_or_a_task_that_is_sent_is_on_the_timeline_and_no_draft__UI_1(bas
     assert (item.kind, item.body, item.subject, item.agent_id) == (kind, "Call back on Monday", "Order 7", mara)
     assert (item.direction, item.channel, item.contact_point_id) == (None, None, None)
     assert seen(base, mara) == []
-    told = rows(base, "SELECT type FROM outbox ORDER BY seq DESC")
-    assert told[0].type == f"{kind}.written"
+    events = rows(base, "SELECT type FROM outbox ORDER BY seq DESC")
+    assert events[0].type == f"{kind}.written"
 
 
 def test_a_message_goes_to_the_contact_point_that_was_chosen(base: Base) -> None:
@@ -297,7 +297,7 @@ def test_what_cannot_be_sent_stays_a_draft__PRO_11(base: Base) -> None:
         (by_the_wrong_way, InvalidValue),
     ):
         with pytest.raises(error):
-            do(base, lambda unit, found=unsendable: drafts.send(unit, found.id, mara))  # type: ignore[misc]
+            do(base, lambda unit, row=unsendable: drafts.send(unit, row.id, mara))  # type: ignore[misc]
     assert len(seen(base, mara)) == 3
 
 
@@ -336,5 +336,5 @@ def test_a_task_can_be_written_directly_but_not_on_a_channel(base: Base) -> None
 
 def test_times_are_the_services_own(base: Base) -> None:
     begun = utc_now()
-    found = draft(base, profile(base), agent(base))
-    assert begun <= found.created_at == found.updated_at <= utc_now()
+    draft_row = draft(base, profile(base), agent(base))
+    assert begun <= draft_row.created_at == draft_row.updated_at <= utc_now()

@@ -146,11 +146,11 @@ def test_live_contacts_stay_in_order_of_arrival_MRG_5(base: Base) -> None:
 
 def pages(base: Base, profile_id: str, size: int) -> list[ItemRow]:
     """The timeline, read page by page."""
-    found: list[ItemRow] = []
+    items: list[ItemRow] = []
     with base.database.read(base.organization_id) as unit:
-        while page := conversations.timeline(unit, profile_id, found[-1].seq if found else None, size):
-            found += page
-    return found
+        while page := conversations.timeline(unit, profile_id, items[-1].seq if items else None, size):
+            items += page
+    return items
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -161,9 +161,11 @@ def test_page_after_page_nothing_is_left_out_or_read_twice_MRG_5(base: Base, siz
     stays, *others = (mails(base, sender, *some) for sender, some in hours_of.items())
     for source in others:
         merge(base, source, stays)
-    found = [item for item in pages(base, stays, size) if item.kind == "message"]
-    assert [item.body for item in found] == [str(h) for h in sorted(itertools.chain(*hours_of.values()), reverse=True)]
-    assert len({item.seq for item in found}) == len(found)
+    messages = [item for item in pages(base, stays, size) if item.kind == "message"]
+    assert [item.body for item in messages] == [
+        str(h) for h in sorted(itertools.chain(*hours_of.values()), reverse=True)
+    ]
+    assert len({item.seq for item in messages}) == len(messages)
 
 
 def test_a_page_goes_on_behind_an_item_that_is_gone_MRG_5(base: Base) -> None:

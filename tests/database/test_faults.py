@@ -69,8 +69,8 @@ def check_refuses(code: str, work: Callable[[], object]) -> None:
     assert refused.value.__cause__ is None
     hidden = refused.value.__context__ is None or refused.value.__suppress_context__
     assert hidden, "a log of the refusal would show the driver's text"
-    shown = f"{refused.value.detail} {refused.value.facts} {refused.value.field}"
-    assert [leak for leak in LEAKS if leak.lower() in shown.lower()] == []
+    text = f"{refused.value.detail} {refused.value.facts} {refused.value.field}"
+    assert [leak for leak in LEAKS if leak.lower() in text.lower()] == []
 
 
 def sqlite_path(base: Base) -> Path:
@@ -209,13 +209,13 @@ def test_a_file_that_became_read_only_says_so_and_is_written_again_when_it_may_b
         _let(folder, writable=True)
         command = [sys.executable, "-c", _AS_NOBODY, f"sqlite:///{path}", str(base.organization_id)]
         with child(command) as writer:
-            told = []
+            answers = []
             assert writer.says() == "begun"
             for writable in (False, True):
                 _let(folder, writable=writable)
                 writer.tell("again")
-                told.append(writer.says())
-        assert told == ["database_read_only", "received"]
+                answers.append(writer.says())
+        assert answers == ["database_read_only", "received"]
     finally:
         shutil.rmtree(folder)
 
@@ -328,9 +328,9 @@ class Proxy:
 
 @pytest.fixture
 def proxy(base: Base) -> Iterator[Proxy]:
-    found = Proxy(base.url)
-    yield found
-    found.down()
+    new_proxy = Proxy(base.url)
+    yield new_proxy
+    new_proxy.down()
 
 
 def superuser(postgres_server: str, statement: str) -> None:
@@ -417,9 +417,9 @@ def test_no_connection_left_in_the_pool_is_busy(base: Base, monkeypatch: pytest.
     monkeypatch.setattr(storage, "_BUSY_SECONDS", 0.2)
     database = Database(base.url, pool_size=1)
     database._engine.pool._timeout = 0.2  # type: ignore[attr-defined]
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as connections:
         for _ in range(2):  # one, and as many again that the pool may open beyond
-            held.enter_context(database.read(base.organization_id))
+            connections.enter_context(database.read(base.organization_id))
         check_refuses("database_busy", lambda: receive(database, base.organization_id))
     receive_again(database, base.organization_id)
     database.dispose()

@@ -82,8 +82,8 @@ def test_every_table_of_an_organization_is_guarded_for_its_owner_too(base: Base,
 
 @only_postgresql
 def test_the_service_does_not_run_as_a_role_that_row_level_security_spares(raw: psycopg.Connection[Any]) -> None:
-    found = raw.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone()
-    assert found == (False, False)
+    rights = raw.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone()
+    assert rights == (False, False)
 
 
 @only_postgresql
@@ -94,13 +94,13 @@ def test_rows_of_another_organization_are_neither_read_nor_written(
     filled = []
     for table in OWNED:
         act_for(raw, base.organization_id)
-        mine = raw.execute(f"SELECT count(*) FROM {table}").fetchone()
+        own_count = raw.execute(f"SELECT count(*) FROM {table}").fetchone()
         act_for(raw, organization)
         assert raw.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
         if table != "audit":  # nobody may change that one, not even their own rows
             assert raw.execute(f"UPDATE {table} SET organization_id = organization_id").rowcount == 0, table
             assert raw.execute(f"DELETE FROM {table}").rowcount == 0, table
-        filled += [table] if mine != (0,) else []
+        filled += [table] if own_count != (0,) else []
     assert {"profiles", "contact_points", "items", "conversations", "agents", "api_keys", "search_terms"} <= set(filled)
 
 
@@ -189,8 +189,8 @@ _SQLITE_CATALOG = """
 def catalog(database: Database) -> list[tuple[str, ...]]:
     with database.raw() as connection:
         rows = connection.execute(sa.text(_SQLITE_CATALOG if database.is_sqlite else _POSTGRES_CATALOG))
-        found = [tuple(re.sub(r"\s+", " ", str(value)) for value in row) for row in rows]
-    return sorted(row for row in found if row[1] != "alembic_version")
+        catalog_rows = [tuple(re.sub(r"\s+", " ", str(value)) for value in row) for row in rows]
+    return sorted(row for row in catalog_rows if row[1] != "alembic_version")
 
 
 def test_upgrading_twice_is_harmless(base: Base) -> None:
@@ -321,8 +321,8 @@ def test_sqlite_plans_lookups_by_their_index(make_url: MakeUrl, lookup: str) -> 
     keys_only = ("SCAN k ", "SCAN json_each ")
     scanned = [line for line in plan.splitlines() if line.startswith("SCAN") and not line.startswith(keys_only)]
     assert scanned == [], plan
-    wanted = " AND ".join(rf"{key}=\?" for key in keys)
+    key_pattern = " AND ".join(rf"{key}=\?" for key in keys)
     if lookup == "customer IDs":  # the unique constraint of a profile's points has all three of its keys
-        index, wanted = "sqlite_autoindex_contact_points_2", rf"{wanted} AND kind=\?"
+        index, key_pattern = "sqlite_autoindex_contact_points_2", rf"{key_pattern} AND kind=\?"
     using = "PRIMARY KEY" if index.endswith("_pkey") else f"(?:COVERING )?INDEX {index}"
-    assert re.search(rf"SEARCH \w+ USING {using} \({wanted}\)", plan), plan
+    assert re.search(rf"SEARCH \w+ USING {using} \({key_pattern}\)", plan), plan

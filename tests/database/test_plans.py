@@ -75,13 +75,13 @@ def test_every_statement_of_storage_is_looked_at(base: Base, monkeypatch: pytest
     fresh = statements.Statements()
     monkeypatch.setattr(statements, "STATEMENTS", fresh)
     merge(base, *pair(base))
-    found = {name for sent in fresh.take() for name in sent.by}
+    names = {name for sent in fresh.take() for name in sent.by}
     assert {
         "merging.store.add_merge",
         "audit.store.append",
         "receiving.store.apply_decisions",
         "matching.store.add_evidence",
-    } <= found
+    } <= names
 
 
 def test_those_that_are_meant_to_walk_are_there_and_say_why() -> None:
@@ -115,18 +115,18 @@ def pair(base: Base) -> tuple[str, str]:
 
 def asked(base: Base, work: Work) -> list[str]:
     """The statements that a unit sends, with their values."""
-    found: list[str] = []
+    sent: list[str] = []
 
     def listen(unit: UnitOfWork) -> None:
         driver: Any = unit.connection.connection.driver_connection
-        driver.set_trace_callback(found.append)
+        driver.set_trace_callback(sent.append)
         try:
             work(unit)
         finally:
             driver.set_trace_callback(None)
 
     do(base, listen)
-    return [sql for sql in found if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", sql)]
+    return [sql for sql in sent if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", sql)]
 
 
 @pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
@@ -141,8 +141,8 @@ def test_every_index_has_statistics_also_one_that_was_made_anew(base: Base) -> N
         known = set(connection.exec_driver_sql("SELECT tbl, idx FROM sqlite_stat1").fetchall())
         for table in tables.OWNED:
             indexes = connection.exec_driver_sql(f"PRAGMA index_list({table.name})").fetchall()
-            wanted = {(table.name, table.name if origin == "pk" else name) for _, name, _, origin, _ in indexes}
-            assert wanted - known == set()
+            expected = {(table.name, table.name if origin == "pk" else name) for _, name, _, origin, _ in indexes}
+            assert expected - known == set()
 
 
 STATISTICS = {
@@ -175,11 +175,11 @@ def appending(base: Base) -> Work:
 
 def steps(driver: sqlite3.Connection, sql: str) -> int:
     """How many instructions of SQLite's machine a statement takes."""
-    found = itertools.count()
-    driver.set_progress_handler(lambda: next(found) and 0, 1)
+    counter = itertools.count()
+    driver.set_progress_handler(lambda: next(counter) and 0, 1)
     driver.execute(sql).fetchall()
     driver.set_progress_handler(None, 0)
-    return next(found)
+    return next(counter)
 
 
 @pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)

@@ -137,8 +137,10 @@ def test_an_event_of_before_is_read_from_its_sentence__MRG_6(event: TimelineEven
 def test_message_ids_with_brackets_meet_those_without__RES_13(base: Base) -> None:
     reply = receive(base, "email", "new-1", reply_to=("bracketed@shop.example",))
     assert reply.profile_id == IDS["ann"]  # whom its customer was merged into
-    kept = {row.message_id for row in rows(base, "SELECT message_id FROM items WHERE message_id LIKE '%twice@%'")}
-    assert kept == {"<twice@shop.example>", "twice@shop.example"}  # two deliveries that were told apart stay two
+    message_ids = {
+        row.message_id for row in rows(base, "SELECT message_id FROM items WHERE message_id LIKE '%twice@%'")
+    }
+    assert message_ids == {"<twice@shop.example>", "twice@shop.example"}  # two deliveries that were told apart stay two
 
 
 def test_every_old_merge_can_still_be_undone_the_older_first__MRG_13_MRG_19(

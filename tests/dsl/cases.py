@@ -133,8 +133,8 @@ def side(profile_id: str, *points: HeldPoint, **fields: Any) -> ProfileSnapshot:
         "image": None,
         "attributes": {},
     }
-    mine = tuple(p._replace(contact_point_id=f"{profile_id}:{p.contact_point_id}") for p in points)
-    return ProfileSnapshot(profile_id, points=mine, **{**given, **fields})
+    own_points = tuple(p._replace(contact_point_id=f"{profile_id}:{p.contact_point_id}") for p in points)
+    return ProfileSnapshot(profile_id, points=own_points, **{**given, **fields})
 
 
 def merge(source: ProfileSnapshot, destination: ProfileSnapshot, policies: str = "by_rule", **given: Any) -> MergePlan:

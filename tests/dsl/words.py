@@ -125,8 +125,8 @@ def edit(base: Base, profile_id: str, **changes: Any) -> None:
 def point_of(base: Base, profile_id: str, value: str) -> HeldPoint:
     """The contact point of a profile with this value, customer IDs among them."""
     with base.database.read(base.organization_id) as unit:
-        held = contact_points.points_of(unit, [profile_id])[profile_id]
-    return next(point for point in held if point.value == value)
+        points = contact_points.points_of(unit, [profile_id])[profile_id]
+    return next(point for point in points if point.value == value)
 
 
 def merge(
@@ -173,8 +173,8 @@ def said(base: Base, profile_id: str) -> list[str]:
 def said_in(base: Base, conversation_id: str) -> list[str]:
     """The texts of what was said in a conversation, oldest first."""
     with base.database.read(base.organization_id) as unit:
-        found = conversations.items(unit, conversation_id, None, 200)
-    return [item.body or "" for item in found[::-1] if item.kind != "event"]
+        items = conversations.items(unit, conversation_id, None, 200)
+    return [item.body or "" for item in items[::-1] if item.kind != "event"]
 
 
 def events(base: Base, profile_id: str) -> list[str]:
@@ -186,17 +186,17 @@ def told(base: Base) -> list[tuple[str, str, Any]]:
     """(type, profile, data) of what other systems are told, oldest first."""
     with base.database.read(base.organization_id) as unit:
         o = tables.outbox.c
-        mine = sa.select(o.type, o.profile_id, o.data).where(o.organization_id == unit.organization_id)
-        return [tuple(row) for row in unit.execute(mine.order_by(o.seq))]
+        select = sa.select(o.type, o.profile_id, o.data).where(o.organization_id == unit.organization_id)
+        return [tuple(row) for row in unit.execute(select.order_by(o.seq))]
 
 
 def suggested(base: Base, profile_id: str) -> dict[str, tuple[str, ...]]:
     """Whom a profile is suggested with, and by which kinds of evidence."""
     with base.database.read(base.organization_id) as unit:
-        found = suggestions.of_profile(unit, profile_id)
+        views = suggestions.of_profile(unit, profile_id)
     return {
         view.row.other_id if view.row.profile_id == profile_id else view.row.profile_id: view.row.kinds
-        for view in found
+        for view in views
     }
 
 

@@ -47,12 +47,12 @@ class Calendar:
 @pytest.fixture(autouse=True)
 def calendar(base: Base, monkeypatch: pytest.MonkeyPatch) -> Calendar:
     """The day on which things happen; today unless a test goes back."""
-    found = Calendar()
+    new_calendar = Calendar()
     for name, module in list(sys.modules.items()):
         if name.startswith("onefold.") and hasattr(module, "utc_now"):
-            monkeypatch.setattr(module, "utc_now", found)
-    monkeypatch.setattr(base.receiver, "_clock", found)
-    return found
+            monkeypatch.setattr(module, "utc_now", new_calendar)
+    monkeypatch.setattr(base.receiver, "_clock", new_calendar)
+    return new_calendar
 
 
 def read(base: Base, days: int = 7, now: datetime = NOW) -> Insights:
@@ -64,8 +64,8 @@ def read(base: Base, days: int = 7, now: datetime = NOW) -> Insights:
         return insights.read(unit, days, clock=lambda: now)
 
 
-def precision(shown: Insights, kind: str) -> Precision:
-    return next(one for one in shown.precision if one.kind == kind)
+def precision(numbers: Insights, kind: str) -> Precision:
+    return next(one for one in numbers.precision if one.kind == kind)
 
 
 def sharing_a_phone(base: Base) -> tuple[str, str]:
@@ -100,11 +100,11 @@ def raise_suggestion(base: Base, *kinds: str) -> None:
 
 @pytest.mark.parametrize("days", [1, 7, 366])
 def test_where_nothing_happened_there_are_days_with_zeros_and_no_precision(base: Base, days: int) -> None:
-    shown = read(base, days)
-    assert [day.day for day in shown.days] == [(NOW - timedelta(days=n)).date() for n in reversed(range(days))]
-    assert {day[1:] for day in shown.days} == {(0, 0, 0, 0, 0, 0, 0)}
-    assert shown.contacts == tuple(ChannelContacts(channel, 0, 0) for channel in CHANNELS)
-    assert shown.precision == tuple(Precision(kind, 0, 0, 0, None) for kind in EVIDENCE_KINDS)
+    numbers = read(base, days)
+    assert [day.day for day in numbers.days] == [(NOW - timedelta(days=n)).date() for n in reversed(range(days))]
+    assert {day[1:] for day in numbers.days} == {(0, 0, 0, 0, 0, 0, 0)}
+    assert numbers.contacts == tuple(ChannelContacts(channel, 0, 0) for channel in CHANNELS)
+    assert numbers.precision == tuple(Precision(kind, 0, 0, 0, None) for kind in EVIDENCE_KINDS)
 
 
 @pytest.mark.parametrize("days", [-1, 0, 367])
@@ -120,10 +120,10 @@ def test_contacts_are_counted_by_channel_and_outcome__RES_2_RES_3(base: Base) ->
     receive(base, "email", email="bob@example.com")
     receive(base, "voice", phone="+447700900123")
     do(base, lambda unit: conversations.write(unit, ada, Written("written by us"), None))
-    shown = read(base)
-    found = {one.channel: one[1:] for one in shown.contacts if one[1:] != (0, 0)}
-    assert found == {"email": (1, 2), "voice": (0, 1)}
-    assert (shown.days[-1].opened, shown.days[-1].created) == (1, 3)
+    numbers = read(base)
+    counts = {one.channel: one[1:] for one in numbers.contacts if one[1:] != (0, 0)}
+    assert counts == {"email": (1, 2), "voice": (0, 1)}
+    assert (numbers.days[-1].opened, numbers.days[-1].created) == (1, 3)
 
 
 def test_the_same_delivery_again_is_no_second_contact__RES_12(base: Base) -> None:
@@ -138,8 +138,8 @@ def test_a_day_is_one_in_utc(base: Base, calendar: Calendar) -> None:
         calendar.now = moment
         receive(base, "email", email=ADA)
     late = datetime(2031, 5, 14, 20, tzinfo=UTC)
-    shown = read(base, 2, now=late)
-    assert [(day.day, day.opened + day.created) for day in shown.days] == [(date(2031, 5, 13), 1), (late.date(), 2)]
+    numbers = read(base, 2, now=late)
+    assert [(day.day, day.opened + day.created) for day in numbers.days] == [(date(2031, 5, 13), 1), (late.date(), 2)]
 
 
 def test_only_the_days_asked_for_are_shown(base: Base, calendar: Calendar) -> None:
@@ -160,9 +160,9 @@ def test_each_thing_is_told_on_the_day_it_happened(base: Base, calendar: Calenda
     undo(base, merged[0].id)
     calendar.set(days_ago=0)
     detach_what_is_alike(base)
-    told = [(day.merged, day.dismissed, day.undone, day.detached) for day in read(base).days]
-    assert told[3:] == [(2, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
-    assert set(told[:3]) == {(0, 0, 0, 0)}
+    counts_by_day = [(day.merged, day.dismissed, day.undone, day.detached) for day in read(base).days]
+    assert counts_by_day[3:] == [(2, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
+    assert set(counts_by_day[:3]) == {(0, 0, 0, 0)}
 
 
 def test_duplicates_are_found_by_kind_of_evidence__SUG_1(base: Base) -> None:
@@ -180,9 +180,9 @@ def test_precision_is_what_was_merged_and_stands_of_what_was_decided__MRG_13_SUG
     merged = [merge(base, *sharing_a_phone(base)) for _ in range(3)]
     undo(base, merged[0].id)
     say_no_match(base, sharing_a_phone(base))
-    shown = read(base)
-    assert precision(shown, "phone") == Precision("phone", merged=3, undone=1, dismissed=1, precision=0.5)
-    assert precision(shown, "email") == Precision("email", 0, 0, 0, None)
+    numbers = read(base)
+    assert precision(numbers, "phone") == Precision("phone", merged=3, undone=1, dismissed=1, precision=0.5)
+    assert precision(numbers, "email") == Precision("email", 0, 0, 0, None)
 
 
 def test_each_kind_of_evidence_is_judged_by_itself__SUG_4(base: Base) -> None:
@@ -190,16 +190,16 @@ def test_each_kind_of_evidence_is_judged_by_itself__SUG_4(base: Base) -> None:
     one, other = (receive(base, "email", email=email, further=further).profile_id for email in (ADA, SLIP))
     merge(base, one, other)
     say_no_match(base, sharing_a_phone(base))
-    shown = read(base)
-    assert precision(shown, "phone").precision == 0.5
-    assert precision(shown, "similar_email").precision == 1.0
+    numbers = read(base)
+    assert precision(numbers, "phone").precision == 0.5
+    assert precision(numbers, "similar_email").precision == 1.0
 
 
 def test_a_merge_that_nothing_spoke_for_says_nothing_of_any_kind__MRG_1(base: Base) -> None:
     merge(base, profile(base, name="Ada"), profile(base, name="Bob"))
-    shown = read(base)
-    assert shown.days[-1].merged == 1
-    assert {one.precision for one in shown.precision} == {None}
+    numbers = read(base)
+    assert numbers.days[-1].merged == 1
+    assert {one.precision for one in numbers.precision} == {None}
 
 
 def test_a_merge_undone_later_counts_against_the_days_of_the_merge__MRG_13(base: Base, calendar: Calendar) -> None:
@@ -218,9 +218,9 @@ def test_of_two_merges_of_one_profile_the_one_that_was_undone_counts__MRG_13(bas
     undo(base, merge(base, one, other).id)
     third = profile(base, PointInput("email", f"{new_id()}@a.example"))
     undo(base, merge(base, one, third).id)
-    shown = read(base)
-    assert (shown.days[-1].merged, shown.days[-1].undone) == (2, 2)
-    assert precision(shown, "phone") == Precision("phone", 1, 1, 0, 0.0)
+    numbers = read(base)
+    assert (numbers.days[-1].merged, numbers.days[-1].undone) == (2, 2)
+    assert precision(numbers, "phone") == Precision("phone", 1, 1, 0, 0.0)
 
 
 def test_a_no_match_that_was_taken_back_counts_no_longer__SUG_4(base: Base, calendar: Calendar) -> None:
@@ -258,6 +258,6 @@ def test_numbers_stay_when_a_customer_is_erased__MRG_14(base: Base) -> None:
     undo(base, merged.id)
     for profile_id in (one, other):
         do(base, lambda unit, p=profile_id: erasing.erase(unit, p, p, COMMAND), exclusive=True)  # type: ignore[misc]
-    shown = read(base)
-    assert (shown.days[-1].merged, shown.days[-1].undone) == (1, 1)
-    assert precision(shown, "phone") == Precision("phone", 1, 1, 0, 0.0)
+    numbers = read(base)
+    assert (numbers.days[-1].merged, numbers.days[-1].undone) == (1, 1)
+    assert precision(numbers, "phone") == Precision("phone", 1, 1, 0, 0.0)

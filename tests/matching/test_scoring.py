@@ -143,11 +143,11 @@ EVIDENCE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "mine", "theirs", "value"), EVIDENCE)
+@pytest.mark.parametrize(("kind", "one_point", "other_point", "value"), EVIDENCE)
 def test_each_kind_of_evidence_is_found_and_explained__SUG_1_SUG_5(
-    kind: str, mine: HeldPoint, theirs: HeldPoint, value: str
+    kind: str, one_point: HeldPoint, other_point: HeldPoint, value: str
 ) -> None:
-    one, other = facts("one", mine), facts("other", theirs)
+    one, other = facts("one", one_point), facts("other", other_point)
     assert shared(one, other, BLOCKLIST) == [(kind, value, value)]
     comparison = compared(one, other, {(kind, value): 3})  # type: ignore[dict-item]
     assert comparison.kinds == (kind,)
@@ -310,8 +310,8 @@ UNPROVEN = [
 def test_unproven_senders_alone_give_no_high_rating__RES_14(point: HeldPoint) -> None:
     strong = {**ADA, **BORN, **HOUSE}
     proven = point._replace(proven=True)
-    for mine, theirs in ((point, point), (point, proven), (proven, point)):
-        comparison = compared(facts("one", mine, **strong), facts("other", theirs, **strong))
+    for one_point, other_point in ((point, point), (point, proven), (proven, point)):
+        comparison = compared(facts("one", one_point, **strong), facts("other", other_point, **strong))
         assert comparison.rating == UNPROVEN_RATING
         assert comparison.bits > 5
     assert compared(facts("one", proven, **strong), facts("other", proven, **strong)).rating > HIGH_RATING
@@ -414,10 +414,10 @@ def test_the_strongest_of_several_similar_emails_counts__SUG_5() -> None:
 
 
 def test_an_email_that_many_share_does_not_hide_one_that_is_similar__SUG_5() -> None:
-    mine, tagged = held("email", EMAIL), held("email", "ada.lovelace+x@example.com")
+    plain, tagged = held("email", EMAIL), held("email", "ada.lovelace+x@example.com")
     shared = held("email", "family@example.org")
-    alone = compared(facts("one", mine), facts("other", tagged))
-    both = compared(facts("one", mine, shared), facts("other", tagged, shared), {("email", "family@example.org"): 15})
+    alone = compared(facts("one", plain), facts("other", tagged))
+    both = compared(facts("one", plain, shared), facts("other", tagged, shared), {("email", "family@example.org"): 15})
     assert both.rating >= alone.rating
 
 
@@ -441,21 +441,21 @@ SHARED_KINDS = ["email", "phone", "social", "customer_id", "handle"]
 
 @pytest.mark.parametrize("kind", SHARED_KINDS)
 def test_a_commoner_value_never_raises_the_rating__SUG_5(kind: str) -> None:
-    found = _shared_by(kind, [2, 3, 5, 9, 20, 21, 100, 5000])
-    assert all(rarer.rating >= commoner.rating for rarer, commoner in pairwise(found))
+    comparisons = _shared_by(kind, [2, 3, 5, 9, 20, 21, 100, 5000])
+    assert all(rarer.rating >= commoner.rating for rarer, commoner in pairwise(comparisons))
 
 
 @pytest.mark.parametrize("kind", SHARED_KINDS)
 def test_a_shared_value_never_speaks_against_a_match_however_common__SUG_5(kind: str) -> None:
     # An organization may raise the shared limit of SUG-6 to 1,000.
-    reasons = [reason for found in _shared_by(kind, [2, 21, 100, 1001]) for reason in found.reasons]
+    reasons = [reason for comparison in _shared_by(kind, [2, 21, 100, 1001]) for reason in comparison.reasons]
     assert [reason.holders for reason in reasons] == [2, 21, 100, 1001]
     assert all(reason.bits >= 0 for reason in reasons)
 
 
 @pytest.mark.parametrize("kind", ["email", "social", "phone"])
 def test_each_doubling_of_the_other_holders_takes_one_bit_away__SUG_5(kind: str) -> None:
-    bits = [found.bits for found in _shared_by(kind, [2, 3, 5, 9, 17])]
+    bits = [comparison.bits for comparison in _shared_by(kind, [2, 3, 5, 9, 17])]
     assert [round(a - b, 9) for a, b in pairwise(bits)] == [1, 1, 1, 1]
 
 

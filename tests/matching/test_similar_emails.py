@@ -302,8 +302,8 @@ def _near_pairs(draw: st.DrawFn) -> tuple[str, str]:
     local, _, domain = one.rpartition("@")
     for _ in range(draw(st.integers(0, 2))):
         place = draw(st.integers(0, len(local)))
-        kept = place + draw(st.integers(0, 1))
-        local = local[:place] + draw(st.text(_letters + "1.-+", max_size=2)) + local[kept:]
+        rest_at = place + draw(st.integers(0, 1))
+        local = local[:place] + draw(st.text(_letters + "1.-+", max_size=2)) + local[rest_at:]
     return one, f"{local}@{draw(st.just(domain) | _domains)}"
 
 
@@ -312,10 +312,10 @@ def _near_pairs(draw: st.DrawFn) -> tuple[str, str]:
 @settings(max_examples=1_000, deadline=None)
 def test_similar_addresses_share_a_key_whichever_comes_first__SUG_2(pair: tuple[str, str]) -> None:
     one, other = pair
-    found = similarity(one, other)
-    assert found == similarity(other, one)
-    assert found is None or set(match_keys(one)) & set(match_keys(other))
-    assert found is None or one != other
+    likeness = similarity(one, other)
+    assert likeness == similarity(other, one)
+    assert likeness is None or set(match_keys(one)) & set(match_keys(other))
+    assert likeness is None or one != other
     assert max(len(match_keys(one)), len(match_keys(other))) <= 42
 
 

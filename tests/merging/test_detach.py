@@ -78,11 +78,11 @@ def test_a_conversation_that_came_through_it_alone_goes_whole__DET_1(base: Base)
 
 
 def test_of_a_shared_conversation_its_messages_and_answers_go_notes_and_events_stay__DET_2(base: Base) -> None:
-    one, mine, work = two_emails(base)
+    one, home, work = two_emails(base)
     begun = receive(base, "email", email=ADA, body="from home")
     receive(base, "email", email=WORK, body="from work")
     write(base, one, "to work", work)
-    write(base, one, "to home", mine)
+    write(base, one, "to home", home)
     write(base, one, "a note")
     other = profile(base)
     merge(base, other, one)  # an event in it
@@ -163,22 +163,22 @@ def test_tags_and_types_go_along__DET_1_PRO_2(base: Base, given: PointInput) -> 
 def test_another_account_of_the_network_is_shown_then__DET_1_MRG_3(base: Base) -> None:
     one, other = (receive(base, "social", network="facebook", user_id=n).profile_id for n in "12")
     merge(base, other, one)
-    shown = point_of(base, one, "facebook:1").contact_point_id
-    done = detach(base, one, shown)
+    point_id = point_of(base, one, "facebook:1").contact_point_id
+    done = detach(base, one, point_id)
     assert [(p.value, p.current) for p in show(base, one).points] == [("facebook:2", True)]
     assert [(p.value, p.current) for p in show(base, done.new_profile_id).points] == [("facebook:1", True)]
 
 
 def test_drafts_to_the_contact_point_go_along__DET_1_MRG_9(base: Base) -> None:
-    one, mine, work = two_emails(base)
+    one, home, work = two_emails(base)
     mara = agent(base, "Mara")
-    for kind, body, point in (("email", "to work", work), ("email", "to home", mine), ("note", "a note", None)):
+    for kind, body, point in (("email", "to work", work), ("email", "to home", home), ("note", "a note", None)):
         composed = Composed(kind, body, contact_point_id=point)  # type: ignore[arg-type]
         add_draft(base, one, mara, composed)
     done = detach(base, one, work)
     with base.database.read(base.organization_id) as unit:
-        found = {p: [d.body for d in drafts.of_profile(unit, p, mara, None, 9)] for p in (one, done.new_profile_id)}
-    assert found == {one: ["a note", "to home"], done.new_profile_id: ["to work"]}
+        bodies = {p: [d.body for d in drafts.of_profile(unit, p, mara, None, 9)] for p in (one, done.new_profile_id)}
+    assert bodies == {one: ["a note", "to home"], done.new_profile_id: ["to work"]}
 
 
 def test_search_follows_the_contact_point__DET_1_MRG_1(base: Base) -> None:

@@ -86,7 +86,7 @@ class Rich(NamedTuple):
 
 def rich(base: Base) -> Rich:
     author, friend = agent(base, "Mara"), profile(base, name="Friend")
-    told = receive(
+    answer = receive(
         base,
         "email",
         email=ADA,
@@ -97,7 +97,7 @@ def rich(base: Base) -> Rich:
             customer_id="C-1",
         ),
     )
-    ada = told.profile_id
+    ada = answer.profile_id
     like = receive(base, "voice", phone=LANDLINE).profile_id
     edit(base, ada, username="ada")
     add_detail(base, ada, "colour", "blue")
@@ -105,7 +105,7 @@ def rich(base: Base) -> Rich:
     do(base, lambda unit: parts.relate(unit, ada, friend, "colleague", None))
     do(base, lambda unit: drafts.create(unit, ada, author, Composed("email", "Dear Ada")))
     do(base, lambda unit: conversations.write(unit, ada, Written("Ring her", kind="task"), author))
-    return Rich(ada, told.conversation_id, friend, like, author)
+    return Rich(ada, answer.conversation_id, friend, like, author)
 
 
 def test_everything_of_the_source_belongs_to_the_destination__MRG_2(base: Base) -> None:
@@ -201,8 +201,8 @@ def test_a_losing_main_phone_stays_as_an_ordinary_one__MRG_3_MRG_4(base: Base) -
     stays = profile(base, PointInput("phone", LANDLINE, phone_type="home", main=True))
     policies(base, CHOOSE)
     merge(base, source, stays, choices={"main_phone": "destination"})
-    found = {p.value: (p.main, p.phone_type, p.sms, p.identifying) for p in show(base, stays).points}
-    assert found == {LANDLINE: (True, "home", False, False), MOBILE: (False, "mobile", True, True)}
+    phones = {p.value: (p.main, p.phone_type, p.sms, p.identifying) for p in show(base, stays).points}
+    assert phones == {LANDLINE: (True, "home", False, False), MOBILE: (False, "mobile", True, True)}
 
 
 def test_the_losing_main_can_be_the_destinations__MRG_4(base: Base) -> None:
@@ -217,8 +217,8 @@ def test_the_losing_main_can_be_the_destinations__MRG_4(base: Base) -> None:
 def test_social_accounts_of_one_network_both_open_and_one_is_shown__MRG_3(base: Base) -> None:
     source, stays = (receive(base, "social", network="facebook", user_id=n, handle=f"h{n}") for n in "12")
     merge(base, source.profile_id, stays.profile_id)
-    shown = {p.value: p.current for p in show(base, stays.profile_id).points}
-    assert shown == {"facebook:1": False, "facebook:2": True}
+    current_by_value = {p.value: p.current for p in show(base, stays.profile_id).points}
+    assert current_by_value == {"facebook:1": False, "facebook:2": True}
     for user_id in "12":
         assert receive(base, "social", network="facebook", user_id=user_id).profile_id == stays.profile_id
 
@@ -238,8 +238,8 @@ def test_a_detail_with_two_values_keeps_both_marked__MRG_3(base: Base) -> None:
         for pair in pairs:
             add_detail(base, owner, *pair.split("="))
     merge(base, source, stays)
-    kept = rows(base, "SELECT key, value, from_profile_id FROM details WHERE profile_id = :id", id=stays)
-    assert sorted(tuple(row) for row in kept) == sorted(
+    details = rows(base, "SELECT key, value, from_profile_id FROM details WHERE profile_id = :id", id=stays)
+    assert sorted(tuple(row) for row in details) == sorted(
         [("Colour", "blue", stays), ("colour", "red", source), ("pet", "cat", None), ("shoe", "41", None)]
     )
 
@@ -270,10 +270,10 @@ def customer(base: Base, email: str, state: str) -> str:
     """A profile whose one conversation is in this state; returns its id."""
     if state == "none":
         return profile(base, PointInput("email", email))
-    found = receive(base, "email", f"<first.{email}>", email=email, body=f"first of {email}")
+    answer = receive(base, "email", f"<first.{email}>", email=email, body=f"first of {email}")
     if state == "closed":
-        set_conversation(base, found.conversation_id, state="closed")
-    return found.profile_id
+        set_conversation(base, answer.conversation_id, state="closed")
+    return answer.profile_id
 
 
 STATES = [
@@ -298,10 +298,10 @@ def test_open_conversations_become_one_and_others_stay_as_they_are__MRG_5(
     own = {row.id: "s" for row in rows(base, "SELECT id FROM conversations WHERE profile_id = :id", id=source)}
     merge(base, source, stays)
     with base.database.read(base.organization_id) as unit:
-        found = conversations.of_profile(unit, stays, None, 10)[::-1]
-    assert [f"{own.get(c.id, 'd')} {c.state}" for c in found] == after
+        conversation_rows = conversations.of_profile(unit, stays, None, 10)[::-1]
+    assert [f"{own.get(c.id, 'd')} {c.state}" for c in conversation_rows] == after
     answer = receive(base, "email", email=ADA)
-    already_open = [c.id for c in found if c.state == "open"]
+    already_open = [c.id for c in conversation_rows if c.state == "open"]
     assert answer.profile_id == stays
     assert not already_open or [answer.conversation_id] == already_open
     check_base(base.database, base.organization_id)
@@ -397,10 +397,10 @@ def test_the_timeline_tells_exactly_this_in_this_order__MRG_6_MRG_7(
     def one(email: str, assignee: str | None) -> str:
         if assignee is None:
             return profile(base, PointInput("email", email), name="Dora")
-        found = receive(base, "email", email=email, name="Dora", inbox_id=inboxes.get(assignee))
+        answer = receive(base, "email", email=email, name="Dora", inbox_id=inboxes.get(assignee))
         if assignee in agents:
-            set_conversation(base, found.conversation_id, agents[assignee])
-        return found.profile_id
+            set_conversation(base, answer.conversation_id, agents[assignee])
+        return answer.profile_id
 
     source, stays = one(ADA, of_source), one(BOB, of_destination)
     merge(base, source, stays, agents.get(merger or ""))
@@ -499,8 +499,10 @@ def rename_merger(unit: Any) -> None:
 
 
 def _open_of(base: Base, profile_id: str) -> str:
-    found = rows(base, "SELECT id FROM conversations WHERE profile_id = :id AND state = 'open'", id=profile_id)
-    return str(found[0].id)
+    conversation_rows = rows(
+        base, "SELECT id FROM conversations WHERE profile_id = :id AND state = 'open'", id=profile_id
+    )
+    return str(conversation_rows[0].id)
 
 
 def assign(base: Base, profile_id: str) -> None:
@@ -640,15 +642,15 @@ def two_types(base: Base) -> tuple[str, str]:
     )
 
 
-@pytest.mark.parametrize(("side", "kept"), [("source", "office"), ("destination", "home")])
-def test_detaching_clears_a_number_with_two_types_all_at_once__MRG_17(base: Base, side: str, kept: str) -> None:
+@pytest.mark.parametrize(("side", "phone_type"), [("source", "office"), ("destination", "home")])
+def test_detaching_clears_a_number_with_two_types_all_at_once__MRG_17(base: Base, side: str, phone_type: str) -> None:
     source, stays = two_types(base)
     assert refused(base, source, stays).code == "merge_refused"
     point = point_of(base, source if side == "source" else stays, LANDLINE)
     merge(base, source, stays, steps=[Step("detach", contact_point_id=point.contact_point_id)])
     holders = words.holders(base, "phone", LANDLINE)
     assert len(holders) == 2
-    assert holders[stays] == kept
+    assert holders[stays] == phone_type
     assert {p.value for p in show(base, stays).points} == {ADA, BOB, LANDLINE}
     check_base(base.database, base.organization_id)
 

@@ -160,7 +160,7 @@ BITS = st.integers(0, 31)
 def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
     """Contact points as a profile may hold them: each value once, one Main of a kind, one current customer ID."""
     keys = draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=5))
-    main, shown = draw(st.sampled_from("1234")), draw(st.sampled_from("1234"))
+    main, current = draw(st.sampled_from("1234")), draw(st.sampled_from("1234"))
     points = []
     for kind, end in keys:
         phone_type = draw(TYPES) if kind == "phone" else None
@@ -178,7 +178,7 @@ def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
                 "@ada" if handle else None,
                 phone_type in (None, "mobile") and opens,
                 contacted,
-                kind not in ("social", "customer_id") or end == shown,
+                kind not in ("social", "customer_id") or end == current,
                 proven,
             )
         )
@@ -329,8 +329,8 @@ def test_every_relationship_stays_but_those_between_the_two__MRG_3(attempt: Atte
     assert all(SOURCE not in (r.profile_id, r.other_id) for r in after)
     assert all(r.profile_id != r.other_id for r in after)
     before = [(of, r) for of in (attempt.source, attempt.destination) for r in of.relations]
-    wanted = {r.seen_from(of.profile_id) for of, r in before if {r.profile_id, r.other_id} != pair}
-    assert {r.seen_from(DESTINATION) for r in after} == wanted
+    expected = {r.seen_from(of.profile_id) for of, r in before if {r.profile_id, r.other_id} != pair}
+    assert {r.seen_from(DESTINATION) for r in after} == expected
 
 
 @given(_attempts())

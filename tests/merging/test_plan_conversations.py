@@ -182,12 +182,12 @@ CUSTOMERS: list[tuple[str, str | None, list[HeldPoint], str | None, list[HeldPoi
 ]
 
 
-@pytest.mark.parametrize(("what", "name", "points", "other_name", "other_points", "customer"), CUSTOMERS)
+@pytest.mark.parametrize(("case", "name", "points", "other_name", "other_points", "customer"), CUSTOMERS)
 def test_the_event_names_the_merged_customer__MRG_8(
-    what: str, name: str | None, points: Any, other_name: str | None, other_points: Any, customer: str
+    case: str, name: str | None, points: Any, other_name: str | None, other_points: Any, customer: str
 ) -> None:
     source, destination = side(SOURCE, *points, name=name), side(DESTINATION, *other_points, name=other_name)
-    assert said(merge(source, destination)) == (f"Cy merged a customer into {customer}",), what
+    assert said(merge(source, destination)) == (f"Cy merged a customer into {customer}",), case
 
 
 def test_the_event_names_the_customer_by_the_name_that_was_chosen__MRG_4_MRG_8() -> None:

@@ -72,12 +72,12 @@ FIELDS = {
 
 
 class Cell(NamedTuple):
-    """`kept` None is a merge that waits for the agent or is refused."""
+    """`kept_side` None is a merge that waits for the agent or is refused."""
 
     source: Any
     destination: Any
     choice: str | None
-    kept: str | None
+    kept_side: str | None
     why: str
     options: tuple[str, ...] = ()
     preselected: str | None = None
@@ -144,8 +144,8 @@ def test_a_field_of_one_value__MRG_3_MRG_4(name: str, policy: str, cell: Cell) -
         assert cell.why == "only_one"
     assert obstacles_of(plan, name) == ([cell.obstacle] if cell.obstacle else [])
     assert [o.field for o in plan.obstacles] == ([name] if cell.obstacle else [])
-    if cell.kept is not None:
-        assert field.seen(plan.after) == (cell.source if cell.kept == "source" else cell.destination)
+    if cell.kept_side is not None:
+        assert field.seen(plan.after) == (cell.source if cell.kept_side == "source" else cell.destination)
 
 
 @pytest.mark.parametrize("choice", BOTH_SIDES)
@@ -201,12 +201,12 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("source", "destination", "kept"), NAMES)
+@pytest.mark.parametrize(("source", "destination", "kept_side"), NAMES)
 def test_the_longer_name_stays_after_trimming_and_folding_spaces__MRG_3(
-    source: str, destination: str, kept: str
+    source: str, destination: str, kept_side: str
 ) -> None:
     plan = merge(side(SOURCE, name=source), side(DESTINATION, name=destination))
-    assert plan.after.name == (source if kept == "source" else destination)
+    assert plan.after.name == (source if kept_side == "source" else destination)
     assert not plan.obstacles
 
 
@@ -256,12 +256,12 @@ def test_other_yields_to_a_specific_type_without_asking__MRG_3(
     source: str, destination: str, policy: str, choice: str | None
 ) -> None:
     field, plan = _same_number(source, destination, policy, choice=choice)
-    kept = "source" if destination == "other" != source else "destination"
+    kept_side = "source" if destination == "other" != source else "destination"
     why = "equal" if source == destination else "specific_type"
-    assert outcome_of(plan, field) == (field, source, destination, kept, why, (), None)
+    assert outcome_of(plan, field) == (field, source, destination, kept_side, why, (), None)
     assert not plan.obstacles
     after = _number_after(plan)
-    assert after.phone_type == (source if kept == "source" else destination)
+    assert after.phone_type == (source if kept_side == "source" else destination)
     assert after.identifying is (after.phone_type == "mobile")
     assert after.contact_point_id.startswith(DESTINATION)
 
@@ -276,25 +276,25 @@ TWO_SPECIFIC = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "choice", "kept", "why", "code"), TWO_SPECIFIC)
+@pytest.mark.parametrize(("policy", "choice", "kept_side", "why", "code"), TWO_SPECIFIC)
 @pytest.mark.parametrize(("source", "destination"), [(a, b) for a in SPECIFIC for b in SPECIFIC if a != b])
 def test_the_same_number_with_two_specific_types_is_refused__MRG_3_MRG_4(
-    source: str, destination: str, policy: str, choice: str | None, kept: str | None, why: str, code: str | None
+    source: str, destination: str, policy: str, choice: str | None, kept_side: str | None, why: str, code: str | None
 ) -> None:
     field, plan = _same_number(source, destination, policy, choice=choice)
     assert obstacles_of(plan, field) == ([code] if code else [])
     options = BOTH_SIDES if policy == "ask" else ()  # what the policy refuses is nobody's choice
-    assert outcome_of(plan, field) == (field, source, destination, kept, why, options, None)
-    if kept:
+    assert outcome_of(plan, field) == (field, source, destination, kept_side, why, options, None)
+    if kept_side:
         after = _number_after(plan)
-        assert after.phone_type == (source if kept == "source" else destination)
+        assert after.phone_type == (source if kept_side == "source" else destination)
         assert after.identifying is (after.phone_type == "mobile")
 
 
 @pytest.mark.parametrize("tagged", BOTH_SIDES)
 @pytest.mark.parametrize("tag", ["sms", "contacted", "main", "proven"])
 def test_a_contact_point_of_both_sides_has_the_tags_of_either__MRG_3_RES_14(tag: str, tagged: str) -> None:
-    points = {which: held("phone", NUMBER, **{tag: which == tagged}) for which in BOTH_SIDES}
+    points = {side_name: held("phone", NUMBER, **{tag: side_name == tagged}) for side_name in BOTH_SIDES}
     plan = merge(side(SOURCE, points["source"]), side(DESTINATION, points["destination"]))
     assert getattr(_number_after(plan), tag)
     assert plan.absorbed == {f"{SOURCE}:phone={NUMBER}": f"{DESTINATION}:phone={NUMBER}"}

@@ -45,9 +45,12 @@ def test_all_emails_stay_and_the_destinations_main_stays_main__MRG_3(
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_phones_of_both_sides_stay_with_their_types_and_tags__MRG_3(policy: str) -> None:
-    mine = [held("phone", "+442079460001", phone_type="home"), held("phone", "+447911123456", sms=True)]
-    theirs = [held("phone", "+442079460002", phone_type="office"), held("phone", "+442079460003", phone_type="other")]
-    source, destination = side(SOURCE, *theirs), side(DESTINATION, *mine)
+    destination_phones = [held("phone", "+442079460001", phone_type="home"), held("phone", "+447911123456", sms=True)]
+    source_phones = [
+        held("phone", "+442079460002", phone_type="office"),
+        held("phone", "+442079460003", phone_type="other"),
+    ]
+    source, destination = side(SOURCE, *source_phones), side(DESTINATION, *destination_phones)
     plan = merge(source, destination, policy)
     assert set(plan.after.points) == {*source.points, *destination.points}
     assert (plan.obstacles, plan.absorbed) == ((), {})

@@ -66,14 +66,16 @@ HISTORY = {"audit", "audit_records", "merges", "outbox", "agents", "organization
 
 def kept(base: Base) -> dict[str, list[str]]:
     """The base without what says that there was a merge: events, versions, logs."""
-    found = {name: rows_ for name, rows_ in everything(base).items() if name not in HISTORY}
-    found["items"] = [str(row) for row in rows(base, "SELECT * FROM items WHERE kind <> 'event' ORDER BY seq")]
+    rows_by_table = {name: rows_ for name, rows_ in everything(base).items() if name not in HISTORY}
+    rows_by_table["items"] = [str(row) for row in rows(base, "SELECT * FROM items WHERE kind <> 'event' ORDER BY seq")]
     p = tables.profiles.c
     fields = sa.select(p.id, p.name, p.name_confirmed, p.username, p.image, p.attributes, p.survivor_id).order_by(p.id)
     with base.database.read(base.organization_id) as unit:
         own = unit.execute(fields.where(p.organization_id == unit.organization_id)).all()
-    found["profiles"] = [str((*row[:5], sorted((row.attributes or {}).items()), row.survivor_id)) for row in own]
-    return found
+    rows_by_table["profiles"] = [
+        str((*row[:5], sorted((row.attributes or {}).items()), row.survivor_id)) for row in own
+    ]
+    return rows_by_table
 
 
 # Straight back -------------------------------------------------------------------------------------------------------
@@ -101,10 +103,10 @@ def source_open(base: Base) -> tuple[str, str]:
 
 
 def both_closed(base: Base) -> tuple[str, str]:
-    found = [receive(base, "email", email=e) for e in (ADA, BOB)]
-    for answer in found:
+    answers = [receive(base, "email", email=e) for e in (ADA, BOB)]
+    for answer in answers:
         set_conversation(base, answer.conversation_id, state="closed")
-    return found[0].profile_id, found[1].profile_id
+    return answers[0].profile_id, answers[1].profile_id
 
 
 def same_house(base: Base) -> tuple[str, str]:
@@ -114,7 +116,7 @@ def same_house(base: Base) -> tuple[str, str]:
 def everything_twice(base: Base) -> tuple[str, str]:
     friend, author = profile(base, name="Kit"), agent(base, "Mara")
     like = receive(base, "voice", phone=HOME).profile_id  # who is suggested with both
-    found = []
+    profile_ids = []
     for email, name in ((ADA, "Ada Lovelace"), (BOB, "Bob")):
         answer = receive(
             base,
@@ -134,10 +136,10 @@ def everything_twice(base: Base) -> tuple[str, str]:
         add_draft(base, one, author, Composed("note", "x"))
         write_note(base, one, "a note")
         receive(base, "social", network="facebook", user_id=name[:3], handle=name[:3])
-        found.append(one)
-    do(base, lambda unit: parts.relate(unit, found[0], found[1], "spouse", None))
+        profile_ids.append(one)
+    do(base, lambda unit: parts.relate(unit, profile_ids[0], profile_ids[1], "spouse", None))
     assert like
-    return found[0], found[1]
+    return profile_ids[0], profile_ids[1]
 
 
 def write_note(base: Base, profile_id: str, text: str) -> None:
@@ -362,8 +364,8 @@ def test_drafts_of_the_source_go_back_those_begun_since_stay__MRG_13_MRG_9(base:
     do(base, lambda unit: drafts.save(unit, first.id, mara, Composed("note", "of ada, and more")))
     undo(base, merged.id)
     with base.database.read(base.organization_id) as unit:
-        found = [[d.body for d in drafts.of_profile(unit, one, mara, None, 9)] for one in (ada, bob)]
-    assert found == [["of ada, and more"], ["since"]]
+        bodies = [[d.body for d in drafts.of_profile(unit, one, mara, None, 9)] for one in (ada, bob)]
+    assert bodies == [["of ada, and more"], ["since"]]
 
 
 def test_evidence_found_since_goes_with_the_value_it_rests_on__MRG_13_SUG_1(base: Base) -> None:
@@ -530,8 +532,8 @@ def test_merged_again_and_undone_again__MRG_13(base: Base) -> None:
 
 
 def days_ago(base: Base, merged: MergeRow, days: float) -> None:
-    mine = tables.merges.update().where(tables.merges.c.organization_id == base.organization_id)
-    then = mine.where(tables.merges.c.id == merged.id).values(created_at=utc_now() - timedelta(days=days))
+    update = tables.merges.update().where(tables.merges.c.organization_id == base.organization_id)
+    then = update.where(tables.merges.c.id == merged.id).values(created_at=utc_now() - timedelta(days=days))
     do(base, lambda unit: unit.execute(then))
 
 

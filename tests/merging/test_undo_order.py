@@ -123,14 +123,14 @@ def cast(base: Base) -> Cast:
 def as_they_are(base: Base, people: Cast) -> dict[int, Own]:
     names = {agent_id: name for name, agent_id in people.agents.items()}
     living = rows(base, "SELECT id FROM profiles WHERE survivor_id IS NULL")
-    found = {}
+    own_by_number = {}
     for number, profile_id in enumerate(people.ids):
         if profile_id in {str(row.id) for row in living}:
             row = show(base, profile_id).row
             numbers = [point for point in show(base, profile_id).points if point.kind == "phone"]
             sql = "SELECT assignee_id FROM conversations WHERE profile_id = :id AND state = 'open'"
             (talk,) = rows(base, sql, id=profile_id)
-            found[number] = Own(
+            own_by_number[number] = Own(
                 row.name,
                 row.username,
                 row.image,
@@ -139,7 +139,7 @@ def as_they_are(base: Base, people: Cast) -> dict[int, Own]:
                 {point.value: str(point.phone_type) for point in numbers},
                 {detail["value"] for detail in show(base, profile_id).details},
             )
-    return found
+    return own_by_number
 
 
 @pytest.mark.parametrize("shape", SHAPES)

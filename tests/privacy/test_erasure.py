@@ -152,8 +152,8 @@ def test_whoever_is_related_sees_a_new_version(base: Base) -> None:
     do(base, lambda unit: parts.relate(unit, ada, bob, "spouse", None))
     before = do(base, lambda unit: profiles.read(unit, bob)).row.version
     erase(base, ada)
-    found = do(base, lambda unit: profiles.read(unit, bob))
-    assert (found.relationships, found.row.version > before) == ([], True)
+    view = do(base, lambda unit: profiles.read(unit, bob))
+    assert (view.relationships, view.row.version > before) == ([], True)
 
 
 @pytest.mark.parametrize(

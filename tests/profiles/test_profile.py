@@ -76,8 +76,8 @@ def test_a_phone_set_to_mobile_begins_to_open_the_profile__PRO_5() -> None:
 
 
 def test_a_phone_set_back_from_mobile_opens_nothing_any_more__PRO_5() -> None:
-    held = phone("mobile", identifying=True)
-    assert not plan_point(phone("home"), [held], Holder("p1", ME, "mobile"), ME, policy()).point.identifying
+    mobile_phone = phone("mobile", identifying=True)
+    assert not plan_point(phone("home"), [mobile_phone], Holder("p1", ME, "mobile"), ME, policy()).point.identifying
 
 
 def test_where_contacting_counts_a_listed_value_may_be_on_several_profiles__RES_9() -> None:
@@ -100,8 +100,8 @@ def test_a_customer_id_that_another_has_is_listed_without_opening__PRO_1_SUG_1()
 
 
 def test_main_moves_from_one_email_to_another_and_phones_keep_theirs__PRO_2() -> None:
-    held = [point(main=True), phone("mobile", point_id="p7", main=True)]
-    plan = plan_point(point(value="new@example.com", point_id="p2", main=True), held, None, ME, policy())
+    points = [point(main=True), phone("mobile", point_id="p7", main=True)]
+    plan = plan_point(point(value="new@example.com", point_id="p2", main=True), points, None, ME, policy())
     assert plan.demoted_id == "p1"
 
 
@@ -167,9 +167,9 @@ HOLDERS = [
 ]
 
 
-@pytest.mark.parametrize(("held", "changed"), HOLDERS)
+@pytest.mark.parametrize(("holders", "changed"), HOLDERS)
 def test_only_a_number_that_one_holds_as_other_becomes_mobile__RES_7(
-    held: list[tuple[str, Any]], changed: str | None
+    holders: list[tuple[str, Any]], changed: str | None
 ) -> None:
-    found = becomes_mobile([Holder(profile_id, profile_id, phone_type) for profile_id, phone_type in held])
-    assert (found and found.profile_id) == changed
+    holder = becomes_mobile([Holder(profile_id, profile_id, phone_type) for profile_id, phone_type in holders])
+    assert (holder and holder.profile_id) == changed

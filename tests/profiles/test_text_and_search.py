@@ -56,7 +56,7 @@ def test_mended_text_can_be_stored__RES_8(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "held"),
+    ("kind", "value", "blocked"),
     [
         ("email", "postmaster@anything.example", True),
         ("email", "me@blocked.example", True),
@@ -70,8 +70,8 @@ def test_mended_text_can_be_stored__RES_8(text: str) -> None:
         ("visitor", "null", False),
     ],
 )
-def test_what_is_on_the_blocklist__PRO_12(kind: str, value: str, held: bool) -> None:
-    assert Blocklist([*DEFAULT_ENTRIES, Entry("email", "*@blocked.example")]).holds(kind, value) is held
+def test_what_is_on_the_blocklist__PRO_12(kind: str, value: str, blocked: bool) -> None:
+    assert Blocklist([*DEFAULT_ENTRIES, Entry("email", "*@blocked.example")]).holds(kind, value) is blocked
 
 
 def test_the_default_list_has_every_withheld_number_code__PRO_12() -> None:

@@ -59,10 +59,10 @@ def received(pipe: Any, seconds: float) -> tuple[bool, Any]:
     if not pipe.poll(max(0, seconds)):
         return False, "The worker did not answer in time."
     try:
-        found: tuple[bool, Any] = pipe.recv()
+        reply: tuple[bool, Any] = pipe.recv()
     except EOFError:
         return False, "The worker died without a word."
-    return found
+    return reply
 
 
 def answer(pipe: Any, job: Job) -> None:

@@ -113,8 +113,8 @@ class Load:
 
     def wait_for(self, number: int, seconds: float = 30) -> None:
         """Until so many more were acknowledged."""
-        wanted, begun = len(self.acknowledged) + number, time.monotonic()
-        while len(self.acknowledged) < wanted:
+        target, begun = len(self.acknowledged) + number, time.monotonic()
+        while len(self.acknowledged) < target:
             assert time.monotonic() - begun < seconds, (len(self.acknowledged), self.problems)
             time.sleep(0.01)
 

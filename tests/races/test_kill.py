@@ -114,8 +114,8 @@ def test_a_server_whose_connections_are_killed_says_503_and_recovers_by_itself(
 def _end_every_backend(superuser_url: str, url: str, pause: float) -> int:
     name = url.rpartition("/")[2]
     with psycopg.connect(superuser_url, autocommit=True) as connection:
-        found = connection.execute(
+        backends = connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
         ).fetchall()
     time.sleep(pause)
-    return len(found)
+    return len(backends)

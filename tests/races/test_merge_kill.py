@@ -89,23 +89,23 @@ def alike(rows: Rows, known: set[str]) -> Rows:
     """A dump without what differs from one run to the next: times, hashes, sequences, and the ids that are new."""
 
     def plain(row: str) -> str:
-        return _DIFFERS.sub("*", _ID.sub(lambda found: found[0] if found[0] in known else "new", row))
+        return _DIFFERS.sub("*", _ID.sub(lambda match: match[0] if match[0] in known else "new", row))
 
     return {table: sorted(plain(row) for row in of_table) for table, of_table in rows.items()}
 
 
 def rehearse(base: Base, work: Work) -> Rows:
     """What the base would be after the work, which is done and taken back."""
-    found: list[Rows] = []
+    dumps: list[Rows] = []
 
     def rehearsal(unit: UnitOfWork) -> None:
         work.do(unit)
-        found.append(dump(unit))
+        dumps.append(dump(unit))
         raise Rehearsed
 
     with pytest.raises(Rehearsed):
         run_in_transaction(base.database, base.organization_id, rehearsal)
-    return found[0]
+    return dumps[0]
 
 
 # Two customers with something of everything ---------------------------------------------------------------------------
@@ -142,17 +142,19 @@ ADA, AUGUSTA = Sender(email="ada.lovelace@gmail.com", name="Ada Lovelace"), Send
 @pytest.fixture
 def scene(base: Base) -> Scene:
     """Ada, who wrote by email and called, and Augusta, whom one more profile has been merged into already."""
-    found = Scene(base, "", "", "")
-    lin, may = (found.do(lambda u, n=name: add_agent(u, f"{n}@example.com", n, "agent")).id for name in ("lin", "may"))
-    ada = found.arrives("email", "1", ADA, further=HOME)
-    augusta = found.arrives("email", "2", AUGUSTA, further=HOME)
-    former = found.arrives("sms", "3", Sender(phone="+447700900001"))
-    friend = found.arrives("email", "4", Sender(email="adalovelace+x@googlemail.com"), further=HOME)
-    found.do(lambda u: merging.merge(u, MergeRequest(former, augusta), ACTOR))
+    new_scene = Scene(base, "", "", "")
+    lin, may = (
+        new_scene.do(lambda u, n=name: add_agent(u, f"{n}@example.com", n, "agent")).id for name in ("lin", "may")
+    )
+    ada = new_scene.arrives("email", "1", ADA, further=HOME)
+    augusta = new_scene.arrives("email", "2", AUGUSTA, further=HOME)
+    former = new_scene.arrives("sms", "3", Sender(phone="+447700900001"))
+    friend = new_scene.arrives("email", "4", Sender(email="adalovelace+x@googlemail.com"), further=HOME)
+    new_scene.do(lambda u: merging.merge(u, MergeRequest(former, augusta), ACTOR))
     for number, (profile_id, assignee) in enumerate(((ada, lin), (augusta, may))):
-        found.do(lambda u, p=profile_id, a=assignee, n=number: _furnish(u, p, a, friend, n))
-    found.do(lambda u: suggestions.no_match(u, augusta, friend, ACTOR))
-    return found._replace(source=augusta, destination=ada, agent_id=lin)
+        new_scene.do(lambda u, p=profile_id, a=assignee, n=number: _furnish(u, p, a, friend, n))
+    new_scene.do(lambda u: suggestions.no_match(u, augusta, friend, ACTOR))
+    return new_scene._replace(source=augusta, destination=ada, agent_id=lin)
 
 
 def _furnish(unit: UnitOfWork, profile_id: str, assignee_id: str, friend: str, number: int) -> None:

@@ -61,12 +61,12 @@ def codes(ended: Sequence[tuple[Did | None, ...]]) -> Counter[tuple[str, ...]]:
 def check_whole(base: Base) -> None:
     """Every rule of the base; nothing is left with the dead; the audit log is whole and tells of every merge."""
     check_base(base.database, base.organization_id)
-    assert [found for sql in _LEFT_WITH_THE_DEAD for found in rows(base, sql)] == []
+    assert [row for sql in _LEFT_WITH_THE_DEAD for row in rows(base, sql)] == []
     with base.database.read(base.organization_id) as unit:
         assert audit.verify(unit).wrong is None
-    told = Counter(action for (action,) in rows(base, "SELECT action FROM audit"))
+    actions = Counter(action for (action,) in rows(base, "SELECT action FROM audit"))
     assert rows(base, "SELECT count(*), count(undone_at) FROM merges") == [
-        (told["profile.merged"], told["profile.unmerged"])
+        (actions["profile.merged"], actions["profile.unmerged"])
     ]
     standing = "SELECT source_id FROM merges WHERE undone_at IS NULL ORDER BY source_id"
     merged_away = rows(base, "SELECT id FROM profiles WHERE survivor_id IS NOT NULL ORDER BY id")
@@ -104,13 +104,13 @@ def _check_redirects(base: Base) -> None:
 
 def check_on_timelines(base: Base, messages: Sequence[str], texts: Sequence[str]) -> None:
     """Each message and note is on exactly one living profile's timeline, once."""
-    found = Counter[str]()
+    counts = Counter[str]()
     with base.database.read(base.organization_id) as unit:
         unit.allow_whole_base()
         for (profile_id,) in unit.execute(sa.text("SELECT id FROM profiles WHERE survivor_id IS NULL")).all():
             items = conversations.timeline(unit, profile_id, None, 1_000_000)
-            found.update(item.message_id or item.body or "" for item in items if item.kind != "event")
-    assert [name for name in (*messages, *texts) if found[name] != 1] == []
+            counts.update(item.message_id or item.body or "" for item in items if item.kind != "event")
+    assert [name for name in (*messages, *texts) if counts[name] != 1] == []
 
 
 # Two or three at one pair ---------------------------------------------------------------------------------------------
@@ -192,8 +192,8 @@ def test_whatever_arrives_at_either_side_of_a_merge_is_on_its_timeline_MRG_2_MRG
     assert set(codes(ended)) == {("done",) * 6}, codes(ended)
     messages = [f"{where}-{n}" for where in ("to-source", "to-destination") for n in range(ROUNDS)]
     check_on_timelines(base, messages, [f"note-{n}" for n in range(ROUNDS)])
-    kept = rows(base, "SELECT d.profile_id FROM drafts AS d JOIN profiles AS p ON p.id = d.profile_id")
-    assert Counter(kept) == {(b,): 2 for b in destinations}
+    draft_owners = rows(base, "SELECT d.profile_id FROM drafts AS d JOIN profiles AS p ON p.id = d.profile_id")
+    assert Counter(draft_owners) == {(b,): 2 for b in destinations}
 
 
 def test_a_draft_that_is_saved_while_its_profile_is_merged_keeps_both_its_text_and_its_place_MRG_9(base: Base) -> None:
@@ -204,9 +204,9 @@ def test_a_draft_that_is_saved_while_its_profile_is_merged_keeps_both_its_text_a
     ended = race(base, [("merge", a, b) for a, b in zip(sources, destinations, strict=True)], *saved)
 
     assert set(codes(ended)) == {("done",) * 3}, codes(ended)
-    found = rows(base, "SELECT profile_id, body FROM drafts ORDER BY id")
-    assert [profile_id for profile_id, _ in found] == destinations
-    assert all(body in (f"0-{n}", f"1-{n}") for n, (_, body) in enumerate(found))
+    draft_rows = rows(base, "SELECT profile_id, body FROM drafts ORDER BY id")
+    assert [profile_id for profile_id, _ in draft_rows] == destinations
+    assert all(body in (f"0-{n}", f"1-{n}") for n, (_, body) in enumerate(draft_rows))
 
 
 def test_a_contact_point_is_detached_while_its_profile_is_merged_DET_2_MRG_15(base: Base) -> None:
@@ -244,8 +244,8 @@ def test_a_merge_is_undone_while_the_profile_is_merged_on_and_its_customer_write
     )
 
     assert set(codes(ended)) == {("done",) * 4}, codes(ended)
-    wanted = {(a, None) for a in sources} | set(zip(destinations, others, strict=True)) | {(c, None) for c in others}
-    assert set(rows(base, "SELECT id, survivor_id FROM profiles")) == wanted
+    expected = {(a, None) for a in sources} | set(zip(destinations, others, strict=True)) | {(c, None) for c in others}
+    assert set(rows(base, "SELECT id, survivor_id FROM profiles")) == expected
     check_on_timelines(base, [f"{who}-{n}" for who in ("to-source", "to-destination") for n in range(ROUNDS)], [])
 
 
@@ -275,8 +275,8 @@ def test_both_sides_are_edited_by_hand_while_they_are_merged_MRG_2_PRO_8(base: B
     )
 
     assert set(codes(ended)) <= {("done",) * 5, ("done", "done", "same_profile", "done", "done")}, codes(ended)
-    held = "SELECT profile_id FROM contact_points WHERE value LIKE 'new.%' ORDER BY value"
-    assert {profile_id for (profile_id,) in rows(base, held)} == set(destinations)
+    sql = "SELECT profile_id FROM contact_points WHERE value LIKE 'new.%' ORDER BY value"
+    assert {profile_id for (profile_id,) in rows(base, sql)} == set(destinations)
     assert set(rows(base, "SELECT profile_id, other_id FROM relationships")) == set(
         zip(others, destinations, strict=True)
     )

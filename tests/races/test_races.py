@@ -37,8 +37,8 @@ def rows(base: Base, sql: str) -> list[tuple[object, ...]]:
 
 def check_arrived(base: Base, sent: list[Contact]) -> None:
     """Every message sent is an item, once; and the base is sound."""
-    found = rows(base, "SELECT message_id FROM items WHERE message_id IS NOT NULL")
-    arrived = [str(message_id).removeprefix("instagram:") for (message_id,) in found]  # a social id is its network's
+    items = rows(base, "SELECT message_id FROM items WHERE message_id IS NOT NULL")
+    arrived = [str(message_id).removeprefix("instagram:") for (message_id,) in items]  # a social id is its network's
     assert len(arrived) == len(sent)
     assert set(arrived) == {c.message_id for c in sent}
     check_base(base.database, base.organization_id)
@@ -93,11 +93,11 @@ def test_16_processes_bring_the_same_deliveries_and_get_the_same_answers_RES_12(
 
     answers = bring_all(base, sent, lambda worker: 1 if worker % 2 else 40)
 
-    told: dict[str, list[Answer]] = defaultdict(list)
+    answers_by_id: dict[str, list[Answer]] = defaultdict(list)
     for contacts, answered in zip(sent, answers, strict=True):
         for c, answer in zip(contacts, answered, strict=True):
-            told[c.message_id].append(answer)
-    for answered in told.values():
+            answers_by_id[c.message_id].append(answer)
+    for answered in answers_by_id.values():
         assert len({a._replace(repeated=False) for a in answered}) == 1
         assert sum(not a.repeated for a in answered) == 1
     check_arrived(base, deliveries)
@@ -123,10 +123,10 @@ def test_calls_and_text_messages_of_a_number_at_once_leave_one_mobile_holder_RES
         holders[value].append((profile_id, phone_type, bool(sms)))
     assert len(holders) == 30
     suggested = set(rows(base, "SELECT profile_id, other_id, value FROM evidence"))
-    for value, held in holders.items():
-        assert [h[1:] for h in held if h[1] == "mobile"] == [("mobile", True)]
-        assert {h[1] for h in held if h[1] != "mobile"} <= {"other"}
-        pairs = {(one, other, value) for one, other in combinations(sorted(h[0] for h in held), 2)}
+    for value, points in holders.items():
+        assert [h[1:] for h in points if h[1] == "mobile"] == [("mobile", True)]
+        assert {h[1] for h in points if h[1] != "mobile"} <= {"other"}
+        pairs = {(one, other, value) for one, other in combinations(sorted(h[0] for h in points), 2)}
         assert pairs <= suggested, "who shares a number is suggested to each other, however they came at once"
 
 
@@ -252,5 +252,5 @@ class ChangedTheirMind(Exception):
 def _by_hand(base: Base, point: PointInput) -> tuple[str, str]:
     with base.database.write(base.organization_id) as unit:
         row = profiles.create(unit, name="By hand", points=[point])
-        [held] = profiles.read(unit, row.id).points
-    return row.id, held.contact_point_id
+        [stored_point] = profiles.read(unit, row.id).points
+    return row.id, stored_point.contact_point_id

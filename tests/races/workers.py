@@ -111,38 +111,40 @@ def edit_at_random(url: str, organization_id: int, seed: int, customers: int, ro
     return seen
 
 
-def _create(unit: UnitOfWork, _which: float, what: float, customer: int) -> None:
-    profiles.create(unit, name=f"Made {customer}", points=[_point(what, customer)])
+def _create(unit: UnitOfWork, _place: float, choice: float, customer: int) -> None:
+    profiles.create(unit, name=f"Made {customer}", points=[_point(choice, customer)])
 
 
-def _add(unit: UnitOfWork, which: float, what: float, customer: int) -> None:
-    profile_id, _ = _anyone(unit, which)
-    profiles.add_point(unit, profile_id, _point(what, customer), None)
+def _add(unit: UnitOfWork, place: float, choice: float, customer: int) -> None:
+    profile_id, _ = _anyone(unit, place)
+    profiles.add_point(unit, profile_id, _point(choice, customer), None)
 
 
-def _retype(unit: UnitOfWork, which: float, what: float, _customer: int) -> None:
-    profile_id, points = _anyone(unit, which)
+def _retype(unit: UnitOfWork, place: float, choice: float, _customer: int) -> None:
+    profile_id, points = _anyone(unit, place)
     phones = [p for p in points if p.kind == "phone"]
     if phones:
-        wanted = ("mobile", "mobile", "home", "other")[int(what * 4)]
-        profiles.edit_point(unit, profile_id, phones[0].contact_point_id, {"phone_type": wanted, "main": True}, None)
+        phone_type = ("mobile", "mobile", "home", "other")[int(choice * 4)]
+        profiles.edit_point(
+            unit, profile_id, phones[0].contact_point_id, {"phone_type": phone_type, "main": True}, None
+        )
 
 
-def _remove(unit: UnitOfWork, which: float, what: float, _customer: int) -> None:
-    profile_id, points = _anyone(unit, which)
-    if points and what < 0.5:
-        profiles.remove_point(unit, profile_id, points[int(what * 2 * len(points))].contact_point_id, None)
+def _remove(unit: UnitOfWork, place: float, choice: float, _customer: int) -> None:
+    profile_id, points = _anyone(unit, place)
+    if points and choice < 0.5:
+        profiles.remove_point(unit, profile_id, points[int(choice * 2 * len(points))].contact_point_id, None)
 
 
-def _point(what: float, customer: int) -> PointInput:
-    if what < 0.3:
+def _point(choice: float, customer: int) -> PointInput:
+    if choice < 0.3:
         return PointInput("email", f"customer.{customer}@example.com", main=True)
-    return PointInput("phone", mobile(customer), phone_type="mobile" if what < 0.7 else "home")
+    return PointInput("phone", mobile(customer), phone_type="mobile" if choice < 0.7 else "home")
 
 
-def _anyone(unit: UnitOfWork, which: float) -> tuple[str, list[Any]]:
+def _anyone(unit: UnitOfWork, place: float) -> tuple[str, list[Any]]:
     ids = sorted(unit.execute(sa.text("SELECT id FROM profiles WHERE survivor_id IS NULL")).scalars())
-    profile_id = ids[int(which * len(ids))]
+    profile_id = ids[int(place * len(ids))]
     return profile_id, profiles.read(unit, profile_id).points
 
 
@@ -323,8 +325,10 @@ class _Mixer:
             pairs = unit.execute(sa.text("SELECT profile_id, other_id FROM suggestions")).all()
             return (word, *self.chance.choice(pairs)) if pairs else None
         if word == "detach":
-            held = unit.execute(sa.text("SELECT profile_id, id FROM contact_points WHERE kind <> 'customer_id'")).all()
-            return "detach", *self.chance.choice(sorted(map(tuple, held)))
+            points = unit.execute(
+                sa.text("SELECT profile_id, id FROM contact_points WHERE kind <> 'customer_id'")
+            ).all()
+            return "detach", *self.chance.choice(sorted(map(tuple, points)))
         return {
             "merge": ("merge", one, other),
             "add_point": ("add_point", one, _point(self.chance.random(), n)),

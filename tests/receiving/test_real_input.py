@@ -38,13 +38,15 @@ def test_a_mailbox_lands_as_the_rules_say__RES_1_RES_2_RES_3_RES_12_RES_13(base:
     assert counts["refused"] == 0
     assert counts["repeated"] == len(mails) - len(once)
     assert counts["created"] == len(people)
-    held = {row.value: str(row.profile_id) for row in rows(base, "SELECT value, profile_id FROM contact_points")}
+    profile_by_value = {
+        row.value: str(row.profile_id) for row in rows(base, "SELECT value, profile_id FROM contact_points")
+    }
     landed = {
         row.message_id: str(row.profile_id)
         for row in rows(base, "SELECT message_id, profile_id FROM items WHERE kind <> 'event'")
     }
-    assert set(held) == people
-    assert {m.message_id.strip("<>"): held[m.reaches] for m in once} == landed
+    assert set(profile_by_value) == people
+    assert {m.message_id.strip("<>"): profile_by_value[m.reaches] for m in once} == landed
 
 
 def test_the_same_mailbox_twice_adds_nothing__RES_12(base: Base, tmp_path: Path) -> None:
@@ -91,5 +93,7 @@ def test_a_day_of_telephony_lands_as_the_rules_say__RES_4_RES_5_RES_8_RES_12(bas
 
 
 def _check_phones(base: Base, mobile: dict[str, str]) -> None:
-    held = rows(base, "SELECT value, profile_id FROM contact_points WHERE kind = 'phone' AND phone_type = 'mobile'")
-    assert {row.value: str(row.profile_id) for row in held} == mobile
+    phone_rows = rows(
+        base, "SELECT value, profile_id FROM contact_points WHERE kind = 'phone' AND phone_type = 'mobile'"
+    )
+    assert {row.value: str(row.profile_id) for row in phone_rows} == mobile

@@ -22,9 +22,9 @@ MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+442079460000", "+14155552671"
 
 def test_a_profile_and_all_that_belongs_to_it__RES_3(base: Base) -> None:
     answer = receive(base, "email", email="Ada@Example.com", name="Ada Lovelace", subject="Hi", body="Where is it?")
-    found = show(base, answer.profile_id)
-    assert (found.row.name, found.row.name_confirmed) == ("Ada Lovelace", False)
-    point = found.points[0]
+    view = show(base, answer.profile_id)
+    assert (view.row.name, view.row.name_confirmed) == ("Ada Lovelace", False)
+    point = view.points[0]
     assert (point.value, point.written, point.identifying, point.contacted, point.main) == (
         "ada@example.com",
         "Ada@Example.com",

@@ -93,18 +93,18 @@ HELD_BEFORE = [
 
 
 @pytest.mark.parametrize("channel", ["sms", "whatsapp"])
-@pytest.mark.parametrize(("held", "opens", "suggested"), HELD_BEFORE)
+@pytest.mark.parametrize(("holders", "opens", "suggested"), HELD_BEFORE)
 def test_a_text_message_makes_its_number_mobile__RES_4(
-    channel: str, held: list[tuple[str, str]], opens: str, suggested: set[str]
+    channel: str, holders: list[tuple[str, str]], opens: str, suggested: set[str]
 ) -> None:
     base = Base()
-    for profile_id, phone_type in held:
+    for profile_id, phone_type in holders:
         base.holds(profile_id, "phone", LANDLINE, phone_type)
     decision = base.receives(contact(channel, phone=LANDLINE))
     if opens == "new":
         assert decision.outcome == "created"
         assert {p for pair, _, _ in base.suggested for p in pair} - {decision.profile_id} == suggested - (
-            set() if held else {A}
+            set() if holders else {A}
         )
     else:
         assert (decision.outcome, decision.profile_id) == ("opened", opens)
@@ -136,18 +136,18 @@ SHARED = [
 
 
 @pytest.mark.parametrize("identification", [False, True])
-@pytest.mark.parametrize(("held", "held_as"), SHARED)
+@pytest.mark.parametrize(("holders", "held_as"), SHARED)
 def test_a_call_from_a_shared_number_makes_a_profile_every_time__RES_5(
-    held: list[tuple[str, str]], held_as: str, identification: bool
+    holders: list[tuple[str, str]], held_as: str, identification: bool
 ) -> None:
     base = Base(mobile_identification=identification)
-    for profile_id, phone_type in held:
+    for profile_id, phone_type in holders:
         base.holds(profile_id, "phone", MOBILE, phone_type)
     calls = [base.receives(contact("voice", phone=MOBILE)) for _ in range(2)]
     assert [c.outcome for c in calls] == ["created", "created"]
     assert calls[0].profile_id != calls[1].profile_id
     assert base.points[calls[0].profile_id]["phone", MOBILE] == {"type": held_as, "sms": False, "identifying": False}
-    assert {s.other_id for s in calls[0].suggestions} == {profile_id for profile_id, _ in held}
+    assert {s.other_id for s in calls[0].suggestions} == {profile_id for profile_id, _ in holders}
     assert calls[0].profile_id in {s.other_id for s in calls[1].suggestions}
 
 

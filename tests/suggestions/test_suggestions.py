@@ -198,11 +198,11 @@ def test_two_of_one_batch_are_suggested__SUG_1_SUG_2(base: Base) -> None:
     ]
     answers = base.receiver.receive(base.organization_id, batch)
     ids = [answer.profile_id for answer in answers]  # type: ignore[union-attr]
-    found = {one: suggested(base, one) for one in ids}
+    suggested_by_id = {one: suggested(base, one) for one in ids}
     expected: dict[str, dict[str, tuple[str, ...]]] = {}
     for at, kind in ((0, "similar_email"), (2, "phone"), (4, "handle")):
         expected |= {ids[at]: {ids[at + 1]: (kind,)}, ids[at + 1]: {ids[at]: (kind,)}}
-    assert found == expected
+    assert suggested_by_id == expected
 
 
 def test_the_same_account_is_no_further_evidence_by_its_handle__SUG_1(base: Base) -> None:
@@ -406,23 +406,23 @@ def test_why_adds_up_and_names_both_values_and_how_rare_they_are__SUG_5(base: Ba
     for profile_id, given in ((one, ADA), (other, SLIP)):
         list_point(base, profile_id, email(given))
         edit(base, profile_id, name="Ada Lovelace")
-    found = why(base, one, other)
-    assert [(r.feature, r.value, r.other_value, r.holders) for r in found.reasons] == [
+    comparison = why(base, one, other)
+    assert [(r.feature, r.value, r.other_value, r.holders) for r in comparison.reasons] == [
         ("phone", PHONE, PHONE, 3),
         ("typing_slip", ADA, SLIP, None),
         ("name", "Ada Lovelace", "Ada Lovelace", None),
     ]
-    assert found.bits == pytest.approx(found.prior + sum(r.bits for r in found.reasons))
-    assert found.rating == pytest.approx(1 / (1 + math.pow(2, -found.bits)), abs=1e-4)
+    assert comparison.bits == pytest.approx(comparison.prior + sum(r.bits for r in comparison.reasons))
+    assert comparison.rating == pytest.approx(1 / (1 + math.pow(2, -comparison.bits)), abs=1e-4)
     (view,) = [v for v in views(base, one) if other in v.row.pair]
-    assert (view.comparison, view.row.rating) == (found, found.rating)
+    assert (view.comparison, view.row.rating) == (comparison, comparison.rating)
 
 
 def test_why_answers_where_nothing_is_suggested__SUG_5(base: Base) -> None:
     one, other = profile(base, name="Ada"), profile(base, name="Bob")
-    found = why(base, one, other)
-    assert ([r.feature for r in found.reasons], found.kinds) == (["name_differs"], ())
-    assert found.rating < 0.05
+    comparison = why(base, one, other)
+    assert ([r.feature for r in comparison.reasons], comparison.kinds) == (["name_differs"], ())
+    assert comparison.rating < 0.05
 
 
 def test_a_rarer_value_says_more__SUG_5(base: Base) -> None:
@@ -502,9 +502,9 @@ def crowd(base: Base) -> dict[str, str]:
     return {"one": one, "likely": likely, "maybe": maybe, "hardly": hardly}
 
 
-def queued(base: Base, after: tuple[float, str, str] | None = None, limit: int = 50, **wanted: Any) -> list[Any]:
+def queued(base: Base, after: tuple[float, str, str] | None = None, limit: int = 50, **filters: Any) -> list[Any]:
     with base.database.read(base.organization_id) as unit:
-        return [view.row for view in suggestions.queue(unit, QueueFilter(**wanted), after, limit)]
+        return [view.row for view in suggestions.queue(unit, QueueFilter(**filters), after, limit)]
 
 
 def test_a_profiles_suggestions_are_ranked__SUG_7(base: Base) -> None:
@@ -551,12 +551,12 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "kinds"), FILTERS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("filters", "kinds"), FILTERS, ids=lambda value: str(value))
 def test_the_queue_is_filtered_by_evidence_and_rating__SUG_7(
-    base: Base, wanted: dict[str, Any], kinds: list[tuple[str, ...]]
+    base: Base, filters: dict[str, Any], kinds: list[tuple[str, ...]]
 ) -> None:
     crowd(base)
-    assert [row.kinds for row in queued(base, **wanted)] == kinds
+    assert [row.kinds for row in queued(base, **filters)] == kinds
 
 
 def test_what_was_dismissed_is_in_a_queue_of_its_own__SUG_4_SUG_7(base: Base) -> None:

@@ -109,13 +109,13 @@ def test_urls_that_can_be_no_webhook_are_refused_with_the_reason__EVT_1(url: str
 
 
 @pytest.mark.parametrize(
-    ("found", "code"),
+    ("addresses", "code"),
     [(HERE, "address_refused"), ([*PUBLIC, *HERE], "address_refused"), ([], "name_unresolved")],
     ids=["private", "one of several", "none"],
 )
-def test_every_address_of_a_name_must_be_public__EVT_1(found: list[str], code: str) -> None:
+def test_every_address_of_a_name_must_be_public__EVT_1(addresses: list[str], code: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        Addresses(resolver=lambda host, port: found).check("https://hooks.example/")
+        Addresses(resolver=lambda host, port: addresses).check("https://hooks.example/")
     assert refused.value.code == code
 
 

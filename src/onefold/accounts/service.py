@@ -85,11 +85,11 @@ def create_key(
     unit: UnitOfWork, name: str, scopes: Iterable[str], expires_at: datetime | None = None
 ) -> tuple[KeyRow, str]:
     """A new API key and its token, which is shown this once."""
-    wanted = sorted(set(scopes))
-    if not wanted or not set(wanted) <= set(SCOPES):
+    unique_scopes = sorted(set(scopes))
+    if not unique_scopes or not set(unique_scopes) <= set(SCOPES):
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
     token = new_token("ofk", unit.organization_id)
-    key = KeyRow(new_id(), _require(name), wanted, utc_now(), expires_at, None, None)
+    key = KeyRow(new_id(), _require(name), unique_scopes, utc_now(), expires_at, None, None)
     store.add_key(unit, key, token_hash(token))
     return key, token
 
@@ -105,9 +105,9 @@ def authenticate(database: Database, token: str) -> Principal:
     principal_of = {"ofk": _key_principal, "ofs": _session_principal}.get(kind)
     if principal_of is not None:
         with database.read(organization_id) as unit:
-            found = principal_of(unit, token)
-        if found is not None:
-            return found
+            principal = principal_of(unit, token)
+        if principal is not None:
+            return principal
     raise NotSignedIn("The credential is unknown, expired or revoked.")
 
 
@@ -132,8 +132,8 @@ def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
 
 def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
-    kept = None if password is None else _hash(password)
-    agent = AgentRow(new_id(), parse_email(email), _require(name), role, True, None, kept)
+    password_hash = None if password is None else _hash(password)
+    agent = AgentRow(new_id(), parse_email(email), _require(name), role, True, None, password_hash)
     store.add_agent(unit, agent, utc_now())
     return agent
 

@@ -79,16 +79,16 @@ def sign_in_apart(database: Database, organization_id: int, email: str, password
     """The same in two short units, and the check between them: nobody waits for it."""
     address = parse_email(email)
     with database.read(organization_id) as unit:
-        found = store.of_email(unit, address)
-    checked = _check_password(found, password)
+        credentials = store.of_email(unit, address)
+    checked = _check_password(credentials, password)
     return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked))
 
 
-def _check_password(found: Credentials | None, password: str) -> Credentials:
-    right = is_password(password, found.password_hash if found is not None and found.active else None)
-    if found is None or not right:
+def _check_password(credentials: Credentials | None, password: str) -> Credentials:
+    right = is_password(password, credentials.password_hash if credentials is not None and credentials.active else None)
+    if credentials is None or not right:
         raise _wrong_password()
-    return found
+    return credentials
 
 
 def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFactorNeeded:
@@ -218,9 +218,9 @@ def turn_off_second_factor(unit: UnitOfWork, agent_id: str, actor: Actor, except
 
 
 def _agent(unit: UnitOfWork, agent_id: str) -> Credentials:
-    found = store.of_agent(unit, account_store.read_agent(unit, agent_id).id)
-    assert found is not None
-    return found
+    credentials = store.of_agent(unit, account_store.read_agent(unit, agent_id).id)
+    assert credentials is not None
+    return credentials
 
 
 # By a one-time link ---------------------------------------------------------------------------------------------------
@@ -278,8 +278,8 @@ def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
     The second factor is not asked for: how well people prove who they are there is the provider's business. Raises
     NotSignedIn `provider_unknown`.
     """
-    found = store.of_subject(unit, identity.issuer, identity.subject)
-    who = None if found is None else store.hold_credentials(unit, found.id)
+    linked_agent = store.of_subject(unit, identity.issuer, identity.subject)
+    who = None if linked_agent is None else store.hold_credentials(unit, linked_agent.id)
     if who is None or not who.active or (who.oidc_issuer, who.oidc_subject) != identity:
         raise NotSignedIn(
             "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
@@ -329,6 +329,6 @@ def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | Non
 
 
 def _end_sessions(unit: UnitOfWork, agent_id: str, except_token: str | None, purpose: str | None) -> None:
-    kept = None if except_token is None else token_hash(except_token)
-    account_store.end_sessions(unit, agent_id=agent_id, except_hash=kept)
+    except_hash = None if except_token is None else token_hash(except_token)
+    account_store.end_sessions(unit, agent_id=agent_id, except_hash=except_hash)
     store.end_tokens(unit, agent_id, purpose)

@@ -94,7 +94,7 @@ def record(
     """
     if action not in ACTIONS:
         raise ValueError(f"{action} is no action of the audit log")
-    kept = None if before is None else RecordRow(secrets.token_hex(32), _json(before))
+    record_row = None if before is None else RecordRow(secrets.token_hex(32), _json(before))
     seq, previous = store.last(unit) or (0, _beginning(unit))
     entry = EntryRow(
         seq + 1,
@@ -106,10 +106,10 @@ def record(
         profile_id,
         other_id,
         _json(details),
-        None if kept is None else _record_hash(kept),
+        None if record_row is None else _record_hash(record_row),
         "",
     )
-    store.append(unit, entry._replace(hash=_hash(previous, entry)), kept)
+    store.append(unit, entry._replace(hash=_hash(previous, entry)), record_row)
     return entry.seq
 
 
@@ -126,8 +126,8 @@ def _beginning(unit: UnitOfWork) -> str:
     return _sha256(f"onefold audit {unit.organization_id}")
 
 
-def _record_hash(kept: RecordRow) -> str:
-    return _sha256(kept.salt + kept.record)
+def _record_hash(row: RecordRow) -> str:
+    return _sha256(row.salt + row.record)
 
 
 def _hash(previous: str, entry: EntryRow) -> str:
@@ -144,11 +144,11 @@ def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verificat
     state = Verification(0, 0, _beginning(unit), 0, None, None)
     after: int | None = None
     while part := store.following(unit, after, _CHUNK):
-        for entry, kept in part:
-            wrong = _wrong(state, entry, kept, anchor)
+        for entry, record_row in part:
+            wrong = _wrong(state, entry, record_row, anchor)
             if wrong is not None:
                 return state._replace(first_wrong=state.last_seq + 1, wrong=wrong)
-            gone = entry.record_hash is not None and kept is None
+            gone = entry.record_hash is not None and record_row is None
             state = Verification(state.entries + 1, entry.seq, entry.hash, state.erased + gone, None, None)
         after = part[-1][0].seq
     furthest = max(anchor[0] if anchor else 0, store.newest_record(unit) or 0)
@@ -157,12 +157,14 @@ def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verificat
     return state
 
 
-def _wrong(state: Verification, entry: EntryRow, kept: RecordRow | None, anchor: tuple[int, str] | None) -> str | None:
+def _wrong(
+    state: Verification, entry: EntryRow, record_row: RecordRow | None, anchor: tuple[int, str] | None
+) -> str | None:
     if entry.seq > state.last_seq + 1:
         return "missing"
     if entry.seq != state.last_seq + 1 or entry.hash != _hash(state.last_hash, entry):
         return "changed"
-    if kept is not None and _record_hash(kept) != entry.record_hash:
+    if record_row is not None and _record_hash(record_row) != entry.record_hash:
         return "record_changed"
     if anchor is not None and anchor[0] == entry.seq and anchor[1] != entry.hash:
         return "rewritten"
@@ -186,8 +188,8 @@ def page(
     limit: int = 50,
 ) -> list[Entry]:
     """Entries, newest first, without their records; `since` inclusive, `until` exclusive."""
-    for field, wanted in (("profile_id", profile_id), ("agent_id", agent_id)):
-        if wanted is not None and not is_id(wanted):
+    for field, filter_id in (("profile_id", profile_id), ("agent_id", agent_id)):
+        if filter_id is not None and not is_id(filter_id):
             raise InvalidValue(f"{field} is no id.", code="invalid_id", field=field)
     filters = Filters(
         profile_id, None if action is None else validate_text(action, "action", 100), agent_id, since, until
@@ -197,16 +199,16 @@ def page(
 
 def read(unit: UnitOfWork, seq: int) -> Entry:
     """One entry with what was before; raises NotFound."""
-    found = store.read(unit, seq)
-    if found is None:
+    rows = store.read(unit, seq)
+    if rows is None:
         raise NotFound("The audit log has no entry of this number.", code="audit_entry_not_found")
-    entry, kept = found
-    return _entry(entry, kept)._replace(erased=entry.record_hash is not None and kept is None)
+    entry, record_row = rows
+    return _entry(entry, record_row)._replace(erased=entry.record_hash is not None and record_row is None)
 
 
-def _entry(row: EntryRow, kept: RecordRow | None) -> Entry:
+def _entry(row: EntryRow, record_row: RecordRow | None) -> Entry:
     actor = Actor(row.agent_id, row.key_id, row.origin)
-    before = None if kept is None else json.loads(kept.record)
+    before = None if record_row is None else json.loads(record_row.record)
     return Entry(
         row.seq,
         instant(row.at),

@@ -39,15 +39,15 @@ def _parse(text: str, field: str) -> str:
     try:
         if len(text) > _LONGEST_WRITTEN:
             raise email_validator.EmailSyntaxError
-        found = email_validator.validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True)
+        address = email_validator.validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True)
     except (email_validator.EmailNotValidError, UnicodeError):
         raise InvalidValue(
             f"{field} is not an email address. Write it as name@example.com.",
             code="not_an_email",
             field=field,
         ) from None
-    local = unicodedata.normalize("NFC", found.local_part.casefold())
-    normal = f"{local}@{found.ascii_domain.lower()}"
+    local = unicodedata.normalize("NFC", address.local_part.casefold())
+    normal = f"{local}@{address.ascii_domain.lower()}"
     if len(normal.encode()) > 320:
         raise InvalidValue(f"{field} is too long to be an email address.", code="not_an_email", field=field)
     return normal

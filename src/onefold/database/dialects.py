@@ -111,16 +111,16 @@ class Dialect:
 
     def one(self, cursor: Any, sql: str, parameters: Row) -> Row | None:
         """The first row of a select."""
-        found: Row | None = cursor.execute(self._translate(sql), parameters).fetchone()
-        return found
+        row: Row | None = cursor.execute(self._translate(sql), parameters).fetchone()
+        return row
 
     def _translate(self, sql: str) -> str:
         return sql
 
     def rows(self, cursor: Any, sql: str, parameters: Row) -> list[Row]:
         """The rows of a select."""
-        found: list[Row] = cursor.execute(self._translate(sql), parameters).fetchall()
-        return found
+        rows: list[Row] = cursor.execute(self._translate(sql), parameters).fetchall()
+        return rows
 
     def newest(self, cursor: Any, table: str, organization_id: int) -> int | None:
         """The highest `seq` among an organization's rows of a table."""

@@ -60,8 +60,8 @@ class PostgreSQL(Dialect):
         cursor.execute(f"BEGIN; {scoped}, {lock}({org}); SELECT settings_version FROM organizations WHERE id = {org}")
         while cursor.nextset():
             pass
-        found = cursor.fetchone()
-        return None if found is None else int(found[0])
+        row = cursor.fetchone()
+        return None if row is None else int(row[0])
 
     def end(self, driver: Any) -> None:
         if not driver.closed:
@@ -75,8 +75,8 @@ class PostgreSQL(Dialect):
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
         cursor.execute(self._translate(sql), (_json(keys).decode(), *parameters))
-        found: list[Row] = cursor.fetchall()
-        return found
+        rows: list[Row] = cursor.fetchall()
+        return rows
 
     def _translate(self, sql: str) -> str:
         translated = self._sql.get(sql)

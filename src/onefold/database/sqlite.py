@@ -58,8 +58,8 @@ class SQLite(Dialect):
         return None
 
     def lookup(self, cursor: Any, sql: str, parameters: Row, keys: Sequence[Any]) -> list[Row]:
-        found: list[Row] = cursor.execute(sql, (_json(keys).decode(), *parameters)).fetchall()
-        return found
+        rows: list[Row] = cursor.execute(sql, (_json(keys).decode(), *parameters)).fetchall()
+        return rows
 
     def insert_all(self, cursor: Any, inserts: Mapping[Insert, Sequence[Row]]) -> dict[Insert, int]:
         return {insert: self._insert(cursor, insert, rows) for insert, rows in inserts.items()}

@@ -88,13 +88,13 @@ def read(unit: UnitOfWork, days: int, *, clock: Clock = utc_now) -> Insights:
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidValue(f"days is a number from 1 to {LONGEST_DAYS}.", code="invalid_days", field="days")
     today = clock().astimezone(UTC).date()
-    shown = [today - timedelta(days=back) for back in reversed(range(days))]
-    counts = Counter(store.counts_between(unit, shown[0].isoformat(), today.isoformat()))
+    dates = [today - timedelta(days=back) for back in reversed(range(days))]
+    counts = Counter(store.counts_between(unit, dates[0].isoformat(), today.isoformat()))
     totals = Counter[str]()
     for (_, name), number in counts.items():
         totals[name] += number
     return Insights(
-        tuple(_day(counts, day) for day in shown),
+        tuple(_day(counts, day) for day in dates),
         tuple(ChannelContacts(c, totals[_contact(c, "opened")], totals[_contact(c, "created")]) for c in CHANNELS),
         tuple(_precision(totals, kind) for kind in EVIDENCE_KINDS),
     )

@@ -105,11 +105,11 @@ def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
 def shared_values(one: MatchFeatures, other: MatchFeatures) -> list[Shared]:
     """Every value that the two share by what they hold now, once their facts are `evident`."""
     both = {(p.kind, p.value) for p in one.points} & {(p.kind, p.value) for p in other.points}
-    found = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
-    found += [Shared("handle", key, key) for key in sorted(_handles(one) & _handles(other))]
+    values = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
+    values += [Shared("handle", key, key) for key in sorted(_handles(one) & _handles(other))]
     emails = [[p.value for p in facts.points if p.kind == "email"] for facts in (one, other)]
-    found += [Shared("similar_email", a, b) for a in emails[0] for b in emails[1] if similarity(a, b) is not None]
-    return found
+    values += [Shared("similar_email", a, b) for a in emails[0] for b in emails[1] if similarity(a, b) is not None]
+    return values
 
 
 def _handles(facts: MatchFeatures) -> set[str]:
@@ -144,31 +144,31 @@ def compare(
 ) -> Comparison:
     """Why two profiles may be one customer, and how likely they are (SUG-5)."""
     pieces = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
-    found = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
-    reasons = [found[piece] for piece in _deduplicate_overlapping(found)]
+    reason_by_piece = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
+    reasons = [reason_by_piece[piece] for piece in _deduplicate_overlapping(reason_by_piece)]
     reasons += [Reason(f, a, b, weights[f].bits) for f, a, b in _supporting(one, other)]
     prior = weights["prior"].bits
     bits = prior + sum(reason.bits for reason in reasons)
     rating = 1 / (1 + 2 ** -max(-60.0, min(bits, 60.0)))
-    if not any(reason.proven and piece.kind != "thread" for piece, reason in found.items()):
+    if not any(reason.proven and piece.kind != "thread" for piece, reason in reason_by_piece.items()):
         rating = min(rating, UNPROVEN_RATING)
     kinds = tuple(kind for kind in EVIDENCE_KINDS if any(piece.kind == kind for piece in pieces))
     return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)
 
 
-def _deduplicate_overlapping(found: Mapping[Shared, Reason]) -> list[Shared]:
+def _deduplicate_overlapping(reasons: Mapping[Shared, Reason]) -> list[Shared]:
     """The pieces that count: like emails say the same thing as shared ones, handles the same as their accounts, so of
     the two the one counts that says more, and of several that are only alike the best."""
-    told = list(found)
+    pieces = list(reasons)
     for weaker, stronger in (("handle", "social"), ("similar_email", "email")):
-        alike = [piece for piece in told if piece.kind == weaker]
-        equal = [piece for piece in told if piece.kind == stronger]
+        alike = [piece for piece in pieces if piece.kind == weaker]
+        equal = [piece for piece in pieces if piece.kind == stronger]
         if not alike:
             continue
-        best = max(alike, key=lambda piece: (found[piece].bits, min(piece[1:])))
-        drop = alike if equal and sum(found[p].bits for p in equal) >= found[best].bits else [*equal, *alike]
-        told = [piece for piece in told if piece not in drop or (piece == best and drop is not alike)]
-    return told
+        best = max(alike, key=lambda piece: (reasons[piece].bits, min(piece[1:])))
+        drop = alike if equal and sum(reasons[p].bits for p in equal) >= reasons[best].bits else [*equal, *alike]
+        pieces = [piece for piece in pieces if piece not in drop or (piece == best and drop is not alike)]
+    return pieces
 
 
 def _reason(
@@ -179,12 +179,12 @@ def _reason(
     weights: Mapping[str, Weight],
 ) -> Reason:
     feature = _feature(piece, one, other)
-    held = holders.get((piece.kind, piece.value))
+    holder_count = holders.get((piece.kind, piece.value))
     full = weights[feature].bits
-    common = math.log2(held - 1) if held is not None and held > 2 else 0.0
+    common = math.log2(holder_count - 1) if holder_count is not None and holder_count > 2 else 0.0
     bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against
     proven = _proven(one, piece.kind, piece.value) and _proven(other, piece.kind, piece.other_value)
-    return Reason(feature, piece.value, piece.other_value, bits, held, proven)
+    return Reason(feature, piece.value, piece.other_value, bits, holder_count, proven)
 
 
 def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
@@ -221,9 +221,9 @@ def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str,
     if one.birth_date and other.birth_date:
         feature = "birth_date" if one.birth_date == other.birth_date else "birth_date_differs"
         yield feature, one.birth_date, other.birth_date
-    mine, theirs = _customer_ids(one), _customer_ids(other)
-    if mine and theirs and not mine & theirs:
-        yield "customer_id_differs", min(mine), min(theirs)
+    one_ids, other_ids = _customer_ids(one), _customer_ids(other)
+    if one_ids and other_ids and not one_ids & other_ids:
+        yield "customer_id_differs", min(one_ids), min(other_ids)
 
 
 def _customer_ids(facts: MatchFeatures) -> set[str]:
@@ -233,11 +233,11 @@ def _customer_ids(facts: MatchFeatures) -> set[str]:
 def _names(one: str, other: str) -> str:
     """Names agree where their words do, in any order; they are similar where one abbreviates or lacks words of the
     other."""
-    mine, theirs = _words(one), _words(other)
-    if sorted(mine) == sorted(theirs):
+    one_words, other_words = _words(one), _words(other)
+    if sorted(one_words) == sorted(other_words):
         return "name"
-    few, many = sorted((mine, theirs), key=len)
-    written_out = any(len(word) > 1 for word in (*mine, *theirs))
+    few, many = sorted((one_words, other_words), key=len)
+    written_out = any(len(word) > 1 for word in (*one_words, *other_words))
     return "name_similar" if written_out and _fits(few[:_MOST_WORDS], many[: 2 * _MOST_WORDS]) else "name_differs"
 
 

@@ -77,14 +77,14 @@ def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Polic
     if not pieces:
         return []
     sharing = store.sharing(unit, sorted({one for piece in pieces for one in (piece.one, piece.other)}))
-    kept: list[SharedBetween] = []
+    uncommon: list[SharedBetween] = []
     for (one, kind, value), group in groupby(pieces, lambda p: (p.one, p.shared.kind, p.shared.value)):
         of_value = list(group)
         everybody = sharing.get((kind, value), set()) | {one} | {piece.other for piece in of_value}
         if len(everybody) <= policy.shared_limit:
             sharing[kind, value] = everybody
-            kept += of_value
-    return kept
+            uncommon += of_value
+    return uncommon
 
 
 def refresh_matches(
@@ -92,12 +92,12 @@ def refresh_matches(
 ) -> None:
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
     facts = index_keys(unit, profile_id, policy)
-    held = facts.points
-    arisen = [Arisen(profile_id, p.kind, p.value, p.handle, p.contact_point_id) for p in held]
+    points = facts.points
+    arisen = [Arisen(profile_id, p.kind, p.value, p.handle, p.contact_point_id) for p in points]
     if facts.username:
         arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username), profile_id))
     _forget(unit, profile_id, gone)
-    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in held], policy)
+    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in points], policy)
     pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
     _record(unit, pieces, policy, now, also=match_state(unit, [profile_id]).pairs)
 
@@ -135,9 +135,9 @@ def move_evidence(unit: UnitOfWork, source_id: str, destination_id: str, before:
 
 def keep_living(unit: UnitOfWork, ids: Iterable[str]) -> None:
     """Nobody of these may be merged away before the unit ends; raises RetryTransaction where one is."""
-    wanted = sorted(set(ids))
-    locked = unit.lock_profiles(wanted, against_edits=False) if wanted else None
-    if locked is not None and len(locked) != len(wanted):
+    profile_ids = sorted(set(ids))
+    locked = unit.lock_profiles(profile_ids, against_edits=False) if profile_ids else None
+    if locked is not None and len(locked) != len(profile_ids):
         raise RetryTransaction
 
 
@@ -177,32 +177,32 @@ def _forget(unit: UnitOfWork, profile_id: str, gone: Collection[Shared]) -> None
 
 def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[SharedBetween]:
     """SUG-1, silent for a value that too many share (SUG-6)."""
-    found = []
+    pieces = []
     for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
         if len(holders | {profile_id}) <= policy.shared_limit:
             shared = Shared(kind, value, value)  # type: ignore[arg-type]
-            found += [SharedBetween(profile_id, other, shared) for other in sorted(holders - {profile_id})]
-    return found
+            pieces += [SharedBetween(profile_id, other, shared) for other in sorted(holders - {profile_id})]
+    return pieces
 
 
 def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[SharedBetween]:
     """Similar emails (SUG-2) and handles, through the stored match keys."""
-    wanted: dict[str, list[Arisen]] = {}
+    lookers_by_key: dict[str, list[Arisen]] = {}
     for a in arisen:
         for key in keys_of_point(a.kind, a.value, a.handle):
-            wanted.setdefault(key, []).append(a)
+            lookers_by_key.setdefault(key, []).append(a)
     # Each profile counts once, but a profile may hold several addresses of one key.
-    found: dict[str, list[store.KeyHolder]] = {}
-    own = {key: {a.holder_id for a in lookers} for key, lookers in wanted.items()}
-    for holder in store.holders_of_keys(unit, wanted, 2 * policy.shared_limit, own):
-        found.setdefault(holder.key, []).append(holder)
+    holders_by_key: dict[str, list[store.KeyHolder]] = {}
+    own = {key: {a.holder_id for a in lookers} for key, lookers in lookers_by_key.items()}
+    for holder in store.holders_of_keys(unit, lookers_by_key, 2 * policy.shared_limit, own):
+        holders_by_key.setdefault(holder.key, []).append(holder)
     pieces: list[SharedBetween] = []
-    for key, everybody in found.items():
+    for key, everybody in holders_by_key.items():
         kind = "social" if key.startswith("h:") else "email"
         holders = [h for h in everybody if not (h.value and policy.blocklist.holds(kind, h.value))]
-        sharing = {h.profile_id for h in holders} | {a.profile_id for a in wanted[key]}
+        sharing = {h.profile_id for h in holders} | {a.profile_id for a in lookers_by_key[key]}
         if len(sharing) <= policy.shared_limit:
-            pieces += [p for a in wanted[key] for h in holders if (p := _piece(key, a, h)) is not None]
+            pieces += [p for a in lookers_by_key[key] for h in holders if (p := _piece(key, a, h)) is not None]
     return pieces
 
 
@@ -242,25 +242,25 @@ def rate(
 
     `created` are the times of suggestions that are there again.
     """
-    wanted = sorted(set(pairs))
-    found = [pair for pair, rows in store.evidence_between(unit, wanted).items() if rows]
-    keep_living(unit, (profile_id for pair in found for profile_id in pair))
+    unique_pairs = sorted(set(pairs))
+    supported_pairs = [pair for pair, rows in store.evidence_between(unit, unique_pairs).items() if rows]
+    keep_living(unit, (profile_id for pair in supported_pairs for profile_id in pair))
     unit.lock_suggesting()
-    _rate(unit, wanted, policy, now, created or {})
+    _rate(unit, unique_pairs, policy, now, created or {})
 
 
 def _rate(
-    unit: UnitOfWork, wanted: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]
+    unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]
 ) -> None:
-    recorded = store.evidence_between(unit, wanted)
-    facts = _facts(unit, [pair for pair in wanted if recorded[pair]], policy)
+    recorded = store.evidence_between(unit, pairs)
+    facts = _facts(unit, [pair for pair in pairs if recorded[pair]], policy)
     recorded = _drop_unsupported(unit, recorded, facts)
-    found = [pair for pair in wanted if recorded[pair]]
-    compared = _compare(unit, found, facts, recorded, policy)
-    before = store.suggestions_between(unit, wanted)
-    verdicts = store.verdicts_between(unit, found)
+    supported_pairs = [pair for pair in pairs if recorded[pair]]
+    compared = _compare(unit, supported_pairs, facts, recorded, policy)
+    before = store.suggestions_between(unit, pairs)
+    verdicts = store.verdicts_between(unit, supported_pairs)
     after = {}
-    for pair in found:
+    for pair in supported_pairs:
         of_pair = {row.kind for row in recorded[pair]}
         # A value too common to suggest by (SUG-6) has its weight in the rating, but gives no cause to suggest.
         kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
@@ -268,7 +268,7 @@ def _rate(
         state = "open" if opens(kinds, dismissed) else "dismissed"
         created_at = before[pair].created_at if pair in before else created.get(pair, now)
         after[pair] = SuggestionRow(*pair, state, compared[pair].rating, kinds, created_at)
-    changed = [pair for pair in wanted if before.get(pair) != after.get(pair)]
+    changed = [pair for pair in pairs if before.get(pair) != after.get(pair)]
     gone = [pair for pair in changed if pair in before]
     store.replace_suggestions(unit, gone, [after[pair] for pair in changed if pair in after])
     raised = [pair for pair in changed if pair not in created and _is_raised(before.get(pair), after.get(pair))]
@@ -293,7 +293,7 @@ def _drop_unsupported(
 
     Both have to hold what is only alike; of a shared value one may have brought it without getting it (RES-11).
     """
-    speaking = {one: evidence_values(found.username, found.points) for one, found in facts.items()}
+    speaking = {one: evidence_values(features.username, features.points) for one, features in facts.items()}
 
     def rests(row: Evidence) -> bool:
         if row.kind == "thread":
@@ -314,7 +314,7 @@ def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pai
 def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
     """What is evident of the profiles of some pairs; raises RetryTransaction where one is not living any more."""
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    facts = {one: found.evident(policy.blocklist) for one, found in features_of(unit, ids).items()}
+    facts = {one: features.evident(policy.blocklist) for one, features in features_of(unit, ids).items()}
     if len(facts) != len(ids):
         raise RetryTransaction
     return facts
@@ -341,11 +341,11 @@ def _compare(
 def _holders(unit: UnitOfWork, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
     """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
     most = policy.shared_limit + 1
-    wanted = {(piece.kind, piece.value) for piece in pieces}
-    counted: list[Key] = sorted(key for key in wanted if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
-    found: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
-    handles = ["h:" + value for kind, value in sorted(wanted) if kind == "handle"]
+    keys = {(piece.kind, piece.value) for piece in pieces}
+    counted: list[Key] = sorted(key for key in keys if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
+    holder_counts: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
+    handles = ["h:" + value for kind, value in sorted(keys) if kind == "handle"]
     named: dict[str, set[str]] = {}
     for holder in store.holders_of_keys(unit, handles, most):
         named.setdefault(holder.key, set()).add(holder.profile_id)
-    return found | {("handle", key[2:]): len(ids) for key, ids in named.items()}
+    return holder_counts | {("handle", key[2:]): len(ids) for key, ids in named.items()}

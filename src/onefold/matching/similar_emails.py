@@ -301,11 +301,11 @@ def _is_mistyped_ending(last: str, known: str) -> bool:
 
 
 def _near(domains: dict[str, int]) -> dict[str, list[str]]:
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    domains_by_text: defaultdict[str, list[str]] = defaultdict(list)
     for domain in domains:
         for text in set(_one_left_out(domain)):
-            found[text].append(domain)
-    return dict(found)
+            domains_by_text[text].append(domain)
+    return dict(domains_by_text)
 
 
 _KNOWN = {domain: place for place, domain in enumerate((_DISTINCTIVE + _ORDINARY).split())}

@@ -103,19 +103,19 @@ def _head(unit: UnitOfWork, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
 
 def _relationships(unit: UnitOfWork, profile_id: str) -> list[dict[str, str]]:
     """The other's id and what it is of the customer; nothing else of it."""
-    found = []
+    relationships = []
     for row in profiles.relationships_of(unit, profile_id):
-        mine = row.profile_id == profile_id
-        kind, other = (row.kind, row.other_id) if mine else (seen_from_other(row.kind), row.profile_id)
-        found.append({"id": row.id, "kind": kind, "profile_id": other})
-    return found
+        outgoing = row.profile_id == profile_id
+        kind, other = (row.kind, row.other_id) if outgoing else (seen_from_other(row.kind), row.profile_id)
+        relationships.append({"id": row.id, "kind": kind, "profile_id": other})
+    return relationships
 
 
 def _merge(unit: UnitOfWork, merge: dict[str, Any]) -> dict[str, Any]:
     """A merge, with the own fields of both of the customer's profiles before, as long as that is kept; all else of the
     two is with the customer still, or was detached and is another customer's now."""
-    kept = store.record_of(unit, merge.pop("audit_seq"))
-    record = None if kept is None else json.loads(kept)
+    record_json = store.record_of(unit, merge.pop("audit_seq"))
+    record = None if record_json is None else json.loads(record_json)
     sides = ("source", "destination")
     before = None if record is None else {side: {f: record[side][f] for f in _BEFORE} for side in sides}
     return {**merge, "before": before}
@@ -131,11 +131,11 @@ def _conversations(read: Read, whose: Subject) -> Iterator[Iterator[bytes]]:
 def _items(read: Read, whose: Subject, written: Callable[[int], None]) -> Iterator[Iterator[bytes]]:
     """Those of the living profile and of all that were merged into it, in the order in which they happened."""
     after = START
-    while found := read(partial(_page, whose=whose, after=after)):
-        for row, positions in found:
+    while page := read(partial(_page, whose=whose, after=after)):
+        for row, positions in page:
             after = Position(row.pop("timeline_second"), row["seq"])
             yield _item(read, row, positions)
-        written(len(found))
+        written(len(page))
 
 
 def _page(unit: UnitOfWork, whose: Subject, after: Position) -> list[tuple[dict[str, Any], list[int]]]:
@@ -147,17 +147,17 @@ def _page(unit: UnitOfWork, whose: Subject, after: Position) -> list[tuple[dict[
 
 def _item(read: Read, row: dict[str, Any], positions: list[int]) -> Iterator[bytes]:
     seq = row["seq"]
-    shown = {"id": str(seq), **{field: value for field, value in row.items() if field != "seq"}}
+    fields = {"id": str(seq), **{field: value for field, value in row.items() if field != "seq"}}
     if row["kind"] == "event":
         event = TimelineEvent.from_json(row["data"]).without_names()  # it may name another customer
-        shown |= {"body": event.in_words(), "data": event.to_json()}
-    yield _text(shown)[:-1].encode() + b',"attachments":['
+        fields |= {"body": event.in_words(), "data": event.to_json()}
+    yield _text(fields)[:-1].encode() + b',"attachments":['
     yield from _with_separators(_file(read, seq, position) for position in positions)
     yield b"]}"
 
 
 def _file(read: Read, seq: int, position: int) -> Iterator[bytes]:
-    found = read(lambda unit: store.read_file(unit, seq, position))
-    name, content_type, content = found or ("", "", b"")
+    file = read(lambda unit: store.read_file(unit, seq, position))
+    name, content_type, content = file or ("", "", b"")
     described = {"filename": name, "content_type": content_type, "size": len(content)}
     yield _text(described)[:-1].encode() + b',"content":"' + base64.b64encode(content) + b'"}'

@@ -14,10 +14,10 @@ def is_public(address: str) -> bool:
     Addresses that carry another (IPv4-mapped, NAT64, 6to4) are judged by the one they lead to.
     """
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return False
-    return _public_4(found) if isinstance(found, IPv4Address) else _public_6(found)
+    return _public_4(ip) if isinstance(ip, IPv4Address) else _public_6(ip)
 
 
 def _public_4(address: IPv4Address) -> bool:

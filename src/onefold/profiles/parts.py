@@ -44,11 +44,11 @@ def remove_part(unit: UnitOfWork, part: Part, profile_id: str, part_id: str, ver
 
 
 def _check_part(part: Part, values: Mapping[str, str | None]) -> dict[str, str | None]:
-    found = {field: values[field] for field in part.fields if field in values}
-    for field, value in found.items():
+    part_values = {field: values[field] for field in part.fields if field in values}
+    for field, value in part_values.items():
         if value is not None:
             validate_text(value, field, 2_000)
-    return found
+    return part_values
 
 
 def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version: int | None) -> str:

@@ -104,6 +104,6 @@ def display_name(name: str | None, points: Sequence[HeldPoint]) -> str:
     "Unknown customer"."""
     if name:
         return name
-    shown = [p for p in points if p.kind in ("email", "phone", "social") and p.current]
-    best = max(shown, key=lambda p: (p.main, p.contacted, p.identifying), default=None)
+    current_points = [p for p in points if p.kind in ("email", "phone", "social") and p.current]
+    best = max(current_points, key=lambda p: (p.main, p.contacted, p.identifying), default=None)
     return "Unknown customer" if best is None else (best.handle or best.value)

@@ -92,15 +92,17 @@ def resolve_redirect(unit: UnitOfWork, profile_id: str) -> str:
 def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     """Everything of a living profile."""
     points = contact_points.points_of(unit, [row.id])[row.id]
-    shown = [p for p in points if p.kind != "customer_id"]
+    visible_points = [p for p in points if p.kind != "customer_id"]
     region = load_policy(unit).default_region
     return ProfileView(
         row=row,
         display_name=display_name(row.name, points),
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         former_customer_ids=[p.value for p in points if p.kind == "customer_id" and not p.current],
-        points=shown,
-        dialled={p.contact_point_id: dialled_number(p.value, p.written, region) for p in shown if p.kind == "phone"},
+        points=visible_points,
+        dialled={
+            p.contact_point_id: dialled_number(p.value, p.written, region) for p in visible_points if p.kind == "phone"
+        },
         details=store.parts_of(unit, store.DETAILS, row.id),
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
         relationships=_relationships(unit, row.id),
@@ -115,9 +117,11 @@ def _relationships(unit: UnitOfWork, profile_id: str) -> list[RelationshipView]:
     names = {s.row.id: s.display_name for s in summaries(unit, sorted(others))}
     seen = []
     for r in rows:
-        mine = r.profile_id == profile_id
-        other = r.other_id if mine else r.profile_id
-        seen.append(RelationshipView(r.id, r.kind if mine else seen_from_other(r.kind), other, names.get(other, "")))
+        outgoing = r.profile_id == profile_id
+        other = r.other_id if outgoing else r.profile_id
+        seen.append(
+            RelationshipView(r.id, r.kind if outgoing else seen_from_other(r.kind), other, names.get(other, ""))
+        )
     return seen
 
 
@@ -138,7 +142,7 @@ def search(unit: UnitOfWork, query: str, limit: int) -> list[ProfileSummary]:
     """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
     validate_text(query, "q")
     prefixes = search_prefixes(query)
-    hits = [Hit._make(found) for found in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
+    hits = [Hit._make(row) for row in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
     return summaries(unit, rank_hits(hits, prefixes)[:limit])
 
 
@@ -211,14 +215,14 @@ def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
 
 def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     """Free attributes: up to 100 texts, numbers and truth values by name (PRO-1)."""
-    found = dict(attributes or {})
-    if len(found) > 100:
+    values = dict(attributes or {})
+    if len(values) > 100:
         raise InvalidValue("A profile has at most 100 attributes.", code="too_many_values", field="attributes")
-    for key, value in found.items():
+    for key, value in values.items():
         validate_text(key, "attributes", 100)
         if isinstance(value, str):
             validate_text(value, "attributes", 2_000)
-    return found
+    return values
 
 
 def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
@@ -268,33 +272,33 @@ def edit_point(
 ) -> ProfileRow:
     """Changes a contact point's value, type or tags (PRO-4, PRO-5)."""
     row = store.lock_profile(unit, profile_id, version)
-    held = _point_of(unit, row.id, point_id)
+    point = _point_of(unit, row.id, point_id)
     policy = load_policy(unit)
-    after = held._replace(**{k: changes[k] for k in ("phone_type", "main", "sms") if k in changes})
+    after = point._replace(**{k: changes[k] for k in ("phone_type", "main", "sms") if k in changes})
     if "handle" in changes:
         after = after._replace(handle=clean_name(changes["handle"], "handle"))
     if "value" in changes:
-        network = held.value.partition(":")[0] if held.kind == "social" else ""
-        new = _normal(PointInput(held.kind, changes["value"], network, phone_type=after.phone_type), policy)
-        contacted = held.contacted and new.value == held.value  # another spelling is the same contact point
+        network = point.value.partition(":")[0] if point.kind == "social" else ""
+        new = _normal(PointInput(point.kind, changes["value"], network, phone_type=after.phone_type), policy)
+        contacted = point.contacted and new.value == point.value  # another spelling is the same contact point
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
     _plan_and_save(unit, row.id, after, policy, utc_now())
-    same = (held.value, held.handle) == (after.value, after.handle)
-    return finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, held))
+    same = (point.value, point.handle) == (after.value, after.handle)
+    return finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, point))
 
 
 def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
     """Takes a contact point off a profile; its messages stay."""
     row = store.lock_profile(unit, profile_id, version)
-    held = _point_of(unit, row.id, point_id)
-    contact_points.remove_point(unit, held.contact_point_id)
-    return finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, held))
+    point = _point_of(unit, row.id, point_id)
+    contact_points.remove_point(unit, point.contact_point_id)
+    return finish_edit(unit, row.id, load_policy(unit), found_by=True, gone=_forget_evidence(unit, point))
 
 
-def _forget_evidence(unit: UnitOfWork, held: HeldPoint) -> list[Shared]:
+def _forget_evidence(unit: UnitOfWork, point: HeldPoint) -> list[Shared]:
     """What no longer is evidence when a contact point goes or gets another value."""
-    remove_keys(unit, keys_of_point(held.kind, held.value, held.handle), held.contact_point_id)
-    return evidence_of_point(held)
+    remove_keys(unit, keys_of_point(point.kind, point.value, point.handle), point.contact_point_id)
+    return evidence_of_point(point)
 
 
 def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
@@ -306,7 +310,7 @@ def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
 
 def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
     point = _normal(given, policy)
-    held = HeldPoint(
+    new_point = HeldPoint(
         contact_point_id=new_id(),
         kind=point.kind,
         value=point.value,
@@ -318,8 +322,8 @@ def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy,
         identifying=False,
         contacted=False,
     )
-    _plan_and_save(unit, profile_id, held, policy, now)
-    return held.contact_point_id
+    _plan_and_save(unit, profile_id, new_point, policy, now)
+    return new_point.contact_point_id
 
 
 def _normal(given: PointInput, policy: Policy) -> Point:

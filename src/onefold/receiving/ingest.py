@@ -40,8 +40,8 @@ class Progress(NamedTuple):
 def earlier(database: Database, organization_id: int, fingerprint: str) -> RunRow | None:
     """The run that brought in, or began to bring in, the same file."""
     with database.read(organization_id) as unit:
-        found = store.list_runs(unit, kind=KIND, name=fingerprint)
-    return found[0] if found else None
+        runs = store.list_runs(unit, kind=KIND, name=fingerprint)
+    return runs[0] if runs else None
 
 
 def begin(database: Database, organization_id: int, fingerprint: str, total: int) -> RunRow:

@@ -161,8 +161,8 @@ def _open_unidentified(
     profile_id = new_id()
     if blocked is None:
         return _Opening("created", profile_id, None)
-    kept = NewPoint(new_id(), profile_id, blocked, identifying=False, contacted=True)
-    return _Opening("created", profile_id, kept.contact_point_id, (kept,))
+    new_point = NewPoint(new_id(), profile_id, blocked, identifying=False, contacted=True)
+    return _Opening("created", profile_id, new_point.contact_point_id, (new_point,))
 
 
 def _thread_of_another(arrival: NormalizedContact, opening: _Opening, book: BatchSnapshot) -> Thread | None:
@@ -224,10 +224,10 @@ def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: Li
 def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
     if not policy.mobile_identification:
         return "other"
-    found = line_types(dialled_number(point.value, point.written, policy.default_region))
-    if found == "mobile":
+    line_type = line_types(dialled_number(point.value, point.written, policy.default_region))
+    if line_type == "mobile":
         return "mobile"
-    return "home" if found == "landline" else "other"
+    return "home" if line_type == "landline" else "other"
 
 
 def _create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> _Opening:

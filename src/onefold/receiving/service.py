@@ -108,10 +108,12 @@ class Receiver:
             return line_type
         with self._database.read(organization_id) as unit:
             book = load_snapshot(unit, unknown.values(), policy)
-        held = {value for _, value in (*book.identified, *book.listed)}
-        strangers = [n for n, a in unknown.items() if a.identifier is not None and a.identifier.value not in held]
-        told = {number: self._lookup(number) for number in strangers}
-        return lambda number: told.get(number) or line_type(number)
+        known_values = {value for _, value in (*book.identified, *book.listed)}
+        strangers = [
+            n for n, a in unknown.items() if a.identifier is not None and a.identifier.value not in known_values
+        ]
+        type_by_number = {number: self._lookup(number) for number in strangers}
+        return lambda number: type_by_number.get(number) or line_type(number)
 
 
 def _normalise(contact: Contact, policy: Policy) -> NormalizedContact | DomainError:

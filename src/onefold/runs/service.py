@@ -62,10 +62,10 @@ def _turn(unit: UnitOfWork, run_id: str, before: str, after: str) -> RunRow:
 
 def under_way(unit: UnitOfWork) -> list[RunRow]:
     """The runs that wait for their next chunk; where there are none, the worker does not ask again."""
-    found = [run for run in store.list_runs(unit, state="running") if run.kind in KINDS]
-    if not found:
+    running = [run for run in store.list_runs(unit, state="running") if run.kind in KINDS]
+    if not running:
         mark_runs(unit, False)
-    return found
+    return running
 
 
 def note_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:

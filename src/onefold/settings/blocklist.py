@@ -44,18 +44,18 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
         raise NotFound("The blocklist has no such entry.", code="entry_not_found")
     change_settings(unit)
     policy = load_policy(unit)
-    held: dict[str, list[str]] = {}
+    points_by_value: dict[str, list[str]] = {}
     for point_id, value, phone_type, contacted in bulk_update_store.holders_of_entry(unit, entry, 10_000):
-        points = held.setdefault(value, [])
+        points = points_by_value.setdefault(value, [])
         if policy.identifying(entry.kind, value, phone_type, contacted):
             points.append(point_id)
-    for value, points in held.items():
+    for value, points in points_by_value.items():
         if len(points) == 1 and contact_points.identified_by(unit, entry.kind, value) is None:
             bulk_update_store.set_identifying(unit, points[0])
-    if len(held) > _VALUES_AT_ONCE:
+    if len(points_by_value) > _VALUES_AT_ONCE:
         runs.start_again(unit, runs.REBUILD_MATCHES)
         return
-    for value in held:
+    for value in points_by_value:
         matching.rematch_value(unit, entry.kind, value, policy, utc_now())
 
 
@@ -87,9 +87,9 @@ def candidates(unit: UnitOfWork) -> list[Candidate]:
     """SUG-6: values that more profiles share than may raise suggestions, the commonest first; not those blocked."""
     policy = load_policy(unit)
     limit, blocklist = policy.shared_limit, policy.blocklist
-    held = bulk_update_store.common_values(unit, limit, _CANDIDATES)
-    known = {(c.kind, c.value) for c in held}
+    common = bulk_update_store.common_values(unit, limit, _CANDIDATES)
+    known = {(c.kind, c.value) for c in common}
     brought = [c for c in bulk_update_store.common_evidence(unit, limit, _CANDIDATES) if (c.kind, c.value) not in known]
     holders = contact_points.who_holds(unit, [(c.kind, c.value) for c in brought], limit + 1)
     brought = [c for c in brought if len(holders[c.kind, c.value]) < c.profiles]
-    return [c for c in (*held, *brought) if not blocklist.holds(c.kind, c.value)][:_CANDIDATES]
+    return [c for c in (*common, *brought) if not blocklist.holds(c.kind, c.value)][:_CANDIDATES]

@@ -33,8 +33,8 @@ def preview(unit: UnitOfWork, mode: MatchingMode) -> ModePreview:
 
 def _obstacles(unit: UnitOfWork) -> list[Shared]:
     blocklist = load_policy(unit).blocklist
-    found = bulk_update_store.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
-    return [s for s in found if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
+    shared = bulk_update_store.shared_identifiers(unit, 10 * _OBSTACLES_SHOWN)
+    return [s for s in shared if not blocklist.holds(s.kind, s.value)][:_OBSTACLES_SHOWN]
 
 
 def switch_mode(unit: UnitOfWork, mode: MatchingMode) -> None:

@@ -45,10 +45,10 @@ def of_profile(unit: UnitOfWork, profile_id: str, *, dismissed: bool = False) ->
 
 
 def queue(
-    unit: UnitOfWork, wanted: QueueFilter, after: tuple[float, str, str] | None, limit: int
+    unit: UnitOfWork, filters: QueueFilter, after: tuple[float, str, str] | None, limit: int
 ) -> list[SuggestionView]:
     """The organization's suggestions, the likeliest first (SUG-7)."""
-    return _views(unit, queue_store.page(unit, wanted, after, limit))
+    return _views(unit, queue_store.page(unit, filters, after, limit))
 
 
 class Tally(NamedTuple):
@@ -68,14 +68,14 @@ BANDS = {"very-likely": (0.9, 1.0), "likely": (0.6, math.nextafter(0.9, 0)), "po
 MOST_COUNTED = 2_000
 
 
-def tally(unit: UnitOfWork, wanted: QueueFilter) -> Tally:
+def tally(unit: UnitOfWork, filters: QueueFilter) -> Tally:
     """SUG-7: how much there is to work through: kinds within the wanted ratings, bands within the wanted kind."""
-    rows = queue_store.tally(unit, wanted.state, MOST_COUNTED + 1)
+    rows = queue_store.tally(unit, filters.state, MOST_COUNTED + 1)
     counted = rows[:MOST_COUNTED]
-    rated = [kinds for rating, kinds in counted if wanted.lowest <= rating <= wanted.highest]
-    of_kind = [rating for rating, kinds in counted if wanted.kind is None or wanted.kind in kinds]
+    rated = [kinds for rating, kinds in counted if filters.lowest <= rating <= filters.highest]
+    of_kind = [rating for rating, kinds in counted if filters.kind is None or filters.kind in kinds]
     return Tally(
-        sum(wanted.kind is None or wanted.kind in kinds for kinds in rated),
+        sum(filters.kind is None or filters.kind in kinds for kinds in rated),
         Counter(kind for kinds in rated for kind in kinds),
         {band: sum(low <= rating <= high for rating in of_kind) for band, (low, high) in BANDS.items()},
         len(rows) > MOST_COUNTED,
@@ -87,12 +87,12 @@ def _views(unit: UnitOfWork, rows: list[SuggestionRow]) -> list[SuggestionView]:
     compared = matching.explain(unit, pairs, load_policy(unit))
     verdicts = store.verdicts_between(unit, pairs)
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    shown = {summary.row.id: summary for summary in summaries(unit, ids)}
+    summary_by_id = {summary.row.id: summary for summary in summaries(unit, ids)}
     views = []
     for row in rows:
         dismissed = {kind for verdict in verdicts[row.pair] for kind in verdict.kinds}
         new = tuple(kind for kind in row.kinds if verdicts[row.pair] and kind not in dismissed)
-        one, other = (shown[profile_id] for profile_id in row.pair)
+        one, other = (summary_by_id[profile_id] for profile_id in row.pair)
         views.append(SuggestionView(row, one, other, compared[row.pair], new, tuple(sorted(dismissed))))
     return views
 
@@ -102,8 +102,8 @@ def why(unit: UnitOfWork, one_id: str, other_id: str) -> Comparison:
     in the order in which the two are asked for."""
     one, other = _two(unit, one_id, other_id)
     pair = pair_of(one, other)
-    found = matching.explain(unit, [pair], load_policy(unit))[pair]
-    return found if pair[0] == one else found.swapped
+    comparison = matching.explain(unit, [pair], load_policy(unit))[pair]
+    return comparison if pair[0] == one else comparison.swapped
 
 
 def no_match(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
@@ -140,11 +140,11 @@ def withdraw(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> Sugg
     """Takes a "No Match" back; raises Conflict where there is none."""
     pair = _pair(unit, one_id, other_id)
     matching.keep_living(unit, pair)
-    found = store.verdicts_between(unit, [pair])[pair]
-    if not found:
+    verdicts = store.verdicts_between(unit, [pair])[pair]
+    if not verdicts:
         raise Conflict('There is no "No Match" between the two profiles.', code="no_verdict")
     now = utc_now()
-    store.withdraw_verdicts(unit, [verdict.id for verdict in found], now)
+    store.withdraw_verdicts(unit, [verdict.id for verdict in verdicts], now)
     matching.rate(unit, [pair], load_policy(unit), now)
     emit(unit, new_id(), "suggestion.reopened", pair[0], {"other_id": pair[1]}, now)
     audit.record(
@@ -153,7 +153,7 @@ def withdraw(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> Sugg
         "suggestion.reopened",
         profile_id=pair[0],
         other_id=pair[1],
-        details={"verdict_ids": [verdict.id for verdict in found]},
+        details={"verdict_ids": [verdict.id for verdict in verdicts]},
     )
     return store.suggestions_between(unit, [pair]).get(pair)
 

@@ -23,8 +23,8 @@ class NotReachable(DomainError):
 
 def resolve(host: str, port: int) -> list[str]:
     """What the machine's resolver says."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[4][0]) for address in entries))
 
 
 class Addresses:
@@ -67,13 +67,13 @@ class Addresses:
     def of(self, host: str, port: int) -> list[str]:
         """The addresses of a host, every one of which may be reached; raises NotReachable."""
         try:
-            found = self._resolve(host, port)
+            addresses = self._resolve(host, port)
         except (OSError, UnicodeError):
-            found = []
-        if not found:
+            addresses = []
+        if not addresses:
             raise NotReachable("url's host has no address.", code="name_unresolved")
-        if not self._allow_private and not all(map(is_public, found)):
+        if not self._allow_private and not all(map(is_public, addresses)):
             raise NotReachable(
                 "url's host leads to an address that is not public; ONEFOLD_WEBHOOKS_ALLOW_PRIVATE would allow it."
             )
-        return found
+        return addresses

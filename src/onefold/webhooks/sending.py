@@ -77,13 +77,13 @@ def claim(unit: UnitOfWork, room: Room, now: datetime) -> list[PendingDelivery]:
 
 def _open(unit: UnitOfWork, room: Room, now: datetime) -> list[tuple[EndpointRow, int]]:
     """Endpoints that may be sent something now, and how much: to one that was away, one at a time."""
-    found = []
+    open_endpoints = []
     for endpoint in endpoints.list_endpoints(unit) if room.together > 0 else []:
         most = 1 if endpoint.failures else room.of_an_endpoint
         paused = endpoint.paused_until is not None and endpoint.paused_until > now
         if endpoint.state == "enabled" and not paused:
-            found.append((endpoint, most - room.under_way.get(endpoint.id, 0)))
-    return [(endpoint, free) for endpoint, free in found if free > 0]
+            open_endpoints.append((endpoint, most - room.under_way.get(endpoint.id, 0)))
+    return [(endpoint, free) for endpoint, free in open_endpoints if free > 0]
 
 
 def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: datetime) -> PendingDelivery:
@@ -101,8 +101,8 @@ def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: 
 def _body(event: EventRow) -> str:
     """The same text at every try."""
     data = {**event.data, "profile_id": event.profile_id}
-    found = {"type": event.type, "timestamp": event.created_at.isoformat(), "data": data}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    body = {"type": event.type, "timestamp": event.created_at.isoformat(), "data": data}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def signatures(endpoint: EndpointRow, event_id: str, now: datetime, body: str) -> str:

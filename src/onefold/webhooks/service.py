@@ -61,16 +61,16 @@ def create(unit: UnitOfWork, url: str, description: str = "", event_types: Seque
     return endpoint
 
 
-def _types(wanted: Sequence[str] | None) -> list[str] | None:
-    if wanted is None:
+def _types(event_types: Sequence[str] | None) -> list[str] | None:
+    if event_types is None:
         return None
-    if not wanted or not set(wanted) <= set(EVENT_TYPES):
+    if not event_types or not set(event_types) <= set(EVENT_TYPES):
         raise InvalidValue(
             f"event_types are some of {', '.join(EVENT_TYPES)}; leave it out for all.",
             code="unknown_event_type",
             field="event_types",
         )
-    return sorted(set(wanted))
+    return sorted(set(event_types))
 
 
 def _secret() -> str:
@@ -95,7 +95,7 @@ def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any]) -> En
 def rotate(unit: UnitOfWork, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
     """A new secret, shown this once. What is sent carries the old one's signature too, for as long as is asked."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id, lock=True)
-    kept = (
+    previous = (
         {"previous_secret": None, "previous_until": None}
         if previous_valid_hours == 0
         else {
@@ -103,7 +103,7 @@ def rotate(unit: UnitOfWork, endpoint_id: str, previous_valid_hours: int = 24) -
             "previous_until": utc_now() + timedelta(hours=previous_valid_hours),
         }
     )
-    endpoints.change_endpoint(unit, endpoint.id, secret=_secret(), **kept)
+    endpoints.change_endpoint(unit, endpoint.id, secret=_secret(), **previous)
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
@@ -129,10 +129,10 @@ def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     """Sends one delivery again that was delivered or has failed. Raises Conflict while it is still pending."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
-    found = store.read_delivery(unit, endpoint.id, delivery_id)
-    if found.state == "pending":
+    delivery = store.read_delivery(unit, endpoint.id, delivery_id)
+    if delivery.state == "pending":
         raise Conflict("This delivery is still under way.", code="delivery_pending")
-    store.repeat(unit, endpoint.id, [found.event_seq], utc_now())
+    store.repeat(unit, endpoint.id, [delivery.event_seq], utc_now())
     return store.read_delivery(unit, endpoint.id, delivery_id)
 
 
@@ -140,7 +140,7 @@ def repeat_failed(unit: UnitOfWork, endpoint_id: str, since: datetime) -> Repeat
     """Sends again, in order, what has failed of what happened since then: the first 5,000."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
-    found = store.failed_since(unit, endpoint.id, since, _REPEATED_AT_ONCE + 1)
-    again = found[:_REPEATED_AT_ONCE]
+    failed_seqs = store.failed_since(unit, endpoint.id, since, _REPEATED_AT_ONCE + 1)
+    again = failed_seqs[:_REPEATED_AT_ONCE]
     store.repeat(unit, endpoint.id, again, utc_now())
-    return Repeated(len(again), len(found) > len(again))
+    return Repeated(len(again), len(failed_seqs) > len(again))
