@@ -22,7 +22,7 @@ from onefold.contact_points import store as contact_points
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
 from onefold.database import tables
-from onefold.database.engine import Database, UnitOfWork
+from onefold.database.engine import Database, UnitOfWork, same_organization
 from onefold.database.migrate import current, newest, upgrade
 from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import add_organization
@@ -34,6 +34,30 @@ from tests.conftest import Base, MakeUrl
 
 only_postgresql = pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
 OWNED = [table.name for table in tables.OWNED]
+
+# Organizations apart -------------------------------------------------------------------------------------------------
+
+
+def test_the_statements_of_a_unit_are_limited_to_its_organization(base: Base) -> None:
+    """By themselves: SQLite guards no rows."""
+    another = add_organization(base.database, "Other", "GB", new_id(), "Theirs", DEFAULT_ENTRIES, utc_now())
+    i, aliased = tables.inboxes.c, tables.inboxes.alias()
+    same = aliased.join(tables.inboxes, same_organization(aliased, tables.inboxes))
+    with base.database.write(another) as unit:
+        for select in (
+            unit.select(i.name),
+            unit.select(aliased.c.name),
+            unit.select(i.name, of=aliased).select_from(same),
+        ):
+            assert unit.execute(select).scalars().all() == ["Theirs"]
+        for table in (tables.inboxes, aliased):
+            assert unit.execute(unit.select(sa.func.count(), of=table)).scalar_one() == 1
+        assert unit.execute(unit.update(tables.inboxes).values(name="Renamed")).rowcount == 1
+        assert unit.execute(unit.delete(tables.blocklist)).rowcount == len(DEFAULT_ENTRIES)
+    with base.database.read(base.organization_id) as unit:
+        assert "Renamed" not in unit.execute(unit.select(i.name)).scalars().all()
+        assert unit.execute(unit.select(sa.func.count(), of=tables.blocklist)).scalar_one() == len(DEFAULT_ENTRIES)
+
 
 # Organizations apart (PostgreSQL) ------------------------------------------------------------------------------------
 

@@ -48,21 +48,21 @@ def hold_credentials(unit: UnitOfWork, agent_id: str) -> Credentials | None:
 
 
 def _one(unit: UnitOfWork, which: sa.ColumnElement[bool], *, hold: bool = False) -> Credentials | None:
-    select = sa.select(*_CREDENTIALS).where(agents.c.organization_id == unit.organization_id, which)
+    select = unit.select(*_CREDENTIALS).where(which)
     row = unit.execute(select.with_for_update(read=True) if hold else select).one_or_none()
     return None if row is None else Credentials._make(row)
 
 
 def set_second_factor(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     """Sets the secret of an agent who has none, and the step a code was taken for; False if there is one."""
-    scope = (*_agent(unit, agent_id), agents.c.totp_secret.is_(None))
-    return _update(unit, agents.update().where(*scope).values(totp_secret=secret, totp_step=step))
+    changing = unit.update(agents).where(agents.c.id == agent_id, agents.c.totp_secret.is_(None))
+    return _update(unit, changing.values(totp_secret=secret, totp_step=step))
 
 
 def clear_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
     """Takes the secret away; False if there was none."""
-    scope = (*_agent(unit, agent_id), agents.c.totp_secret.is_not(None))
-    return _update(unit, agents.update().where(*scope).values(totp_secret=None, totp_step=None))
+    changing = unit.update(agents).where(agents.c.id == agent_id, agents.c.totp_secret.is_not(None))
+    return _update(unit, changing.values(totp_secret=None, totp_step=None))
 
 
 def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
@@ -70,18 +70,14 @@ def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     one is told so."""
     a = agents.c
     unused = sa.or_(a.totp_step.is_(None), a.totp_step < step)
-    scope = (*_agent(unit, agent_id), a.active, a.totp_secret == secret, unused)
-    return _update(unit, agents.update().where(*scope).values(totp_step=step))
+    changing = unit.update(agents).where(a.id == agent_id, a.active, a.totp_secret == secret, unused)
+    return _update(unit, changing.values(totp_step=step))
 
 
 def set_provider(unit: UnitOfWork, agent_id: str, issuer: str | None, subject: str | None) -> None:
     """Links an agent with an account at a provider, or with none."""
-    linked = agents.update().where(*_agent(unit, agent_id)).values(oidc_issuer=issuer, oidc_subject=subject)
-    unit.execute(linked)
-
-
-def _agent(unit: UnitOfWork, agent_id: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
+    changing = unit.update(agents).where(agents.c.id == agent_id)
+    unit.execute(changing.values(oidc_issuer=issuer, oidc_subject=subject))
 
 
 def _update(unit: UnitOfWork, statement: sa.Update) -> bool:
@@ -104,15 +100,12 @@ def add_token(unit: UnitOfWork, token_hash: str, agent_id: str, purpose: str, ex
 def take_token(unit: UnitOfWork, token_hash: str, purpose: str, now: datetime) -> str | None:
     """Uses a token up; whose it was, None where it is not good. Of two at once, one is told None."""
     t = sign_in_tokens.c
-    scope = (t.organization_id == unit.organization_id, t.token_hash == token_hash)
-    taking = sign_in_tokens.delete().where(*scope, t.purpose == purpose, t.expires_at > now).returning(t.agent_id)
-    return unit.execute(taking).scalar_one_or_none()
+    taking = unit.delete(sign_in_tokens).where(t.token_hash == token_hash, t.purpose == purpose, t.expires_at > now)
+    return unit.execute(taking.returning(t.agent_id)).scalar_one_or_none()
 
 
 def end_tokens(unit: UnitOfWork, agent_id: str, purpose: str | None = None) -> None:
     """Ends an agent's one-time tokens, or those of one purpose."""
     t = sign_in_tokens.c
     which = sa.true() if purpose is None else t.purpose == purpose
-    unit.execute(
-        sign_in_tokens.delete().where(t.organization_id == unit.organization_id, t.agent_id == agent_id, which)
-    )
+    unit.execute(unit.delete(sign_in_tokens).where(t.agent_id == agent_id, which))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from onefold.core.errors import Conflict, NotFound
 from onefold.core.ids import is_id
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import agents, api_keys, inbox_agents, inboxes, sessions
 
 
@@ -43,18 +43,14 @@ _KEY = [api_keys.c[name] for name in KeyRow._fields]
 
 def list_agents(unit: UnitOfWork) -> list[AgentRow]:
     """Every agent, in the order they came."""
-    rows = unit.execute(
-        sa.select(*_AGENT).where(agents.c.organization_id == unit.organization_id).order_by(agents.c.id)
-    )
-    return [AgentRow._make(row) for row in rows]
+    return [AgentRow._make(row) for row in unit.execute(unit.select(*_AGENT).order_by(agents.c.id))]
 
 
 def read_agent(unit: UnitOfWork, agent_id: str) -> AgentRow:
     """The agent with this id; raises NotFound."""
     row = None
     if is_id(agent_id):
-        scope = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
-        row = unit.execute(sa.select(*_AGENT).where(*scope)).one_or_none()
+        row = unit.execute(unit.select(*_AGENT).where(agents.c.id == agent_id)).one_or_none()
     if row is None:
         raise NotFound("There is no agent with this id.", code="agent_not_found")
     return AgentRow._make(row)
@@ -64,15 +60,13 @@ def active_admins(unit: UnitOfWork, *, lock: bool = False) -> list[str]:
     """The ids of all admins who can sign in. With `lock` none of them changes before this unit ends, so that two who
     demote each other at once do not leave nobody."""
     a = agents.c
-    scope = (a.organization_id == unit.organization_id, a.role == "admin", a.active)
-    select = sa.select(a.id).where(*scope).order_by(a.id)
+    select = unit.select(a.id).where(a.role == "admin", a.active).order_by(a.id)
     return list(unit.execute(select.with_for_update() if lock else select).scalars())
 
 
 def agent_by_email(unit: UnitOfWork, email: str) -> AgentRow | None:
     """The agent who signs in with this address."""
-    scope = (agents.c.organization_id == unit.organization_id, agents.c.email == email)
-    row = unit.execute(sa.select(*_AGENT).where(*scope)).one_or_none()
+    row = unit.execute(unit.select(*_AGENT).where(agents.c.email == email)).one_or_none()
     return None if row is None else AgentRow._make(row)
 
 
@@ -85,17 +79,12 @@ def add_agent(unit: UnitOfWork, agent: AgentRow, now: datetime) -> None:
 
 def change_agent(unit: UnitOfWork, agent_id: str, **values: object) -> None:
     """Sets fields of an agent."""
-    scope = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
-    unit.execute(agents.update().where(*scope).values(**values))
+    unit.execute(unit.update(agents).where(agents.c.id == agent_id).values(**values))
 
 
 def list_inboxes(unit: UnitOfWork) -> list[tuple[str, str]]:
     """(id, name) of every inbox, in the order they came."""
-    rows = unit.execute(
-        sa.select(inboxes.c.id, inboxes.c.name)
-        .where(inboxes.c.organization_id == unit.organization_id)
-        .order_by(inboxes.c.id)
-    )
+    rows = unit.execute(unit.select(inboxes.c.id, inboxes.c.name).order_by(inboxes.c.id))
     return [(row.id, row.name) for row in rows]
 
 
@@ -110,15 +99,14 @@ def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
     """Renames an inbox; raises Conflict if the name is taken."""
     if any(known == name and other != inbox_id for other, known in list_inboxes(unit)):
         raise Conflict("An inbox with this name is here already.", code="inbox_present")
-    scope = (inboxes.c.organization_id == unit.organization_id, inboxes.c.id == inbox_id)
-    unit.execute(inboxes.update().where(*scope).values(name=name))
+    unit.execute(unit.update(inboxes).where(inboxes.c.id == inbox_id).values(name=name))
 
 
 def inbox_members(unit: UnitOfWork, inbox_id: str) -> list[str]:
     """The agents assigned to an inbox."""
     m = inbox_agents.c
-    scope = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id)
-    return list(unit.execute(sa.select(m.agent_id).where(*scope).order_by(m.agent_id)).scalars())
+    select = unit.select(m.agent_id).where(m.inbox_id == inbox_id)
+    return list(unit.execute(select.order_by(m.agent_id)).scalars())
 
 
 def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
@@ -132,11 +120,10 @@ def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
 
 def remove_from_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> None:
     """Ends an agent's membership."""
-    m = inbox_agents.c
-    scope = (m.organization_id == unit.organization_id, m.inbox_id == inbox_id, m.agent_id == agent_id)
-    unit.execute(inbox_agents.delete().where(*scope))
-    same = (agents.c.organization_id == unit.organization_id, agents.c.id == agent_id)
-    unit.execute(agents.update().where(*same, agents.c.recent_inbox_id == inbox_id).values(recent_inbox_id=None))
+    m, a = inbox_agents.c, agents.c
+    unit.execute(unit.delete(inbox_agents).where(m.inbox_id == inbox_id, m.agent_id == agent_id))
+    changing = unit.update(agents).where(a.id == agent_id, a.recent_inbox_id == inbox_id)
+    unit.execute(changing.values(recent_inbox_id=None))
 
 
 def add_key(unit: UnitOfWork, key: KeyRow, secret_hash: str) -> None:
@@ -148,21 +135,19 @@ def add_key(unit: UnitOfWork, key: KeyRow, secret_hash: str) -> None:
 
 def list_keys(unit: UnitOfWork) -> list[KeyRow]:
     """Every API key, in the order they came."""
-    scope = api_keys.c.organization_id == unit.organization_id
-    return [KeyRow._make(row) for row in unit.execute(sa.select(*_KEY).where(scope).order_by(api_keys.c.id))]
+    return [KeyRow._make(row) for row in unit.execute(unit.select(*_KEY).order_by(api_keys.c.id))]
 
 
 def key_by_secret(unit: UnitOfWork, secret_hash: str) -> KeyRow | None:
     """The key with this secret, also an expired or revoked one."""
-    scope = (api_keys.c.organization_id == unit.organization_id, api_keys.c.secret_hash == secret_hash)
-    row = unit.execute(sa.select(*_KEY).where(*scope)).one_or_none()
+    row = unit.execute(unit.select(*_KEY).where(api_keys.c.secret_hash == secret_hash)).one_or_none()
     return None if row is None else KeyRow._make(row)
 
 
 def change_key(unit: UnitOfWork, key_id: str, **values: object) -> None:
     """Sets fields of a key; raises NotFound."""
-    scope = (api_keys.c.organization_id == unit.organization_id, api_keys.c.id == key_id)
-    if not is_id(key_id) or unit.execute(api_keys.update().where(*scope).values(**values)).rowcount == 0:
+    changing = unit.update(api_keys).where(api_keys.c.id == key_id)
+    if not is_id(key_id) or unit.execute(changing.values(**values)).rowcount == 0:
         raise NotFound("There is no API key with this id.", code="key_not_found")
 
 
@@ -182,9 +167,10 @@ def add_session(unit: UnitOfWork, token_hash: str, agent_id: str, now: datetime,
 def session_agent(unit: UnitOfWork, token_hash: str, now: datetime) -> AgentRow | None:
     """The active agent of a session that has not expired."""
     s = sessions.c
-    joined = sessions.join(agents, sa.and_(agents.c.organization_id == s.organization_id, agents.c.id == s.agent_id))
-    scope = (s.organization_id == unit.organization_id, s.token_hash == token_hash, s.expires_at > now, agents.c.active)
-    row = unit.execute(sa.select(*_AGENT).select_from(joined).where(*scope)).one_or_none()
+    joined = sessions.join(agents, sa.and_(same_organization(agents, sessions), agents.c.id == s.agent_id))
+    select = unit.select(*_AGENT, of=sessions).select_from(joined)
+    select = select.where(s.token_hash == token_hash, s.expires_at > now, agents.c.active)
+    row = unit.execute(select).one_or_none()
     return None if row is None else AgentRow._make(row)
 
 
@@ -194,5 +180,5 @@ def end_sessions(
     """Ends one session, or every session of an agent but one; returns how many."""
     s = sessions.c
     which = s.token_hash == token_hash if agent_id is None else s.agent_id == agent_id
-    kept = sa.true() if except_hash is None else s.token_hash != except_hash
-    return int(unit.execute(sessions.delete().where(s.organization_id == unit.organization_id, which, kept)).rowcount)
+    others = sa.true() if except_hash is None else s.token_hash != except_hash
+    return int(unit.execute(unit.delete(sessions).where(which, others)).rowcount)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import idempotency_keys
 
@@ -13,11 +11,7 @@ from onefold.database.tables import idempotency_keys
 def read_answer(unit: UnitOfWork, key: str) -> tuple[str, int, dict[str, str], bytes] | None:
     """(fingerprint, status, headers, body) of the answer an idempotency key got."""
     k = idempotency_keys.c
-    row = unit.execute(
-        sa.select(k.fingerprint, k.status, k.headers, k.body).where(
-            k.organization_id == unit.organization_id, k.key == key
-        )
-    ).one_or_none()
+    row = unit.execute(unit.select(k.fingerprint, k.status, k.headers, k.body).where(k.key == key)).one_or_none()
     return None if row is None else (row.fingerprint, row.status, row.headers, bytes(row.body))
 
 

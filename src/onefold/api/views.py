@@ -84,9 +84,7 @@ def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.It
     """An entry of a timeline."""
     fields = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "body", "data")}
     attachments = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
-    return schemas.Item(
-        id=str(row.seq), state=sending.state_of(row), attachments=attachments, body=row.text, **fields
-    )
+    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=attachments, body=row.text, **fields)
 
 
 def run(row: RunRow) -> organization_schemas.Run:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.database.dialects import Insert, Row
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import audit, audit_records, instant_text
 
 _ERASED_AT_ONCE = 500
@@ -58,8 +58,8 @@ _RECORD = [audit_records.c[name] for name in RecordRow._fields]
 
 
 def _entry(row: Sequence[Any]) -> EntryRow:
-    found = EntryRow._make(row)
-    return found if isinstance(found.at, str) else found._replace(at=instant_text(found.at))
+    entry = EntryRow._make(row)
+    return entry if isinstance(entry.at, str) else entry._replace(at=instant_text(entry.at))
 
 
 def last(unit: UnitOfWork) -> tuple[int, str] | None:
@@ -81,8 +81,8 @@ def append(unit: UnitOfWork, entry: EntryRow, record: RecordRow | None) -> None:
 
 def read(unit: UnitOfWork, seq: int) -> tuple[EntryRow, RecordRow | None] | None:
     """One entry with its record, if the record is still there."""
-    found = _with_records(unit, audit.c.seq == seq, 1)
-    return found[0] if found else None
+    entries = _with_records(unit, audit.c.seq == seq, 1)
+    return entries[0] if entries else None
 
 
 def following(unit: UnitOfWork, after: int | None, limit: int) -> list[tuple[EntryRow, RecordRow | None]]:
@@ -94,8 +94,8 @@ def _with_records(
     unit: UnitOfWork, which: sa.ColumnElement[bool], limit: int
 ) -> list[tuple[EntryRow, RecordRow | None]]:
     a, r = audit.c, audit_records.c
-    joined = audit.outerjoin(audit_records, sa.and_(r.organization_id == a.organization_id, r.seq == a.seq))
-    select = sa.select(*_ENTRY, *_RECORD).select_from(joined).where(a.organization_id == unit.organization_id, which)
+    joined = audit.outerjoin(audit_records, sa.and_(same_organization(audit_records, audit), r.seq == a.seq))
+    select = unit.select(*_ENTRY, *_RECORD, of=audit).select_from(joined).where(which)
     rows = unit.execute(select.order_by(a.seq).limit(limit))
     width = len(_ENTRY)
     return [(_entry(row[:width]), None if row.salt is None else RecordRow(*row[width:])) for row in rows]
@@ -109,12 +109,12 @@ def newest_record(unit: UnitOfWork) -> int | None:
 def page(unit: UnitOfWork, filters: Filters, before: int | None, limit: int) -> list[EntryRow]:
     """Entries, newest first, before a number."""
     within = _within(unit, filters)
-    found = {
+    rows = {
         row.seq: row
         for side in _sides(filters)
         for row in unit.execute(_page(unit, filters, side, before, limit).where(*within))
     }
-    return [_entry(found[seq]) for seq in sorted(found, reverse=True)[:limit]]
+    return [_entry(rows[seq]) for seq in sorted(rows, reverse=True)[:limit]]
 
 
 def _within(unit: UnitOfWork, filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -123,7 +123,7 @@ def _within(unit: UnitOfWork, filters: Filters) -> list[sa.ColumnElement[bool]]:
     Entries are numbered as they are written, by clocks that are not a day apart: what is a day older came before.
     """
     a = audit.c
-    some = sa.select(a.seq).where(a.organization_id == unit.organization_id).limit(1)
+    some = unit.select(a.seq).limit(1)
     within: list[sa.ColumnElement[bool]] = []
     if filters.since is not None:
         older = some.where(a.at < _shift(filters.since, -_CLOCKS_APART)).order_by(a.at.desc(), a.seq.desc())
@@ -151,7 +151,7 @@ def _page(
     unit: UnitOfWork, filters: Filters, side: sa.Column[Any] | None, before: int | None, limit: int
 ) -> sa.Select[Any]:
     a = audit.c
-    select = sa.select(*_ENTRY).where(a.organization_id == unit.organization_id)
+    select = unit.select(*_ENTRY)
     if side is not None:
         select = select.where(side == filters.profile_id)
     for column, wanted in ((a.action, filters.action), (a.agent_id, filters.agent_id)):
@@ -172,13 +172,10 @@ def erase_records(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     seqs = sorted({seq for profile_id in profile_ids for seq in _naming(unit, profile_id)})
     parts = [seqs[n : n + _ERASED_AT_ONCE] for n in range(0, len(seqs), _ERASED_AT_ONCE)]
     r = audit_records.c
-    scope = r.organization_id == unit.organization_id
-    return sum(int(unit.execute(audit_records.delete().where(scope, r.seq.in_(part))).rowcount) for part in parts)
+    return sum(int(unit.execute(unit.delete(audit_records).where(r.seq.in_(part))).rowcount) for part in parts)
 
 
 def _naming(unit: UnitOfWork, profile_id: str) -> list[int]:
-    scope = audit.c.organization_id == unit.organization_id
     sides = (audit.c.profile_id, audit.c.other_id)
-    return [
-        s for side in sides for s in unit.execute(sa.select(audit.c.seq).where(scope, side == profile_id)).scalars()
-    ]
+    seqs = unit.select(audit.c.seq)
+    return [seq for side in sides for seq in unit.execute(seqs.where(side == profile_id)).scalars()]

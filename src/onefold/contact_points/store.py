@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
-import sqlalchemy as sa
-
 from onefold.contact_points.points import HeldPoint, Holder, Key
 from onefold.database.dialects import Dialect
 from onefold.database.engine import UnitOfWork
@@ -46,14 +44,14 @@ def listed_sql(d: Dialect) -> str:
 
 def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
     """The profiles that hold each value in any way, at most `limit` + 1 of each."""
-    held: dict[Key, set[str]] = {key: set() for key in keys}
+    holders: dict[Key, set[str]] = {key: set() for key in keys}
     if keys:
         first = unit.dialect.first_parameters((unit.organization_id,), limit)
         for row in unit.lookup(identified_sql(unit.dialect), (unit.organization_id,), keys):
-            held[row[0], row[1]].add(str(row[3]))
+            holders[row[0], row[1]].add(str(row[3]))
         for row in unit.lookup(listed_sql(unit.dialect), first, keys):
-            held[row[0], row[1]].add(str(row[3]))
-    return held
+            holders[row[0], row[1]].add(str(row[3]))
+    return holders
 
 
 _POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
@@ -62,14 +60,14 @@ _POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, 
 def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
     """The contact points (and customer ID) of each profile, in the order they came."""
     d = unit.dialect
-    held = d.join("contact_points", "cp", "cp.organization_id = ? AND cp.profile_id = k.value", one=False)
+    own_points = d.join("contact_points", "cp", "cp.organization_id = ? AND cp.profile_id = k.value", one=False)
     columns = ", ".join(f"cp.{column}" for column in _POINT.split(", "))
-    sql = f"SELECT cp.profile_id, {columns} FROM {d.id_keys} {held}"
-    found: dict[str, list[HeldPoint]] = {profile_id: [] for profile_id in ids}
+    sql = f"SELECT cp.profile_id, {columns} FROM {d.id_keys} {own_points}"
+    points: dict[str, list[HeldPoint]] = {profile_id: [] for profile_id in ids}
     rows = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
     for profile_id, *point in sorted(rows, key=lambda row: str(row[1])):
         stored = HeldPoint._make(point)
-        found[profile_id].append(
+        points[profile_id].append(
             stored._replace(  # SQLite has no truth values of its own
                 main=bool(stored.main),
                 sms=bool(stored.sms),
@@ -79,15 +77,15 @@ def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]
                 proven=bool(stored.proven),
             )
         )
-    return found
+    return points
 
 
 def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
     """The profile that an identifying value opens."""
     c = contact_points.c
     row = unit.execute(
-        sa.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
-            c.organization_id == unit.organization_id, c.kind == kind, c.value == value, IDENTIFYING
+        unit.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
+            c.kind == kind, c.value == value, IDENTIFYING
         )
     ).one_or_none()
     return None if row is None else Holder._make(row)
@@ -97,11 +95,7 @@ def save_point(unit: UnitOfWork, profile_id: str, point: HeldPoint, now: datetim
     """Writes a contact point as planned, new or changed."""
     values = {**point._asdict(), "profile_id": profile_id}
     point_id = values.pop("contact_point_id")
-    changed = unit.execute(
-        contact_points.update()
-        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == point_id)
-        .values(**values)
-    )
+    changed = unit.execute(unit.update(contact_points).where(contact_points.c.id == point_id).values(**values))
     if changed.rowcount == 0:
         unit.execute(
             contact_points.insert().values(organization_id=unit.organization_id, id=point_id, created_at=now, **values)
@@ -110,28 +104,19 @@ def save_point(unit: UnitOfWork, profile_id: str, point: HeldPoint, now: datetim
 
 def clear_main(unit: UnitOfWork, contact_point_id: str) -> None:
     """Takes the Main tag away."""
-    unit.execute(
-        contact_points.update()
-        .where(contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id)
-        .values(main=False)
-    )
+    unit.execute(unit.update(contact_points).where(contact_points.c.id == contact_point_id).values(main=False))
 
 
 def remove_point(unit: UnitOfWork, contact_point_id: str) -> None:
     """Takes a contact point off its profile; items that came through it stay."""
-    unit.execute(
-        contact_points.delete().where(
-            contact_points.c.organization_id == unit.organization_id, contact_points.c.id == contact_point_id
-        )
-    )
+    unit.execute(unit.delete(contact_points).where(contact_points.c.id == contact_point_id))
 
 
 def absorb_points(unit: UnitOfWork, absorbed: Mapping[str, str]) -> None:
     """Contact points that became one with another (MRG-3), and those that had become one with them before."""
     a = absorbed_points.c
     for gone, by in absorbed.items():
-        scope = (a.organization_id == unit.organization_id, a.contact_point_id == gone)
-        unit.execute(absorbed_points.update().where(*scope).values(contact_point_id=by))
+        unit.execute(unit.update(absorbed_points).where(a.contact_point_id == gone).values(contact_point_id=by))
         values = {"organization_id": unit.organization_id, "id": gone, "contact_point_id": by}
         unit.execute(absorbed_points.insert().values(values))
 
@@ -140,23 +125,20 @@ def release_points(unit: UnitOfWork, released: Mapping[str, str | None]) -> None
     """Contact points that are there again, or lead to another one from now on: to which, by id; None: to none."""
     a = absorbed_points.c
     for point_id, by in released.items():
-        scope = (a.organization_id == unit.organization_id, a.id == point_id)
         if by is None:
-            unit.execute(absorbed_points.delete().where(*scope))
+            unit.execute(unit.delete(absorbed_points).where(a.id == point_id))
         else:
-            unit.execute(absorbed_points.update().where(*scope).values(contact_point_id=by))
+            unit.execute(unit.update(absorbed_points).where(a.id == point_id).values(contact_point_id=by))
 
 
 def absorbed_by(unit: UnitOfWork, point_ids: Sequence[str]) -> list[str]:
     """The contact points that have become one with these."""
     a = absorbed_points.c
-    scope = (a.organization_id == unit.organization_id, a.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(a.id).where(*scope)).scalars())
+    return list(unit.execute(unit.select(a.id).where(a.contact_point_id.in_(point_ids))).scalars())
 
 
 def absorbing(unit: UnitOfWork, contact_point_id: str) -> str | None:
     """The contact point that this one became one with in a merge."""
     a = absorbed_points.c
-    scope = (a.organization_id == unit.organization_id, a.id == contact_point_id)
-    found: str | None = unit.execute(sa.select(a.contact_point_id).where(*scope)).scalar_one_or_none()
-    return found
+    by: str | None = unit.execute(unit.select(a.contact_point_id).where(a.id == contact_point_id)).scalar_one_or_none()
+    return by

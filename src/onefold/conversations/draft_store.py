@@ -37,22 +37,18 @@ def add(unit: UnitOfWork, draft: DraftRow) -> None:
 
 def read(unit: UnitOfWork, draft_id: str) -> DraftRow:
     """The draft with this id, whoever's it is; raises NotFound."""
-    return _one(unit, draft_id, sa.select(*_DRAFT).where(*_this(unit, draft_id)))
+    return _one(unit, draft_id, unit.select(*_DRAFT).where(drafts.c.id == draft_id))
 
 
 def change(unit: UnitOfWork, draft_id: str, **values: object) -> DraftRow:
     """Sets fields; returns the draft as it is after whoever moved it at the same time. Raises NotFound."""
-    changing = drafts.update().where(*_this(unit, draft_id)).values(**values)
+    changing = unit.update(drafts).where(drafts.c.id == draft_id).values(**values)
     return _one(unit, draft_id, changing.returning(*_DRAFT))
 
 
 def remove(unit: UnitOfWork, draft_id: str) -> DraftRow:
     """Deletes a draft; returns what it was. Raises NotFound."""
-    return _one(unit, draft_id, drafts.delete().where(*_this(unit, draft_id)).returning(*_DRAFT))
-
-
-def _this(unit: UnitOfWork, draft_id: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return (drafts.c.organization_id == unit.organization_id, drafts.c.id == draft_id)
+    return _one(unit, draft_id, unit.delete(drafts).where(drafts.c.id == draft_id).returning(*_DRAFT))
 
 
 def _one(unit: UnitOfWork, draft_id: str, statement: sa.Executable) -> DraftRow:
@@ -70,7 +66,7 @@ def missing() -> NotFound:
 def page(unit: UnitOfWork, author_id: str, profile_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """An author's drafts, of one profile or of all, newest first."""
     d = drafts.c
-    select = sa.select(*_DRAFT).where(d.organization_id == unit.organization_id, d.author_id == author_id)
+    select = unit.select(*_DRAFT).where(d.author_id == author_id)
     if profile_id is not None:
         select = select.where(d.profile_id == profile_id)
     if before is not None:

@@ -14,7 +14,7 @@ from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.dialects import Insert
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import attachments, conversations, instant_text, items
 
 _WRITTEN = Insert(
@@ -101,9 +101,7 @@ def read_conversation(unit: UnitOfWork, conversation_id: str) -> ConversationRow
     """The conversation with this id; raises NotFound."""
     row = None
     if is_id(conversation_id):
-        c = conversations.c
-        scope = (c.organization_id == unit.organization_id, c.id == conversation_id)
-        row = unit.execute(sa.select(*_CONVERSATION).where(*scope)).one_or_none()
+        row = unit.execute(unit.select(*_CONVERSATION).where(conversations.c.id == conversation_id)).one_or_none()
     if row is None:
         raise NotFound("There is no conversation with this id.", code="conversation_not_found")
     return ConversationRow._make(row)
@@ -115,8 +113,7 @@ def conversations_of(
     """The conversations of a profile and of those merged into it, newest first; each that became one with another is
     among them as that other."""
     c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
-    select = sa.select(*_CONVERSATION).where(*scope)
+    select = unit.select(*_CONVERSATION).where(c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
     if before is not None:
         select = select.where(c.id < before)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
@@ -125,27 +122,26 @@ def conversations_of(
 def count_of(unit: UnitOfWork, profile_ids: Sequence[str]) -> int:
     """How many conversations a profile has, with those of profiles merged into it."""
     c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(conversations).where(*scope)).scalar_one())
+    counting = unit.select(sa.func.count(), of=conversations)
+    counting = counting.where(c.profile_id.in_(profile_ids), c.merged_into_id.is_(None))
+    return int(unit.execute(counting).scalar_one())
 
 
 def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | None:
     """When the customer of a profile, or of one merged into it, last wrote or called."""
     i = items.c
-    found: list[datetime] = []
+    times: list[datetime] = []
     for profile_id in profile_ids:
-        scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.direction == "in")
-        newest = sa.select(i.occurred_at, i.recorded_at).where(*scope)
+        newest = unit.select(i.occurred_at, i.recorded_at).where(i.profile_id == profile_id, i.direction == "in")
         newest = newest.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
-        found += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
-    return max(found, default=None)
+        times += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
+    return max(times, default=None)
 
 
 def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
     """The open conversations of an inbox, newest first."""
     c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.inbox_id == inbox_id, IS_OPEN)
-    select = sa.select(*_CONVERSATION).where(*scope)
+    select = unit.select(*_CONVERSATION).where(c.inbox_id == inbox_id, IS_OPEN)
     if before is not None:
         select = select.where(c.id < before)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
@@ -153,9 +149,8 @@ def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limi
 
 def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
-    c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.profile_id == profile_id, IS_OPEN)
-    row = unit.execute(sa.select(*_CONVERSATION).where(*scope)).one_or_none()
+    select = unit.select(*_CONVERSATION).where(conversations.c.profile_id == profile_id, IS_OPEN)
+    row = unit.execute(select).one_or_none()
     return None if row is None else ConversationRow._make(row)
 
 
@@ -175,9 +170,7 @@ def add_conversation(unit: UnitOfWork, conversation_id: str, profile_id: str, in
 
 def change_conversation(unit: UnitOfWork, conversation_id: str, **values: object) -> None:
     """Sets fields of a conversation."""
-    c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.id == conversation_id)
-    unit.execute(conversations.update().where(*scope).values(**values))
+    unit.execute(unit.update(conversations).where(conversations.c.id == conversation_id).values(**values))
 
 
 def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
@@ -191,23 +184,21 @@ def merged_into(unit: UnitOfWork, conversation_id: str) -> list[str]:
 def ids_of(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The conversations opened for a profile itself, those that became one with another among them."""
     c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.profile_id == profile_id)
-    return list(unit.execute(sa.select(c.id).where(*scope).order_by(c.id)).scalars())
+    return list(unit.execute(unit.select(c.id).where(c.profile_id == profile_id).order_by(c.id)).scalars())
 
 
 def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
     """The item with this number, as it was written."""
-    scope = (items.c.organization_id == unit.organization_id, items.c.seq == seq)
-    return ItemRow._make(unit.execute(sa.select(*ITEM).where(*scope)).one())
+    return ItemRow._make(unit.execute(unit.select(*ITEM).where(items.c.seq == seq)).one())
 
 
 def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow | None:
     """What a conversation began with: of what arrived before an item's number, what happened first; of a conversation
     that has nothing of that, what arrived first."""
     i = items.c
-    scope = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    happened = sa.select(*ITEM).where(*scope, i.seq < before).order_by(i.timeline_second, i.seq).limit(1)
-    arrived = sa.select(*ITEM).where(*scope).order_by(i.seq).limit(1)
+    select = unit.select(*ITEM).where(i.conversation_id == conversation_id).limit(1)
+    happened = select.where(i.seq < before).order_by(i.timeline_second, i.seq)
+    arrived = select.order_by(i.seq)
     row = unit.execute(happened).one_or_none() or unit.execute(arrived).one_or_none()
     return None if row is None else ItemRow._make(row)
 
@@ -248,14 +239,14 @@ def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tupl
     """(position, file name, content type, bytes) of what came with each item."""
     a = attachments.c
     rows = unit.execute(
-        sa.select(a.item_seq, a.position, a.filename, a.content_type, sa.func.length(a.content).label("size"))
-        .where(a.organization_id == unit.organization_id, a.item_seq.in_(seqs))
+        unit.select(a.item_seq, a.position, a.filename, a.content_type, sa.func.length(a.content).label("size"))
+        .where(a.item_seq.in_(seqs))
         .order_by(a.item_seq, a.position)
     )
-    found: dict[int, list[tuple[int, str, str, int]]] = {}
+    files: dict[int, list[tuple[int, str, str, int]]] = {}
     for row in rows:
-        found.setdefault(row.item_seq, []).append((row.position, row.filename, row.content_type, row.size))
-    return found
+        files.setdefault(row.item_seq, []).append((row.position, row.filename, row.content_type, row.size))
+    return files
 
 
 def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: int) -> bytes:
@@ -263,10 +254,9 @@ def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: 
     conversation = read_conversation(unit, conversation_id)
     a = attachments.c
     content = unit.execute(
-        sa.select(a.content)
-        .join(items, sa.and_(items.c.organization_id == a.organization_id, items.c.seq == a.item_seq))
+        unit.select(a.content)
+        .join(items, sa.and_(same_organization(items, attachments), items.c.seq == a.item_seq))
         .where(
-            a.organization_id == unit.organization_id,
             a.item_seq == seq,
             a.position == position,
             items.c.conversation_id.in_([conversation.id, *merged_into(unit, conversation.id)]),

@@ -40,9 +40,8 @@ def conversation_items(unit: UnitOfWork, conversation_id: str, before: int | Non
 
 def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]:
     """What happened first to a profile; not to those merged into it."""
-    scope = (_i.organization_id == unit.organization_id, _i.profile_id == profile_id)
-    select = sa.select(*ITEM).where(*scope).order_by(_i.timeline_second, _i.seq).limit(limit)
-    return [ItemRow._make(row) for row in unit.execute(select)]
+    select = unit.select(*ITEM).where(_i.profile_id == profile_id)
+    return [ItemRow._make(row) for row in unit.execute(select.order_by(_i.timeline_second, _i.seq).limit(limit))]
 
 
 def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, Position]:
@@ -58,15 +57,15 @@ def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | 
         which = _i.seq.in_(_next_numbers(unit, column, ids, BACKWARD, end, limit))
     else:
         which = sa.and_(_i[column].in_(ids), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
-    select = sa.select(*ITEM).where(_i.organization_id == unit.organization_id, which)
+    select = unit.select(*ITEM).where(which)
     newest = unit.execute(select.order_by(_i.timeline_second.desc(), _i.seq.desc()).limit(limit))
     return _as_of_today(unit, [ItemRow._make(row) for row in newest])
 
 
 def _position(unit: UnitOfWork, number: int) -> Position:
     """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
-    scope = (_i.organization_id == unit.organization_id, _i.seq <= number)
-    second = unit.execute(sa.select(_i.timeline_second).where(*scope).order_by(_i.seq.desc()).limit(1)).scalar()
+    select = unit.select(_i.timeline_second).where(_i.seq <= number)
+    second = unit.execute(select.order_by(_i.seq.desc()).limit(1)).scalar()
     return START if second is None else Position(second, number)
 
 

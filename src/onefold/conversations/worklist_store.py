@@ -34,8 +34,7 @@ _RECENT = 20
 def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[ConversationRow]:
     """The open conversations that an agent is assigned to, newest first."""
     c = conversations.c
-    scope = (c.organization_id == unit.organization_id, c.assignee_id == agent_id, IS_OPEN)
-    select = sa.select(*(c[name] for name in ConversationRow._fields)).where(*scope)
+    select = unit.select(*(c[name] for name in ConversationRow._fields)).where(c.assignee_id == agent_id, IS_OPEN)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
 
 
@@ -65,22 +64,23 @@ def _items(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, NewestRow]:
     i = items.c
     cut = [sa.func.substr(column, 1, _SNIPPET).label(column.name) for column in (i.subject, i.body)]
     plain = [i.seq, i.kind, i.direction, i.channel, i.agent_id]
-    select = sa.select(*plain, *cut, i.recorded_at).where(i.organization_id == unit.organization_id, i.seq.in_(seqs))
+    select = unit.select(*plain, *cut, i.recorded_at).where(i.seq.in_(seqs))
     return {row.seq: NewestRow._make(row) for row in unit.execute(select)} if seqs else {}
 
 
 def reads_of(unit: UnitOfWork, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
     """Up to which item an agent has read each conversation."""
     r = conversation_reads.c
-    scope = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
-    found = unit.execute(sa.select(r.conversation_id, r.seq).where(*scope)) if conversation_ids else ()
-    return {row.conversation_id: row.seq for row in found}
+    select = unit.select(r.conversation_id, r.seq)
+    select = select.where(r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
+    rows = unit.execute(select) if conversation_ids else ()
+    return {row.conversation_id: row.seq for row in rows}
 
 
 def note_read(unit: UnitOfWork, agent_id: str, conversation_id: str, seq: int) -> None:
     """Remembers that an agent has read a conversation up to an item."""
     r = conversation_reads.c
-    scope = (r.organization_id == unit.organization_id, r.agent_id == agent_id, r.conversation_id == conversation_id)
-    if unit.execute(conversation_reads.update().where(*scope).values(seq=seq)).rowcount == 0:
+    changing = unit.update(conversation_reads).where(r.agent_id == agent_id, r.conversation_id == conversation_id)
+    if unit.execute(changing.values(seq=seq)).rowcount == 0:
         values = {"agent_id": agent_id, "conversation_id": conversation_id, "seq": seq}
         unit.execute(conversation_reads.insert().values(organization_id=unit.organization_id, **values))

@@ -41,6 +41,11 @@ class Unstorable(Exception):
     """The database refused a value; which one is found by storing each alone."""
 
 
+def same_organization(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """What every join of two tables, or of their aliases, begins with."""
+    return one.c.organization_id == other.c.organization_id
+
+
 class UnitOfWork:
     """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
 
@@ -74,6 +79,21 @@ class UnitOfWork:
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a SQLAlchemy Core statement."""
         return self.connection.execute(statement, parameters)
+
+    def select(self, *columns: Any, of: sa.FromClause | None = None) -> sa.Select[Any]:
+        """A select from the organization's rows of the first column's table; `of` names it where that says none."""
+        return sa.select(*columns).where(self._owns(columns[0].table if of is None else of))
+
+    def update(self, table: sa.Table) -> sa.Update:
+        """An update of the organization's rows of a table."""
+        return table.update().where(self._owns(table))
+
+    def delete(self, table: sa.Table) -> sa.Delete:
+        """A delete of the organization's rows of a table."""
+        return table.delete().where(self._owns(table))
+
+    def _owns(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return table.c.organization_id == self.organization_id
 
     def settings_change(self) -> None:
         """From now on this unit reads settings anew, and shares with nobody what may yet be rolled back."""
@@ -117,7 +137,7 @@ class UnitOfWork:
         """Inserts many rows into a table with a sequence; returns their numbers in order."""
         return self._dialect.append(self._cursor, insert, rows)
 
-    def update(self, update: Update, rows: Sequence[Row]) -> int:
+    def update_rows(self, update: Update, rows: Sequence[Row]) -> int:
         """Updates many rows by id."""
         return self._dialect.update(self._cursor, update, self.organization_id, rows)
 

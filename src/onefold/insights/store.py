@@ -109,39 +109,39 @@ _BEHIND = "WHERE organization_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT
 def contacts(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[ContactRow]:
     """Of the next items behind a number, up to another, the contacts: nothing else has an outcome."""
     sql = f"SELECT seq, recorded_at, channel, outcome FROM items {_BEHIND}"
-    found = unit.rows(sql, (unit.organization_id, after, until, limit))
-    rows = [ContactRow(instant(at), channel, outcome) for _, at, channel, outcome in found if outcome is not None]
-    return _part(found, rows, until, limit)
+    items = unit.rows(sql, (unit.organization_id, after, until, limit))
+    rows = [ContactRow(instant(at), channel, outcome) for _, at, channel, outcome in items if outcome is not None]
+    return _part(items, rows, until, limit)
 
 
 def entries(unit: UnitOfWork, after: int, until: int, limit: int, actions: Collection[str]) -> Part[EntryRow]:
     """Of the next entries of the audit log those of some actions, each on two profiles."""
     sql = f"SELECT seq, at, action, profile_id, other_id, details FROM audit {_BEHIND}"
-    found = unit.rows(sql, (unit.organization_id, after, until, limit))
+    of_any_action = unit.rows(sql, (unit.organization_id, after, until, limit))
     rows = [
         EntryRow(seq, instant(at), action, profile_id, other_id, json.loads(details))
-        for seq, at, action, profile_id, other_id, details in found
+        for seq, at, action, profile_id, other_id, details in of_any_action
         if action in actions
     ]
-    return _part(found, rows, until, limit)
+    return _part(of_any_action, rows, until, limit)
 
 
 def raised_suggestions(unit: UnitOfWork, after: int, until: int, limit: int) -> Part[RaisedRow]:
     """Of the next events of the outbox the suggestions that were raised."""
     sql = f"SELECT seq, created_at, CASE WHEN type = '{RAISED}' THEN data END FROM outbox {_BEHIND}"
-    found = unit.rows(sql, (unit.organization_id, after, until, limit))
-    rows = [RaisedRow(instant(at), _kinds_in(data)) for _, at, data in found if data is not None]
-    return _part(found, rows, until, limit)
+    events = unit.rows(sql, (unit.organization_id, after, until, limit))
+    rows = [RaisedRow(instant(at), _kinds_in(data)) for _, at, data in events if data is not None]
+    return _part(events, rows, until, limit)
 
 
 def _kinds_in(data: Any) -> tuple[str, ...]:
-    found = json.loads(data) if isinstance(data, str) else data  # as the driver gives it
-    return tuple(found["kinds"])
+    decoded = json.loads(data) if isinstance(data, str) else data  # as the driver gives it
+    return tuple(decoded["kinds"])
 
 
-def _part(found: Sequence[Any], rows: list[R], until: int, limit: int) -> Part[R]:
-    more = len(found) == limit
-    return Part(rows, int(found[-1][0]) if more else until, more)
+def _part(read: Sequence[Any], rows: list[R], until: int, limit: int) -> Part[R]:
+    more = len(read) == limit
+    return Part(rows, int(read[-1][0]) if more else until, more)
 
 
 # What a decision was made on -----------------------------------------------------------------------------------------
@@ -158,9 +158,8 @@ def merge_undone(unit: UnitOfWork, source_id: str, before: int) -> Decided | Non
     """The merge that an entry of the audit log has undone: the source's newest until then, for nobody is merged away
     twice without having come back. Read from the log, which keeps it also when the customer has been erased."""
     a = audit.c
-    scope = (a.organization_id == unit.organization_id, a.other_id == source_id, a.action == "profile.merged")
-    newest = sa.select(a.at, a.details).where(*scope, a.seq < before).order_by(a.seq.desc()).limit(1)
-    row = unit.execute(newest).one_or_none()
+    merged = unit.select(a.at, a.details).where(a.other_id == source_id, a.action == "profile.merged", a.seq < before)
+    row = unit.execute(merged.order_by(a.seq.desc()).limit(1)).one_or_none()
     return None if row is None else Decided(row.at, tuple(json.loads(row.details)["evidence"]))
 
 
@@ -177,8 +176,7 @@ def first_no_match(unit: UnitOfWork, pair: Pair) -> Decided | None:
 
 def _verdicts(unit: UnitOfWork, which: sa.ColumnElement[bool]) -> list[Decided]:
     v = verdicts.c
-    select = sa.select(v.created_at, v.kinds).where(v.organization_id == unit.organization_id, which)
-    rows = unit.execute(select.order_by(v.created_at, v.id))
+    rows = unit.execute(unit.select(v.created_at, v.kinds).where(which).order_by(v.created_at, v.id))
     return [Decided(row.created_at, tuple(row.kinds.split())) for row in rows]
 
 
@@ -187,17 +185,16 @@ def _verdicts(unit: UnitOfWork, which: sa.ColumnElement[bool]) -> list[Decided]:
 
 def positions(unit: UnitOfWork) -> dict[str, int]:
     """Up to which number each source has been counted."""
-    c = counted_until.c
-    found = unit.execute(sa.select(c.source, c.seq).where(c.organization_id == unit.organization_id))
-    return dict.fromkeys(SOURCES, 0) | {row.source: row.seq for row in found}
+    rows = unit.execute(unit.select(counted_until.c.source, counted_until.c.seq))
+    return dict.fromkeys(SOURCES, 0) | {row.source: row.seq for row in rows}
 
 
 def advance(unit: UnitOfWork, source: str, after: int, to: int) -> bool:
     """Moves a source's position on, if it is still where it was; False: somebody else has counted what follows it."""
     unit.insert(_POSITIONS, [(unit.organization_id, source, 0)])
     c = counted_until.c
-    scope = (c.organization_id == unit.organization_id, c.source == source, c.seq == after)
-    return bool(unit.execute(counted_until.update().where(*scope).values(seq=to)).rowcount)
+    changing = unit.update(counted_until).where(c.source == source, c.seq == after)
+    return bool(unit.execute(changing.values(seq=to)).rowcount)
 
 
 _ADD = sa.text(
@@ -217,5 +214,5 @@ def add(unit: UnitOfWork, counts: Mapping[tuple[str, str], int]) -> None:
 def counts_between(unit: UnitOfWork, first: str, last: str) -> dict[tuple[str, str], int]:
     """The counts of some days, both included, by day and name; what never happened is missing."""
     c = daily_counts.c
-    scope = (c.organization_id == unit.organization_id, c.day >= first, c.day <= last)
-    return {(row.day, row.name): row.number for row in unit.execute(sa.select(c.day, c.name, c.number).where(*scope))}
+    rows = unit.execute(unit.select(c.day, c.name, c.number).where(c.day >= first, c.day <= last))
+    return {(row.day, row.name): row.number for row in rows}

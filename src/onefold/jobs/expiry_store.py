@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import idempotency_keys, outbox, sessions, sign_in_tokens
 from onefold.webhooks import store as webhooks
@@ -20,22 +18,20 @@ def delete_expired(
     An event stays for as long as it waits for webhooks or is being delivered to one that is enabled.
     """
     k, s, t = idempotency_keys.c, sessions.c, sign_in_tokens.c
-    org = unit.organization_id
-    old_keys = sa.select(k.key).where(k.organization_id == org, k.created_at < keys_before)
+    old_keys = unit.select(k.key).where(k.created_at < keys_before)
     deletions = (
-        idempotency_keys.delete().where(k.organization_id == org, k.key.in_(old_keys.limit(limit).scalar_subquery())),
-        sessions.delete().where(s.organization_id == org, s.expires_at < now),
-        sign_in_tokens.delete().where(t.organization_id == org, t.expires_at < now),
+        unit.delete(idempotency_keys).where(k.key.in_(old_keys.limit(limit).scalar_subquery())),
+        unit.delete(sessions).where(s.expires_at < now),
+        unit.delete(sign_in_tokens).where(t.expires_at < now),
     )
     webhooks.forget_removed(unit, limit)
     return _delete_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)
 
 
 def _delete_events(unit: UnitOfWork, before: datetime, now: datetime, limit: int) -> int:
-    org, o = unit.organization_id, outbox.c
     webhooks.lock_turns(unit)  # nobody repeats a delivery of what is chosen here
     seqs, last = webhooks.without_waiting(unit, before, 0, limit)
     while not seqs and last is not None:  # a backlog at the very beginning must not keep all behind it
         seqs, last = webhooks.without_waiting(unit, before, last, limit)
     webhooks.forget_deliveries(unit, seqs, now)
-    return int(unit.execute(outbox.delete().where(o.organization_id == org, o.seq.in_(seqs))).rowcount)
+    return int(unit.execute(unit.delete(outbox).where(outbox.c.seq.in_(seqs))).rowcount)

@@ -48,9 +48,9 @@ class Look(NamedTuple):
 def look(unit: UnitOfWork, after: int, limit: int) -> Look:
     """The newest events after a number, at most so many."""
     sql = _POSTGRESQL if unit.dialect.name == "postgresql" else _SQLITE
-    found = unit.rows(sql, (unit.organization_id, after, limit))
-    running_from, begun_before = (found[0][1], found[0][2]) if found else (0, 0)
-    return Look([row[0] for row in found if row[0] is not None], running_from, begun_before)
+    rows = unit.rows(sql, (unit.organization_id, after, limit))
+    running_from, begun_before = (rows[0][1], rows[0][2]) if rows else (0, 0)
+    return Look([row[0] for row in rows if row[0] is not None], running_from, begun_before)
 
 
 def changes(unit: UnitOfWork, seqs: Sequence[int]) -> list[Change]:
@@ -58,5 +58,5 @@ def changes(unit: UnitOfWork, seqs: Sequence[int]) -> list[Change]:
     if not seqs:
         return []
     columns = (_o.seq, _o.id, _o.type, _o.profile_id, sa.cast(_o.data, sa.Text))
-    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    return [Change._make(row) for row in unit.execute(sa.select(*columns).where(*scope).order_by(_o.seq))]
+    select = unit.select(*columns).where(_o.seq.in_(seqs)).order_by(_o.seq)
+    return [Change._make(row) for row in unit.execute(select)]

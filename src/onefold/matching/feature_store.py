@@ -38,21 +38,21 @@ def features_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, MatchFeatures
 
 def _addresses(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[str]]:
     d = unit.dialect
-    held = d.join("addresses", "a", "a.organization_id = ? AND a.profile_id = k.value", one=False)
+    joined = d.join("addresses", "a", "a.organization_id = ? AND a.profile_id = k.value", one=False)
     lines = "a.street, a.city, a.postal_code, a.country"
-    found: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for profile_id, *parts in unit.lookup(
-        f"SELECT a.profile_id, {lines} FROM {d.id_keys} {held}", (unit.organization_id,), ids
+        f"SELECT a.profile_id, {lines} FROM {d.id_keys} {joined}", (unit.organization_id,), ids
     ):
         if parts[0]:  # a city alone says little
-            found.setdefault(profile_id, []).append(fold(" ".join(part for part in parts if part)))
-    return found
+            addresses.setdefault(profile_id, []).append(fold(" ".join(part for part in parts if part)))
+    return addresses
 
 
 def _birth_dates(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
     d = unit.dialect
-    held = d.join("details", "t", "t.organization_id = ? AND t.profile_id = k.value", one=False)
-    rows = unit.lookup(f"SELECT t.profile_id, t.key, t.value FROM {d.id_keys} {held}", (unit.organization_id,), ids)
+    joined = d.join("details", "t", "t.organization_id = ? AND t.profile_id = k.value", one=False)
+    rows = unit.lookup(f"SELECT t.profile_id, t.key, t.value FROM {d.id_keys} {joined}", (unit.organization_id,), ids)
     return {profile_id: fold(value) for profile_id, key, value in rows if fold(key) in _BIRTH_DATE_KEYS}
 
 

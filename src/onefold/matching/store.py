@@ -101,8 +101,8 @@ def holders_of_keys(
     rows = [(key, holder_id) for key, holder_id in rows if alone.get(key) != holder_id]
     ids = sorted({holder_id for _, holder_id in rows})
     known = {row[0]: row[1:] for row in unit.lookup(_holders(d), (org, org), ids)} if ids else {}
-    found = [KeyHolder(key, *known[holder_id]) for key, holder_id in rows]
-    return [holder._replace(value=holder.value or "") for holder in found if holder.profile_id is not None]
+    holders = [KeyHolder(key, *known[holder_id]) for key, holder_id in rows]
+    return [holder._replace(value=holder.value or "") for holder in holders if holder.profile_id is not None]
 
 
 def add_keys(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
@@ -115,8 +115,7 @@ def add_keys(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
 def remove_keys(unit: UnitOfWork, keys: Iterable[str], holder_id: str) -> None:
     """What a contact point or username was found by, and no longer is."""
     k = match_keys.c
-    scope = (k.organization_id == unit.organization_id, k.holder_id == holder_id)
-    unit.execute(match_keys.delete().where(*scope, k.key.in_(list(keys))))
+    unit.execute(unit.delete(match_keys).where(k.holder_id == holder_id, k.key.in_(list(keys))))
 
 
 # Evidence and suggestions --------------------------------------------------------------------------------------------
@@ -147,9 +146,9 @@ def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list
     wanted: dict[Pair, list[Evidence]] = {pair: [] for pair in pairs}
     if wanted:
         d = unit.dialect
-        held = d.join("evidence", "e", "e.organization_id = ? AND e.profile_id = k.value", one=False)
+        joined = d.join("evidence", "e", "e.organization_id = ? AND e.profile_id = k.value", one=False)
         lows = sorted({low for low, _ in wanted})
-        for row in unit.lookup(f"SELECT {_EVIDENCE} FROM {d.id_keys} {held}", (unit.organization_id,), lows):
+        for row in unit.lookup(f"SELECT {_EVIDENCE} FROM {d.id_keys} {joined}", (unit.organization_id,), lows):
             piece = _evidence(row)
             if piece.pair in wanted:
                 wanted[piece.pair].append(piece)
@@ -168,8 +167,7 @@ def evidence_of(unit: UnitOfWork, profile_id: str) -> list[Evidence]:
 def _on_either_side(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], profile_id: str) -> Iterator[sa.Row[Any]]:
     columns = [table.c[field] for field in fields]
     for side in (table.c.profile_id, table.c.other_id):
-        scope = (table.c.organization_id == unit.organization_id, side == profile_id)
-        yield from unit.execute(sa.select(*columns).where(*scope))
+        yield from unit.execute(unit.select(*columns).where(side == profile_id))
 
 
 def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[Evidence]:
@@ -177,29 +175,26 @@ def evidence_of_kinds(unit: UnitOfWork, kinds: Sequence[str]) -> list[Evidence]:
     unit.allow_whole_base()
     e = evidence.c
     columns = [e[field] for field in Evidence._fields]
-    scope = (e.organization_id == unit.organization_id, e.kind.in_(kinds))
-    return [Evidence._make(row) for row in unit.execute(sa.select(*columns).where(*scope))]
+    return [Evidence._make(row) for row in unit.execute(unit.select(*columns).where(e.kind.in_(kinds)))]
 
 
 def sharing(unit: UnitOfWork, ids: Sequence[str]) -> dict[tuple[str, str], set[str]]:
     """Who shares each value with one of some profiles, and those themselves, as far as evidence tells."""
     d = unit.dialect
-    found: dict[tuple[str, str], set[str]] = {}
+    profile_ids: dict[tuple[str, str], set[str]] = {}
     for side, value in (("profile_id", "value"), ("other_id", "other_value")):
-        scope = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
-        sql = f"SELECT e.kind, e.{value}, e.profile_id, e.other_id FROM {d.id_keys} {scope}"
+        joined = d.join("evidence", "e", f"e.organization_id = ? AND e.{side} = k.value", one=False)
+        sql = f"SELECT e.kind, e.{value}, e.profile_id, e.other_id FROM {d.id_keys} {joined}"
         for kind, text, one, other in unit.lookup(sql, (unit.organization_id,), ids):
-            found.setdefault((kind, text), set()).update((one, other))
-    return found
+            profile_ids.setdefault((kind, text), set()).update((one, other))
+    return profile_ids
 
 
 def remove_evidence(unit: UnitOfWork, rows: Iterable[Evidence]) -> None:
     """Takes evidence away."""
     e = evidence.c
     keys = ("profile_id", "other_id", "kind", "value", "other_value")
-    statement = evidence.delete().where(
-        e.organization_id == unit.organization_id, *(e[key] == sa.bindparam(f"the_{key}") for key in keys)
-    )
+    statement = unit.delete(evidence).where(*(e[key] == sa.bindparam(f"the_{key}") for key in keys))
     given = [{f"the_{key}": getattr(row, key) for key in keys} for row in rows]
     if given:
         unit.execute(statement, given)
@@ -211,11 +206,11 @@ def suggestions_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, S
     if not wanted:
         return {}
     d = unit.dialect
-    held = d.join("suggestions", "s", "s.organization_id = ? AND s.profile_id = k.value", one=False)
+    joined = d.join("suggestions", "s", "s.organization_id = ? AND s.profile_id = k.value", one=False)
     lows = sorted({low for low, _ in wanted})
-    rows = unit.lookup(f"SELECT {_SUGGESTION} FROM {d.id_keys} {held}", (unit.organization_id,), lows)
-    found = (suggestion_of(row) for row in rows)
-    return {row.pair: row for row in found if row.pair in wanted}
+    rows = unit.lookup(f"SELECT {_SUGGESTION} FROM {d.id_keys} {joined}", (unit.organization_id,), lows)
+    of_lows = (suggestion_of(row) for row in rows)
+    return {row.pair: row for row in of_lows if row.pair in wanted}
 
 
 def suggestion_of(row: Sequence[Any]) -> SuggestionRow:
@@ -226,8 +221,8 @@ def suggestion_of(row: Sequence[Any]) -> SuggestionRow:
 
 def suggestions_of(unit: UnitOfWork, profile_id: str) -> list[SuggestionRow]:
     """Every suggestion of a profile, the likeliest first (SUG-7)."""
-    found = [suggestion_of(row) for row in _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)]
-    return sorted(found, key=lambda row: (-row.rating, row.pair))
+    rows = _on_either_side(unit, suggestions, SuggestionRow._fields, profile_id)
+    return sorted(map(suggestion_of, rows), key=lambda row: (-row.rating, row.pair))
 
 
 def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[SuggestionRow]) -> None:
@@ -235,8 +230,8 @@ def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[S
     s = suggestions.c
     pairs = [{"low": low, "high": high} for low, high in gone]
     if pairs:
-        scope = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
-        unit.execute(suggestions.delete().where(s.organization_id == unit.organization_id, *scope), pairs)
+        of_pair = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
+        unit.execute(unit.delete(suggestions).where(*of_pair), pairs)
     if rows:
         given = [
             (
@@ -265,13 +260,13 @@ def versions_of(unit: UnitOfWork, ids: Collection[str]) -> dict[str, int]:
 
 def origins(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
     """Every profile that leads to one of the living profiles, and those themselves, with the one it leads to."""
-    found = {profile_id: profile_id for profile_id in ids}
+    leads = {profile_id: profile_id for profile_id in ids}
     if ids:
         d = unit.dialect
         merged = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
         sql = f"SELECT p.id, p.survivor_id FROM {d.id_keys} {merged}"
-        found.update((gone, living) for gone, living in unit.lookup(sql, (unit.organization_id,), ids))
-    return found
+        leads.update((gone, living) for gone, living in unit.lookup(sql, (unit.organization_id,), ids))
+    return leads
 
 
 _VERDICT = ", ".join(f"v.{field}" for field in VerdictRow._fields)
@@ -309,14 +304,13 @@ def add_verdict(unit: UnitOfWork, row: VerdictRow) -> None:
 def withdraw_verdicts(unit: UnitOfWork, ids: Sequence[str], now: datetime) -> None:
     """Takes "No Match" back; that it was said stays."""
     v = verdicts.c
-    scope = (v.organization_id == unit.organization_id, v.id.in_(ids))
-    unit.execute(verdicts.update().where(*scope).values(withdrawn_at=now))
+    unit.execute(unit.update(verdicts).where(v.id.in_(ids)).values(withdrawn_at=now))
 
 
 def profile_ids_after(unit: UnitOfWork, after: str, limit: int) -> list[str]:
     """Living profiles in the order of their ids, for runs over the whole base."""
     p = tables.profiles.c
-    select = sa.select(p.id).where(p.organization_id == unit.organization_id, p.survivor_id.is_(None))
+    select = unit.select(p.id).where(p.survivor_id.is_(None))
     if is_id(after):
         select = select.where(p.id > after)
     return list(unit.execute(select.order_by(p.id).limit(limit)).scalars())

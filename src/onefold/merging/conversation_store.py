@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from onefold.conversations.store import change_conversation, merged_into, read_conversation
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import conversations, items
 
 
@@ -54,23 +54,23 @@ def shares_of(unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[
             (sa.and_(spoken, sa.or_(i.contact_point_id.is_(None), i.contact_point_id.not_in(point_ids))), 1), else_=0
         )
     )
-    found: dict[str, list[int]] = {}
+    by_head: dict[str, list[int]] = {}
     for profile_id in profile_ids:
         rows = unit.execute(
-            sa.select(head.label("head"), through.label("through"), others.label("others"))
+            unit.select(head.label("head"), through.label("through"), others.label("others"), of=items)
             .select_from(
-                items.join(conversations, sa.and_(c.organization_id == i.organization_id, c.id == i.conversation_id))
+                items.join(conversations, sa.and_(same_organization(conversations, items), c.id == i.conversation_id))
             )
-            .where(i.organization_id == unit.organization_id, i.profile_id == profile_id)
+            .where(i.profile_id == profile_id)
             .group_by(head)
         )
         for row in rows:
-            counted = found.setdefault(row.head, [0, 0])
+            counted = by_head.setdefault(row.head, [0, 0])
             counted[0] += int(row.through)
             counted[1] += int(row.others)
     return [
         Share(head_id, read_conversation(unit, head_id).state, through, others)
-        for head_id, (through, others) in sorted(found.items())
+        for head_id, (through, others) in sorted(by_head.items())
         if through
     ]
 
@@ -81,8 +81,7 @@ def move_conversation(unit: UnitOfWork, conversation_id: str, to: str) -> None:
     group = [conversation_id, *merged_into(unit, conversation_id)]
     for one in group:
         change_conversation(unit, one, profile_id=to)
-        scope = (i.organization_id == unit.organization_id, i.conversation_id == one)
-        unit.execute(items.update().where(*scope).values(profile_id=to))
+        unit.execute(unit.update(items).where(i.conversation_id == one).values(profile_id=to))
 
 
 def copy_conversation(
@@ -114,10 +113,9 @@ def move_items(
     i = items.c
     moved = 0
     for one in [conversation_id, *merged_into(unit, conversation_id)]:
-        scope = (i.organization_id == unit.organization_id, i.conversation_id == one, i.seq >= since)
         unit_moved = unit.execute(
-            items.update()
-            .where(*scope, i.contact_point_id.in_(point_ids))
+            unit.update(items)
+            .where(i.conversation_id == one, i.seq >= since, i.contact_point_id.in_(point_ids))
             .values(profile_id=to_profile, conversation_id=to_conversation)
         )
         moved += int(unit_moved.rowcount)
@@ -126,44 +124,39 @@ def move_items(
 
 def count_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> int:
     """How many items came to a profile through some contact points, from an item's number on."""
-    through = _through(unit, profile_id, point_ids, since)
-    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*through)).scalar_one())
+    counting = unit.select(sa.func.count(), of=items).where(_came_through(profile_id, point_ids, since))
+    return int(unit.execute(counting).scalar_one())
 
 
-def _through(
-    unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int
-) -> tuple[sa.ColumnElement[bool], ...]:
+def _came_through(profile_id: str, point_ids: Sequence[str], since: int) -> sa.ColumnElement[bool]:
     i = items.c
-    scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.seq >= since)
-    return *scope, i.contact_point_id.in_(point_ids)
+    return sa.and_(i.profile_id == profile_id, i.seq >= since, i.contact_point_id.in_(point_ids))
 
 
-def _said_in(unit: UnitOfWork, conversation_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    i = items.c
-    scope = (i.organization_id == unit.organization_id, i.conversation_id == conversation_id)
-    return *scope, i.profile_id == profile_id
+def _is_said_in(conversation_id: str, profile_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(items.c.conversation_id == conversation_id, items.c.profile_id == profile_id)
 
 
 def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> set[str]:
     """The conversations in which anything of a profile came through some contact points, from an item's number on."""
     i = items.c
-    through = (*_through(unit, profile_id, point_ids, since), i.conversation_id.is_not(None))
-    return set(unit.execute(sa.select(i.conversation_id).where(*through).distinct()).scalars())
+    through = (_came_through(profile_id, point_ids, since), i.conversation_id.is_not(None))
+    return set(unit.execute(unit.select(i.conversation_id).where(*through).distinct()).scalars())
 
 
 def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:
     """The contact points that a profile's items in a conversation came through since."""
     i = items.c
-    scope = (*_said_in(unit, conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
-    return set(unit.execute(sa.select(i.contact_point_id).where(*scope).distinct()).scalars())
+    scope = (_is_said_in(conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
+    return set(unit.execute(unit.select(i.contact_point_id).where(*scope).distinct()).scalars())
 
 
 def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str) -> None:
     """What a profile has in a conversation goes to another profile."""
-    unit.execute(items.update().where(*_said_in(unit, conversation_id, profile_id)).values(profile_id=to))
+    unit.execute(unit.update(items).where(_is_said_in(conversation_id, profile_id)).values(profile_id=to))
 
 
 def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
     """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
-    scope = (*_said_in(unit, conversation_id, profile_id), items.c.kind == "event")
-    unit.execute(items.update().where(*scope).values(conversation_id=None))
+    scope = (_is_said_in(conversation_id, profile_id), items.c.kind == "event")
+    unit.execute(unit.update(items).where(*scope).values(conversation_id=None))

@@ -54,37 +54,36 @@ def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
         row.image,
         row.attributes,
         tuple(points_of(unit, [row.id])[row.id]),
-        tuple(Detail._make(found) for found in _parts(unit, details, Detail, row.id)),
-        tuple(Address._make(found) for found in _parts(unit, addresses, Address, row.id)),
-        tuple(Relation._make(found) for found in relationships_of(unit, row.id)),
+        tuple(Detail._make(part) for part in _parts(unit, details, Detail, row.id)),
+        tuple(Address._make(part) for part in _parts(unit, addresses, Address, row.id)),
+        tuple(Relation._make(relationship) for relationship in relationships_of(unit, row.id)),
         _open_conversation(unit, row.id),
     )
 
 
 def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
-    scope = (table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
-    return unit.execute(sa.select(*(table.c[f] for f in of._fields)).where(*scope).order_by(table.c.id)).all()
+    select = unit.select(*(table.c[f] for f in of._fields)).where(table.c.profile_id == profile_id)
+    return unit.execute(select.order_by(table.c.id)).all()
 
 
 def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
-    found = open_conversation_of(unit, profile_id)
-    if found is None:
+    row = open_conversation_of(unit, profile_id)
+    if row is None:
         return None
-    table, wanted = (inboxes, found.inbox_id) if found.assignee_id is None else (agents, found.assignee_id)
-    scope = (table.c.organization_id == unit.organization_id, table.c.id == wanted)
-    name = unit.execute(sa.select(table.c.name).where(*scope)).scalar_one()
-    return OpenConversation(found.id, found.inbox_id, found.assignee_id, name)
+    table, wanted = (inboxes, row.inbox_id) if row.assignee_id is None else (agents, row.assignee_id)
+    name = unit.execute(unit.select(table.c.name).where(table.c.id == wanted)).scalar_one()
+    return OpenConversation(row.id, row.inbox_id, row.assignee_id, name)
 
 
 def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:
     """When each contact point, detail, address and relationship of the profiles was written, by its id."""
-    found: dict[str, datetime] = {}
+    times: dict[str, datetime] = {}
     for table in (contact_points, details, addresses, relationships):
         sides = [table.c.profile_id] if table is not relationships else [table.c.profile_id, table.c.other_id]
         for side in sides:
-            scope = (table.c.organization_id == unit.organization_id, side.in_(profile_ids))
-            found.update(tuple(row) for row in unit.execute(sa.select(table.c.id, table.c.created_at).where(*scope)))
-    return found
+            select = unit.select(table.c.id, table.c.created_at).where(side.in_(profile_ids))
+            times.update(tuple(row) for row in unit.execute(select))
+    return times
 
 
 # Bringing rows to what was planned -----------------------------------------------------------------------------------
@@ -113,13 +112,13 @@ def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, 
 
 
 def _rows_of_points(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:
-    found = {}
+    rows = {}
     for side in sides:
         for point in getattr(side, name):
             values = {**point._asdict(), "profile_id": side.profile_id}
             point_id = values.pop("contact_point_id")
-            found[point_id] = values
-    return found
+            rows[point_id] = values
+    return rows
 
 
 def _write_points(
@@ -156,12 +155,12 @@ def _write_rows(
 
 def _delete(unit: UnitOfWork, table: sa.Table, ids: Sequence[str]) -> None:
     if ids:
-        unit.execute(table.delete().where(table.c.organization_id == unit.organization_id, table.c.id.in_(ids)))
+        unit.execute(unit.delete(table).where(table.c.id.in_(ids)))
 
 
 def _update(unit: UnitOfWork, table: sa.Table, row_id: str, values: Mapping[str, Any]) -> None:
-    scope = (table.c.organization_id == unit.organization_id, table.c.id == row_id)
-    unit.execute(table.update().where(*scope).values({k: v for k, v in values.items() if k != "id"}))
+    changing = unit.update(table).where(table.c.id == row_id)
+    unit.execute(changing.values({k: v for k, v in values.items() if k != "id"}))
 
 
 def _insert(
@@ -179,19 +178,19 @@ def set_redirect(unit: UnitOfWork, ids: Sequence[str], survivor_id: str | None) 
     """Profiles that from now on lead to a living one; None: they live themselves. Their versions move on."""
     p = profiles.c
     if ids:
-        scope = (p.organization_id == unit.organization_id, p.id.in_(ids))
-        unit.execute(profiles.update().where(*scope).values(survivor_id=survivor_id, version=p.version + 1))
+        changing = unit.update(profiles).where(p.id.in_(ids))
+        unit.execute(changing.values(survivor_id=survivor_id, version=p.version + 1))
 
 
 def move_drafts(unit: UnitOfWork, profile_id: str, to: str, only: Sequence[str] | None = None) -> list[str]:
     """Drafts go with the profile they were written on (MRG-9); returns their ids."""
     d = drafts.c
-    scope = [d.organization_id == unit.organization_id, d.profile_id == profile_id]
+    scope = [d.profile_id == profile_id]
     if only is not None:
         scope.append(d.id.in_(only))
-    moved = list(unit.execute(sa.select(d.id).where(*scope)).scalars())
+    moved = list(unit.execute(unit.select(d.id).where(*scope)).scalars())
     if moved:
-        unit.execute(drafts.update().where(*scope).values(profile_id=to))
+        unit.execute(unit.update(drafts).where(*scope).values(profile_id=to))
     return moved
 
 
@@ -199,28 +198,28 @@ def repoint_drafts(unit: UnitOfWork, ids: Sequence[str], points: Mapping[str, st
     """Drafts to one of these contact points go to the other one from now on."""
     d = drafts.c
     for before, after in points.items() if ids else ():
-        scope = (d.organization_id == unit.organization_id, d.id.in_(ids), d.contact_point_id == before)
-        unit.execute(drafts.update().where(*scope).values(contact_point_id=after))
+        scope = (d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(unit.update(drafts).where(*scope).values(contact_point_id=after))
 
 
 def count_drafts(unit: UnitOfWork, profile_id: str) -> int:
     """How many drafts there are on a profile."""
-    scope = (drafts.c.organization_id == unit.organization_id, drafts.c.profile_id == profile_id)
-    return int(unit.execute(sa.select(sa.func.count()).select_from(drafts).where(*scope)).scalar_one())
+    counting = unit.select(sa.func.count(), of=drafts).where(drafts.c.profile_id == profile_id)
+    return int(unit.execute(counting).scalar_one())
 
 
 def drafts_on(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> list[str]:
     """Those of the drafts that are on a profile still."""
     d = drafts.c
-    scope = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.id.in_(ids))
-    return list(unit.execute(sa.select(d.id).where(*scope)).scalars()) if ids else []
+    select = unit.select(d.id).where(d.profile_id == profile_id, d.id.in_(ids))
+    return list(unit.execute(select).scalars()) if ids else []
 
 
 def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) -> list[str]:
     """Drafts on a profile to one of these contact points."""
     d = drafts.c
-    scope = (d.organization_id == unit.organization_id, d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
-    return list(unit.execute(sa.select(d.id).where(*scope)).scalars())
+    select = unit.select(d.id).where(d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
+    return list(unit.execute(select).scalars())
 
 
 # The merges themselves -----------------------------------------------------------------------------------------------
@@ -237,7 +236,7 @@ def read_merge(unit: UnitOfWork, merge_id: str, *, lock: bool = False) -> MergeR
     """The merge with this id."""
     if not is_id(merge_id):
         return None
-    select = sa.select(*_MERGE).where(merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
+    select = unit.select(*_MERGE).where(merges.c.id == merge_id)
     row = unit.execute(select.with_for_update() if lock else select).one_or_none()
     return None if row is None else MergeRow._make(row)
 
@@ -245,42 +244,40 @@ def read_merge(unit: UnitOfWork, merge_id: str, *, lock: bool = False) -> MergeR
 def standing_merges(unit: UnitOfWork, source_ids: Sequence[str]) -> dict[str, MergeRow]:
     """The merge by which each of these profiles is merged away, by profile."""
     m = merges.c
-    scope = (m.organization_id == unit.organization_id, m.source_id.in_(source_ids), m.undone_at.is_(None))
-    rows = unit.execute(sa.select(*_MERGE).where(*scope)) if source_ids else ()
+    select = unit.select(*_MERGE).where(m.source_id.in_(source_ids), m.undone_at.is_(None))
+    rows = unit.execute(select) if source_ids else ()
     return {row.source_id: MergeRow._make(row) for row in rows}
 
 
 def newest_standing_into(unit: UnitOfWork, destination_id: str, limit: int) -> list[MergeRow]:
     """The newest merges into a profile that are not undone, newest first."""
     m = merges.c
-    scope = (m.organization_id == unit.organization_id, m.destination_id == destination_id, m.undone_at.is_(None))
-    select = sa.select(*_MERGE).where(*scope).order_by(m.id.desc()).limit(limit)
-    return [MergeRow._make(row) for row in unit.execute(select)]
+    select = unit.select(*_MERGE).where(m.destination_id == destination_id, m.undone_at.is_(None))
+    return [MergeRow._make(row) for row in unit.execute(select.order_by(m.id.desc()).limit(limit))]
 
 
 def merges_into(unit: UnitOfWork, destination_ids: Sequence[str]) -> list[MergeRow]:
     """Every merge into these profiles, those since undone among them."""
     m = merges.c
-    scope = (m.organization_id == unit.organization_id, m.destination_id.in_(destination_ids))
-    return [MergeRow._make(row) for row in unit.execute(sa.select(*_MERGE).where(*scope))]
+    select = unit.select(*_MERGE).where(m.destination_id.in_(destination_ids))
+    return [MergeRow._make(row) for row in unit.execute(select)]
 
 
 def mark_undone(unit: UnitOfWork, merge_id: str, now: datetime) -> None:
     """A merge that was undone."""
-    scope = (merges.c.organization_id == unit.organization_id, merges.c.id == merge_id)
-    unit.execute(merges.update().where(*scope).values(undone_at=now))
+    unit.execute(unit.update(merges).where(merges.c.id == merge_id).values(undone_at=now))
 
 
 def list_merges(unit: UnitOfWork, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first; of some profiles on either side, or of the whole organization."""
     m = merges.c
-    found: dict[str, MergeRow] = {}
+    by_id: dict[str, MergeRow] = {}
     for side in (None,) if profile_ids is None else (m.source_id, m.destination_id):
-        select = sa.select(*_MERGE).where(m.organization_id == unit.organization_id)
+        select = unit.select(*_MERGE)
         if side is not None:
             select = select.where(side.in_(profile_ids or ()))
         if before is not None:
             select = select.where(m.id < before)
         for row in unit.execute(select.order_by(m.id.desc()).limit(limit)):
-            found[row.id] = MergeRow._make(row)
-    return sorted(found.values(), key=lambda row: row.id, reverse=True)[:limit]
+            by_id[row.id] = MergeRow._make(row)
+    return sorted(by_id.values(), key=lambda row: row.id, reverse=True)[:limit]

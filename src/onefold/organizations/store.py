@@ -77,17 +77,17 @@ def organizations_with_runs(database: Database) -> list[int]:
 
 def mark_runs(unit: UnitOfWork, under_way: bool) -> None:
     """Tells the background worker whether there is something to do for the organization."""
-    scope = organizations.c.id == unit.organization_id
-    unit.execute(organizations.update().where(scope).values(has_runs=under_way))
+    own = organizations.c.id == unit.organization_id
+    unit.execute(organizations.update().where(own).values(has_runs=under_way))
 
 
 def settings_version(unit: UnitOfWork) -> int:
     """How often the settings have been changed; cheap enough to ask for in every transaction."""
     if unit.settings_version is None:
-        found = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
-        if found is None:
+        row = unit.one("SELECT settings_version FROM organizations WHERE id = ?", (unit.organization_id,))
+        if row is None:
             raise NotFound("There is no such organization.", code="unknown_organization")
-        unit.settings_version = int(found[0])
+        unit.settings_version = int(row[0])
     return unit.settings_version
 
 
@@ -109,7 +109,7 @@ def load_policy(unit: UnitOfWork) -> Policy:
 
 def _read_policy(unit: UnitOfWork) -> Policy:
     row = settings_row(unit)
-    own_inboxes = unit.execute(sa.select(inboxes.c.id).where(inboxes.c.organization_id == unit.organization_id))
+    own_inboxes = unit.execute(unit.select(inboxes.c.id))
     return Policy(
         version=row.settings_version,
         default_region=row.default_region,
@@ -138,11 +138,8 @@ def change_settings(unit: UnitOfWork, **values: object) -> None:
 
 def entries(unit: UnitOfWork) -> list[Entry]:
     """The blocklist, in order."""
-    rows = unit.execute(
-        sa.select(blocklist.c.kind, blocklist.c.value)
-        .where(blocklist.c.organization_id == unit.organization_id)
-        .order_by(blocklist.c.kind, blocklist.c.value)
-    )
+    b = blocklist.c
+    rows = unit.execute(unit.select(b.kind, b.value).order_by(b.kind, b.value))
     return [Entry(row.kind, row.value) for row in rows]
 
 
@@ -157,11 +154,6 @@ def add_entries(unit: UnitOfWork, new: Iterable[Entry]) -> None:
 def remove_entry(unit: UnitOfWork, entry: Entry) -> bool:
     """Takes an entry out; False if it was not there."""
     unit.settings_change()
-    found = unit.execute(
-        blocklist.delete().where(
-            blocklist.c.organization_id == unit.organization_id,
-            blocklist.c.kind == entry.kind,
-            blocklist.c.value == entry.value,
-        )
-    )
-    return found.rowcount > 0
+    b = blocklist.c
+    removing = unit.delete(blocklist).where(b.kind == entry.kind, b.value == entry.value)
+    return unit.execute(removing).rowcount > 0

@@ -34,8 +34,8 @@ def emit_all(unit: UnitOfWork, events: Sequence[Event], now: datetime) -> None:
     if not events:
         return
     org, moment = unit.organization_id, instant_text(now)
-    found = unit.one("SELECT has_webhooks FROM organizations WHERE id = ?", (org,))
-    pending = found is not None and bool(found[0])  # exact: the switch is made in a unit that is exclusive
+    row = unit.one("SELECT has_webhooks FROM organizations WHERE id = ?", (org,))
+    pending = row is not None and bool(row[0])  # exact: the switch is made in a unit that is exclusive
     texts = [msgspec.json.encode(event.data).decode() for event in events]
     rows = [(org, e.id, e.profile_id, e.kind, text, pending, moment) for e, text in zip(events, texts, strict=True)]
     unit.append(OUTBOX, rows)

@@ -75,22 +75,21 @@ def forget_thoroughly(unit: UnitOfWork) -> None:
 
 def traces(unit: UnitOfWork, ids: Sequence[str]) -> Traces:
     """How kept texts name the customer with these profiles, read before its rows are gone."""
-    found = set(ids)
+    row_ids = set(ids)
     for table in (contact_points, details, addresses, conversations, drafts):
-        found |= set(_column(unit, table.c.id, table.c.profile_id, ids))
+        row_ids |= set(_column(unit, table.c.id, table.c.profile_id, ids))
     for side in (relationships.c.profile_id, relationships.c.other_id):
-        found |= set(_column(unit, relationships.c.id, side, ids))
+        row_ids |= set(_column(unit, relationships.c.id, side, ids))
     # Contact points that were taken off by hand, or became one with another, are known by what came through them.
     spoken = _column(unit, items.c.contact_point_id, items.c.profile_id, ids)
-    return Traces(frozenset(found | {point_id for point_id in spoken if point_id}), _own_values(unit, ids))
+    return Traces(frozenset(row_ids | {point_id for point_id in spoken if point_id}), _own_values(unit, ids))
 
 
 def _column(unit: UnitOfWork, wanted: sa.Column[Any], key: sa.Column[Any], keys: Sequence[str]) -> list[Any]:
-    scope = wanted.table.c.organization_id == unit.organization_id
-    found: list[Any] = []
+    values: list[Any] = []
     for part in _parts(keys):
-        found += unit.execute(sa.select(wanted).where(scope, key.in_(part)).distinct()).scalars()
-    return found
+        values += unit.execute(unit.select(wanted).where(key.in_(part)).distinct()).scalars()
+    return values
 
 
 def _parts(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -100,44 +99,44 @@ def _parts(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
 def _own_values(unit: UnitOfWork, ids: Sequence[str]) -> tuple[str, ...]:
     """As JSON writes them, in quotes. Values that open no profile may be others' as well and tell nothing."""
     c = contact_points.c
-    scope = (c.organization_id == unit.organization_id, c.identifying, c.kind.in_(("email", "phone", "social")))
-    found: set[str] = set()
+    identifying = unit.select(c.value).where(c.identifying, c.kind.in_(("email", "phone", "social")))
+    texts: set[str] = set()
     for part in _parts(ids):
-        for value in unit.execute(sa.select(c.value).where(*scope, c.profile_id.in_(part))).scalars():
-            found |= {json.dumps(value), json.dumps(value, ensure_ascii=False)}
-    return tuple(sorted(found))
+        for value in unit.execute(identifying.where(c.profile_id.in_(part))).scalars():
+            texts |= {json.dumps(value), json.dumps(value, ensure_ascii=False)}
+    return tuple(sorted(texts))
 
 
 def related_ids(unit: UnitOfWork, ids: Sequence[str]) -> list[str]:
     """The other profiles that a relationship links with these."""
     r = relationships.c
-    found = {*_column(unit, r.other_id, r.profile_id, ids), *_column(unit, r.profile_id, r.other_id, ids)}
-    return sorted(found - set(ids))
+    related = {*_column(unit, r.other_id, r.profile_id, ids), *_column(unit, r.profile_id, r.other_id, ids)}
+    return sorted(related - set(ids))
 
 
 def points_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
     """(id, kind, value, handle) of every contact point."""
     c = contact_points.c
-    scope = (c.organization_id == unit.organization_id, c.profile_id.in_(ids))
-    return [tuple(row) for row in unit.execute(sa.select(c.id, c.kind, c.value, c.handle).where(*scope))]
+    select = unit.select(c.id, c.kind, c.value, c.handle).where(c.profile_id.in_(ids))
+    return [tuple(row) for row in unit.execute(select)]
 
 
 def usernames_of(unit: UnitOfWork, ids: Sequence[str]) -> list[tuple[str, str]]:
     """(profile, username) of those that have one."""
     p = profiles.c
-    scope = (p.organization_id == unit.organization_id, p.id.in_(ids), p.username.is_not(None))
-    return [tuple(row) for row in unit.execute(sa.select(p.id, p.username).where(*scope))]
+    select = unit.select(p.id, p.username).where(p.id.in_(ids), p.username.is_not(None))
+    return [tuple(row) for row in unit.execute(select)]
 
 
 def counterparts(unit: UnitOfWork, ids: Sequence[str]) -> list[Counterpart]:
     """The profiles outside the customer that were once merged with it, or detached from it or it from them."""
     a = audit.c
-    found = set()
-    for mine, other in ((a.profile_id, a.other_id), (a.other_id, a.profile_id)):
+    others = set()
+    for own, other in ((a.profile_id, a.other_id), (a.other_id, a.profile_id)):
         for part in _parts(ids):
-            which = (a.organization_id == unit.organization_id, mine.in_(part), a.action.in_(_TELLING))
-            found |= {tuple(row) for row in unit.execute(sa.select(other, a.at).where(*which, other.is_not(None)))}
-    return [Counterpart(profile_id, at) for profile_id, at in sorted(found) if profile_id not in ids]
+            select = unit.select(other, a.at).where(own.in_(part), a.action.in_(_TELLING), other.is_not(None))
+            others |= {tuple(row) for row in unit.execute(select)}
+    return [Counterpart(profile_id, at) for profile_id, at in sorted(others) if profile_id not in ids]
 
 
 # Taking away ---------------------------------------------------------------------------------------------------------
@@ -148,22 +147,20 @@ def blur_events(unit: UnitOfWork, counterpart: Counterpart) -> int:
     i = items.c
     changed = 0
     for profile_id in _timeline(unit, counterpart.profile_id):
-        scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id, i.kind == "event")
+        events = unit.select(i.seq, i.data).where(i.profile_id == profile_id, i.kind == "event")
         then = i.recorded_at.between(counterpart.at - _TRANSACTION, counterpart.at)
-        for row in unit.execute(sa.select(i.seq, i.data).where(*scope, then)).all():
+        for row in unit.execute(events.where(then)).all():
             nameless = TimelineEvent.from_json(row.data).without_names().to_json()
             if nameless != row.data:
-                this = (i.organization_id == unit.organization_id, i.seq == row.seq)
-                changed += unit.execute(items.update().where(*this).values(data=nameless)).rowcount
+                changed += unit.execute(unit.update(items).where(i.seq == row.seq).values(data=nameless)).rowcount
     return changed
 
 
 def _timeline(unit: UnitOfWork, profile_id: str) -> list[str]:
     """The profile, the living one it leads to, and all that lead there."""
     p = profiles.c
-    scope = p.organization_id == unit.organization_id
-    living = unit.execute(sa.select(p.survivor_id).where(scope, p.id == profile_id)).scalar() or profile_id
-    return [living, *unit.execute(sa.select(p.id).where(scope, p.survivor_id == living)).scalars()]
+    living = unit.execute(unit.select(p.survivor_id).where(p.id == profile_id)).scalar() or profile_id
+    return [living, *unit.execute(unit.select(p.id).where(p.survivor_id == living)).scalars()]
 
 
 def delete_items(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
@@ -183,17 +180,15 @@ def delete_items(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, int]:
 def _next_part(unit: UnitOfWork, profile_id: str, spared: int | None) -> list[int]:
     """The numbers of the next items of a profile to be deleted, all but the spared one."""
     i = items.c
-    scope = (i.organization_id == unit.organization_id, i.profile_id == profile_id)
     rest = sa.true() if spared is None else i.seq != spared
-    part = sa.select(i.seq).where(*scope, rest).order_by(i.timeline_second, i.seq).limit(_ITEMS_AT_ONCE)
-    return list(unit.execute(part).scalars())
+    part = unit.select(i.seq).where(i.profile_id == profile_id, rest)
+    return list(unit.execute(part.order_by(i.timeline_second, i.seq).limit(_ITEMS_AT_ONCE)).scalars())
 
 
 def _delete_part(unit: UnitOfWork, numbers: Sequence[int]) -> dict[str, int]:
-    i, a, org = items.c, attachments.c, unit.organization_id
-    files = attachments.delete().where(a.organization_id == org, a.item_seq.in_(numbers))
+    files = unit.delete(attachments).where(attachments.c.item_seq.in_(numbers))
     counts = {"attachments": unit.execute(files).rowcount}
-    return counts | {"items": unit.execute(items.delete().where(i.organization_id == org, i.seq.in_(numbers))).rowcount}
+    return counts | {"items": unit.execute(unit.delete(items).where(items.c.seq.in_(numbers))).rowcount}
 
 
 def _last_number(unit: UnitOfWork) -> int | None:
@@ -203,13 +198,21 @@ def _last_number(unit: UnitOfWork) -> int | None:
 
 def _empty(unit: UnitOfWork, seq: int, profile_id: str) -> dict[str, int]:
     """Leaves nothing of an item but its number, if it is the profile's."""
-    i, a, org = items.c, attachments.c, unit.organization_id
-    this = (i.organization_id == org, i.seq == seq, i.profile_id == profile_id)
-    kept = {"organization_id", "seq", "profile_id", "kind", "verified", "occurred_at", "recorded_at", "timeline_second"}
-    values = {column.name: sa.null() for column in items.columns if column.name not in kept}
-    if unit.execute(items.update().where(*this).values(kind="erased", **values)).rowcount == 0:
+    lasting = {
+        "organization_id",
+        "seq",
+        "profile_id",
+        "kind",
+        "verified",
+        "occurred_at",
+        "recorded_at",
+        "timeline_second",
+    }
+    values = {column.name: sa.null() for column in items.columns if column.name not in lasting}
+    emptying = unit.update(items).where(items.c.seq == seq, items.c.profile_id == profile_id)
+    if unit.execute(emptying.values(kind="erased", **values)).rowcount == 0:
         return {}
-    files = unit.execute(attachments.delete().where(a.organization_id == org, a.item_seq == seq)).rowcount
+    files = unit.execute(unit.delete(attachments).where(attachments.c.item_seq == seq)).rowcount
     return {"items": 1, "attachments": files}
 
 
@@ -238,16 +241,15 @@ def delete_rows(unit: UnitOfWork, ids: Sequence[str], point_ids: Sequence[str]) 
 
 def _delete_reads(unit: UnitOfWork, ids: Sequence[str]) -> None:
     """What agents have read of the customer's conversations refers to them, so it goes first."""
-    r, c, org = conversation_reads.c, conversations.c, unit.organization_id
+    r, c = conversation_reads.c, conversations.c
     for part in _parts(ids):
-        own = sa.select(c.id).where(c.organization_id == org, c.profile_id.in_(part))
-        unit.execute(conversation_reads.delete().where(r.organization_id == org, r.conversation_id.in_(own)))
+        own = unit.select(c.id).where(c.profile_id.in_(part))
+        unit.execute(unit.delete(conversation_reads).where(r.conversation_id.in_(own)))
 
 
 def _delete(unit: UnitOfWork, key: sa.Column[Any], keys: Sequence[str]) -> int:
     table: Any = key.table
-    scope = table.c.organization_id == unit.organization_id
-    return sum(int(unit.execute(table.delete().where(scope, key.in_(part))).rowcount) for part in _parts(keys))
+    return sum(int(unit.execute(unit.delete(table).where(key.in_(part))).rowcount) for part in _parts(keys))
 
 
 def delete_profiles(unit: UnitOfWork, survivor_id: str, former_ids: Sequence[str]) -> int:
@@ -266,11 +268,10 @@ def delete_texts(unit: UnitOfWork, traces: Traces) -> dict[str, int]:
 
 
 def _delete_telling(unit: UnitOfWork, key: sa.Column[Any], text: sa.Column[Any], traces: Traces) -> int:
-    scope = key.table.c.organization_id == unit.organization_id
     deleted, after = 0, None
     while True:
         behind = sa.true() if after is None else key > after
-        some = sa.select(key, text).where(scope, behind).order_by(key).limit(_TEXTS_AT_ONCE)
+        some = unit.select(key, text).where(behind).order_by(key).limit(_TEXTS_AT_ONCE)
         rows: list[Any] = list(unit.execute(some))
         telling = [row[0] for row in rows if traces.found_in(_as_text(row[1]))]
         deleted += _delete(unit, key, telling)
@@ -279,5 +280,5 @@ def _delete_telling(unit: UnitOfWork, key: sa.Column[Any], text: sa.Column[Any],
         after = rows[-1][0]
 
 
-def _as_text(kept: str | bytes) -> str:
-    return kept if isinstance(kept, str) else bytes(kept).decode("utf-8", "replace")
+def _as_text(stored: str | bytes) -> str:
+    return stored if isinstance(stored, str) else bytes(stored).decode("utf-8", "replace")

@@ -74,7 +74,7 @@ _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created
 
 
 def _select(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(*(table.c[f] for f in fields)).where(table.c.organization_id == unit.organization_id, *which)
+    return unit.select(*(table.c[f] for f in fields)).where(*which)
 
 
 def _rows(unit: UnitOfWork, select: sa.Select[Any]) -> Rows:
@@ -116,8 +116,8 @@ def conversations_after(unit: UnitOfWork, ids: Sequence[str], after: str | None,
 
 def count_items(unit: UnitOfWork, ids: Sequence[str]) -> int:
     """How many items the profiles have."""
-    scope = (items.c.organization_id == unit.organization_id, items.c.profile_id.in_(ids))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(items).where(*scope)).scalar_one())
+    counting = unit.select(sa.func.count(), of=items).where(items.c.profile_id.in_(ids))
+    return int(unit.execute(counting).scalar_one())
 
 
 def items_after(unit: UnitOfWork, ids: Sequence[str], after: Position, limit: int) -> Rows:
@@ -131,8 +131,8 @@ def files_of(unit: UnitOfWork, seqs: Sequence[int]) -> list[tuple[int, int]]:
     """(item, position) of every attachment of some items, in order."""
     a = attachments.c
     which = a.item_seq.in_(seqs)
-    found = unit.execute(_select(unit, attachments, ("item_seq", "position"), which).order_by(a.item_seq, a.position))
-    return [tuple(row) for row in found]
+    rows = unit.execute(_select(unit, attachments, ("item_seq", "position"), which).order_by(a.item_seq, a.position))
+    return [tuple(row) for row in rows]
 
 
 def read_file(unit: UnitOfWork, seq: int, position: int) -> tuple[str, str, bytes] | None:

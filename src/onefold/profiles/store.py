@@ -44,13 +44,18 @@ _COLUMNS = [profiles.c[name] for name in ProfileRow._fields]
 
 
 def _profile(row: sa.Row[Any]) -> ProfileRow:
-    found = ProfileRow._make(row)
-    return found if found.attributes else found._replace(attributes={})
+    profile = ProfileRow._make(row)
+    return profile if profile.attributes else profile._replace(attributes={})
 
 
 def read_profile(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     """The profile with this id, also one merged away; raises NotFound."""
-    return _row(unit, sa.select(*_COLUMNS), profile_id)
+    row = None
+    if is_id(profile_id):
+        row = unit.execute(unit.select(*_COLUMNS).where(profiles.c.id == profile_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no profile with this id.", code="profile_not_found")
+    return _profile(row)
 
 
 def lock_profile(
@@ -76,21 +81,11 @@ def lock_profile(
 def lock_living(unit: UnitOfWork, profile_id: str, *, against_contacts: bool) -> ProfileRow | None:
     """The profile, locked; None where there is none living with this id. One merged away is never locked: whoever held
     it and waited for its survivor would wait for those who merge that one on."""
-    locking = sa.select(*_COLUMNS).with_for_update(key_share=not against_contacts)
     p = profiles.c
-    scope = (p.organization_id == unit.organization_id, p.id == profile_id, p.survivor_id.is_(None))
-    row = unit.execute(locking.where(*scope)).one_or_none() if is_id(profile_id) else None
+    living = unit.select(*_COLUMNS).where(p.id == profile_id, p.survivor_id.is_(None))
+    locking = living.with_for_update(key_share=not against_contacts)
+    row = unit.execute(locking).one_or_none() if is_id(profile_id) else None
     return None if row is None else _profile(row)
-
-
-def _row(unit: UnitOfWork, select: sa.Select[Any], profile_id: str) -> ProfileRow:
-    found = None
-    if is_id(profile_id):
-        scope = (profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
-        found = unit.execute(select.where(*scope)).one_or_none()
-    if found is None:
-        raise NotFound("There is no profile with this id.", code="profile_not_found")
-    return _profile(found)
 
 
 def add_profile(unit: UnitOfWork, profile_id: str, now: datetime, **values: object) -> None:
@@ -103,17 +98,13 @@ def add_profile(unit: UnitOfWork, profile_id: str, now: datetime, **values: obje
 def change_profile(unit: UnitOfWork, profile_id: str, **values: object) -> None:
     """Sets fields and moves the version on; call it without values where something else of the profile has changed."""
     unit.execute(
-        profiles.update()
-        .where(profiles.c.organization_id == unit.organization_id, profiles.c.id == profile_id)
-        .values(version=profiles.c.version + 1, **values)
+        unit.update(profiles).where(profiles.c.id == profile_id).values(version=profiles.c.version + 1, **values)
     )
 
 
 def list_ids(unit: UnitOfWork, after: str | None, limit: int) -> list[str]:
     """Living profiles, newest first, after the id of a page before."""
-    select = sa.select(profiles.c.id).where(
-        profiles.c.organization_id == unit.organization_id, profiles.c.survivor_id.is_(None)
-    )
+    select = unit.select(profiles.c.id).where(profiles.c.survivor_id.is_(None))
     if after is not None:
         select = select.where(profiles.c.id < after)
     return list(unit.execute(select.order_by(profiles.c.id.desc()).limit(limit)).scalars())
@@ -133,8 +124,8 @@ def read_heads(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileHead]:
     d = unit.dialect
     living = d.join("profiles", "p", "p.organization_id = ? AND p.id = k.value AND p.survivor_id IS NULL")
     sql = f"SELECT p.id, p.name, p.name_confirmed, p.created_at FROM {d.id_keys} {living}"
-    found = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
-    return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in found}
+    rows = unit.lookup(sql, (unit.organization_id,), ids) if ids else []
+    return {row[0]: ProfileHead(row[0], row[1], bool(row[2]), instant(row[3])) for row in rows}
 
 
 def read_survivors(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
@@ -147,17 +138,15 @@ def read_survivors(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
 
 def forget_terms(unit: UnitOfWork, profile_id: str) -> None:
     """A profile that no search finds any more."""
-    unit.execute(
-        terms.delete().where(terms.c.organization_id == unit.organization_id, terms.c.profile_id == profile_id)
-    )
+    unit.execute(unit.delete(terms).where(terms.c.profile_id == profile_id))
 
 
 def reindex(unit: UnitOfWork, profile_id: str) -> None:
     """Brings the search up to what the profile holds now."""
     row = read_profile(unit, profile_id)
-    held = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
+    points = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
     forget_terms(unit, profile_id)
-    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, held)]
+    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, points)]
     if rows:
         unit.insert(TERMS, rows)
 
@@ -184,8 +173,8 @@ def parts_of(unit: UnitOfWork, part: Part, profile_id: str) -> list[dict[str, An
     table = part.table
     order = [table.c.position, table.c.id] if table is addresses else [table.c.id]
     rows = unit.execute(
-        sa.select(table.c.id, *(table.c[f] for f in (*part.fields, *part.marks)))
-        .where(table.c.organization_id == unit.organization_id, table.c.profile_id == profile_id)
+        unit.select(table.c.id, *(table.c[f] for f in (*part.fields, *part.marks)))
+        .where(table.c.profile_id == profile_id)
         .order_by(*order)
     )
     return [dict(row._mapping) for row in rows]
@@ -205,24 +194,19 @@ def add_part(
 def change_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str, values: dict[str, Any]) -> None:
     """Changes a detail or address; raises NotFound."""
     if values:
-        _expect(
-            part, unit.execute(part.table.update().where(*_one(unit, part.table, part_id, profile_id)).values(values))
-        )
+        changing = unit.update(part.table).where(_is_one(part.table, part_id, profile_id)).values(values)
+        _expect(part, unit.execute(changing))
 
 
 def remove_part(unit: UnitOfWork, part: Part, part_id: str, profile_id: str) -> None:
     """Takes a detail or address away; raises NotFound."""
-    _expect(part, unit.execute(part.table.delete().where(*_one(unit, part.table, part_id, profile_id))))
+    _expect(part, unit.execute(unit.delete(part.table).where(_is_one(part.table, part_id, profile_id))))
 
 
-def _one(unit: UnitOfWork, table: sa.Table, part_id: str, profile_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_one(table: sa.Table, part_id: str, profile_id: str) -> sa.ColumnElement[bool]:
     if not is_id(part_id):
-        return (sa.false(),)
-    return (
-        table.c.organization_id == unit.organization_id,
-        table.c.id == part_id,
-        table.c.profile_id == profile_id,
-    )
+        return sa.false()
+    return sa.and_(table.c.id == part_id, table.c.profile_id == profile_id)
 
 
 def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
@@ -243,8 +227,8 @@ def relationships_of(unit: UnitOfWork, profile_id: str) -> list[RelationshipRow]
     """Every relationship the profile is on either side of."""
     r = relationships.c
     rows = unit.execute(
-        sa.select(r.id, r.profile_id, r.other_id, r.kind)
-        .where(r.organization_id == unit.organization_id, sa.or_(r.profile_id == profile_id, r.other_id == profile_id))
+        unit.select(r.id, r.profile_id, r.other_id, r.kind)
+        .where(sa.or_(r.profile_id == profile_id, r.other_id == profile_id))
         .order_by(r.id)
     )
     return [RelationshipRow._make(row) for row in rows]
@@ -259,8 +243,8 @@ def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str)
     """Takes a relationship away, from whichever side; raises NotFound."""
     r = relationships.c
     side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
-    scope = (r.organization_id == unit.organization_id, r.id == relationship_id, side)
-    if not is_id(relationship_id) or unit.execute(relationships.delete().where(*scope)).rowcount == 0:
+    removing = unit.delete(relationships).where(r.id == relationship_id, side)
+    if not is_id(relationship_id) or unit.execute(removing).rowcount == 0:
         raise NotFound("There is no such relationship on this profile.", code="not_found")
 
 
@@ -283,8 +267,8 @@ _BEGUN_TERM = """
 
 def find_by_prefixes(unit: UnitOfWork, prefixes: Sequence[str], limit: int) -> list[Row]:
     """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
-    found: list[Row] = []
+    rows: list[Row] = []
     for prefix in prefixes:
-        found += unit.rows(_WHOLE_TERM, (unit.organization_id, prefix, limit))
-        found += unit.rows(_BEGUN_TERM, (unit.organization_id, prefix, prefix + "\U0010ffff", limit))
-    return found
+        rows += unit.rows(_WHOLE_TERM, (unit.organization_id, prefix, limit))
+        rows += unit.rows(_BEGUN_TERM, (unit.organization_id, prefix, prefix + "\U0010ffff", limit))
+    return rows

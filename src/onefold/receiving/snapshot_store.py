@@ -65,8 +65,8 @@ def _named_conversations(d: Dialect) -> str:
 
 @cache
 def _customer_ids(d: Dialect) -> str:
-    held = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id' AND cp.current"
-    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', held)}"
+    current = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.kind = 'customer_id' AND cp.current"
+    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', current)}"
 
 
 def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], policy: Policy) -> BatchSnapshot:
@@ -84,8 +84,8 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
     _load_threads(unit, book, arrivals)
     _load_beyond(unit, book, policy.shared_limit + 1)
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
-        found = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
-        book.with_customer_id.update(profile_id for (profile_id,) in found)
+        rows = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
+        book.with_customer_id.update(profile_id for (profile_id,) in rows)
     return book
 
 
@@ -130,7 +130,9 @@ def _load_holders(unit: UnitOfWork, book: BatchSnapshot, keys: list[Key], shared
 
 def _load_beyond(unit: UnitOfWork, book: BatchSnapshot, limit: int) -> None:
     """Of a value that more list than were looked at, those a contact may open as well, or it would be listed twice."""
-    crowded = {key: {h.contact_point_id for h in held} for key, held in book.listed.items() if len(held) >= limit}
+    crowded = {
+        key: {h.contact_point_id for h in holders} for key, holders in book.listed.items() if len(holders) >= limit
+    }
     if not crowded:
         return
     for row in unit.lookup(_listed_on(unit.dialect), (unit.organization_id,), list(book.versions)):
@@ -167,12 +169,12 @@ def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[Norm
                 replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
             if contact.conversation_id is not None:
                 conversations[contact.conversation_id] = None
-    found = []
+    rows = []
     for channel, names in replies.items():
-        found += unit.lookup(_threads(unit.dialect), (unit.organization_id, channel), list(names))
+        rows += unit.lookup(_threads(unit.dialect), (unit.organization_id, channel), list(names))
     if conversations:
-        found += unit.lookup(_named_conversations(unit.dialect), (unit.organization_id,), list(conversations))
-    for name, conversation_id, *leads in found:
+        rows += unit.lookup(_named_conversations(unit.dialect), (unit.organization_id,), list(conversations))
+    for name, conversation_id, *leads in rows:
         profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
         book.threads[name] = Thread(conversation_id, profile_id)
         book.versions[profile_id] = version

@@ -160,7 +160,7 @@ def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> 
     changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.proven) for c in changes.values()]
-        unit.update(CHANGES, rows)
+        unit.update_rows(CHANGES, rows)
     _move_versions(unit, fresh, {d.profile_id for d in _creations(fresh)})
 
 
@@ -171,7 +171,7 @@ def _creations(fresh: Sequence[Decision]) -> list[Decision]:
 def _move_versions(unit: UnitOfWork, fresh: Sequence[Decision], created: set[str]) -> None:
     changed = {d.profile_id for d in fresh if d.change is not None or d.new_points} - created
     if changed:
-        unit.update(VERSIONS, [(profile_id,) for profile_id in sorted(changed)])
+        unit.update_rows(VERSIONS, [(profile_id,) for profile_id in sorted(changed)])
 
 
 def _term_rows(org: int, fresh: Sequence[Decision]) -> list[tuple[int, str, str]]:

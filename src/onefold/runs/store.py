@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
@@ -42,7 +40,7 @@ def read_run(unit: UnitOfWork, run_id: str, *, lock: bool = False) -> RunRow:
     """The run with this id; raises NotFound."""
     row = None
     if is_id(run_id):
-        select = sa.select(*_RUN).where(runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
+        select = unit.select(*_RUN).where(runs.c.id == run_id)
         row = unit.execute(select.with_for_update() if lock else select).one_or_none()
     if row is None:
         raise NotFound("There is no run with this id.", code="run_not_found")
@@ -53,7 +51,7 @@ def list_runs(
     unit: UnitOfWork, *, state: str | None = None, kind: str | None = None, name: str | None = None
 ) -> list[RunRow]:
     """Runs, newest first."""
-    select = sa.select(*_RUN).where(runs.c.organization_id == unit.organization_id)
+    select = unit.select(*_RUN)
     for column, wanted in ((runs.c.state, state), (runs.c.kind, kind), (runs.c.name, name)):
         if wanted is not None:
             select = select.where(column == wanted)
@@ -62,8 +60,7 @@ def list_runs(
 
 def change_run(unit: UnitOfWork, run_id: str, now: datetime, **values: object) -> None:
     """Sets fields of a run."""
-    scope = (runs.c.organization_id == unit.organization_id, runs.c.id == run_id)
-    unit.execute(runs.update().where(*scope).values(updated_at=now, **values))
+    unit.execute(unit.update(runs).where(runs.c.id == run_id).values(updated_at=now, **values))
 
 
 class PairRow(NamedTuple):
@@ -93,15 +90,13 @@ def add_pairs(unit: UnitOfWork, run_id: str, pairs: Sequence[tuple[str, str]]) -
 def pairs_of(unit: UnitOfWork, run_id: str, after: int, limit: int) -> list[PairRow]:
     """The pairs of a run behind a position."""
     r = run_pairs.c
-    scope = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position > after)
-    return [
-        PairRow._make(row) for row in unit.execute(sa.select(*_PAIR).where(*scope).order_by(r.position).limit(limit))
-    ]
+    select = unit.select(*_PAIR).where(r.run_id == run_id, r.position > after)
+    return [PairRow._make(row) for row in unit.execute(select.order_by(r.position).limit(limit))]
 
 
 def close_pair(unit: UnitOfWork, run_id: str, pair: PairRow) -> None:
     """Writes a pair's outcome."""
     r = run_pairs.c
-    scope = (r.organization_id == unit.organization_id, r.run_id == run_id, r.position == pair.position)
     values = {"outcome": pair.outcome, "code": pair.code, "detail": pair.detail}
-    unit.execute(run_pairs.update().where(*scope).values(**values))
+    changing = unit.update(run_pairs).where(r.run_id == run_id, r.position == pair.position)
+    unit.execute(changing.values(**values))

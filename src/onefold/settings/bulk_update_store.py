@@ -15,10 +15,6 @@ from onefold.database.tables import IDENTIFYING, LISTED, contact_points, evidenc
 _c = contact_points.c
 
 
-def _mine(unit: UnitOfWork) -> sa.ColumnElement[bool]:
-    return _c.organization_id == unit.organization_id
-
-
 def _opens() -> sa.ColumnElement[bool]:
     """What opens a profile where everything listed does (RES-9 `listed`)."""
     return sa.or_(_c.kind != "phone", _c.phone_type == "mobile")
@@ -36,8 +32,8 @@ def shared_identifiers(unit: UnitOfWork, limit: int) -> list[Shared]:
     """Values held by several profiles that each would have to open; customer IDs may be (they never do)."""
     unit.allow_whole_base()
     grouped = (
-        sa.select(_c.kind, _c.value)
-        .where(_mine(unit), _opens(), _c.kind != "customer_id")
+        unit.select(_c.kind, _c.value)
+        .where(_opens(), _c.kind != "customer_id")
         .group_by(_c.kind, _c.value)
         .having(sa.func.count() > 1)
         .order_by(_c.kind, _c.value)
@@ -47,50 +43,50 @@ def shared_identifiers(unit: UnitOfWork, limit: int) -> list[Shared]:
 
 
 def _to_shared(unit: UnitOfWork, kind: str, value: str) -> Shared:
-    held = (_mine(unit), _c.kind == kind, _c.value == value, _opens())
-    found: list[sa.Row[Any]] = []
+    holders = unit.select(_c.id, _c.profile_id).where(_c.kind == kind, _c.value == value, _opens())
+    rows: list[sa.Row[Any]] = []
     for half in (IDENTIFYING, LISTED):  # each has an index by value
-        found += unit.execute(sa.select(_c.id, _c.profile_id).where(*held, half).order_by(_c.id).limit(20))
-    return Shared(kind, value, tuple(row.profile_id for row in sorted(found, key=lambda row: str(row.id))[:20]))
+        rows += unit.execute(holders.where(half).order_by(_c.id).limit(20))
+    return Shared(kind, value, tuple(row.profile_id for row in sorted(rows, key=lambda row: str(row.id))[:20]))
 
 
 def count_listed_only(unit: UnitOfWork) -> int:
     """How many values open a profile without the customer ever having contacted from them."""
     unit.allow_whole_base()
-    held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
-    return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
+    counting = unit.select(sa.func.count(), of=contact_points).where(IDENTIFYING, sa.not_(_c.contacted))
+    return int(unit.execute(counting).scalar_one())
 
 
 def unset_identifying_for_listed(unit: UnitOfWork) -> int:
     """Values never contacted from no longer open their profile; returns how many."""
     unit.allow_whole_base()
-    held = (_mine(unit), IDENTIFYING, sa.not_(_c.contacted))
-    return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
+    changing = unit.update(contact_points).where(IDENTIFYING, sa.not_(_c.contacted))
+    return int(unit.execute(changing.values(identifying=False)).rowcount)
 
 
 def count_listed_to_open(unit: UnitOfWork) -> int:
     """How many listed values would begin to open their profile."""
     unit.allow_whole_base()
-    held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
-    return int(unit.execute(sa.select(sa.func.count()).select_from(contact_points).where(*held)).scalar_one())
+    counting = unit.select(sa.func.count(), of=contact_points).where(LISTED, _opens(), _c.kind != "customer_id")
+    return int(unit.execute(counting).scalar_one())
 
 
 def set_identifying_for_listed(unit: UnitOfWork, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
-    held = (_mine(unit), LISTED, _opens(), _c.kind != "customer_id")
+    listed = (LISTED, _opens(), _c.kind != "customer_id")
     exact = [e for e in blocklist.entries() if "*" not in e.value]
     blocked = [
         *(sa.and_(_c.kind == kind, _c.value.in_([e.value for e in exact if e.kind == kind])) for kind in BLOCKED_KINDS),
         *(sa.and_(_c.kind == e.kind, _matches(e)) for e in blocklist.entries() if "*" in e.value),
     ]
-    unit.execute(contact_points.update().where(*held, sa.not_(sa.or_(*blocked))).values(identifying=True))
+    unit.execute(unit.update(contact_points).where(*listed, sa.not_(sa.or_(*blocked))).values(identifying=True))
 
 
 def unset_identifying_for_blocked(unit: UnitOfWork, entry: Entry) -> int:
     """Contact points with a blocklisted value no longer open anything; returns how many."""
-    held = (_mine(unit), _c.kind == entry.kind, IDENTIFYING, _matches(entry))
-    return int(unit.execute(contact_points.update().where(*held).values(identifying=False)).rowcount)
+    changing = unit.update(contact_points).where(_c.kind == entry.kind, IDENTIFYING, _matches(entry))
+    return int(unit.execute(changing.values(identifying=False)).rowcount)
 
 
 def _matches(entry: Entry) -> sa.ColumnElement[bool]:
@@ -106,55 +102,49 @@ def _matches(entry: Entry) -> sa.ColumnElement[bool]:
 
 def holders_of_entry(unit: UnitOfWork, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
     """(contact point, value, phone type, contacted) of points that open nothing and match an entry."""
-    held = (_mine(unit), _c.kind == entry.kind, LISTED, _matches(entry))
-    rows = unit.execute(
-        sa.select(_c.id, _c.value, _c.phone_type, _c.contacted).where(*held).order_by(_c.id).limit(limit)
-    )
+    select = unit.select(_c.id, _c.value, _c.phone_type, _c.contacted)
+    select = select.where(_c.kind == entry.kind, LISTED, _matches(entry))
+    rows = unit.execute(select.order_by(_c.id).limit(limit))
     return [(row.id, row.value, row.phone_type, row.contacted) for row in rows]
 
 
 def set_identifying(unit: UnitOfWork, contact_point_id: str) -> None:
     """A contact point begins to open its profile."""
-    held = (_mine(unit), _c.id == contact_point_id)
-    unit.execute(contact_points.update().where(*held).values(identifying=True))
+    unit.execute(unit.update(contact_points).where(_c.id == contact_point_id).values(identifying=True))
 
 
 def set_mobile(unit: UnitOfWork, contact_point_id: str, opens: bool) -> None:
     """RES-7: a phone is a mobile from now on."""
-    held = (_mine(unit), _c.id == contact_point_id)
-    unit.execute(contact_points.update().where(*held).values(identifying=opens, phone_type="mobile"))
+    changing = unit.update(contact_points).where(_c.id == contact_point_id)
+    unit.execute(changing.values(identifying=opens, phone_type="mobile"))
 
 
 def other_phones(unit: UnitOfWork, after: str, limit: int) -> list[tuple[str, str | None]]:
     """(number, as it was written) of phones of type `other`, each once, in the order of the numbers."""
-    held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other", _c.value > after)
-    rows = unit.execute(
-        sa.select(_c.value, sa.func.min(_c.written)).where(*held).group_by(_c.value).order_by(_c.value).limit(limit)
-    )
+    select = unit.select(_c.value, sa.func.min(_c.written))
+    select = select.where(_c.kind == "phone", LISTED, _c.phone_type == "other", _c.value > after)
+    rows = unit.execute(select.group_by(_c.value).order_by(_c.value).limit(limit))
     return [tuple(row) for row in rows]
 
 
 def count_other_phones(unit: UnitOfWork) -> int:
     """How many numbers are held as `other` by anyone."""
     unit.allow_whole_base()
-    held = (_mine(unit), _c.kind == "phone", LISTED, _c.phone_type == "other")
-    counted = sa.select(sa.func.count(sa.distinct(_c.value))).where(*held)
-    return int(unit.execute(counted).scalar_one())
+    counting = unit.select(sa.func.count(sa.distinct(_c.value)), of=contact_points)
+    counting = counting.where(_c.kind == "phone", LISTED, _c.phone_type == "other")
+    return int(unit.execute(counting).scalar_one())
 
 
 def telling_holders(unit: UnitOfWork, number: str) -> list[Holder]:
     """The holders of a number that RES-7 turns on: up to two as `other`, one as mobile."""
-    held = (_mine(unit), _c.kind == "phone", _c.value == number)
-    found = []
+    select = unit.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.proven)
+    select = select.where(_c.kind == "phone", _c.value == number)
+    holders = []
     for phone_type, limit in (("mobile", 1), ("other", 2)):
         for half in (IDENTIFYING, LISTED):
-            rows = unit.execute(
-                sa.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.proven)
-                .where(*held, half, _c.phone_type == phone_type)
-                .limit(limit)
-            )
-            found += [Holder._make(row) for row in rows]
-    return found
+            rows = unit.execute(select.where(half, _c.phone_type == phone_type).limit(limit))
+            holders += [Holder._make(row) for row in rows]
+    return holders
 
 
 class Candidate(NamedTuple):
@@ -170,17 +160,17 @@ def common_evidence(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
     a value that one profile holds."""
     unit.allow_whole_base()
     e = evidence.c
-    scope = (e.organization_id == unit.organization_id, e.kind.in_(("email", "phone", "social", "customer_id")))
+    of_kinds = e.kind.in_(("email", "phone", "social", "customer_id"))
     named = sa.union_all(
-        sa.select(e.kind, e.value, e.profile_id).where(*scope),
-        sa.select(e.kind, e.other_value, e.other_id).where(*scope),
+        unit.select(e.kind, e.value, e.profile_id).where(of_kinds),
+        unit.select(e.kind, e.other_value, e.other_id).where(of_kinds),
     ).subquery()
     number = sa.func.count(sa.distinct(named.c.profile_id))
     grouped = sa.select(named.c.kind, named.c.value, number).group_by(named.c.kind, named.c.value)
-    found = unit.execute(
+    rows = unit.execute(
         grouped.having(number >= limit).order_by(number.desc(), named.c.kind, named.c.value).limit(most)
     )
-    return [Candidate._make(row) for row in found]
+    return [Candidate._make(row) for row in rows]
 
 
 def common_values(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
@@ -188,17 +178,17 @@ def common_values(unit: UnitOfWork, limit: int, most: int) -> list[Candidate]:
     unit.allow_whole_base()
     # All of them but one only list it: what opens a profile, which is most there is, need not be read.
     listed = (
-        sa.select(_c.kind, _c.value, sa.func.count().label("number"))
-        .where(_mine(unit), LISTED, _c.kind != "visitor")
+        unit.select(_c.kind, _c.value, sa.func.count().label("number"))
+        .where(LISTED, _c.kind != "visitor")
         .group_by(_c.kind, _c.value)
         .having(sa.func.count() >= limit)
         .subquery()
     )
-    opened = sa.select(sa.func.count()).where(
-        _mine(unit), _c.kind == listed.c.kind, _c.value == listed.c.value, IDENTIFYING
+    opened = unit.select(sa.func.count(), of=contact_points).where(
+        _c.kind == listed.c.kind, _c.value == listed.c.value, IDENTIFYING
     )
     number = (listed.c.number + opened.scalar_subquery()).label("number")
-    found = sa.select(listed.c.kind, listed.c.value, number).subquery()
-    n = found.c.number
-    commonest = sa.select(found).where(n > limit).order_by(n.desc(), found.c.kind, found.c.value).limit(most)
+    common = sa.select(listed.c.kind, listed.c.value, number).subquery()
+    n = common.c.number
+    commonest = sa.select(common).where(n > limit).order_by(n.desc(), common.c.kind, common.c.value).limit(most)
     return [Candidate._make(row) for row in unit.execute(commonest)]

@@ -29,8 +29,7 @@ def page(
     """Suggestions of the organization, the likeliest first, behind the last one of a page before."""
     s = suggestions.c
     key = (s.rating, s.profile_id, s.other_id)
-    select = sa.select(*(s[field] for field in SuggestionRow._fields)).where(
-        s.organization_id == unit.organization_id,
+    select = unit.select(*(s[field] for field in SuggestionRow._fields)).where(
         s.state == sa.literal_column(f"'{'open' if wanted.state == 'open' else 'dismissed'}'"),
         s.rating >= wanted.lowest,
     )
@@ -58,6 +57,6 @@ def tally(unit: UnitOfWork, state: str, most: int) -> list[tuple[float, tuple[st
     """The rating and kinds of evidence of a queue's suggestions, the likeliest first, and no more than `most`."""
     s = suggestions.c
     wanted = s.state == sa.literal_column(f"'{'open' if state == 'open' else 'dismissed'}'")
-    select = sa.select(s.rating, s.kinds).where(s.organization_id == unit.organization_id, wanted)
+    select = unit.select(s.rating, s.kinds).where(wanted)
     rows = unit.execute(select.order_by(s.rating.desc()).limit(most))
     return [(row.rating, tuple(row.kinds.split())) for row in rows]

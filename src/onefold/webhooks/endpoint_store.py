@@ -50,16 +50,15 @@ def add_endpoint(unit: UnitOfWork, endpoint: EndpointRow) -> None:
 
 def list_endpoints(unit: UnitOfWork) -> list[EndpointRow]:
     """Every endpoint, in the order they came."""
-    scope = (_e.organization_id == unit.organization_id, _e.state != "removed")
-    return [EndpointRow._make(row) for row in unit.execute(sa.select(*_ENDPOINT).where(*scope).order_by(_e.id))]
+    select = unit.select(*_ENDPOINT).where(_e.state != "removed")
+    return [EndpointRow._make(row) for row in unit.execute(select.order_by(_e.id))]
 
 
 def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> EndpointRow:
     """The endpoint with this id; raises NotFound."""
     row = None
     if is_id(endpoint_id):
-        scope = (_e.organization_id == unit.organization_id, _e.id == endpoint_id, _e.state != "removed")
-        select = sa.select(*_ENDPOINT).where(*scope)
+        select = unit.select(*_ENDPOINT).where(_e.id == endpoint_id, _e.state != "removed")
         row = unit.execute(select.with_for_update(key_share=True) if lock else select).one_or_none()
     if row is None:
         raise NotFound("There is no webhook with this id.", code="webhook_not_found")
@@ -68,5 +67,4 @@ def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> 
 
 def change_endpoint(unit: UnitOfWork, endpoint_id: str, **values: object) -> None:
     """Sets fields of an endpoint."""
-    scope = (_e.organization_id == unit.organization_id, _e.id == endpoint_id)
-    unit.execute(webhook_endpoints.update().where(*scope).values(**values))
+    unit.execute(unit.update(webhook_endpoints).where(_e.id == endpoint_id).values(**values))

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from onefold.core.errors import NotFound
 from onefold.database.dialects import Dialect, Insert
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import instant_text, outbox, webhook_deliveries, webhook_endpoints
 from onefold.database.tables import webhook_turns as turns
 from onefold.webhooks.endpoint_store import list_endpoints
@@ -70,7 +70,9 @@ class Claimed(NamedTuple):
 _e, _d, _o = webhook_endpoints.c, webhook_deliveries.c, outbox.c
 _EVENT = [_o[name] for name in EventRow._fields]
 _DELIVERY = [_o.type.label(name) if name == "event_type" else _d[name] for name in DeliveryRow._fields]
-_WITH_EVENT = webhook_deliveries.join(outbox, sa.and_(_o.organization_id == _d.organization_id, _o.seq == _d.event_seq))
+_WITH_EVENT = webhook_deliveries.join(
+    outbox, sa.and_(same_organization(outbox, webhook_deliveries), _o.seq == _d.event_seq)
+)
 _DELIVERIES = Insert(
     webhook_deliveries,
     ("organization_id", "endpoint_id", "event_seq", "event_id", "profile_id", "next_at", "created_at"),
@@ -90,17 +92,16 @@ def lock_turns(unit: UnitOfWork) -> None:
 
 def forget_removed(unit: UnitOfWork, limit: int) -> None:
     """Deletes what is left of removed endpoints, about `limit` deliveries of each at a time."""
-    org = unit.organization_id
-    removed = sa.select(_e.id).where(_e.organization_id == org, _e.state == "removed")
+    removed = unit.select(_e.id).where(_e.state == "removed")
     for endpoint_id in unit.execute(removed).scalars().all():
         more = False
         for table, key in ((turns, turns.c.profile_id), (webhook_deliveries, _d.event_seq)):
-            scope = (table.c.organization_id == org, table.c.endpoint_id == endpoint_id)
-            some = unit.execute(sa.select(key).where(*scope).limit(limit)).scalars().all()
-            unit.execute(table.delete().where(*scope, key.in_(set(some))))
+            of_endpoint = table.c.endpoint_id == endpoint_id
+            some = unit.execute(unit.select(key).where(of_endpoint).limit(limit)).scalars().all()
+            unit.execute(unit.delete(table).where(of_endpoint, key.in_(set(some))))
             more = more or len(some) == limit
         if not more:
-            unit.execute(webhook_endpoints.delete().where(_e.organization_id == org, _e.id == endpoint_id))
+            unit.execute(unit.delete(webhook_endpoints).where(_e.id == endpoint_id))
 
 
 def without_waiting(unit: UnitOfWork, before: datetime, after: int, limit: int) -> tuple[list[int], int | None]:
@@ -108,33 +109,27 @@ def without_waiting(unit: UnitOfWork, before: datetime, after: int, limit: int) 
 
     The newest event is none of them: SQLite counts on from the highest number.
     """
-    org = unit.organization_id
     # Looked at in their order, and no further than there are old ones: events of a week are many.
-    next_ones = (_o.organization_id == org, _o.seq > after, _o.seq < newest_seq(unit))
-    select = sa.select(_o.seq, _o.created_at, _o.pending).where(*next_ones).order_by(_o.seq).limit(limit)
-    rows = unit.execute(select).all()
-    found = [row.seq for row in rows if row.created_at < before and not row.pending]
+    next_ones = unit.select(_o.seq, _o.created_at, _o.pending).where(_o.seq > after, _o.seq < newest_seq(unit))
+    rows = unit.execute(next_ones.order_by(_o.seq).limit(limit)).all()
+    seqs = [row.seq for row in rows if row.created_at < before and not row.pending]
     more = len(rows) == limit and rows[-1].created_at < before
     awaited: set[int] = set()
-    for endpoint in list_endpoints(unit) if found else []:
+    for endpoint in list_endpoints(unit) if seqs else []:
         if endpoint.state == "enabled":
-            between = (
-                _d.organization_id == org,
-                _d.endpoint_id == endpoint.id,
-                _d.event_seq.between(found[0], found[-1]),
-            )
-            awaited |= set(unit.execute(sa.select(_d.event_seq).where(*between, _d.state == "pending")).scalars())
-    return [seq for seq in found if seq not in awaited], rows[-1].seq if more else None
+            between = (_d.endpoint_id == endpoint.id, _d.event_seq.between(seqs[0], seqs[-1]))
+            pending = unit.select(_d.event_seq).where(*between, _d.state == "pending")
+            awaited |= set(unit.execute(pending).scalars())
+    return [seq for seq in seqs if seq not in awaited], rows[-1].seq if more else None
 
 
 def forget_deliveries(unit: UnitOfWork, seqs: Sequence[int], now: datetime) -> None:
     """Deletes the deliveries of events that are forgotten; a disabled endpoint may still have waited for some."""
-    org = unit.organization_id
-    everyone = unit.execute(sa.select(_e.id).where(_e.organization_id == org)).scalars().all()
+    everyone = unit.execute(unit.select(_e.id)).scalars().all()
     for endpoint_id in everyone if seqs else []:
-        scope = (_d.organization_id == org, _d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs))
-        pending = unit.execute(sa.select(_d.event_seq).where(*scope, _d.state == "pending")).scalars().all()
-        unit.execute(webhook_deliveries.delete().where(*scope))
+        scope = (_d.endpoint_id == endpoint_id, _d.event_seq.in_(seqs))
+        pending = unit.execute(unit.select(_d.event_seq).where(*scope, _d.state == "pending")).scalars().all()
+        unit.execute(unit.delete(webhook_deliveries).where(*scope))
         _leave(unit, endpoint_id, _events(unit, pending), now)
 
 
@@ -160,8 +155,8 @@ def _waiting(unit: UnitOfWork, limit: int) -> list[int]:
 def _events(unit: UnitOfWork, seqs: Sequence[int]) -> list[EventRow]:
     if not seqs:
         return []
-    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    return [EventRow._make(row) for row in unit.execute(sa.select(*_EVENT).where(*scope).order_by(_o.seq))]
+    select = unit.select(*_EVENT).where(_o.seq.in_(seqs))
+    return [EventRow._make(row) for row in unit.execute(select.order_by(_o.seq))]
 
 
 def handed_over(unit: UnitOfWork, events: Iterable[EventRow]) -> None:
@@ -170,8 +165,7 @@ def handed_over(unit: UnitOfWork, events: Iterable[EventRow]) -> None:
 
 
 def _wait_no_longer(unit: UnitOfWork, seqs: Sequence[int]) -> None:
-    scope = (_o.organization_id == unit.organization_id, _o.seq.in_(seqs))
-    unit.execute(outbox.update().where(*scope).values(pending=False))
+    unit.execute(unit.update(outbox).where(_o.seq.in_(seqs)).values(pending=False))
 
 
 def nobody_waits(unit: UnitOfWork) -> None:
@@ -228,11 +222,10 @@ def _first(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow]) -> se
 
 def _leave(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     """These events wait no longer; whoever waited for them gets the turn."""
-    line = (turns.c.organization_id == unit.organization_id, turns.c.endpoint_id == endpoint_id)
     for some in batches(events, _AT_ONCE):
         profile_ids = sorted({p for e in some for p in _of(e)})
         theirs = (turns.c.profile_id.in_(profile_ids), turns.c.event_seq.in_([e.seq for e in some]))
-        unit.execute(turns.delete().where(*line, *theirs))
+        unit.execute(unit.delete(turns).where(turns.c.endpoint_id == endpoint_id, *theirs))
     for some in batches(events, _AT_ONCE):
         heads = _heads(unit, endpoint_id, (p for e in some for p in _of(e)))
         _give_turns(unit, endpoint_id, _events(unit, sorted(set(heads.values()))), now)
@@ -241,13 +234,13 @@ def _leave(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: 
 def _give_turns(unit: UnitOfWork, endpoint_id: str, events: Sequence[EventRow], now: datetime) -> None:
     first = _first(unit, endpoint_id, events)
     if first:
-        waiting = (*_deliveries(unit, endpoint_id, first), _d.state == "pending", _d.next_at.is_(None))
-        unit.execute(webhook_deliveries.update().where(*waiting).values(next_at=now))
+        waiting = (_is_delivery(endpoint_id, first), _d.state == "pending", _d.next_at.is_(None))
+        unit.execute(unit.update(webhook_deliveries).where(*waiting).values(next_at=now))
 
 
-def _deliveries(unit: UnitOfWork, endpoint_id: str, seqs: Iterable[int]) -> tuple[sa.ColumnElement[bool], ...]:
-    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
-    return (*scope, _d.event_seq.in_(sorted(seqs)))
+def _is_delivery(endpoint_id: str, seqs: Iterable[int]) -> sa.ColumnElement[bool]:
+    """Whether a delivery is one of these events' to the endpoint."""
+    return sa.and_(_d.endpoint_id == endpoint_id, _d.event_seq.in_(sorted(seqs)))
 
 
 # Sending -------------------------------------------------------------------------------------------------------------
@@ -264,8 +257,8 @@ def is_due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> bool:
 
 
 def _due(unit: UnitOfWork, endpoint_id: str, now: datetime) -> sa.Select[Any]:
-    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
-    return sa.select(_d.event_seq).where(*scope, _d.next_at <= now).order_by(_d.next_at)
+    select = unit.select(_d.event_seq).where(_d.endpoint_id == endpoint_id, _d.next_at <= now)
+    return select.order_by(_d.next_at)
 
 
 def claim(
@@ -277,39 +270,41 @@ def claim(
     seqs = unit.execute(chosen).scalars().all()
     if not seqs:
         return []
-    scope = _deliveries(unit, endpoint_id, seqs)
+    claimed = _is_delivery(endpoint_id, seqs)
     taken = {"claim_id": claim_id, "attempts": _d.attempts + 1, "next_at": until}
-    unit.execute(webhook_deliveries.update().where(*scope).values(**taken))
-    counted = unit.execute(sa.select(_d.attempts).where(*scope).order_by(_d.event_seq)).scalars()
+    unit.execute(unit.update(webhook_deliveries).where(claimed).values(**taken))
+    counted = unit.execute(unit.select(_d.attempts).where(claimed).order_by(_d.event_seq)).scalars()
     return [Claimed(endpoint_id, claim_id, *both) for both in zip(counted, _events(unit, seqs), strict=True)]
 
 
 def still_claimed(unit: UnitOfWork, claimed: Claimed) -> bool:
     """Whether nobody else has taken the delivery since; locks it."""
-    scope = (*_deliveries(unit, claimed.endpoint_id, [claimed.event.seq]), _d.claim_id == claimed.claim_id)
-    return unit.execute(sa.select(_d.event_seq).where(*scope).with_for_update()).first() is not None
+    select = unit.select(_d.event_seq).where(_is_claimed(claimed), _d.claim_id == claimed.claim_id)
+    return unit.execute(select.with_for_update()).first() is not None
+
+
+def _is_claimed(claimed: Claimed) -> sa.ColumnElement[bool]:
+    return _is_delivery(claimed.endpoint_id, [claimed.event.seq])
 
 
 def reschedule(unit: UnitOfWork, claimed: Claimed, until: datetime, status: int | None, error: str | None) -> None:
     """The delivery stays pending and is due then, if it still is its turn."""
     first = _first(unit, claimed.endpoint_id, [claimed.event])
     values = {"claim_id": None, "last_status": status, "last_error": error, "next_at": until if first else None}
-    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
-    unit.execute(webhook_deliveries.update().where(*scope).values(**values))
+    unit.execute(unit.update(webhook_deliveries).where(_is_claimed(claimed)).values(**values))
 
 
 def release(unit: UnitOfWork, claimed: Claimed, now: datetime) -> None:
     """The delivery was not tried, and is due at once."""
-    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
     values = {"claim_id": None, "attempts": _d.attempts - 1, "next_at": now}
-    unit.execute(webhook_deliveries.update().where(*scope).values(**values))
+    unit.execute(unit.update(webhook_deliveries).where(_is_claimed(claimed)).values(**values))
 
 
 def end(unit: UnitOfWork, claimed: Claimed, state: str, status: int | None, error: str | None, now: datetime) -> None:
     """The delivery is delivered or has failed; whoever waited for it gets the turn."""
     values = {"state": state, "claim_id": None, "next_at": None, "ended_at": now}
-    scope = _deliveries(unit, claimed.endpoint_id, [claimed.event.seq])
-    unit.execute(webhook_deliveries.update().where(*scope).values(last_status=status, last_error=error, **values))
+    ending = unit.update(webhook_deliveries).where(_is_claimed(claimed))
+    unit.execute(ending.values(last_status=status, last_error=error, **values))
     _leave(unit, claimed.endpoint_id, [claimed.event], now)
 
 
@@ -320,13 +315,13 @@ def list_deliveries(
     unit: UnitOfWork, endpoint_id: str, state: str | None, before: int | None, limit: int
 ) -> list[DeliveryRow]:
     """Deliveries to an endpoint, newest event first."""
-    scope = [_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id]
+    scope = [_d.endpoint_id == endpoint_id]
     scope += [] if before is None else [_d.event_seq < before]
     if state == "delivered":
         scope.append(_d.state == state)
     elif state is not None:
         scope.append(_d.event_seq.in_(_in_state(unit, endpoint_id, state, before, limit)))
-    select = sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope).order_by(_d.event_seq.desc())
+    select = unit.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope).order_by(_d.event_seq.desc())
     return [DeliveryRow._make(row) for row in unit.execute(select.limit(limit))]
 
 
@@ -345,8 +340,8 @@ def read_delivery(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> Deliv
     """The delivery of the event with this number; raises NotFound."""
     row = None
     if delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19:
-        scope = _deliveries(unit, endpoint_id, [int(delivery_id)])
-        row = unit.execute(sa.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope)).one_or_none()
+        select = unit.select(*_DELIVERY).select_from(_WITH_EVENT)
+        row = unit.execute(select.where(_is_delivery(endpoint_id, [int(delivery_id)]))).one_or_none()
     if row is None:
         raise NotFound("There is no delivery with this id.", code="delivery_not_found")
     return DeliveryRow._make(row)
@@ -367,13 +362,14 @@ def repeat(unit: UnitOfWork, endpoint_id: str, seqs: Sequence[int], now: datetim
     events = _events(unit, seqs)
     if not events:
         return
-    scope = (_d.organization_id == unit.organization_id, _d.endpoint_id == endpoint_id)
+    of_endpoint = _d.endpoint_id == endpoint_id
     again = {"state": "pending", "attempts": 0, "next_at": None, "claim_id": None, "ended_at": None}
-    unit.execute(webhook_deliveries.update().where(*scope, _d.event_seq.in_(seqs)).values(**again))
+    unit.execute(unit.update(webhook_deliveries).where(of_endpoint, _d.event_seq.in_(seqs)).values(**again))
     _line_up(unit, endpoint_id, events)
-    due = sa.select(_d.event_seq).where(*scope, _d.next_at >= _EVER, _d.claim_id.is_(None))
+    due = unit.select(_d.event_seq).where(of_endpoint, _d.next_at >= _EVER, _d.claim_id.is_(None))
     for some in batches(_events(unit, sorted(unit.execute(due).scalars())), _AT_ONCE):
         overtaken = {e.seq for e in some} - _first(unit, endpoint_id, some)
         if overtaken:
-            unit.execute(webhook_deliveries.update().where(*scope, _d.event_seq.in_(overtaken)).values(next_at=None))
+            waiting = unit.update(webhook_deliveries).where(of_endpoint, _d.event_seq.in_(overtaken))
+            unit.execute(waiting.values(next_at=None))
     _give_turns(unit, endpoint_id, events, now)
