@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Any:
     workers = 1 if database.is_sqlite else 2
     group = GroupCommit(receiver_of(settings, database), workers=workers, largest=settings.group_largest)
     addresses = Addresses(allow_private=settings.webhooks_allow_private)
-    background = _Background(database, gate, Sender(database, Poster(addresses)), feed, group)
+    background = _Background(database, gate, Sender(database, Poster(addresses)), feed=feed, group=group)
 
     app = _api(background)
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings

@@ -127,12 +127,14 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
         first = queue(unit, QueueFilter(), None, 1)
     database.dispose()
     numbers = [int(row[0]) for row in counted if row is not None]
-    return Made(numbers[0], numbers[1], numbers[2], token, link, first[0].row.pair if first else ("", ""))
+    return Made(
+        numbers[0], numbers[1], numbers[2], token=token, link=link, pair=first[0].row.pair if first else ("", "")
+    )
 
 
 def _link(unit: UnitOfWork) -> str:
     lead = next(agent for agent in account_store.list_agents(unit) if agent.role == "lead")
-    return signing_in.make_link(unit, lead.id, "link", timedelta(hours=12), Actor(None, None, "demo"))
+    return signing_in.make_link(unit, lead.id, "link", valid=timedelta(hours=12), actor=Actor(None, None, "demo"))
 
 
 def _fill_elsewhere(path: Path, customers: int, console: Console) -> None:
@@ -149,7 +151,9 @@ def _fill_elsewhere(path: Path, customers: int, console: Console) -> None:
 def _fill(database: Database, customers: int, console: Console) -> None:
     console.print(f"Filling a sample base with {customers:,} customers …")
     first = new_id()
-    organization_id = add_organization(database, "Kite & Co.", "GB", first, "General", DEFAULT_ENTRIES, utc_now())
+    organization_id = add_organization(
+        database, "Kite & Co.", "GB", inbox_id=first, inbox_name="General", entries=DEFAULT_ENTRIES, now=utc_now()
+    )
     inboxes = [first, *run_in_transaction(database, organization_id, _set_up)]
     choose = random.Random(1815)
     people = [_person(choose, number) for number in range(customers)]
@@ -214,10 +218,10 @@ def _person(choose: random.Random, number: int) -> _Person:
         f"{first} {last}",
         email,
         _second_email(choose, email, f"{plain}.{number}@work{number % 40}.example"),
-        mobile,
-        landline,
-        f"{plain.replace('.', '_')}_{number}",
-        f"K-{10_000 + number}",
+        mobile=mobile,
+        landline=landline,
+        handle=f"{plain.replace('.', '_')}_{number}",
+        customer_id=f"K-{10_000 + number}",
     )
 
 
@@ -252,22 +256,29 @@ def _contact(choose: random.Random, person: _Person, number: int, *, first: bool
         signed = Further(phones=(ListedPhone(person.mobile, "mobile"),)) if choose.random() < 0.15 else None
         sender = Sender(email=email, name=person.name)
         return Contact(
-            channel, f"<{message_id}@mail.example>", sender, subject, f"{body}\n\n{person.name}", further=signed
+            channel,
+            f"<{message_id}@mail.example>",
+            sender,
+            subject=subject,
+            body=f"{body}\n\n{person.name}",
+            further=signed,
         )
     if channel == "voice":
         phone = choose.choice((person.mobile, person.landline))
         return Contact(channel, f"CA{message_id}", Sender(phone=phone), further=None)
     if channel in ("sms", "whatsapp"):
         name = person.name if channel == "whatsapp" else None
-        return Contact(channel, f"{channel}-{message_id}", Sender(phone=person.mobile, name=name), None, body)
+        return Contact(
+            channel, f"{channel}-{message_id}", Sender(phone=person.mobile, name=name), subject=None, body=body
+        )
     if channel == "social":
         sender = Sender(network="instagram", user_id=str(17_841_400_000 + hash_of(person)), handle=f"@{person.handle}")
-        return Contact(channel, message_id, sender._replace(name=person.name), None, body)
+        return Contact(channel, message_id, sender._replace(name=person.name), subject=None, body=body)
     if choose.random() < 0.5:
         sender = Sender(visitor=f"v-{hash_of(person)}", customer_id=person.customer_id, proven=True, name=person.name)
     else:
         sender = Sender(visitor=f"v-{hash_of(person)}", email=person.email)
-    return Contact(channel, message_id, sender, None, body)
+    return Contact(channel, message_id, sender, subject=None, body=body)
 
 
 def hash_of(person: _Person) -> int:
@@ -280,7 +291,7 @@ def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
     profile_ids = [summary.row.id for summary in profiles.page(unit, None, 120)]
     agents = [agent.id for agent in account_store.list_agents(unit)]
     for one, other in zip(profile_ids[::8], profile_ids[1::8], strict=False):
-        parts.relate(unit, one, other, choose.choice(("spouse", "parent", "colleague")), None)
+        parts.relate(unit, one, other, kind=choose.choice(("spouse", "parent", "colleague")), version=None)
     for profile_id in profile_ids[::3]:
         key, value = choose.choice(_DETAILS)
         parts.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)

@@ -89,7 +89,15 @@ def create_key(
     if not unique_scopes or not set(unique_scopes) <= set(SCOPES):
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
     token = new_token("ofk", unit.organization_id)
-    key = KeyRow(new_id(), _require(name), unique_scopes, utc_now(), expires_at, None, None)
+    key = KeyRow(
+        new_id(),
+        _require(name),
+        unique_scopes,
+        created_at=utc_now(),
+        expires_at=expires_at,
+        last_used_at=None,
+        revoked_at=None,
+    )
     store.add_key(unit, key, token_hash(token))
     return key, token
 
@@ -115,14 +123,14 @@ def _key_principal(unit: UnitOfWork, token: str) -> Principal | None:
     key = store.key_by_secret(unit, token_hash(token))
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= utc_now()):
         return None
-    return Principal(unit.organization_id, frozenset(key.scopes), key.id, None, key.expires_at)
+    return Principal(unit.organization_id, frozenset(key.scopes), key.id, agent_id=None, expires_at=key.expires_at)
 
 
 def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
     agent = store.session_agent(unit, token_hash(token), utc_now())
     if agent is None:
         return None
-    return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent.id, None)
+    return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent_id=agent.id, expires_at=None)
 
 
 def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
@@ -133,7 +141,15 @@ def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
 def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
     password_hash = None if password is None else _hash(password)
-    agent = AgentRow(new_id(), parse_email(email), _require(name), role, True, None, password_hash)
+    agent = AgentRow(
+        new_id(),
+        parse_email(email),
+        _require(name),
+        role=role,
+        active=True,
+        recent_inbox_id=None,
+        password_hash=password_hash,
+    )
     store.add_agent(unit, agent, utc_now())
     return agent
 

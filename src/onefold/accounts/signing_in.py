@@ -110,7 +110,7 @@ def _enter(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
 
 def _begin_session(unit: UnitOfWork, agent_id: str) -> SignedIn:
     token, now = new_token("ofs", unit.organization_id), utc_now()
-    account_store.add_session(unit, token_hash(token), agent_id, now, now + SESSION_LENGTH)
+    account_store.add_session(unit, token_hash(token), agent_id, now=now, expires_at=now + SESSION_LENGTH)
     return SignedIn(token)
 
 
@@ -121,7 +121,7 @@ def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
 
 def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
     token = new_token("oft", unit.organization_id)
-    store.add_token(unit, token_hash(token), agent_id, purpose, utc_now() + valid)
+    store.add_token(unit, token_hash(token), agent_id, purpose=purpose, expires_at=utc_now() + valid)
     return token
 
 

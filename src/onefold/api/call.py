@@ -118,7 +118,9 @@ class Call:
         key = self._checked_key()
         if key is None:
             return await answer()
-        return await answered_once(self._database, self.principal.organization_id, key, self._fingerprint, answer)
+        return await answered_once(
+            self._database, self.principal.organization_id, key, fingerprint=self._fingerprint, answer=answer
+        )
 
     def _checked_key(self) -> str | None:
         return None if self._key is None else validate_text(self._key, "Idempotency-Key", 200)

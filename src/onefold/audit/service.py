@@ -100,14 +100,14 @@ def record(
         seq + 1,
         instant_text(utc_now()),
         action,
-        actor.agent_id,
-        actor.key_id,
-        actor.origin[:ORIGIN_LENGTH],
-        profile_id,
-        other_id,
-        _json(details),
-        None if record_row is None else _record_hash(record_row),
-        "",
+        agent_id=actor.agent_id,
+        key_id=actor.key_id,
+        origin=actor.origin[:ORIGIN_LENGTH],
+        profile_id=profile_id,
+        other_id=other_id,
+        details=_json(details),
+        record_hash=None if record_row is None else _record_hash(record_row),
+        hash="",
     )
     store.append(unit, entry._replace(hash=_hash(previous, entry)), record_row)
     return entry.seq
@@ -141,7 +141,7 @@ def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verificat
     An anchor, number and hash of an entry that an earlier reading ended at, finds also a log that was cut off or
     written anew as a whole. The log is read a part at a time, however long it is.
     """
-    state = Verification(0, 0, _beginning(unit), 0, None, None)
+    state = Verification(0, 0, _beginning(unit), erased=0, first_wrong=None, wrong=None)
     after: int | None = None
     while part := store.following(unit, after, _CHUNK):
         for entry, record_row in part:
@@ -149,7 +149,9 @@ def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verificat
             if wrong is not None:
                 return state._replace(first_wrong=state.last_seq + 1, wrong=wrong)
             gone = entry.record_hash is not None and record_row is None
-            state = Verification(state.entries + 1, entry.seq, entry.hash, state.erased + gone, None, None)
+            state = Verification(
+                state.entries + 1, entry.seq, entry.hash, erased=state.erased + gone, first_wrong=None, wrong=None
+            )
         after = part[-1][0].seq
     furthest = max(anchor[0] if anchor else 0, store.newest_record(unit) or 0)
     if furthest > state.last_seq:
@@ -192,7 +194,7 @@ def page(
         if filter_id is not None and not is_id(filter_id):
             raise InvalidValue(f"{field} is no id.", code="invalid_id", field=field)
     filters = Filters(
-        profile_id, None if action is None else validate_text(action, "action", 100), agent_id, since, until
+        profile_id, None if action is None else validate_text(action, "action", 100), agent_id, since=since, until=until
     )
     return [_entry(row, None) for row in store.page(unit, filters, before_seq, limit)]
 
@@ -213,11 +215,11 @@ def _entry(row: EntryRow, record_row: RecordRow | None) -> Entry:
         row.seq,
         instant(row.at),
         row.action,
-        actor,
-        row.profile_id,
-        row.other_id,
-        json.loads(row.details),
-        before,
-        False,
-        row.hash,
+        actor=actor,
+        profile_id=row.profile_id,
+        other_id=row.other_id,
+        details=json.loads(row.details),
+        before=before,
+        erased=False,
+        hash=row.hash,
     )

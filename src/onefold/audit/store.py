@@ -112,7 +112,7 @@ def page(unit: UnitOfWork, filters: Filters, before: int | None, limit: int) -> 
     rows = {
         row.seq: row
         for side in _sides(filters)
-        for row in unit.execute(_page(unit, filters, side, before, limit).where(*within))
+        for row in unit.execute(_page(unit, filters, side, before=before, limit=limit).where(*within))
     }
     return [_entry(rows[seq]) for seq in sorted(rows, reverse=True)[:limit]]
 

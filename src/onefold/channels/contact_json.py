@@ -103,19 +103,29 @@ def _without_values(text: str) -> str:
 
 def _contact(c: ContactJson) -> Contact:
     s = c.sender
-    sender = Sender(s.email, s.phone, s.network, s.user_id, s.handle, s.visitor, s.customer_id, s.proven, s.name)
+    sender = Sender(
+        s.email,
+        s.phone,
+        s.network,
+        user_id=s.user_id,
+        handle=s.handle,
+        visitor=s.visitor,
+        customer_id=s.customer_id,
+        proven=s.proven,
+        name=s.name,
+    )
     return Contact(
         c.channel,
         c.message_id,
         sender,
-        c.subject,
-        c.body,
-        _in_utc(c.occurred_at),
-        c.inbox_id,
-        tuple(c.reply_to),
-        c.conversation_id,
-        None if c.further is None else _further(c.further),
-        c.verified,
+        subject=c.subject,
+        body=c.body,
+        occurred_at=_in_utc(c.occurred_at),
+        inbox_id=c.inbox_id,
+        reply_to=tuple(c.reply_to),
+        conversation_id=c.conversation_id,
+        further=None if c.further is None else _further(c.further),
+        verified=c.verified,
     )
 
 

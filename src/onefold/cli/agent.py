@@ -39,7 +39,7 @@ def agent_add(
     secret = _asked_password() if password else None
     agent = run_on_agent(
         organization,
-        lambda unit: accounts.add_agent(unit, email, name, role, secret),  # type: ignore[arg-type]
+        lambda unit: accounts.add_agent(unit, email, name, role=role, password=secret),  # type: ignore[arg-type]
     )
     out.print(f"Agent {agent.id} is here.")
 
@@ -62,7 +62,9 @@ def agent_link(
     from onefold.accounts import signing_in  # here and below: no other command needs what it imports
 
     def work(unit: UnitOfWork) -> str:
-        return signing_in.make_link(unit, find_agent(unit, email).id, "link", timedelta(minutes=minutes), _ACTOR)
+        return signing_in.make_link(
+            unit, find_agent(unit, email).id, "link", valid=timedelta(minutes=minutes), actor=_ACTOR
+        )
 
     token = run_on_agent(organization, work)
     address = Settings().public_url.rstrip("/")  # type: ignore[call-arg]

@@ -38,7 +38,9 @@ def ingest(
         receiver = receiver_of(settings, database)
         totals = dict.fromkeys(ingesting.OUTCOMES, 0)
         for path in _files(paths):
-            counts = _ingest_file(database, receiver, organization_id, path, inbox_id, refused, restart)
+            counts = _ingest_file(
+                database, receiver, organization_id, path=path, inbox_id=inbox_id, refused=refused, restart=restart
+            )
             totals = {outcome: totals[outcome] + counts[outcome] for outcome in totals}
     except DomainError as refusal:
         fail(f"{refusal.detail} What was brought in stays; the same command goes on from there.")

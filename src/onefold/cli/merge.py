@@ -46,7 +46,7 @@ def merge(
     number = chosen_organization(database, organization)
     try:
         if pairs is not None:
-            _merge_file(database, number, pairs, report, restart)
+            _merge_file(database, number, pairs, report=report, restart=restart)
         else:
             _merge_two(database, number, MergeRequest(str(source), str(destination)), yes)
     except DomainError as refusal:

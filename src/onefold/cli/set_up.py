@@ -44,7 +44,9 @@ def organization_add(
 ) -> None:
     """Add an organization, with its first inbox and the default blocklist."""
     database = open_database()
-    number = add_organization(database, name, region.upper(), new_id(), inbox, DEFAULT_ENTRIES, utc_now())
+    number = add_organization(
+        database, name, region.upper(), inbox_id=new_id(), inbox_name=inbox, entries=DEFAULT_ENTRIES, now=utc_now()
+    )
     out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
 
 

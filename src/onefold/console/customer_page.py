@@ -35,7 +35,7 @@ def customer_page(
     timeline = _items(unit, view.row.id, before)
     recent = timeline["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
     reach = _reach(view.points, recent)
-    own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, None, _DRAFTS_SHOWN)
+    own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, before=None, limit=_DRAFTS_SHOWN)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
         **timeline,

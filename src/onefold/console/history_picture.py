@@ -109,12 +109,14 @@ def _ticks(history: History, moments: Sequence[datetime], x: Callable[[datetime]
     short = moments[-1] - moments[0] < timedelta(days=2)
     merges = {j.at for j in history.joins}
     instants = [moments[0], *sorted(merges & set(moments)), *moments[1:-1]]
-    today = Label(x(moments[-1]), 14, "today", words.day(moments[-1]), _SMALL, "tick", end=True)
+    today = Label(x(moments[-1]), 14, "today", full=words.day(moments[-1]), size=_SMALL, style="tick", end=True)
     ticks = [(today.x, today)]
     for at in instants:
         text = f"{at.day} {at:%b %H:%M}" if short else words.day(at)
         width = text_width(text, _SMALL)
-        label = Label(max(_PAD, x(at) - width / 2), 14, text, f"{words.day(at)} {at:%H:%M} UTC", _SMALL, "tick")
+        label = Label(
+            max(_PAD, x(at) - width / 2), 14, text, full=f"{words.day(at)} {at:%H:%M} UTC", size=_SMALL, style="tick"
+        )
         apart = all(label.box[2] + 12 < o.box[0] or o.box[2] + 12 < label.box[0] for _, o in ticks)
         if apart and all(o.text != text for _, o in ticks):
             ticks.append((x(at), label))
@@ -160,13 +162,13 @@ def _lanes(history: History, width: float, x: Callable[[datetime], float]) -> di
     for arrival in history.arrivals:
         came.setdefault(arrival.profile_id, []).append(arrival)
     for origin, style in _order(history):
-        names = _names(history, origin, style, 0, width, x)
+        names = _names(history, origin, style, y=0, width=width, x=x)
         y = top + (_NAME_ROW if names else 4) + (10 if style == "living" else 6)
         names = tuple(label._replace(y=y - 9) for label in names)
         leftward = style == "part" and len(history.origins) > _CROWD
-        hung = _hang(came.get(origin.id, ()), y, width, x, leftward)
+        hung = _hang(came.get(origin.id, ()), y, width, x=x, leftward=leftward)
         lowest = max([label.y for _, label in hung], default=y)
-        lanes[origin.id] = _Lane(origin, style, y, lowest + _TAIL, names, hung)
+        lanes[origin.id] = _Lane(origin, style, y, bottom=lowest + _TAIL, labels=names, hung=hung)
         top = lowest + _TAIL
     return lanes
 
@@ -195,8 +197,10 @@ def _names(
     )
     if leftward:
         start = max(_PAD, x(origin.created_at) + 4 - text_width(name, size, bold=bold))
-    labels = [Label(start, y, name, full, size, f"name-{style}")] if name else []
-    return (*labels, Label(start + after, y, fate, fate_text, _SMALL, "fate")) if fate else tuple(labels)
+    labels = [Label(start, y, name, full=full, size=size, style=f"name-{style}")] if name else []
+    return (
+        (*labels, Label(start + after, y, fate, full=fate_text, size=_SMALL, style="fate")) if fate else tuple(labels)
+    )
 
 
 def _hang(
@@ -218,7 +222,7 @@ def _hang(
         text = cut(full, min(_LONGEST, max(right, left)), _TEXT)
         wide = text_width(text, _TEXT)
         turn = wide > right or (leftward and wide <= left)
-        label = Label(at + (-_HANGING if turn else _HANGING), 0, text, full, _TEXT, "point", end=turn)
+        label = Label(at + (-_HANGING if turn else _HANGING), 0, text, full=full, size=_TEXT, style="point", end=turn)
         (turned if turn else normal).append((at, arrival, label))
     for at, arrival, label in [*turned, *sorted(normal, key=lambda placed: -placed[0])]:
         box = label.box
@@ -303,21 +307,25 @@ def _along(
     came = next((d for d in history.departures if d.to_id == lane.origin.id and d.from_id in lanes), None)
     if came is not None:
         start = max(start, x(came.at))
-        yield _bend(start, lanes[came.from_id].y, start + enter(start), lane.y, f"detach-{lane.style}", title)
+        yield _bend(
+            start, lanes[came.from_id].y, start + enter(start), y1=lane.y, style=f"detach-{lane.style}", title=title
+        )
         start += enter(start)
     for join in sorted((j for j in history.joins if j.source_id == lane.origin.id), key=lambda j: j.at):
         at, other = x(join.at), lanes[join.destination_id]
         bend = max(min(start, at), at - leave(at))
-        yield _line(min(start, bend), bend, lane.y, f"lane-{lane.style}", title)
+        yield _line(min(start, bend), bend, lane.y, style=f"lane-{lane.style}", title=title)
         style = f"lane-{lane.style}" if join.undone_at is None else "undone"
-        yield _bend(bend, lane.y, at, other.y, style, words.merge_title(history, join))
+        yield _bend(bend, lane.y, at, y1=other.y, style=style, title=words.merge_title(history, join))
         if join.undone_at is None:
             return
         start = x(join.undone_at)
         back = lanes[_holder(history, join.destination_id, join.undone_at)]
-        yield _bend(start, back.y, start + enter(start), lane.y, "undone", f"undone {words.day(join.undone_at)}")
+        yield _bend(
+            start, back.y, start + enter(start), y1=lane.y, style="undone", title=f"undone {words.day(join.undone_at)}"
+        )
         start += enter(start)
-    yield _line(start, end, lane.y, f"lane-{lane.style}", title)
+    yield _line(start, end, lane.y, style=f"lane-{lane.style}", title=title)
 
 
 def _hangers(lane: _Lane, x: Callable[[datetime], float]) -> Iterable[Stroke]:
@@ -334,19 +342,26 @@ def _dots(history: History, lanes: Mapping[str, _Lane], x: Callable[[datetime], 
         origin, radius = lane.origin, 4 if lane.style == "living" else 3
         title, left = words.made_title(origin), parted.get(origin.id)
         if left is None:
-            yield Dot(x(origin.created_at), lane.y, radius, f"made-{lane.style}", title, origin.id)
+            yield Dot(x(origin.created_at), lane.y, radius, style=f"made-{lane.style}", title=title, subject=origin.id)
         else:
-            yield Dot(x(left.at), lanes[left.from_id].y, 3.5, "parted", title, origin.id)
+            yield Dot(x(left.at), lanes[left.from_id].y, 3.5, style="parted", title=title, subject=origin.id)
         for arrival, label in lane.hung:
             style = "reached" if arrival.contacted else "listed"
             title = f"{label.full}, {words.day(arrival.at)}" + (
                 "" if arrival.known else ", perhaps on a profile merged later"
             )
-            yield Dot(x(arrival.at), label.y - 4, 3.5, style, title, arrival.id)
-            yield Dot(x(arrival.at), lane.y, 2.5, f"stop-{lane.style}", title, arrival.id)
+            yield Dot(x(arrival.at), label.y - 4, 3.5, style=style, title=title, subject=arrival.id)
+            yield Dot(x(arrival.at), lane.y, 2.5, style=f"stop-{lane.style}", title=title, subject=arrival.id)
     for join in history.joins:
         style = "joined" if join.undone_at is None else "joined-undone"
-        yield Dot(x(join.at), lanes[join.destination_id].y, 4.5, style, words.merge_title(history, join), join.id)
+        yield Dot(
+            x(join.at),
+            lanes[join.destination_id].y,
+            4.5,
+            style=style,
+            title=words.merge_title(history, join),
+            subject=join.id,
+        )
 
 
 # The whole -----------------------------------------------------------------------------------------------------------
@@ -374,7 +389,7 @@ def lay_out(history: History, width: float) -> Picture:
         labels += [label._replace(y=bottom + 14) for label in labels]
     labels += [label for lane in lanes.values() for label in (*lane.labels, *(hung for _, hung in lane.hung))]
     dots = [*_dots(history, lanes, x), *legend_dots]
-    return Picture(width, foot, tuple(strokes), tuple(dots), (*labels, *legend))
+    return Picture(width, foot, tuple(strokes), dots=tuple(dots), labels=(*labels, *legend))
 
 
 def _without_open_ends(history: History) -> History:
@@ -392,11 +407,11 @@ def _foot(history: History, width: float, top: float) -> tuple[float, list[Dot],
     meaning = {True: ("reached", "got in touch from it"), False: ("listed", "listed, never used")}
     for kind in sorted({a.contacted for a in history.arrivals}, reverse=True):
         style, text = meaning[kind]
-        dots.append(Dot(at + 4, y - 4, 3.5, style, text, ""))
-        labels.append(Label(at + 13, y, text, text, _SMALL, "legend"))
+        dots.append(Dot(at + 4, y - 4, 3.5, style=style, title=text, subject=""))
+        labels.append(Label(at + 13, y, text, full=text, size=_SMALL, style="legend"))
         at = labels[-1].box[2] + 18
     text = cut(words.left_out(history), width - 2 * _PAD, _SMALL)
     if text:
         y, at = (y + 18, _PAD) if at + text_width(text, _SMALL) > width - _PAD else (y, at)
-        labels.append(Label(at, y, text, words.left_out(history), _SMALL, "more"))
+        labels.append(Label(at, y, text, full=words.left_out(history), size=_SMALL, style="more"))
     return (y + 10 if labels else top + 6), dots, labels

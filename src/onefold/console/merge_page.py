@@ -94,7 +94,9 @@ class MergePage:
         }
         side = outcome.kept
         result = texts.get(side, "both") if side else "not decided yet"
-        return Row(self._label(outcome.field), outcome, texts["source"], texts["destination"], result)
+        return Row(
+            self._label(outcome.field), outcome, texts["source"], destination=texts["destination"], result=result
+        )
 
     def _label(self, field: str) -> str:
         head, _, rest = field.partition(".")

@@ -48,12 +48,12 @@ def create(unit: UnitOfWork, profile_id: str, author_id: str | None, composed: C
         new_id(),
         living_id,
         author_id,
-        composed.kind,
-        composed.contact_point_id,
-        composed.subject,
-        composed.body,
-        now,
-        now,
+        kind=composed.kind,
+        contact_point_id=composed.contact_point_id,
+        subject=composed.subject,
+        body=composed.body,
+        created_at=now,
+        updated_at=now,
     )
     store.add(unit, draft)
     return draft
@@ -124,12 +124,12 @@ def of_profile(
 ) -> list[DraftRow]:
     """The author's own drafts on a profile, newest first."""
     living_id = resolve_redirect(unit, profile_id)
-    return _as_of_today(unit, store.page(unit, _author(unit, author_id), living_id, before, limit))
+    return _as_of_today(unit, store.page(unit, _author(unit, author_id), living_id, before=before, limit=limit))
 
 
 def of_author(unit: UnitOfWork, author_id: str | None, before: str | None, limit: int) -> list[DraftRow]:
     """All of the author's drafts, newest first."""
-    return _as_of_today(unit, store.page(unit, _author(unit, author_id), None, before, limit))
+    return _as_of_today(unit, store.page(unit, _author(unit, author_id), None, before=before, limit=limit))
 
 
 def save(unit: UnitOfWork, draft_id: str, author_id: str | None, composed: Composed) -> DraftRow:

@@ -111,7 +111,14 @@ def change(
     if values:
         store.change_conversation(unit, conversation.id, **values)
         profiles.change_profile(unit, profile.id)
-        emit(unit, new_id(), "conversation.updated", profile.id, {"conversation_id": conversation.id}, utc_now())
+        emit(
+            unit,
+            new_id(),
+            "conversation.updated",
+            profile_id=profile.id,
+            data={"conversation_id": conversation.id},
+            now=utc_now(),
+        )
     return store.read_conversation(unit, conversation.id)
 
 
@@ -152,7 +159,14 @@ def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | N
         subject=written.subject,
         body=written.body,
     )
-    emit(unit, new_id(), f"{kind}.written", profile.id, {"conversation_id": conversation_id, "item_id": str(seq)}, now)
+    emit(
+        unit,
+        new_id(),
+        f"{kind}.written",
+        profile_id=profile.id,
+        data={"conversation_id": conversation_id, "item_id": str(seq)},
+        now=now,
+    )
     return store.read_item(unit, seq)
 
 
@@ -160,7 +174,7 @@ def _begin(unit: UnitOfWork, profile_id: str, agent_id: str | None) -> str:
     recent = accounts.read_agent(unit, agent_id).recent_inbox_id if agent_id else None
     conversation_id = new_id()
     inbox_id = recent or load_policy(unit).default_inbox_id
-    store.add_conversation(unit, conversation_id, profile_id, inbox_id, utc_now())
+    store.add_conversation(unit, conversation_id, profile_id, inbox_id=inbox_id, now=utc_now())
     return conversation_id
 
 

@@ -30,12 +30,14 @@ START, END = Position(-(2**62), 0), Position(2**62, 2**62)
 
 def timeline(unit: UnitOfWork, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
     """The newest items of a profile and those merged into it, what happened last first, before an item's number."""
-    return _newest(unit, "profile_id", profile_ids, before, limit)
+    return _newest(unit, "profile_id", profile_ids, before=before, limit=limit)
 
 
 def conversation_items(unit: UnitOfWork, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
     """The newest items of a conversation and of those that became one with it; as `timeline`."""
-    return _newest(unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before, limit)
+    return _newest(
+        unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before=before, limit=limit
+    )
 
 
 def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]:
@@ -46,7 +48,7 @@ def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]
 
 def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, Position]:
     """Where what happened last to each profile stands, where anything has; not to those merged into it."""
-    rows = _next_of_each(unit, "profile_id", profile_ids, BACKWARD, END)
+    rows = _next_of_each(unit, "profile_id", profile_ids, way=BACKWARD, start=END)
     return {str(source): Position(second, seq) for source, second, seq in rows}
 
 
@@ -54,7 +56,7 @@ def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | 
     end = END if before is None else _position(unit, before)
     which: sa.ColumnElement[bool]
     if len(ids) > 1:
-        which = _i.seq.in_(_next_numbers(unit, column, ids, BACKWARD, end, limit))
+        which = _i.seq.in_(_next_numbers(unit, column, ids, way=BACKWARD, start=end, limit=limit))
     else:
         which = sa.and_(_i[column].in_(ids), sa.tuple_(_i.timeline_second, _i.seq) < sa.tuple_(*end))
     select = unit.select(*ITEM).where(which)
@@ -71,7 +73,7 @@ def _position(unit: UnitOfWork, number: int) -> Position:
 
 def oldest_numbers(unit: UnitOfWork, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
     """The numbers of the items of the profiles that happened next after a position."""
-    return _next_numbers(unit, "profile_id", profile_ids, FORWARD, after, limit)
+    return _next_numbers(unit, "profile_id", profile_ids, way=FORWARD, start=after, limit=limit)
 
 
 def _next_numbers(
@@ -83,15 +85,17 @@ def _next_numbers(
     is among the next, and no other source has any.
     """
     backward = way is BACKWARD
-    nearest = sorted(_next_of_each(unit, column, ids, way, start), key=_POSITION, reverse=backward)[:limit]
+    nearest = sorted(_next_of_each(unit, column, ids, way=way, start=start), key=_POSITION, reverse=backward)[:limit]
     furthest = START if backward else END
     until = Position(*_POSITION(nearest[-1])) if len(nearest) == limit else furthest
-    rows = _next_items(unit, column, [str(source) for source, *_ in nearest], way, (start, until), limit)
+    rows = _next_items(
+        unit, column, [str(source) for source, *_ in nearest], way=way, stretch=(start, until), limit=limit
+    )
     return [seq for *_, seq in sorted(rows, key=_POSITION, reverse=backward)[:limit]]
 
 
 def _next_of_each(unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position) -> list[Row]:
-    return _next_items(unit, column, ids, way, (start, START if way is BACKWARD else END), 1)
+    return _next_items(unit, column, ids, way=way, stretch=(start, START if way is BACKWARD else END), limit=1)
 
 
 def _next_items(

@@ -49,7 +49,7 @@ def read(unit: UnitOfWork, profile_id: str) -> History:
     ids = [living.id, *(m.source_id for m in standing)]
     undone, all_undone = store.undone_merges(unit, ids, MOST_OTHERS)
     detached, all_detached = store.told_of(unit, ids, "profile.detached", MOST_OTHERS)
-    data = _rows(unit, living, standing, undone, detached)
+    data = _rows(unit, living, standing, undone=undone, detached=detached)
     points = contact_points.points_of(unit, [living.id])[living.id]
     arrivals = _arrivals(data, points, merging.created_times(unit, [living.id]), merged > len(standing))
     visible_arrivals = sorted(
@@ -59,12 +59,14 @@ def read(unit: UnitOfWork, profile_id: str) -> History:
         living.id,
         utc_now(),
         tuple(_origins(data, points)),
-        tuple(visible_arrivals),
-        tuple(_join(data, merge) for merge in sorted([*standing, *undone])),
-        tuple(_departure(data, entry) for entry in detached if {entry.profile_id, entry.other_id} <= set(data.rows)),
-        merged - len(standing),
-        len(arrivals) - len(visible_arrivals),
-        all_undone - len(undone) + all_detached - len(detached),
+        arrivals=tuple(visible_arrivals),
+        joins=tuple(_join(data, merge) for merge in sorted([*standing, *undone])),
+        departures=tuple(
+            _departure(data, entry) for entry in detached if {entry.profile_id, entry.other_id} <= set(data.rows)
+        ),
+        more_profiles=merged - len(standing),
+        more_arrivals=len(arrivals) - len(visible_arrivals),
+        more_departures=all_undone - len(undone) + all_detached - len(detached),
     )
 
 
@@ -86,7 +88,17 @@ def _rows(
     agents = {t.agent_id for t in audit_rows} | {m.agent_id for m in known} | {row.created_by for row in rows.values()}
     keys = {t.key_id for t in audit_rows}
     names = store.names_of(unit, sorted(one for one in agents if one), sorted(one for one in keys if one))
-    return _HistoryData(living, standing, undone, detached, entries, records, rows, names, unmerged)
+    return _HistoryData(
+        living,
+        standing,
+        undone,
+        detached=detached,
+        entries=entries,
+        records=records,
+        rows=rows,
+        names=names,
+        unmerged_by=unmerged,
+    )
 
 
 def _undo_entries(unit: UnitOfWork, undone: Sequence[MergeRow]) -> dict[str, ToldRow]:
@@ -111,7 +123,7 @@ def _origins(data: _HistoryData, points: Sequence[HeldPoint]) -> Iterable[Origin
     names = _names_then(data) | {data.living.id: display_name(data.living.name, points)}
     for row in sorted(data.rows.values(), key=lambda row: (row.created_at, row.id)):
         by = data.names.get(row.created_by or "")
-        yield Origin(row.id, names.get(row.id) or row.name, row.created_at, by, row.id in parts)
+        yield Origin(row.id, names.get(row.id) or row.name, row.created_at, created_by=by, part=row.id in parts)
 
 
 def _names_then(data: _HistoryData) -> dict[str, str]:
@@ -129,14 +141,23 @@ def _join(data: _HistoryData, merge: MergeRow) -> Join:
     into = None if record is None else _name(record.destination)
     by = _by(data, data.entries[merge.audit_seq], merge.agent_id)
     undone_by = None if merge.undone_at is None else _by(data, data.unmerged_by.get(merge.id))
-    return Join(merge.id, merge.source_id, merge.destination_id, into, merge.created_at, by, merge.undone_at, undone_by)
+    return Join(
+        merge.id,
+        merge.source_id,
+        merge.destination_id,
+        into=into,
+        at=merge.created_at,
+        by=by,
+        undone_at=merge.undone_at,
+        undone_by=undone_by,
+    )
 
 
 def _departure(data: _HistoryData, entry: ToldRow) -> Departure:
     point_id = json.loads(entry.details)["contact_point_id"]
     before = () if entry.record is None else ProfileSnapshot.from_record(json.loads(entry.record)["profile"]).points
     text = next((point_label(point) for point in before if point.contact_point_id == point_id), None)
-    return Departure(entry.profile_id, entry.other_id, text, entry.at, _by(data, entry))
+    return Departure(entry.profile_id, entry.other_id, text, at=entry.at, by=_by(data, entry))
 
 
 # Contact points ------------------------------------------------------------------------------------------------------
@@ -158,7 +179,9 @@ def _arrivals(
         for point in points:
             if point.contact_point_id in times and point.contact_point_id not in arrivals:
                 at = times[point.contact_point_id]
-                arrivals[point.contact_point_id] = _arrival(data, profile_id, point, at, doubtful, until)
+                arrivals[point.contact_point_id] = _arrival(
+                    data, profile_id, point, at=at, doubtful=doubtful, until=until
+                )
 
     for merge in data.standing:
         record = data.records.get(merge.id)
@@ -186,7 +209,9 @@ def _arrival(
     if at < made:
         there = [m.source_id for m in perhaps if data.rows[m.source_id].created_at <= at]
         profile_id, at = (there[0], at) if there else (profile_id, made)
-    return Arrival(point.contact_point_id, profile_id, point_label(point), at, point.contacted, known)
+    return Arrival(
+        point.contact_point_id, profile_id, point_label(point), at=at, contacted=point.contacted, known=known
+    )
 
 
 def point_label(point: HeldPoint) -> str:

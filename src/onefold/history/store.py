@@ -47,7 +47,7 @@ def standing_merges(unit: UnitOfWork, living_id: str, limit: int) -> tuple[list[
 def undone_merges(unit: UnitOfWork, profile_ids: Sequence[str], limit: int) -> tuple[list[MergeRow], int]:
     """The newest undone merges of some profiles on either side, oldest first; and how many there are."""
     m = merges.c
-    ids = _on_either_side(unit, m.id, (m.source_id, m.destination_id), profile_ids, m.undone_at.is_not(None))
+    ids = _on_either_side(unit, m.id, (m.source_id, m.destination_id), ids=profile_ids, which=m.undone_at.is_not(None))
     rows = unit.execute(unit.select(*_MERGE).where(m.id.in_(ids[-limit:])).order_by(m.id)) if ids else ()
     return [MergeRow._make(row) for row in rows], len(ids)
 
@@ -78,7 +78,7 @@ def entries_by_number(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, ToldRo
 def told_of(unit: UnitOfWork, profile_ids: Sequence[str], action: str, limit: int) -> tuple[list[ToldRow], int]:
     """The newest entries of an action that name one of the profiles, oldest first; and how many there are."""
     a = audit.c
-    seqs = _on_either_side(unit, a.seq, (a.profile_id, a.other_id), profile_ids, a.action == action)
+    seqs = _on_either_side(unit, a.seq, (a.profile_id, a.other_id), ids=profile_ids, which=a.action == action)
     entries = entries_by_number(unit, seqs[-limit:])
     return [entries[seq] for seq in sorted(entries)], len(seqs)
 

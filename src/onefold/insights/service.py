@@ -112,7 +112,9 @@ def _precision(totals: Counter[str], kind: EvidenceKind) -> Precision:
     said = totals[_of(_DISMISSED, kind)] + totals[_of(_DETACHED, kind)]
     dismissed = max(0, said - totals[_of(_NO_MATCH_WITHDRAWN, kind)])
     decided = merged + dismissed
-    return Precision(kind, merged, undone, dismissed, (merged - undone) / decided if decided else None)
+    return Precision(
+        kind, merged, undone, dismissed=dismissed, precision=(merged - undone) / decided if decided else None
+    )
 
 
 def _contact(channel: str, outcome: str) -> str:
@@ -138,7 +140,7 @@ def count(database: Database, organization_id: int, mark: Mark, limit: int) -> b
     for source, newest in mark.newest.items():
         after = positions[source]
         if after < newest:
-            more = _count_part(database, organization_id, source, after, newest, limit) or more
+            more = _count_part(database, organization_id, source, after=after, until=newest, limit=limit) or more
     return more
 
 
@@ -169,7 +171,7 @@ def _look_at_raised(unit: UnitOfWork, after: int, until: int, limit: int) -> _Lo
 
 
 def _entries(unit: UnitOfWork, after: int, until: int, limit: int) -> _Looked:
-    part = store.entries(unit, after, until, limit, _ACTIONS)
+    part = store.entries(unit, after, until, limit=limit, actions=_ACTIONS)
     return _count(n for entry in part.rows for n in _of_entry(unit, entry)), part.end, part.more
 
 

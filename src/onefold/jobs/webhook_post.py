@@ -108,7 +108,9 @@ class _Pinned(httpcore.NetworkBackend):
         failure: Exception = OSError()
         for address in self._addresses.of(host, port):
             try:
-                stream = self._network.connect_tcp(address, port, self._deadline.left(), None, socket_options)
+                stream = self._network.connect_tcp(
+                    address, port, self._deadline.left(), local_address=None, socket_options=socket_options
+                )
                 return _Timed(stream, self._deadline)
             except httpcore.ConnectError as error:
                 failure = error

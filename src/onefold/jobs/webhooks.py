@@ -125,7 +125,7 @@ class Sender:
             if outcome is None:
                 sending.release(unit, parcel, self._clock())
             else:
-                sending.finish(unit, parcel, outcome, self._clock(), self._chance())
+                sending.finish(unit, parcel, outcome, now=self._clock(), chance=self._chance())
 
         self._patiently(partial(run_in_transaction, self._database, parcel.organization_id, enter))
         if outcome is not None and not outcome.is_delivered:

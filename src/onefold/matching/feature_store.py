@@ -28,9 +28,9 @@ def features_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, MatchFeatures
             profile_id,
             name,
             username,
-            tuple(points[profile_id]),
-            frozenset(addresses.get(profile_id, ())),
-            dates.get(profile_id) or _birth_date(attributes),
+            points=tuple(points[profile_id]),
+            addresses=frozenset(addresses.get(profile_id, ())),
+            birth_date=dates.get(profile_id) or _birth_date(attributes),
         )
         for profile_id, name, username, attributes in heads
     }

@@ -28,4 +28,4 @@ def advance(unit: UnitOfWork, run_id: str) -> RunRow:
         matching.refresh_matches(unit, profile_id, policy, now)
     counts = Counter(run.counts)
     counts["checked"] += len(profile_ids)
-    return runs.note_chunk(unit, run, profile_ids, _CHUNK, counts)
+    return runs.note_chunk(unit, run, profile_ids, size=_CHUNK, counts=counts)

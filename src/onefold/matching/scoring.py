@@ -144,7 +144,7 @@ def compare(
 ) -> Comparison:
     """Why two profiles may be one customer, and how likely they are (SUG-5)."""
     pieces = sorted(set(evidence), key=lambda piece: (EVIDENCE_KINDS.index(piece.kind), piece))
-    reason_by_piece = {piece: _reason(piece, one, other, holders, weights) for piece in pieces}
+    reason_by_piece = {piece: _reason(piece, one, other, holders=holders, weights=weights) for piece in pieces}
     reasons = [reason_by_piece[piece] for piece in _deduplicate_overlapping(reason_by_piece)]
     reasons += [Reason(f, a, b, weights[f].bits) for f, a, b in _supporting(one, other)]
     prior = weights["prior"].bits
@@ -153,7 +153,7 @@ def compare(
     if not any(reason.proven and piece.kind != "thread" for piece, reason in reason_by_piece.items()):
         rating = min(rating, UNPROVEN_RATING)
     kinds = tuple(kind for kind in EVIDENCE_KINDS if any(piece.kind == kind for piece in pieces))
-    return Comparison(tuple(reasons), prior, bits, round(rating, 4), kinds)
+    return Comparison(tuple(reasons), prior, bits, rating=round(rating, 4), kinds=kinds)
 
 
 def _deduplicate_overlapping(reasons: Mapping[Shared, Reason]) -> list[Shared]:
@@ -184,7 +184,7 @@ def _reason(
     common = math.log2(holder_count - 1) if holder_count is not None and holder_count > 2 else 0.0
     bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against
     proven = _proven(one, piece.kind, piece.value) and _proven(other, piece.kind, piece.other_value)
-    return Reason(feature, piece.value, piece.other_value, bits, holder_count, proven)
+    return Reason(feature, piece.value, piece.other_value, bits=bits, holders=holder_count, proven=proven)
 
 
 def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:

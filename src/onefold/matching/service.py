@@ -93,9 +93,9 @@ def refresh_matches(
     """Looks at everything a profile holds after an edit by hand. `gone` are values it no longer holds."""
     facts = index_keys(unit, profile_id, policy)
     points = facts.points
-    arisen = [Arisen(profile_id, p.kind, p.value, p.handle, p.contact_point_id) for p in points]
+    arisen = [Arisen(profile_id, p.kind, p.value, handle=p.handle, holder_id=p.contact_point_id) for p in points]
     if facts.username:
-        arisen.append(Arisen(profile_id, "social", "", handle_key(facts.username), profile_id))
+        arisen.append(Arisen(profile_id, "social", "", handle=handle_key(facts.username), holder_id=profile_id))
     _forget(unit, profile_id, gone)
     shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in points], policy)
     pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
@@ -228,7 +228,7 @@ def _record(
     keep_living(unit, (profile_id for pair in pairs for profile_id in pair))
     unit.lock_suggesting()
     store.add_evidence(unit, pieces, now)
-    _rate(unit, sorted(pairs), policy, now, {})
+    _rate(unit, sorted(pairs), policy, now=now, created={})
 
 
 def rate(
@@ -246,7 +246,7 @@ def rate(
     supported_pairs = [pair for pair, rows in store.evidence_between(unit, unique_pairs).items() if rows]
     keep_living(unit, (profile_id for pair in supported_pairs for profile_id in pair))
     unit.lock_suggesting()
-    _rate(unit, unique_pairs, policy, now, created or {})
+    _rate(unit, unique_pairs, policy, now=now, created=created or {})
 
 
 def _rate(
@@ -256,7 +256,7 @@ def _rate(
     facts = _facts(unit, [pair for pair in pairs if recorded[pair]], policy)
     recorded = _drop_unsupported(unit, recorded, facts)
     supported_pairs = [pair for pair in pairs if recorded[pair]]
-    compared = _compare(unit, supported_pairs, facts, recorded, policy)
+    compared = _compare(unit, supported_pairs, facts, recorded=recorded, policy=policy)
     before = store.suggestions_between(unit, pairs)
     verdicts = store.verdicts_between(unit, supported_pairs)
     after = {}
@@ -308,7 +308,9 @@ def _drop_unsupported(
 
 def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
-    return _compare(unit, pairs, _facts(unit, pairs, policy), store.evidence_between(unit, pairs), policy)
+    return _compare(
+        unit, pairs, _facts(unit, pairs, policy), recorded=store.evidence_between(unit, pairs), policy=policy
+    )
 
 
 def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
@@ -333,7 +335,9 @@ def _compare(
     }
     holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
     return {
-        (low, high): compare(facts[low], facts[high], evidence[low, high], holders, policy.match_weights)
+        (low, high): compare(
+            facts[low], facts[high], evidence[low, high], holders=holders, weights=policy.match_weights
+        )
         for low, high in pairs
     }
 

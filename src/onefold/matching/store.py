@@ -216,7 +216,7 @@ def suggestions_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, S
 def suggestion_of(row: Sequence[Any]) -> SuggestionRow:
     """A suggestion, of its row in the database."""
     low, high, state, rating, kinds, created_at = row
-    return SuggestionRow(low, high, state, rating, tuple(kinds.split()), instant(created_at))
+    return SuggestionRow(low, high, state, rating=rating, kinds=tuple(kinds.split()), created_at=instant(created_at))
 
 
 def suggestions_of(unit: UnitOfWork, profile_id: str) -> list[SuggestionRow]:

@@ -36,7 +36,19 @@ def begin(
     given = [(validate_text(source, "pairs"), validate_text(destination, "pairs")) for source, destination in pairs]
     now = utc_now()
     counts = dict.fromkeys(OUTCOMES, 0)
-    run = RunRow(new_id(), runs.MERGE_PAIRS, name, state, "0", 0, len(pairs), counts, now, now, actor.agent_id)
+    run = RunRow(
+        new_id(),
+        runs.MERGE_PAIRS,
+        name,
+        state=state,
+        position="0",
+        done=0,
+        total=len(pairs),
+        counts=counts,
+        created_at=now,
+        updated_at=now,
+        agent_id=actor.agent_id,
+    )
     store.add_run(unit, run)
     store.add_pairs(unit, run.id, given)
     if state == "running":

@@ -62,7 +62,7 @@ def detach(
         "moved_conversations": moved,
         "split_conversations": split,
     }
-    emit(unit, new_id(), "profile.detached", row.id, data, now)
+    emit(unit, new_id(), "profile.detached", profile_id=row.id, data=data, now=now)
     audit.record(
         unit,
         actor._replace(agent_id=actor.agent_id or agent_id),
@@ -87,7 +87,9 @@ def _share_conversations(
         else:
             copy_id = split[share.conversation_id] = new_id()
             conversation_moves.copy_conversation(unit, share.conversation_id, copy_id, new_profile_id, may_be_open=True)
-            conversation_moves.move_items(unit, share.conversation_id, point_ids, copy_id, new_profile_id)
+            conversation_moves.move_items(
+                unit, share.conversation_id, point_ids, to_conversation=copy_id, to_profile=new_profile_id
+            )
     return moved, split
 
 
@@ -98,7 +100,7 @@ def _write_events(unit: UnitOfWork, plan: DetachPlan, who: Merger, now: datetime
         (plan.after.profile_id, TimelineEvent("detached", agent=who.name, contact_point=value)),
         (plan.new.profile_id, TimelineEvent("detached_from", who.name, customer, value)),
     ):
-        conversations.add_events(unit, profile_id, [event], who.agent_id, now)
+        conversations.add_events(unit, profile_id, [event], agent_id=who.agent_id, now=now)
 
 
 def _find_by(unit: UnitOfWork, plan: DetachPlan, actor: Actor, now: datetime) -> None:
@@ -108,4 +110,6 @@ def _find_by(unit: UnitOfWork, plan: DetachPlan, actor: Actor, now: datetime) ->
         profiles.reindex(unit, profile_id)
     matching.refresh_matches(unit, plan.after.profile_id, policy, now, gone=evidence_of_point(plan.point))
     matching.refresh_matches(unit, plan.new.profile_id, policy, now)
-    suggestions.remember_no_match(unit, plan.after.profile_id, plan.new.profile_id, actor.agent_id, policy, now)
+    suggestions.remember_no_match(
+        unit, plan.after.profile_id, plan.new.profile_id, agent_id=actor.agent_id, policy=policy, now=now
+    )

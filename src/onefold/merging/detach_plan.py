@@ -28,7 +28,16 @@ def plan_detach(side: ProfileSnapshot, contact_point_id: str, new_id: str) -> De
     if not can_detach(side.points, contact_point_id):
         raise Conflict("The only contact point of a profile cannot be detached.", code="only_contact_point")
     rest = tuple(p for p in side.points if p.contact_point_id != contact_point_id)
-    new = ProfileSnapshot(new_id, 1, None, False, None, None, {}, (point._replace(current=True),))
+    new = ProfileSnapshot(
+        new_id,
+        1,
+        None,
+        name_confirmed=False,
+        username=None,
+        image=None,
+        attributes={},
+        points=(point._replace(current=True),),
+    )
     return DetachPlan(point, side, side._replace(points=one_shown(rest)), new)
 
 

@@ -109,7 +109,7 @@ def take_out(layers: Iterable[Layer], merge_id: str) -> TakenOut:
     absorbed = lines.absorbed()
     way = tuple(lines.way(destination_id, merge_id))
     found, changes = lines.remove(destination_id, merge_id)
-    return TakenOut(found, way, changes, absorbed, lines.absorbed())
+    return TakenOut(found, way, changes, absorbed=absorbed, absorbing=lines.absorbed())
 
 
 class _Lines:
@@ -188,4 +188,4 @@ def _fold(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Lay
 
 
 def _merge(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> MergePlan:
-    return plan_merge(source, before, BY_RULE, layer.choices, (), layer.merger)
+    return plan_merge(source, before, BY_RULE, choices=layer.choices, steps=(), merger=layer.merger)

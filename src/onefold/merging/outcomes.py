@@ -83,10 +83,12 @@ class Outcomes:
         chosen = self._choice(field, options)
         if chosen is None and self._policies[field.partition(".")[0]] == "ask":
             self.obstacles.append(_choice_missing(field))
-            self.found.append(Outcome(field, source, destination, None, "asked", options, rule))
+            self.found.append(
+                Outcome(field, source, destination, kept=None, why="asked", options=options, preselected=rule)
+            )
             return rule
         kept, reason = (rule, why) if chosen is None else (chosen, "chosen")
-        self.found.append(Outcome(field, source, destination, kept, reason, options, rule))
+        self.found.append(Outcome(field, source, destination, kept=kept, why=reason, options=options, preselected=rule))
         return kept
 
     def refuse(self, field: str, source: Any, destination: Any, obstacle: Obstacle) -> Which | None:
@@ -101,7 +103,11 @@ class Outcomes:
         if chosen is None:
             self.obstacles.append(_choice_missing(field)._replace(steps=obstacle.steps) if asked else obstacle)
         why = "step" if step else "chosen" if chosen else "asked" if asked else "refused"
-        self.found.append(Outcome(field, source, destination, chosen, why, BOTH_SIDES if asked else (), None))
+        self.found.append(
+            Outcome(
+                field, source, destination, kept=chosen, why=why, options=BOTH_SIDES if asked else (), preselected=None
+            )
+        )
         return chosen
 
     def _choice(self, field: str, options: tuple[Which, ...]) -> Which | None:

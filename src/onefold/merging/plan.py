@@ -77,7 +77,7 @@ def plan_merge(
     _plan_fields(source, destination, outcomes)
     points, absorbed = plan_points(source, destination, outcomes)
     joined = _plan_conversation(source.conversation, destination.conversation, merger)
-    after = _after(source, destination, outcomes, points, joined)
+    after = _after(source, destination, outcomes, points=points, joined=joined)
     return MergePlan(
         source_id=source.profile_id,
         destination_id=destination.profile_id,
@@ -166,9 +166,9 @@ _TWO_MAIN_PHONES = Obstacle(
 
 def _plan_fields(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> None:
     longer: Which = "source" if _length(source.name) > _length(destination.name) else "destination"
-    outcomes.decide("name", source.name, destination.name, longer, "longer_name")
-    outcomes.decide("image", source.image, destination.image, "destination", "current_profile")
-    outcomes.decide("username", source.username, destination.username, "destination", "current_profile")
+    outcomes.decide("name", source.name, destination.name, rule=longer, why="longer_name")
+    outcomes.decide("image", source.image, destination.image, rule="destination", why="current_profile")
+    outcomes.decide("username", source.username, destination.username, rule="destination", why="current_profile")
     ids = _value(source.customer_id), _value(destination.customer_id)
     outcomes.refuse("customer_id", *ids, _TWO_CUSTOMER_IDS)
     phones = _value(source.main("phone")), _value(destination.main("phone"))
@@ -178,7 +178,9 @@ def _plan_fields(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes
     for network in sorted(networks_of(source) & networks_of(destination)):
         mine, theirs = (", ".join(_accounts(side, network)) for side in (destination, source))
         if mine != theirs:
-            outcomes.found.append(Outcome(f"social.{network}", theirs, mine, "destination", "both_open_one_shown"))
+            outcomes.found.append(
+                Outcome(f"social.{network}", theirs, mine, kept="destination", why="both_open_one_shown")
+            )
 
 
 def _length(name: str | None) -> int:

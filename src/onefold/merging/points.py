@@ -23,9 +23,12 @@ def plan_points(
             after[point.contact_point_id] = point
         else:
             absorbed[point.contact_point_id] = twin.contact_point_id
-            after[twin.contact_point_id] = _one_of(point, twin, source, destination, outcomes)
+            after[twin.contact_point_id] = _one_of(point, twin, source, destination=destination, outcomes=outcomes)
     mine = {p.contact_point_id for p in destination.points}
-    tagged = [_with_tags(p, p.contact_point_id in mine, source, destination, outcomes) for p in after.values()]
+    tagged = [
+        _with_tags(p, p.contact_point_id in mine, source, destination=destination, outcomes=outcomes)
+        for p in after.values()
+    ]
     return tuple(sorted(tagged, key=lambda p: p.contact_point_id)), absorbed
 
 
@@ -35,7 +38,7 @@ def _one_of(
     """The destination's contact point when it has become one with the source's of the same value."""
     phone_type = twin.phone_type
     if point.kind == "phone":
-        phone_type = _phone_type(point, twin, source, destination, outcomes)
+        phone_type = _phone_type(point, twin, source, destination=destination, outcomes=outcomes)
     opens = point.identifying or twin.identifying
     return twin._replace(
         phone_type=phone_type,
@@ -56,7 +59,7 @@ def _phone_type(
     field = f"phone_type.{point.contact_point_id}"
     if "other" in (point.phone_type, twin.phone_type) and point.phone_type != twin.phone_type:
         kept: Which | None = "source" if twin.phone_type == "other" else "destination"
-        outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept, "specific_type"))
+        outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept=kept, why="specific_type"))
     else:
         steps = [Step("keep_type", side, point.contact_point_id) for side in BOTH_SIDES]
         steps += [

@@ -64,14 +64,20 @@ def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
     source, destination = summaries(unit, [plan.source_id, plan.destination_id])
     origins = profiles.merged_into(unit, plan.source_id)
     return Preview(
-        plan, source, destination, conversations.count_of(unit, origins), store.count_drafts(unit, plan.source_id)
+        plan,
+        source,
+        destination,
+        conversations=conversations.count_of(unit, origins),
+        drafts=store.count_drafts(unit, plan.source_id),
     )
 
 
 def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
     """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
     source, destination = _two(unit, request, _living)
-    return _plan(source, destination, request, merger_of(unit, actor, request.agent_id), load_policy(unit))
+    return _plan(
+        source, destination, request, merger=merger_of(unit, actor, request.agent_id), policy=load_policy(unit)
+    )
 
 
 def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
@@ -83,17 +89,25 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
     unit.lock_merging()
     source, destination = _two(unit, request, _lock)
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
-    plan = _plan(source, destination, request, merger, policy)
+    plan = _plan(source, destination, request, merger=merger, policy=policy)
     _refuse_changed(plan, request)
     _refuse_obstructed(plan)
     if plan.detached:
         owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
         for point_id in plan.detached:
-            detaching.detach(unit, owners[point_id], point_id, None, actor, request.agent_id)
+            detaching.detach(unit, owners[point_id], point_id, version=None, actor=actor, agent_id=request.agent_id)
         source, destination = _two(unit, request, _lock)
-        plan = _plan(source, destination, request, merger, policy)
+        plan = _plan(source, destination, request, merger=merger, policy=policy)
         _refuse_obstructed(plan)
-    return _apply(unit, source, destination, plan, request, actor._replace(agent_id=merger.agent_id), policy), plan
+    return _apply(
+        unit,
+        source,
+        destination,
+        plan=plan,
+        request=request,
+        actor=actor._replace(agent_id=merger.agent_id),
+        policy=policy,
+    ), plan
 
 
 def _two(
@@ -129,7 +143,9 @@ def _lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
 def _plan(
     source: ProfileSnapshot, destination: ProfileSnapshot, request: MergeRequest, merger: Merger, policy: Policy
 ) -> MergePlan:
-    return plan_merge(source, destination, policy.merge_policies, request.choices, request.steps, merger)
+    return plan_merge(
+        source, destination, policy.merge_policies, choices=request.choices, steps=request.steps, merger=merger
+    )
 
 
 def _refuse_changed(plan: MergePlan, request: MergeRequest) -> None:
@@ -165,10 +181,10 @@ def _apply(
     now, merge_id = utc_now(), new_id()
     match_state = matching.match_state(unit, [source.profile_id, destination.profile_id])
     record = _record(unit, source, destination, plan, match_state)
-    led_on = _move(unit, source, destination, plan, record.former_ids, now)
+    led_on = _move(unit, source, destination, plan=plan, former_ids=record.former_ids, now=now)
     record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
-    _find_by(unit, source, destination, plan, match_state, policy, now)
-    event_seq = conversations.add_events(unit, plan.destination_id, plan.events, actor.agent_id, now)
+    _find_by(unit, source, destination, plan=plan, before=match_state, policy=policy, now=now)
+    event_seq = conversations.add_events(unit, plan.destination_id, plan.events, agent_id=actor.agent_id, now=now)
     details = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],
@@ -177,7 +193,7 @@ def _apply(
         "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }
-    _emit(unit, merge_id, plan, record.former_ids, led_on, now)
+    _emit(unit, merge_id, plan, former_ids=record.former_ids, led_on=led_on, now=now)
     seq = audit.record(
         unit,
         actor,
@@ -187,7 +203,16 @@ def _apply(
         details=details,
         before=record.to_json(),
     )
-    row = MergeRow(merge_id, plan.source_id, plan.destination_id, actor.agent_id, event_seq, seq, now, None)
+    row = MergeRow(
+        merge_id,
+        plan.source_id,
+        plan.destination_id,
+        agent_id=actor.agent_id,
+        event_seq=event_seq,
+        audit_seq=seq,
+        created_at=now,
+        undone_at=None,
+    )
     store.add_merge(unit, row)
     return row
 
@@ -285,7 +310,7 @@ def _emit(
     data: dict[str, Any] = {"merge_id": merge_id, "merged": dict.fromkeys(old, plan.destination_id)}
     if plan.joined is not None:
         data["conversations"] = dict.fromkeys([plan.joined.gone_id, *led_on], plan.joined.conversation_id)
-    emit(unit, new_id(), "profile.merged", plan.destination_id, data, now)
+    emit(unit, new_id(), "profile.merged", profile_id=plan.destination_id, data=data, now=now)
 
 
 def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:

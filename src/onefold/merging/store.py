@@ -49,15 +49,15 @@ def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
         row.id,
         row.version,
         row.name,
-        row.name_confirmed,
-        row.username,
-        row.image,
-        row.attributes,
-        tuple(points_of(unit, [row.id])[row.id]),
-        tuple(Detail._make(part) for part in _parts(unit, details, Detail, row.id)),
-        tuple(Address._make(part) for part in _parts(unit, addresses, Address, row.id)),
-        tuple(Relation._make(relationship) for relationship in relationships_of(unit, row.id)),
-        _open_conversation(unit, row.id),
+        name_confirmed=row.name_confirmed,
+        username=row.username,
+        image=row.image,
+        attributes=row.attributes,
+        points=tuple(points_of(unit, [row.id])[row.id]),
+        details=tuple(Detail._make(part) for part in _parts(unit, details, Detail, row.id)),
+        addresses=tuple(Address._make(part) for part in _parts(unit, addresses, Address, row.id)),
+        relations=tuple(Relation._make(relationship) for relationship in relationships_of(unit, row.id)),
+        conversation=_open_conversation(unit, row.id),
     )
 
 
@@ -102,9 +102,11 @@ def write_side(
     before, after = list(before), list(after)
     _write_points(unit, _rows_of_points(before, "points"), _rows_of_points(after, "points"), created)
     for table, name in ((details, "details"), (addresses, "addresses")):
-        _write_rows(unit, table, _values(before, name), _values(after, name), created)
+        _write_rows(unit, table, _values(before, name), new=_values(after, name), created=created)
     old = {r.id: r._asdict() for side in before for r in side.relations}
-    _write_rows(unit, relationships, old, {r.id: r._asdict() for side in after for r in side.relations}, created)
+    _write_rows(
+        unit, relationships, old, new={r.id: r._asdict() for side in after for r in side.relations}, created=created
+    )
 
 
 def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:

@@ -81,16 +81,16 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         found.plan.source.profile_id,
         found.profile_id,
         found.returning,
-        point_ids_of(found.plan, look.taken),
-        found.merge.event_seq,
+        point_ids=point_ids_of(found.plan, look.taken),
+        since=found.merge.event_seq,
     )
     share_conversations(unit, parting, record)
-    share_evidence(unit, found.merge, found.plan, record, look.taken.layer, look.policy, now)
+    share_evidence(unit, found.merge, found.plan, record=record, layer=look.taken.layer, policy=look.policy, now=now)
     _write_events(unit, found, actor, now)
     store.mark_undone(unit, merge_id, now)
     source_id = found.plan.source.profile_id
     data = {"merge_id": merge_id, "unmerged": dict.fromkeys(found.returning, source_id)}
-    emit(unit, new_id(), "profile.unmerged", found.profile_id, data, now)
+    emit(unit, new_id(), "profile.unmerged", profile_id=found.profile_id, data=data, now=now)
     details = {**data, "gone": found.plan.gone, "kept": found.plan.kept}
     audit.record(
         unit, actor, "profile.unmerged", profile_id=found.profile_id, other_id=source_id, details=details, before=before
@@ -116,8 +116,8 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     point_ids = point_ids_of(plan, taken)
     there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
-    found = Undo(merge, row.id, row.version, plan, returning, tuple(drafts), arrived)
-    return _Look(found, record, taken, created, policy)
+    found = Undo(merge, row.id, row.version, plan=plan, returning=returning, drafts=tuple(drafts), arrived=arrived)
+    return _Look(found, record, taken, created=created, policy=policy)
 
 
 def _refuse_undone(merge: MergeRow | None) -> None:
@@ -244,10 +244,10 @@ def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Chang
             row.id,
             row.version,
             row.name,
-            row.name_confirmed,
-            row.username,
-            row.image,
-            row.attributes,
+            name_confirmed=row.name_confirmed,
+            username=row.username,
+            image=row.image,
+            attributes=row.attributes,
             conversation=before,
         )
         after = change.applied_to(now)
@@ -276,7 +276,7 @@ def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) ->
             TimelineEvent("unmerged_from", merger.name, display_name(destination.name, destination.points)),
         ),
     ):
-        conversations.add_events(unit, profile_id, [event], merger.agent_id, now)
+        conversations.add_events(unit, profile_id, [event], agent_id=merger.agent_id, now=now)
 
 
 def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:

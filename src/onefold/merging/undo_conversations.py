@@ -60,7 +60,9 @@ def share_conversations(unit: UnitOfWork, parting: Parting, record: MergeRecord)
             if conversation_id not in partners:
                 partners[conversation_id] = _beside(unit, conversation_id, source_id)
             to = partners[conversation_id]
-            conversation_moves.move_items(unit, conversation_id, point_ids, to, source_id, since)
+            conversation_moves.move_items(
+                unit, conversation_id, point_ids, to_conversation=to, to_profile=source_id, since=since
+            )
             carrying -= {conversation_id, *conversations.merged_into(unit, conversation_id)}  # moved with it
     _lead_back(unit, parting, partners)
 
@@ -99,7 +101,9 @@ def _give_back(unit: UnitOfWork, parting: Parting, conversation_id: str, there: 
             beside = new_id()
             free = is_open and conversations.open_conversation_of(unit, parting.profile_id) is None
             conversation_moves.copy_conversation(unit, conversation_id, beside, parting.profile_id, may_be_open=free)
-        conversation_moves.move_items(unit, conversation_id, sorted(others), beside, parting.profile_id, since)
+        conversation_moves.move_items(
+            unit, conversation_id, sorted(others), to_conversation=beside, to_profile=parting.profile_id, since=since
+        )
     for one in there:
         conversation_moves.give_items(unit, conversation_id, one, source_id)
 

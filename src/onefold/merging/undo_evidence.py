@@ -55,7 +55,7 @@ def share_evidence(
     of_source, of_destination = (_by_side(then, side.profile_id, became) for side in (layer.source, layer.before))
     spoke = _Then(of_source, of_destination, layer.destination_id, _speaking(layer.before))
     pairs = _part(unit, spoke, source, destination)
-    back = _between(unit, then, layer, plan, became)
+    back = _between(unit, then, layer, plan=plan, became=became)
     store.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created=record.suggested)

@@ -65,13 +65,15 @@ def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Oth
         source,
         destination,
         tuple((word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone),
-        tuple(
+        kept=tuple(
             (word, row_id)
             for part, word in _PARTS.items()
             for row_id in _changed_rows(getattr(change.new, part), getattr(destination, part))
         ),
-        _points_to_release(taken, held),
-        {point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()},
+        released=_points_to_release(taken, held),
+        heirs={
+            point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()
+        },
     )
 
 
@@ -204,7 +206,9 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
         if returning is None and row_id not in others.dropped:
             gone.append(row_id)
             continue
-        of_source.append(_restore_relation(returning or row, row, there.get(row_id), source_id, survivors))
+        of_source.append(
+            _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, survivors=survivors)
+        )
     back = {r.id for r in of_source}
     of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
     living = set(survivors)

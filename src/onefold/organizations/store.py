@@ -27,7 +27,7 @@ def add_organization(
     now: datetime,
 ) -> int:
     """A new organization with its first inbox and blocklist; returns its id."""
-    organization_id = _add_row(database, name, region, inbox_id, now)
+    organization_id = _add_row(database, name, region, inbox_id=inbox_id, now=now)
     with database.write(organization_id) as unit:
         unit.execute(
             inboxes.insert().values(organization_id=organization_id, id=inbox_id, name=inbox_name, created_at=now)
@@ -39,7 +39,7 @@ def add_organization(
 def _add_row(database: Database, name: str, region: str, inbox_id: str, now: datetime) -> int:
     for _ in range(10):
         try:
-            return _try_row(database, name, region, inbox_id, now)
+            return _try_row(database, name, region, inbox_id=inbox_id, now=now)
         except RetryTransaction:  # another organization was added at the same time
             continue
     raise Unavailable("Too many organizations are added at once; try again.", code="contended")

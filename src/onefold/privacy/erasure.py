@@ -40,7 +40,7 @@ def erase(unit: UnitOfWork, profile_id: str, confirm: str, actor: Actor) -> Eras
     counts = _take_away(unit, ids)
     for relative in relatives:
         profiles.change_profile(unit, relative)
-    emit(unit, new_id(), "profile.erased", row.id, {"ids": ids}, utc_now())
+    emit(unit, new_id(), "profile.erased", profile_id=row.id, data={"ids": ids}, now=utc_now())
     audit.record(unit, actor, "profile.erased", profile_id=row.id, details={"ids": ids, "counts": counts})
     return Erased(tuple(ids), counts)
 

@@ -22,7 +22,7 @@ def add_part(
     """Adds a detail or an address; returns its id."""
     row = store.lock_profile(unit, profile_id, version)
     part_id = new_id()
-    store.add_part(unit, part, part_id, row.id, _check_part(part, values), utc_now())
+    store.add_part(unit, part, part_id, profile_id=row.id, values=_check_part(part, values), now=utc_now())
     finish_edit(unit, row.id, load_policy(unit))
     return part_id
 

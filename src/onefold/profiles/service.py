@@ -171,16 +171,16 @@ def create(
         created_by=agent_id,
     )
     if customer_id is not None:
-        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, now)
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy=policy, now=now)
     for number, point in enumerate(points):
         try:
-            _place(unit, profile_id, point, policy, now)
+            _place(unit, profile_id, point, policy=policy, now=now)
         except DomainError as refusal:
             refusal.field = f"contact_points[{number}].{refusal.field or 'value'}"
             raise
     store.reindex(unit, profile_id)
     matching.refresh_matches(unit, profile_id, policy, now)
-    emit(unit, new_id(), "profile.created", profile_id, {}, now)
+    emit(unit, new_id(), "profile.created", profile_id=profile_id, data={}, now=now)
     return store.read_profile(unit, profile_id)
 
 
@@ -233,7 +233,7 @@ def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None,
             contact_points.remove_point(unit, point.contact_point_id)
             gone.append(Shared("customer_id", point.value, point.value))
     if customer_id is not None:
-        _place(unit, profile_id, PointInput("customer_id", customer_id), policy, utc_now())
+        _place(unit, profile_id, PointInput("customer_id", customer_id), policy=policy, now=utc_now())
     return gone
 
 
@@ -255,7 +255,7 @@ def finish_edit(
         matching.refresh_matches(unit, profile_id, policy, now, gone=gone)
     else:
         matching.rate_again(unit, profile_id, policy, now)
-    emit(unit, new_id(), "profile.updated", profile_id, {}, now)
+    emit(unit, new_id(), "profile.updated", profile_id=profile_id, data={}, now=now)
     return store.read_profile(unit, profile_id)
 
 
@@ -263,7 +263,7 @@ def add_point(unit: UnitOfWork, profile_id: str, point: PointInput, version: int
     """Lists a contact point on a profile (PRO-2 … PRO-4); returns the profile and the point's id."""
     row = store.lock_profile(unit, profile_id, version)
     policy = load_policy(unit)
-    point_id = _place(unit, row.id, point, policy, utc_now())
+    point_id = _place(unit, row.id, point, policy=policy, now=utc_now())
     return finish_edit(unit, row.id, policy, found_by=True), point_id
 
 
@@ -282,7 +282,7 @@ def edit_point(
         new = _normal(PointInput(point.kind, changes["value"], network, phone_type=after.phone_type), policy)
         contacted = point.contacted and new.value == point.value  # another spelling is the same contact point
         after = after._replace(value=new.value, written=new.written, contacted=contacted)
-    _plan_and_save(unit, row.id, after, policy, utc_now())
+    _plan_and_save(unit, row.id, after, policy=policy, now=utc_now())
     same = (point.value, point.handle) == (after.value, after.handle)
     return finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, point))
 
@@ -322,7 +322,7 @@ def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy,
         identifying=False,
         contacted=False,
     )
-    _plan_and_save(unit, profile_id, new_point, policy, now)
+    _plan_and_save(unit, profile_id, new_point, policy=policy, now=now)
     return new_point.contact_point_id
 
 
@@ -330,9 +330,11 @@ def _normal(given: PointInput, policy: Policy) -> Point:
     if given.kind == "email":
         return email_point(given.value, policy.blocklist, "value")
     if given.kind == "phone":
-        return phone_point(given.value, policy.default_region, policy.blocklist, "value", given.phone_type)
+        return phone_point(
+            given.value, policy.default_region, policy.blocklist, field="value", phone_type=given.phone_type
+        )
     if given.kind == "social":
-        return social_point(given.network, given.value, given.handle, policy.blocklist, "value")
+        return social_point(given.network, given.value, given.handle, blocklist=policy.blocklist, field="value")
     if given.kind == "customer_id":
         return customer_id_point(given.value, policy.blocklist)
     raise InvalidValue(
@@ -343,7 +345,11 @@ def _normal(given: PointInput, policy: Policy) -> Point:
 def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
     on_profile = contact_points.points_of(unit, [profile_id])[profile_id]
     plan = plan_point(
-        point, on_profile, contact_points.identified_by(unit, point.kind, point.value), profile_id, policy
+        point,
+        on_profile,
+        contact_points.identified_by(unit, point.kind, point.value),
+        profile_id=profile_id,
+        policy=policy,
     )
     if plan.demoted_id is not None:
         contact_points.clear_main(unit, plan.demoted_id)

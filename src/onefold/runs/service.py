@@ -23,7 +23,18 @@ def start(unit: UnitOfWork, kind: str, total: int | None) -> RunRow:
     if store.list_runs(unit, state="running", kind=kind):
         raise Conflict("A run of this kind is under way; stop it first.", code="run_under_way")
     now = utc_now()
-    run = RunRow(new_id(), kind, "", "running", "", 0, total, {"checked": 0, "mobile": 0, "changed": 0}, now, now)
+    run = RunRow(
+        new_id(),
+        kind,
+        "",
+        state="running",
+        position="",
+        done=0,
+        total=total,
+        counts={"checked": 0, "mobile": 0, "changed": 0},
+        created_at=now,
+        updated_at=now,
+    )
     store.add_run(unit, run)
     mark_runs(unit, True)
     return run

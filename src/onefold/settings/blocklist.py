@@ -33,7 +33,7 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
     bulk_update_store.unset_identifying_for_blocked(unit, entry)
     change_settings(unit)
     alone = Blocklist([entry])
-    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), load_policy(unit), utc_now())
+    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), policy=load_policy(unit), now=utc_now())
     return entry
 
 
@@ -56,7 +56,7 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
         runs.start_again(unit, runs.REBUILD_MATCHES)
         return
     for value in points_by_value:
-        matching.rematch_value(unit, entry.kind, value, policy, utc_now())
+        matching.rematch_value(unit, entry.kind, value, policy=policy, now=utc_now())
 
 
 def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
@@ -72,7 +72,7 @@ def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
         return Entry(kind, customer_id_point(text, policy.blocklist, "value").value.casefold())
     if kind == "social":
         network, _, user_id = text.partition(":")
-        return Entry(kind, social_point(network, user_id, None, policy.blocklist, "value").value)
+        return Entry(kind, social_point(network, user_id, None, blocklist=policy.blocklist, field="value").value)
     try:
         return Entry(kind, phone_point(text, policy.default_region, policy.blocklist, "value").value)
     except InvalidValue:

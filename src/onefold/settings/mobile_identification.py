@@ -43,7 +43,7 @@ def advance(unit: UnitOfWork, run_id: str, line_types: LineTypes) -> RunRow:
         if line_types(dialled_number(number, written, policy.default_region)) == "mobile":
             counts["mobile"] += 1
             counts["changed"] += _identify(unit, number, policy, apply=run.kind == runs.IDENTIFY_MOBILES)
-    return runs.note_chunk(unit, run, [number for number, _ in numbers], _CHUNK, counts)
+    return runs.note_chunk(unit, run, [number for number, _ in numbers], size=_CHUNK, counts=counts)
 
 
 def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> int:
@@ -56,5 +56,5 @@ def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> 
         opens = policy.identifying("phone", number, "mobile", holder.contacted)
         bulk_update_store.set_mobile(unit, holder.contact_point_id, opens)
         profiles.change_profile(unit, holder.profile_id)
-        emit(unit, new_id(), "profile.updated", holder.profile_id, {}, utc_now())
+        emit(unit, new_id(), "profile.updated", profile_id=holder.profile_id, data={}, now=utc_now())
     return 1

@@ -93,7 +93,11 @@ def _views(unit: UnitOfWork, rows: list[SuggestionRow]) -> list[SuggestionView]:
         dismissed = {kind for verdict in verdicts[row.pair] for kind in verdict.kinds}
         new = tuple(kind for kind in row.kinds if verdicts[row.pair] and kind not in dismissed)
         one, other = (summary_by_id[profile_id] for profile_id in row.pair)
-        views.append(SuggestionView(row, one, other, compared[row.pair], new, tuple(sorted(dismissed))))
+        views.append(
+            SuggestionView(
+                row, one, other, comparison=compared[row.pair], new_kinds=new, dismissed_kinds=tuple(sorted(dismissed))
+            )
+        )
     return views
 
 
@@ -112,7 +116,7 @@ def no_match(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> Sugg
     matching.keep_living(unit, pair)
     now, policy = utc_now(), load_policy(unit)
     verdict = remember_no_match(unit, *pair, actor.agent_id, policy, now)
-    emit(unit, new_id(), "suggestion.dismissed", pair[0], {"other_id": pair[1]}, now)
+    emit(unit, new_id(), "suggestion.dismissed", profile_id=pair[0], data={"other_id": pair[1]}, now=now)
     audit.record(
         unit,
         actor,
@@ -146,7 +150,7 @@ def withdraw(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> Sugg
     now = utc_now()
     store.withdraw_verdicts(unit, [verdict.id for verdict in verdicts], now)
     matching.rate(unit, [pair], load_policy(unit), now)
-    emit(unit, new_id(), "suggestion.reopened", pair[0], {"other_id": pair[1]}, now)
+    emit(unit, new_id(), "suggestion.reopened", profile_id=pair[0], data={"other_id": pair[1]}, now=now)
     audit.record(
         unit,
         actor,

@@ -70,7 +70,7 @@ def claim(unit: UnitOfWork, room: Room, now: datetime) -> list[PendingDelivery]:
     for endpoint, free in _open(unit, room, now):
         limit = min(free, room.together - len(parcels))
         if limit > 0:
-            taken = store.claim(unit, endpoint.id, new_id(), limit, now, now + LEASE)
+            taken = store.claim(unit, endpoint.id, new_id(), limit=limit, now=now, until=now + LEASE)
             parcels += [_parcel(unit.organization_id, endpoint, claimed, now) for claimed in taken]
     return parcels
 
@@ -95,7 +95,7 @@ def _parcel(organization_id: int, endpoint: EndpointRow, claimed: Claimed, now: 
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signatures(endpoint, claimed.event.id, now, body),
     }
-    return PendingDelivery(organization_id, endpoint.id, claimed, endpoint.url, headers, body.encode())
+    return PendingDelivery(organization_id, endpoint.id, claimed, url=endpoint.url, headers=headers, body=body.encode())
 
 
 def _body(event: EventRow) -> str:
@@ -120,20 +120,20 @@ def finish(unit: UnitOfWork, parcel: PendingDelivery, outcome: Outcome, now: dat
         return
     endpoint = endpoints.read_endpoint(unit, parcel.endpoint_id, lock=True)
     if outcome.is_delivered:
-        store.end(unit, parcel.claimed, "delivered", outcome.status, None, now)
+        store.end(unit, parcel.claimed, "delivered", status=outcome.status, error=None, now=now)
         if endpoint.failures or endpoint.failing_since:
             endpoints.change_endpoint(unit, endpoint.id, failures=0, failing_since=None, paused_until=None)
         return
-    _put_off(unit, parcel.claimed, outcome, now, chance)
+    _put_off(unit, parcel.claimed, outcome, now=now, chance=chance)
     _note_failure(unit, endpoint, outcome, now)
 
 
 def _put_off(unit: UnitOfWork, claimed: Claimed, outcome: Outcome, now: datetime, chance: float) -> None:
     again = now if outcome.status == 410 else retry_at(outcome, claimed.attempts, now, chance)
     if again is None:
-        store.end(unit, claimed, "failed", outcome.status, outcome.error, now)
+        store.end(unit, claimed, "failed", status=outcome.status, error=outcome.error, now=now)
     else:
-        store.reschedule(unit, claimed, again, outcome.status, outcome.error)
+        store.reschedule(unit, claimed, again, status=outcome.status, error=outcome.error)
 
 
 def _note_failure(unit: UnitOfWork, endpoint: EndpointRow, outcome: Outcome, now: datetime) -> None:

@@ -320,7 +320,7 @@ def list_deliveries(
     if state == "delivered":
         scope.append(_d.state == state)
     elif state is not None:
-        scope.append(_d.event_seq.in_(_in_state(unit, endpoint_id, state, before, limit)))
+        scope.append(_d.event_seq.in_(_in_state(unit, endpoint_id, state, before=before, limit=limit)))
     select = unit.select(*_DELIVERY).select_from(_WITH_EVENT).where(*scope).order_by(_d.event_seq.desc())
     return [DeliveryRow._make(row) for row in unit.execute(select.limit(limit))]
 

@@ -106,7 +106,7 @@ class ContactRoutes:
         key = headers.get(b"idempotency-key")
         if key is None:
             return await answer(principal, body)
-        return await self._once(scope, principal, key.decode("latin-1"), body, answer)
+        return await self._once(scope, principal, key.decode("latin-1"), body=body, answer=answer)
 
     async def _single(self, principal: Principal, body: bytes) -> Response:
         contact = contact_of_json(body)
@@ -147,7 +147,11 @@ class ContactRoutes:
         request_line = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
         fingerprint = hashlib.sha256(request_line + body).hexdigest()
         return await answered_once(
-            self._database, principal.organization_id, key, fingerprint, lambda: answer(principal, body)
+            self._database,
+            principal.organization_id,
+            key,
+            fingerprint=fingerprint,
+            answer=lambda: answer(principal, body),
         )
 
 
@@ -255,10 +259,10 @@ def document(openapi: dict[str, Any]) -> None:
         },
     }
     openapi["paths"][SINGLE] = {
-        "post": _operation("receive_contact", "Receive a contact", _ONE, "ContactJson", "AnswerJson")
+        "post": _operation("receive_contact", "Receive a contact", _ONE, body="ContactJson", answer="AnswerJson")
     }
     openapi["paths"][BATCH] = {
-        "post": _operation("receive_contacts", "Receive contacts", _MANY, "BatchJson", "ResultsJson")
+        "post": _operation("receive_contacts", "Receive contacts", _MANY, body="BatchJson", answer="ResultsJson")
     }
     openapi["paths"][SINGLE]["post"]["requestBody"]["content"]["application/json"]["examples"] = _EXAMPLES
 

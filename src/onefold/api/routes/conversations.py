@@ -70,7 +70,7 @@ def write_item(call: AnyCall, profile_id: str, body: schemas.NewItem) -> Respons
     """Adds a note, a task or an outgoing message to the open conversation, or to a new one (PRO-9). An SMS needs a
     phone with the SMS tag (PRO-11). A message is recorded, not sent: its `state` says so, and the event
     `message.written` tells other systems, such as a gateway that sends it (SND-1)."""
-    written = Written(body.body, body.channel, body.contact_point_id, body.subject, body.kind)
+    written = Written(body.body, body.channel, body.contact_point_id, subject=body.subject, kind=body.kind)
     agent_id = call.principal.agent_id or body.agent_id
 
     def work(unit: UnitOfWork) -> Result:

@@ -62,7 +62,9 @@ def list_profile_drafts(
 ) -> Response:
     """One's own drafts on a profile, newest first."""
     author_id, before = call.principal.agent_id or agent_id, schemas.id_of(cursor)
-    return call.read(READ, lambda unit: _page(drafts.of_profile(unit, profile_id, author_id, before, limit + 1), limit))
+    return call.read(
+        READ, lambda unit: _page(drafts.of_profile(unit, profile_id, author_id, before=before, limit=limit + 1), limit)
+    )
 
 
 @router.get("/drafts", response_model=schemas.Page[Draft], responses=responses(404))

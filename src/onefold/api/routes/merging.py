@@ -148,7 +148,7 @@ def detach(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Takes a contact point, with the conversations that came through it, out into a new profile (DET)."""
 
     def work(unit: UnitOfWork) -> Result:
-        detachment = detaching.detach(unit, profile_id, point_id, call.version, call.actor, None)
+        detachment = detaching.detach(unit, profile_id, point_id, version=call.version, actor=call.actor, agent_id=None)
         return Result(
             schemas.Detached(
                 profile_id=detachment.profile_id,

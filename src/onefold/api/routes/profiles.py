@@ -53,14 +53,14 @@ def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
         for detail in body.details:
             parts.add_part(unit, DETAILS, row.id, detail.model_dump(), None)
         for relationship in body.relationships:
-            parts.relate(unit, row.id, relationship.profile_id, relationship.kind, None)
+            parts.relate(unit, row.id, relationship.profile_id, kind=relationship.kind, version=None)
         return _profile(unit, row.id)
 
     return call.write(WRITE, work, status=201)
 
 
 def _point(p: schemas.NewContactPoint) -> PointInput:
-    return PointInput(p.kind, p.value, p.network, p.type, p.main, p.sms, p.handle)
+    return PointInput(p.kind, p.value, p.network, phone_type=p.type, main=p.main, sms=p.sms, handle=p.handle)
 
 
 @router.get("", response_model=schemas.Page[schemas.ProfileSummary], responses=responses())
@@ -142,7 +142,7 @@ def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: sche
     changes = {_POINT_FIELDS.get(k, k): v for k, v in given.items() if v is not None or k == "handle"}
 
     def work(unit: UnitOfWork) -> Result:
-        return _profile(unit, profiles.edit_point(unit, profile_id, point_id, changes, call.version).id)
+        return _profile(unit, profiles.edit_point(unit, profile_id, point_id, changes=changes, version=call.version).id)
 
     return call.write(WRITE, work)
 
@@ -176,9 +176,9 @@ def _changed_part(
 ) -> Response:
     def work(unit: UnitOfWork) -> Result:
         if values is None:
-            parts.remove_part(unit, part, profile_id, part_id, call.version)
+            parts.remove_part(unit, part, profile_id, part_id=part_id, version=call.version)
         else:
-            parts.edit_part(unit, part, profile_id, part_id, values, call.version)
+            parts.edit_part(unit, part, profile_id, part_id=part_id, values=values, version=call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work)
@@ -201,7 +201,7 @@ def add_detail(call: AnyCall, profile_id: str, body: schemas.NewDetail) -> Respo
 )
 def edit_detail(call: AnyCall, profile_id: str, detail_id: str, body: schemas.DetailChange) -> Response:
     """Changes a detail."""
-    return _changed_part(call, DETAILS, profile_id, detail_id, body.model_dump(exclude_unset=True))
+    return _changed_part(call, DETAILS, profile_id, part_id=detail_id, values=body.model_dump(exclude_unset=True))
 
 
 @router.delete(
@@ -209,7 +209,7 @@ def edit_detail(call: AnyCall, profile_id: str, detail_id: str, body: schemas.De
 )
 def remove_detail(call: AnyCall, profile_id: str, detail_id: str) -> Response:
     """Takes a detail away."""
-    return _changed_part(call, DETAILS, profile_id, detail_id, None)
+    return _changed_part(call, DETAILS, profile_id, part_id=detail_id, values=None)
 
 
 @router.post(
@@ -229,7 +229,7 @@ def add_address(call: AnyCall, profile_id: str, body: schemas.AddressFields) -> 
 )
 def edit_address(call: AnyCall, profile_id: str, address_id: str, body: schemas.AddressFields) -> Response:
     """Changes a postal address."""
-    return _changed_part(call, ADDRESSES, profile_id, address_id, body.model_dump(exclude_unset=True))
+    return _changed_part(call, ADDRESSES, profile_id, part_id=address_id, values=body.model_dump(exclude_unset=True))
 
 
 @router.delete(
@@ -237,7 +237,7 @@ def edit_address(call: AnyCall, profile_id: str, address_id: str, body: schemas.
 )
 def remove_address(call: AnyCall, profile_id: str, address_id: str) -> Response:
     """Takes a postal address away."""
-    return _changed_part(call, ADDRESSES, profile_id, address_id, None)
+    return _changed_part(call, ADDRESSES, profile_id, part_id=address_id, values=None)
 
 
 @router.post(
@@ -251,7 +251,7 @@ def add_relationship(call: AnyCall, profile_id: str, body: schemas.NewRelationsh
     """Links two profiles; the link is seen from both (PRO-8)."""
 
     def work(unit: UnitOfWork) -> Result:
-        parts.relate(unit, profile_id, body.profile_id, body.kind, call.version)
+        parts.relate(unit, profile_id, body.profile_id, kind=body.kind, version=call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work, status=201)

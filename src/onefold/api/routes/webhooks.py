@@ -119,7 +119,7 @@ def list_deliveries(
     before = schemas.number_of(cursor)
 
     def work(unit: UnitOfWork) -> Result:
-        rows = webhooks.deliveries(unit, webhook_id, state, before, limit + 1)
+        rows = webhooks.deliveries(unit, webhook_id, state, before=before, limit=limit + 1)
         more = schemas.cursor_of(str(rows[limit - 1].event_seq)) if len(rows) > limit else None
         data = [_delivery(row) for row in rows[:limit]]
         return Result(schemas.Page[shapes.Delivery](data=data, next_cursor=more))

@@ -113,7 +113,7 @@ def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     try:
         visitor.write(
             lambda unit: signing_in.turn_on_second_factor(
-                unit, visitor.agent_id, secret, code, visitor.actor, visitor.token
+                unit, visitor.agent_id, secret, code=code, actor=visitor.actor, except_token=visitor.token
             ),
             "profiles:read",
         )

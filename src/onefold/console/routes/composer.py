@@ -41,13 +41,13 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
     composed, draft_id = _to_composed(form), form.line("draft_id")
     if form.text("do") in ("draft", "autosave"):
-        draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id, composed))
+        draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id=draft_id, composed=composed))
         if form.text("do") == "autosave":
             return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
         return redirect_to(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
     def work(unit: UnitOfWork) -> ItemRow:
-        item = _send(unit, visitor, profile_id, draft_id, composed)
+        item = _send(unit, visitor, profile_id, draft_id=draft_id, composed=composed)
         worklists.note_read(unit, visitor.agent_id, item.profile_id)
         return item
 

@@ -95,7 +95,9 @@ def add_point(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 def edit_point(visitor: AnyVisitor, profile_id: str, point_id: str, form: AnyForm) -> Response:
     """A contact point's value, type and tags (PRO-4, PRO-5)."""
     changes = _point_changes(form)
-    return _edit(visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes, None))
+    return _edit(
+        visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes=changes, version=None)
+    )
 
 
 def _point_changes(form: Form) -> dict[str, Any]:
@@ -116,7 +118,9 @@ def remove_point(visitor: AnyVisitor, profile_id: str, point_id: str) -> Respons
 @router.post("/points/{point_id}/detach")
 def detach(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
     """Detaches a contact point into a customer of its own, with its conversations (DET-1)."""
-    done = visitor.write(lambda unit: detaching.detach(unit, profile_id, point_id, None, visitor.actor, None))
+    done = visitor.write(
+        lambda unit: detaching.detach(unit, profile_id, point_id, version=None, actor=visitor.actor, agent_id=None)
+    )
     return redirect_to(f"/customers/{done.new_profile_id}", "detached")
 
 
@@ -146,10 +150,17 @@ def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, f
     part = _part(kind)
     if form.flag("remove"):
         return _edit(
-            visitor, profile_id, lambda unit: parts.remove_part(unit, part, profile_id, part_id, None), "removed"
+            visitor,
+            profile_id,
+            lambda unit: parts.remove_part(unit, part, profile_id, part_id=part_id, version=None),
+            "removed",
         )
     values = _values(part, form)
-    return _edit(visitor, profile_id, lambda unit: parts.edit_part(unit, part, profile_id, part_id, values, None))
+    return _edit(
+        visitor,
+        profile_id,
+        lambda unit: parts.edit_part(unit, part, profile_id, part_id=part_id, values=values, version=None),
+    )
 
 
 def _part(kind: str) -> Part:
@@ -162,7 +173,7 @@ def _part(kind: str) -> Part:
 def relate(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Links two profiles; the link is seen from both (PRO-8)."""
     other_id, kind = _named_customer(visitor, form), form.line("kind") or ""
-    return _edit(visitor, profile_id, lambda unit: parts.relate(unit, profile_id, other_id, kind, None))
+    return _edit(visitor, profile_id, lambda unit: parts.relate(unit, profile_id, other_id, kind=kind, version=None))
 
 
 def _named_customer(visitor: Visitor, form: Form) -> str:

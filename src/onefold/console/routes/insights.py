@@ -57,7 +57,7 @@ def chart(label: str, numbers: Sequence[tuple[Day, int]]) -> Chart:
     for place, (day, number) in enumerate(numbers):
         height = _HEIGHT * number / highest if highest else 0.0
         said = f"{day.day.day} {day.day:%B}: {number:,}"
-        bars.append(Bar(place * step + step * 0.1, _HEIGHT - height, step * 0.8, height, said))
+        bars.append(Bar(place * step + step * 0.1, _HEIGHT - height, step * 0.8, height=height, title=said))
     return Chart(label, sum(number for _, number in numbers), highest, bars)
 
 

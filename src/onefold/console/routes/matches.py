@@ -109,5 +109,7 @@ def make_own(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """RES-16, PRO-5: a shared number becomes this customer's own; from then on a call from it opens the profile."""
     point_id = form.line("contact_point_id") or ""
     change = {"phone_type": "mobile"}
-    row = visitor.write(lambda unit: profiles.edit_point(unit, profile_id, point_id, change, form.number("version")))
+    row = visitor.write(
+        lambda unit: profiles.edit_point(unit, profile_id, point_id, changes=change, version=form.number("version"))
+    )
     return redirect_to(f"/customers/{row.id}", "saved")

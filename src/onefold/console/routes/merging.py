@@ -54,7 +54,7 @@ def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: s
     )
     steps = parse_steps(given.getlist("step"))
     try:
-        return _show(request, visitor, profile_id, source_id, choices_of(chosen, ruled), steps)
+        return _show(request, visitor, profile_id, source_id=source_id, choices=choices_of(chosen, ruled), steps=steps)
     except Conflict as refusal:
         return _survivor(visitor, profile_id, source_id, refusal)
 
@@ -106,9 +106,9 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
             profiles.resolve_redirect(unit, source_id),
             profiles.resolve_redirect(unit, profile_id),
             choices,
-            steps,
-            versions,
-            form.line("digest"),
+            steps=steps,
+            versions=versions,
+            digest=form.line("digest"),
         )
         return merging.merge(unit, asked, visitor.actor)[0].destination_id
 
@@ -116,9 +116,13 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
         return redirect_to(f"/customers/{visitor.write(work)}", "merged")
     except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
-        return _show(request, visitor, profile_id, source_id, choices, steps, status=412, notice=notice)
+        return _show(
+            request, visitor, profile_id, source_id=source_id, choices=choices, steps=steps, status=412, notice=notice
+        )
     except Conflict as refusal:
         if refusal.code != "merge_refused":
             return _survivor(visitor, profile_id, source_id, refusal)
         notice = "There is a conflict. Choose how to resolve it."
-        return _show(request, visitor, profile_id, source_id, choices, steps, status=409, notice=notice)
+        return _show(
+            request, visitor, profile_id, source_id=source_id, choices=choices, steps=steps, status=409, notice=notice
+        )

@@ -145,7 +145,7 @@ def _show(view: SuggestionView, versions: dict[str, int], current: bool) -> Resu
     sides = ([(r.feature, r.value) for r in speaking], [(r.feature, r.other_value) for r in speaking])
     against = [r.feature for r in comparison.reasons if r.bits < 0]
     seen = (versions.get(row.profile_id, 0), versions.get(row.other_id, 0))
-    return Result(view, token(row.pair), seen, sides, against, current)
+    return Result(view, token(row.pair), seen, values=sides, against=against, current=current)
 
 
 @router.get("/{one_id}/{other_id}")

@@ -62,7 +62,7 @@ def _role(form: Form) -> Role:
 
 
 def _link(unit: UnitOfWork, admin: Visitor, agent_id: str, purpose: Purpose) -> str:
-    return signing_in.make_link(unit, agent_id, purpose, _VALID[purpose], admin.actor)
+    return signing_in.make_link(unit, agent_id, purpose, valid=_VALID[purpose], actor=admin.actor)
 
 
 def _address(request: Request, purpose: Purpose, token: str) -> str:

@@ -37,7 +37,7 @@ def _show(request: Request, admin: Visitor, **made: Any) -> Response:
 def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Makes a key; its token is in this answer and nowhere else."""
     name, scopes = form.line("name") or "", form.every("scope")
-    expires_at = day_end(form, "expires_on", "The last day", admin, utc_now())
+    expires_at = day_end(form, "expires_on", "The last day", admin=admin, now=utc_now())
     made, token = admin.write(lambda unit: accounts.create_key(unit, name, scopes, expires_at), SCOPE)
     return _show(request, admin, made=made, token=token)
 

@@ -69,7 +69,7 @@ def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 @router.get("/{webhook_id}")
 def webhook(request: Request, admin: AnyAdmin, webhook_id: str, state: str = "", before: Before = None) -> Response:
     """One webhook, and what was, is and could not be delivered, newest first."""
-    return _one(request, admin, webhook_id, state, before)
+    return _one(request, admin, webhook_id, state=state, before=before)
 
 
 def _one(
@@ -78,7 +78,7 @@ def _one(
     delivery_state = state if state in _STATES else None  # anything else is all of them
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        rows = webhooks.deliveries(unit, webhook_id, delivery_state, before, _DELIVERIES + 1)
+        rows = webhooks.deliveries(unit, webhook_id, delivery_state, before=before, limit=_DELIVERIES + 1)
         page_rows = rows[:_DELIVERIES]
         return {
             "endpoint": store.read_endpoint(unit, webhook_id)._replace(secret="", previous_secret=None),
