@@ -140,15 +140,15 @@ def _is_said_in(conversation_id: str, profile_id: str) -> sa.ColumnElement[bool]
 def carrying(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: int) -> set[str]:
     """The conversations in which anything of a profile came through some contact points, from an item's number on."""
     i = items.c
-    through = (_came_through(profile_id, point_ids, since), i.conversation_id.is_not(None))
-    return set(unit.execute(unit.select(i.conversation_id).where(*through).distinct()).scalars())
+    select = unit.select(i.conversation_id).where(_came_through(profile_id, point_ids, since))
+    return set(unit.execute(select.where(i.conversation_id.is_not(None)).distinct()).scalars())
 
 
 def points_in(unit: UnitOfWork, conversation_id: str, profile_id: str, since: int) -> set[str]:
     """The contact points that a profile's items in a conversation came through since."""
     i = items.c
-    scope = (_is_said_in(conversation_id, profile_id), i.seq >= since, i.contact_point_id.is_not(None))
-    return set(unit.execute(unit.select(i.contact_point_id).where(*scope).distinct()).scalars())
+    select = unit.select(i.contact_point_id).where(_is_said_in(conversation_id, profile_id), i.seq >= since)
+    return set(unit.execute(select.where(i.contact_point_id.is_not(None)).distinct()).scalars())
 
 
 def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str) -> None:
@@ -158,5 +158,5 @@ def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str)
 
 def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
     """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
-    scope = (_is_said_in(conversation_id, profile_id), items.c.kind == "event")
-    unit.execute(unit.update(items).where(*scope).values(conversation_id=None))
+    releasing = unit.update(items).where(_is_said_in(conversation_id, profile_id), items.c.kind == "event")
+    unit.execute(releasing.values(conversation_id=None))

@@ -200,8 +200,8 @@ def repoint_drafts(unit: UnitOfWork, ids: Sequence[str], points: Mapping[str, st
     """Drafts to one of these contact points go to the other one from now on."""
     d = drafts.c
     for before, after in points.items() if ids else ():
-        scope = (d.id.in_(ids), d.contact_point_id == before)
-        unit.execute(unit.update(drafts).where(*scope).values(contact_point_id=after))
+        changing = unit.update(drafts).where(d.id.in_(ids), d.contact_point_id == before)
+        unit.execute(changing.values(contact_point_id=after))
 
 
 def count_drafts(unit: UnitOfWork, profile_id: str) -> int:
