@@ -114,7 +114,10 @@ OF_SEVERAL = tuple(name for name in KEPT if name not in ("suggestions", "evidenc
 with the one undone and the other not yet, fewer held a value that otherwise too many share (SUG-6)."""
 
 incoming = st.tuples(
-    st.sampled_from(SENDERS), st.sampled_from([True, True, False]), st.sampled_from(NAMES), st.sampled_from(FURTHER)
+    st.sampled_from(SENDERS),
+    st.sampled_from(["proven", "unchecked", "failed"]),
+    st.sampled_from(NAMES),
+    st.sampled_from(FURTHER),
 )
 by_hand = st.lists(st.sampled_from(POINTS), max_size=2)
 
@@ -234,8 +237,8 @@ class Merging(RuleBasedStateMachine):
         """Each lands on the profile that holds its contact point, if one does (RES-2)."""
         holders = {(p.kind, p.value): p.profile_id for p in self.points() if p.identifying}
         made = []
-        for (channel, _, sender), verified, name, further in given:
-            made.append(contact(channel, **sender, name=name, verified=verified, further=further, body="hello"))
+        for (channel, _, sender), state, name, further in given:
+            made.append(contact(channel, **sender, name=name, sender_state=state, further=further, body="hello"))
         answers = self.receive(made)
         for ((_, key, _), *_), answer in zip(given, answers, strict=True):
             assert key not in holders or answer.profile_id == holders[key]

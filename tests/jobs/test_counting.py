@@ -46,7 +46,7 @@ def contacts(base: Base) -> Counter[str]:
 def happen(unit: UnitOfWork) -> None:
     """A contact by email and a suggestion, as a transaction writes them down."""
     org, profile_id, moment = unit.organization_id, new_id(), instant_text(NOW)
-    row = {"profile_id": profile_id, "kind": "message", "channel": "email", "outcome": "opened", "verified": True}
+    row = {"profile_id": profile_id, "kind": "message", "channel": "email", "outcome": "opened"}
     values = {"organization_id": org, "recorded_at": moment, "occurred_at": moment, "timeline_second": 0, **row}
     unit.append(ITEMS, [tuple(values.get(column) for column in ITEMS.columns)])
     emit(unit, new_id(), "suggestion.raised", profile_id, {"other_id": new_id(), "kinds": ["phone"]}, NOW)

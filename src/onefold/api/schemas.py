@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from onefold.contact_points.standing import SenderState
 from onefold.conversations.sending import SendingState
 from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
@@ -274,7 +275,10 @@ class Item(BaseModel):
     agent_id: str | None
     subject: str | None
     body: str | None
-    verified: bool
+    sender_state: SenderState | None = Field(
+        description="Of what came in: whether the sender is `proven`, `unchecked` or `failed` (RES-14)."
+    )
+    verified: bool = Field(description="False where the sender's state is `failed`.")
     attachments: list[Attachment]
     occurred_at: datetime
     recorded_at: datetime

@@ -82,9 +82,15 @@ def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
 
 def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:
     """An entry of a timeline."""
-    fields = {k: v for k, v in row._asdict().items() if k not in ("seq", "profile_id", "body", "data")}
-    attachments = [schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files]
-    return schemas.Item(id=str(row.seq), state=sending.state_of(row), attachments=attachments, body=row.text, **fields)
+    own = ("seq", "profile_id", "body", "data")
+    return schemas.Item(
+        **{field: value for field, value in row._asdict().items() if field not in own},
+        id=str(row.seq),
+        body=row.text,
+        state=sending.state_of(row),
+        verified=row.sender_state != "failed",
+        attachments=[schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files],
+    )
 
 
 def run(row: RunRow) -> organization_schemas.Run:

@@ -67,7 +67,7 @@ class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
     reply_to: list[str] = []
     conversation_id: _Text | None = None
     further: FurtherJson | None = None
-    verified: bool = True
+    verified: bool | None = None
 
 
 _decoder = msgspec.json.Decoder(ContactJson)
@@ -125,7 +125,7 @@ def _contact(c: ContactJson) -> Contact:
         reply_to=tuple(c.reply_to),
         conversation_id=c.conversation_id,
         further=None if c.further is None else _further(c.further),
-        verified=c.verified,
+        sender_state=None if c.verified is None else "proven" if c.verified else "failed",
     )
 
 

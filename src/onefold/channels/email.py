@@ -25,6 +25,7 @@ from typing import NamedTuple, TypeVar
 from onefold.channels.html_text import html_text
 from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
+from onefold.contact_points.standing import SenderState
 from onefold.core.errors import InvalidValue
 from onefold.core.text import BODY_LENGTH, mend_text
 from onefold.receiving.contact import Attachment, Contact, Sender
@@ -71,7 +72,7 @@ class _Leaf(NamedTuple):
 def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
     """The contact that an email is: its sender is the From address (RES-1), whatever its Reply-To says.
 
-    A sender that cannot be an address leaves the contact anonymous (RES-8); one that is not proven leaves it unverified
+    A sender that cannot be an address leaves the contact anonymous (RES-8); one that is not proven is `failed`
     (RES-14). Raises InvalidValue `not_a_message` for input without a single header, and nothing else.
     """
     message, whole = _parse(raw)
@@ -86,7 +87,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
         occurred_at=_occurred_at(message),
         inbox_id=inbox_id,
         reply_to=_reply_to(message, leaves, sender),
-        verified=sender.sound and not _dmarc_failed(message),
+        sender_state=_sender_state(message, sender),
         data=_data(message),
         attachments=_attachments(leaves, None if whole else raw),
     )
@@ -166,6 +167,10 @@ def _data(message: Message) -> str:
 
 def _name_of_file(value: str | None) -> str | None:
     return None if value is None else mend_text(words_decoded(value[:HEADER_LENGTH]), _DATA_LENGTH)
+
+
+def _sender_state(message: Message, sender: From) -> SenderState:
+    return "unchecked" if sender.sound and not _dmarc_failed(message) else "failed"
 
 
 def _dmarc_failed(message: Message) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from onefold.contact_points.standing import SenderState
 from onefold.conversations.timeline import happened_at, timeline_second
 from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.errors import NotFound
@@ -33,7 +34,6 @@ _WRITTEN = Insert(
         "data",
         "occurred_at",
         "recorded_at",
-        "verified",
         "timeline_second",
     ),
 )
@@ -70,7 +70,7 @@ class ItemRow(NamedTuple):
     subject: str | None
     body: str | None
     data: Any
-    verified: bool
+    sender_state: SenderState | None
     occurred_at: datetime
     recorded_at: datetime
 
@@ -205,7 +205,7 @@ def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow |
 
 def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:
     """Appends an item written here (a note, an outgoing message); returns its number."""
-    row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, "verified": True, **values}
+    row = {"organization_id": unit.organization_id, "recorded_at": now, "occurred_at": now, **values}
     stored = {
         "recorded_at": instant_text(row["recorded_at"]),
         "occurred_at": instant_text(row["occurred_at"]),

@@ -203,7 +203,6 @@ def _empty(unit: UnitOfWork, seq: int, profile_id: str) -> dict[str, int]:
         "seq",
         "profile_id",
         "kind",
-        "verified",
         "occurred_at",
         "recorded_at",
         "timeline_second",

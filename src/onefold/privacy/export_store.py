@@ -65,7 +65,7 @@ _ITEM = (
     "subject",
     "body",
     "data",
-    "verified",
+    "sender_state",
     "occurred_at",
     "recorded_at",
     "timeline_second",

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from onefold.contact_points.kinds import Channel, PhoneType
 from onefold.contact_points.points import Point
+from onefold.contact_points.standing import SenderState
 
 
 class Sender(NamedTuple):
@@ -65,7 +66,7 @@ class Contact(NamedTuple):
     `message_id` is the channel's own id (RES-12). `reply_to` holds the message ids it answers, nearest first, and
     `conversation_id` a thread of ours that it names (RES-13). `inbox_id` is the queue it was routed to, None for the
     organization's default. `occurred_at` is when the channel says it happened; it never decides an order.
-    `verified` is False where the sender is not proven (RES-14).
+    `sender_state` is None where only the channel speaks for the sender (RES-14); see `state_of_sender`.
     """
 
     channel: Channel
@@ -78,9 +79,14 @@ class Contact(NamedTuple):
     reply_to: tuple[str, ...] = ()
     conversation_id: str | None = None
     further: Further | None = None
-    verified: bool = True
+    sender_state: SenderState | None = None
     data: str | None = None
     attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def state_of_sender(self) -> SenderState:
+        """RES-14: a provider or a site knows whom it hears; of mail nobody does, unless somebody says so."""
+        return self.sender_state or ("unchecked" if self.channel == "email" else "proven")
 
 
 class NormalizedContact(NamedTuple):

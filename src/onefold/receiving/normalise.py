@@ -34,7 +34,7 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
     _check_names(contact, policy)
     if identifier is not None and further:
         further = tuple(p for p in further if (p.kind, p.value) != (identifier.kind, identifier.value))
-    if not contact.verified:
+    if contact.state_of_sender == "failed":
         identifier = None if identifier is None else identifier._replace(proven=False)
         further = tuple(p._replace(proven=False) for p in further)
     name = clean_name(sender.name, "sender.name")

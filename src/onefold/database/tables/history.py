@@ -12,7 +12,6 @@ from onefold.database.tables.columns import (
     Json,
     Org,
     Value,
-    flag,
     metadata,
     primary_key,
     refers_to,
@@ -101,7 +100,7 @@ items = Table(
     Column("subject", sa.Text),
     Column("body", sa.Text),
     Column("data", Json),
-    flag("verified", True),
+    Column("sender_state", sa.Text),  # of what came in: proven, unchecked or failed (RES-14)
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # conversations/timeline.py
