@@ -76,9 +76,9 @@ def _fill(connection: sa.Connection) -> None:
 
 
 def _as_json(table: str, columns: list[str], row: list[Any]) -> dict[str, Any]:
-    kinds = tables.metadata.tables[table].c
+    json_columns = {c.name for c in tables.metadata.tables[table].c if isinstance(c.type, sa.JSON)}
     return {
-        column: json.loads(value) if isinstance(kinds[column].type, sa.JSON) and isinstance(value, str) else value
+        column: json.loads(value) if column in json_columns and isinstance(value, str) else value
         for column, value in zip(columns, row, strict=True)
     }
 

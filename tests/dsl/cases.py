@@ -68,8 +68,9 @@ class Base:
     def holds(self, profile_id: str, kind: str, value: str, phone_type: str | None = None, **flags: Any) -> str:
         """A profile that holds a contact point already; returns the profile."""
         contacted, sms = flags.get("contacted", True), flags.get("sms", False)
-        identifying = self.policy.identifying(kind, value, phone_type, contacted)  # type: ignore[arg-type]
-        holder = Holder(self.new_id(), profile_id, phone_type, sms, contacted)  # type: ignore[arg-type]
+        standing = flags.get("standing", "contacted" if contacted else "entered")
+        identifying = self.policy.identifying(kind, value, phone_type, standing)  # type: ignore[arg-type]
+        holder = Holder(self.new_id(), profile_id, phone_type, sms, contacted, standing)  # type: ignore[arg-type]
         self.book.add((kind, value), holder, identifying)  # type: ignore[arg-type]
         self.points[profile_id][kind, value] = {"type": phone_type, "sms": sms, "identifying": identifying}
         return profile_id
@@ -83,6 +84,7 @@ class Base:
                 "type": point.phone_type,
                 "sms": point.sms,
                 "identifying": new.identifying,
+                "standing": point.standing,
             }
         if decision.change:
             change = decision.change
@@ -91,6 +93,7 @@ class Base:
                 "type": change.phone_type,
                 "sms": change.sms,
                 "identifying": change.identifying,
+                "standing": change.standing,
             }
         self.suggested |= {(frozenset((s.profile_id, s.other_id)), s.kind, s.value) for s in decision.suggestions}
         return decision

@@ -98,11 +98,14 @@ def test_one_bad_contact_does_not_touch_the_others__RES_12(base: Base) -> None:
         contact("email", email="ada@example.com"),
         contact("email", email="nonsense"),
         contact("email", email="bob@example.com", name="x" * 1_000_000),
+        contact("email", " ", email="bob@example.com"),
         contact("sms", phone=MOBILE),
     ]
     answers = base.receiver.receive(base.organization_id, given)
-    assert [type(a) for a in answers] == [Answer, InvalidValue, InvalidValue, Answer]
-    assert [a.code for a in answers if isinstance(a, DomainError)] == ["not_an_email", "text_too_long"]
+    assert [type(a) for a in answers] == [Answer, Answer, Answer, InvalidValue, Answer]
+    assert [a.code for a in answers if isinstance(a, DomainError)] == ["message_id_missing"]
+    warned = [[warning.code for warning in a.warnings] for a in answers if isinstance(a, Answer)]
+    assert warned == [[], ["not_an_email"], ["text_too_long"], []]
 
 
 def test_an_sms_turns_the_one_shared_number_into_a_mobile__RES_4(base: Base) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from onefold.contact_points.standing import MOST_CLAIMED
 from onefold.core.errors import InvalidValue
-from onefold.receiving.contact import Further, ListedPhone
+from onefold.receiving.contact import Further, ListedPhone, ListedSocial
 from tests.dsl.cases import INBOX, OTHER_INBOX, Base, contact
 
 A, B, C = (f"00000000-0000-7000-9000-00000000000{n}" for n in (1, 2, 3))
@@ -274,15 +275,101 @@ def test_the_same_number_on_two_channels_joins_where_contacting_counts__RES_9_RE
 # RES-10, RES-11: further values ---------------------------------------------------------------------------------------
 
 
-def test_further_values_nobody_holds_are_listed__RES_11() -> None:
+FORM = Further(emails=("Ada@Example.com",), phones=(ListedPhone(MOBILE, "mobile"), ListedPhone(LANDLINE, "home")))
+
+
+def test_further_values_nobody_holds_are_listed_as_claims__RES_11_PRO_13() -> None:
     base = Base()
-    form = Further(emails=("Ada@Example.com",), phones=(ListedPhone(MOBILE, "mobile"), ListedPhone(LANDLINE, "home")))
-    decision = base.receives(contact("chat", visitor="v1", further=form))
+    decision = base.receives(contact("chat", visitor="v1", further=FORM))
     points = base.points[decision.profile_id]
-    assert points["email", "ada@example.com"]["identifying"]
-    assert points["phone", MOBILE]["identifying"]
-    assert not points["phone", LANDLINE]["identifying"]
+    for key in (("email", "ada@example.com"), ("phone", MOBILE), ("phone", LANDLINE)):
+        assert (points[key]["standing"], points[key]["identifying"]) == ("claimed", False), key
+
+
+def test_further_values_that_a_system_vouches_for_open_the_profile__RES_11() -> None:
+    base = Base()
+    decision = base.receives(contact("chat", visitor="v1", further=FORM._replace(vouched=True)))
+    points = base.points[decision.profile_id]
+    assert {key: point["identifying"] for key, point in points.items()} == {
+        ("visitor", "v1"): True,
+        ("email", "ada@example.com"): True,
+        ("phone", MOBILE): True,
+        ("phone", LANDLINE): False,
+    }
     assert base.receives(contact("email", email="ada@example.com")).profile_id == decision.profile_id
+
+
+CLAIMED = [
+    ("an email", {"further": FORM}, contact("email", email="ada@example.com")),
+    ("an SMS", {"further": FORM}, contact("sms", phone=MOBILE)),
+    ("an SMS to what is claimed as a home phone", {"further": FORM}, contact("sms", phone=LANDLINE)),
+    ("a WhatsApp message", {"further": FORM}, contact("whatsapp", phone=MOBILE)),
+    ("a call", {"further": FORM}, contact("voice", phone=MOBILE)),
+    (
+        "a social account",
+        {"further": Further(social=(ListedSocial("x", "17"),))},
+        contact("social", network="x", user_id="17"),
+    ),
+    ("a customer ID", {"further": Further(customer_id="C-1")}, contact("chat", customer_id="C-1", proven=True)),
+    ("what a sender says of itself", {"email": "ada@example.com"}, contact("email", email="ada@example.com")),
+    (
+        "what a failed sender names",
+        {"further": FORM, "sender_state": "failed"},
+        contact("email", email="ada@example.com"),
+    ),
+]
+
+
+@pytest.mark.parametrize("matching_mode", ["listed", "contacted"])
+@pytest.mark.parametrize(("what", "claim", "real"), CLAIMED, ids=[case[0] for case in CLAIMED])
+def test_a_claim_opens_nothing_for_the_owner__PRO_13(what: str, claim: Any, real: Any, matching_mode: str) -> None:
+    base = Base(matching_mode=matching_mode)
+    stranger = base.receives(contact("chat", visitor="m1", **claim))
+    owner = base.receives(real)
+    assert (owner.outcome, owner.profile_id != stranger.profile_id) == ("created", True)
+    assert [s.other_id for s in owner.suggestions] == [stranger.profile_id]
+    assert base.receives(real._replace(message_id="again")).outcome == ("created" if what == "a call" else "opened")
+
+
+def test_a_claim_keeps_nobody_from_claiming_the_same__PRO_13() -> None:
+    base = Base()
+    first = base.receives(contact("chat", visitor="m1", further=FORM))
+    second = base.receives(contact("chat", visitor="m2", further=FORM))
+    assert base.points[second.profile_id].keys() - {("visitor", "m2")} == base.points[first.profile_id].keys() - {
+        ("visitor", "m1")
+    }
+
+
+def test_a_profile_takes_so_many_claims_and_the_item_keeps_the_others__RES_11() -> None:
+    base = Base()
+    emails = tuple(f"ada{n}@example.com" for n in range(MOST_CLAIMED + 3))
+    decision = base.receives(contact("chat", visitor="m1", further=Further(emails=emails)))
+    assert len(base.points[decision.profile_id]) == 1 + MOST_CLAIMED
+    assert [point.value for point in decision.left_out] == list(emails[MOST_CLAIMED:])
+    again = base.receives(contact("chat", visitor="m1", further=Further(emails=("late@example.com",))))
+    assert [point.value for point in again.left_out] == ["late@example.com"]
+
+
+FAILED = {"sender_state": "failed"}
+
+
+def test_a_failed_sender_opens_the_holder_and_proves_nothing__RES_14() -> None:
+    base = Base()
+    base.holds(A, "email", "ada@example.com", contacted=False)
+    decision = base.receives(contact("email", email="ada@example.com", **FAILED))
+    assert (decision.profile_id, decision.change) == (A, None)
+
+
+def test_failed_senders_of_one_address_meet_and_never_the_one_who_only_named_it__RES_14() -> None:
+    base = Base()
+    named = base.receives(contact("chat", visitor="m1", further=Further(emails=("ada@example.com",))))
+    failed = base.receives(contact("email", email="ada@example.com", **FAILED))
+    again = base.receives(contact("email", email="ada@example.com", **FAILED))
+    assert (failed.outcome, again.outcome) == ("created", "opened")
+    assert named.profile_id != failed.profile_id == again.profile_id
+    real = base.receives(contact("email", email="ada@example.com"))
+    assert (real.outcome, {s.other_id for s in real.suggestions}) == ("created", {named.profile_id, failed.profile_id})
+    assert base.receives(contact("email", email="ada@example.com", **FAILED)).profile_id == real.profile_id
 
 
 def test_further_values_of_others_are_not_taken_but_suggest__RES_11_RES_10() -> None:
@@ -338,9 +425,7 @@ def test_a_second_customer_id_is_not_listed__RES_11_PRO_1() -> None:
 def test_a_proven_customer_id_opens_the_one_profile_that_has_it__RES_1(listed_by: list[str], opens: str) -> None:
     base = Base()
     for number, profile_id in enumerate(listed_by):
-        base.book.listed.setdefault(("customer_id", "C1"), []).append(
-            base.book.holders(("visitor", "none"))[0] if False else _holder(f"p{number}", profile_id)
-        )
+        base.book.listed.setdefault(("customer_id", "C1"), []).append(_holder(f"p{number}", profile_id))
     decision = base.receives(contact("chat", customer_id="C1", proven=True))
     if opens == "new":
         assert decision.outcome == "created"
@@ -352,7 +437,7 @@ def test_a_proven_customer_id_opens_the_one_profile_that_has_it__RES_1(listed_by
 def _holder(point_id: str, profile_id: str) -> Any:
     from onefold.contact_points.points import Holder
 
-    return Holder(point_id, profile_id, contacted=True)
+    return Holder(point_id, profile_id)
 
 
 # RES-12: the same delivery again --------------------------------------------------------------------------------------
@@ -361,10 +446,18 @@ def _holder(point_id: str, profile_id: str) -> Any:
 def test_the_same_delivery_again_changes_nothing__RES_12() -> None:
     base = Base()
     first = base.receives(contact("email", "m-1", email="ada@example.com"))
-    again = base.receives(contact("email", "m-1", email="somebody@else.example"))
+    again = base.receives(contact("email", "<m-1>", email="Ada@Example.com"))
     assert again.repeats is not None
     assert (again.profile_id, again.conversation_id) == (first.profile_id, first.conversation_id)
     assert (again.new_points, again.change, again.suggestions) == ((), None, ())
+
+
+def test_the_same_id_from_another_sender_is_another_message__RES_12() -> None:
+    base = Base()
+    first = base.receives(contact("email", "m-1", email="ada@example.com"))
+    other = base.receives(contact("email", "m-1", email="somebody@else.example"))
+    assert (other.repeats, other.profile_id != first.profile_id) == (None, True)
+    assert base.receives(contact("email", "m-1", email="somebody@else.example")).repeats is not None
 
 
 def test_channels_and_networks_number_their_messages_by_themselves__RES_12() -> None:

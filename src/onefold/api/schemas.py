@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from onefold.contact_points.standing import SenderState
+from onefold.contact_points.standing import SenderState, Standing
 from onefold.conversations.sending import SendingState
 from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
@@ -120,7 +120,11 @@ class ContactPoint(BaseModel):
     identifying: bool = Field(description="Alone, it opens the profile (PRO-3).")
     contacted: bool = Field(description="The customer has contacted from it.")
     current: bool = Field(description="False for a social account that is not the one shown of its network (MRG-3).")
-    proven: bool = Field(description="False while only unproven senders have written from it (RES-14).")
+    standing: Standing = Field(
+        description="How it is known (PRO-13): `contacted` from, `entered` by an agent or a system that vouches for "
+        "it, or only `claimed`; what is claimed opens nothing until it is confirmed."
+    )
+    proven: bool = Field(description="False while it is only claimed.")
 
 
 class Detail(BaseModel):

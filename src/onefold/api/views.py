@@ -53,9 +53,10 @@ def _point(p: HeldPoint, dialled: Mapping[str, str]) -> schemas.ContactPoint:
         sms=p.sms,
         handle=p.handle,
         identifying=p.identifying,
-        contacted=p.contacted,
+        contacted=p.standing == "contacted",
         current=p.current,
-        proven=p.proven,
+        standing=p.standing,
+        proven=p.standing != "claimed",
     )
 
 

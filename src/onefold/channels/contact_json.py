@@ -52,6 +52,7 @@ class FurtherJson(msgspec.Struct, forbid_unknown_fields=True):
     phones: list[PhoneJson] = []
     social: list[SocialJson] = []
     customer_id: str | None = None
+    vouched: bool = False
 
 
 class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
@@ -142,4 +143,5 @@ def _further(f: FurtherJson) -> Further:
         tuple(ListedPhone(p.number, p.type) for p in f.phones),
         tuple(ListedSocial(s.network, s.user_id, s.handle) for s in f.social),
         f.customer_id,
+        f.vouched,
     )

@@ -52,9 +52,10 @@ def social_point(network: str, user_id: str, handle: str | None, blocklist: Bloc
     return Point("social", value, None, handle=clean_name(handle, f"{field}.handle"), blocked=blocked)
 
 
-def visitor_point(token: str, field: str = "sender.visitor") -> Point:
+def visitor_point(token: str, blocklist: Blocklist, field: str = "sender.visitor") -> Point:
     """A browser's chat token (RES-8)."""
-    return Point("visitor", _key(token, field, 200))
+    value = _key(token, field, 200)
+    return Point("visitor", value, blocked=blocklist.holds("visitor", value))
 
 
 def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id") -> Point:

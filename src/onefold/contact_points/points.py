@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.standing import Standing
 
 Key = tuple[Kind, str]
 """A value by its kind, in normal form."""
@@ -14,8 +16,7 @@ class Point(NamedTuple):
     """A contact point in normal form: what lookups, uniqueness and matching use (PRO-10).
 
     `written` is what the customer wrote, None where it is the normal form itself. `blocked` values are text only:
-    never identifying, never evidence (PRO-12). What a sender who is not proven
-    brings is not `proven` (RES-14).
+    never identifying, never evidence (PRO-12).
     """
 
     kind: Kind
@@ -25,14 +26,14 @@ class Point(NamedTuple):
     sms: bool = False
     handle: str | None = None
     blocked: bool = False
-    proven: bool = True
+    standing: Standing = "entered"
 
 
 class HeldPoint(NamedTuple):
     """A contact point as it stands on its profile.
 
     Not `current` are former customer IDs, and social accounts that are not the one shown of their network (MRG-3); they
-    go on opening the profile. Not `proven` is what only unproven senders have written from (RES-14).
+    go on opening the profile. A contact came from what is `contacted`; if that is only claimed, the sender had failed.
     """
 
     contact_point_id: str
@@ -46,7 +47,16 @@ class HeldPoint(NamedTuple):
     identifying: bool
     contacted: bool
     current: bool = True
-    proven: bool = True
+    standing: Standing = "entered"
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> HeldPoint:
+        """As `_asdict` gave it, in this version or an earlier one, which knew `proven` instead of a standing."""
+        fields = dict(stored)
+        if "proven" in fields:
+            unproven = not fields.pop("proven")
+            fields["standing"] = "claimed" if unproven else "contacted" if fields["contacted"] else "entered"
+        return cls(**fields)
 
 
 class Holder(NamedTuple):
@@ -57,4 +67,4 @@ class Holder(NamedTuple):
     phone_type: PhoneType | None = None
     sms: bool = False
     contacted: bool = False
-    proven: bool = True
+    standing: Standing = "entered"

@@ -22,7 +22,7 @@ def with_profile(d: Dialect) -> str:
 
 
 HOLDER_COLUMNS = (
-    "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.proven, p.version, c.id"
+    "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.standing, p.version, c.id"
 )
 """A value, who holds it and how, the profile's version and its open conversation."""
 
@@ -54,7 +54,7 @@ def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, se
     return holders
 
 
-_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, proven"
+_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, standing"
 
 
 def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
@@ -74,7 +74,6 @@ def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]
                 identifying=bool(stored.identifying),
                 contacted=bool(stored.contacted),
                 current=bool(stored.current),
-                proven=bool(stored.proven),
             )
         )
     return points
@@ -84,7 +83,7 @@ def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
     """The profile that an identifying value opens."""
     c = contact_points.c
     row = unit.execute(
-        unit.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.proven).where(
+        unit.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.standing).where(
             c.kind == kind, c.value == value, IDENTIFYING
         )
     ).one_or_none()

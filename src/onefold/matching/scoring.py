@@ -35,7 +35,7 @@ ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
 HIGH_RATING = 0.9
 _MOST_WORDS = 5
 UNPROVEN_RATING = 0.5
-"""RES-13, RES-14: no higher, where nothing but a thread or unproven senders speaks for it."""
+"""RES-13, RES-14, PRO-13: no higher, where nothing but a thread or claims speak for it."""
 
 
 class MatchFeatures(NamedTuple):
@@ -198,8 +198,7 @@ def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
 
 
 def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
-    """RES-14: whether a proven sender stands behind a value. One that is only claimed (RES-11) is as good as the
-    senders of the profile that claims it."""
+    """PRO-13, RES-14: whether more than a claim stands behind a value; what was brought and not taken is one."""
     if kind == "handle":
         if facts.username and handle_key(facts.username) == value:
             return True
@@ -207,7 +206,7 @@ def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
     else:
         of_kind = "email" if kind == "similar_email" else kind
         holding = [p for p in facts.points if (p.kind, p.value) == (of_kind, value)]
-    return any(p.proven for p in holding or facts.points) or not (holding or facts.points)
+    return any(p.standing != "claimed" for p in holding)
 
 
 def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onefold.contact_points.points import HeldPoint
+from onefold.contact_points.standing import stronger
 from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
 from onefold.merging.snapshot import ProfileSnapshot, network_of
 
@@ -48,7 +49,7 @@ def _one_of(
         identifying=opens and (point.kind != "phone" or phone_type == "mobile"),
         contacted=twin.contacted or point.contacted,
         current=twin.current or (point.current and not _shown_by(destination, point)),
-        proven=twin.proven or point.proven,
+        standing=stronger(point.standing, twin.standing),
     )
 
 

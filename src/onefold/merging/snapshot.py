@@ -113,7 +113,7 @@ class ProfileSnapshot(NamedTuple):
         return cls(
             **{
                 **record,
-                "points": tuple(HeldPoint(**row) for row in record["points"]),
+                "points": tuple(HeldPoint.from_json(row) for row in record["points"]),
                 "details": tuple(Detail(**row) for row in record["details"]),
                 "addresses": tuple(Address(**row) for row in record["addresses"]),
                 "relations": tuple(Relation(**row) for row in record["relations"]),

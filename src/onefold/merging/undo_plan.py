@@ -169,7 +169,7 @@ def _split_points(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapsho
     opening = {(p.kind, p.value) for p in found.destination if p.identifying}
     source = []
     for point in found.source:
-        opens = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
+        opens = policy.identifying(point.kind, point.value, point.phone_type, point.standing)
         taken_by_now = (point.kind, point.value) in opening
         if taken_by_now and opens and policy.matching_mode == "listed" and point.kind != "customer_id":
             found.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from onefold.contact_points.blocklist import Blocklist
 from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.standing import Standing
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE, Mode
 
@@ -38,12 +39,12 @@ class Policy(NamedTuple):
     undo_days: int = 30
     webhooks: bool = False
 
-    def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, contacted: bool) -> bool:
-        """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12)."""
-        return self.opens(kind, phone_type, contacted) and not self.blocklist.holds(kind, value)
+    def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, standing: Standing) -> bool:
+        """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12, PRO-13)."""
+        return self.opens(kind, phone_type, standing) and not self.blocklist.holds(kind, value)
 
-    def opens(self, kind: Kind, phone_type: PhoneType | None, contacted: bool) -> bool:
+    def opens(self, kind: Kind, phone_type: PhoneType | None, standing: Standing) -> bool:
         """The same for a value that is known not to be on the blocklist."""
-        if kind == "phone" and phone_type != "mobile":
+        if standing == "claimed" or (kind == "phone" and phone_type != "mobile"):
             return False
-        return contacted or self.matching_mode == "listed"
+        return standing == "contacted" or self.matching_mode == "listed"

@@ -36,7 +36,7 @@ _POINT = (
     "identifying",
     "contacted",
     "current",
-    "proven",
+    "standing",
     "created_at",
 )
 _DETAIL = ("id", "key", "value", "from_profile_id", "created_at")

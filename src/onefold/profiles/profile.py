@@ -36,7 +36,7 @@ def plan_point(
         raise Conflict("The profile already has this contact point.", code="contact_point_listed")
     if point.kind == "customer_id" and point.current and any(p.kind == "customer_id" and p.current for p in others):
         raise Conflict("The profile already has a customer ID; change that one.", code="customer_id_present")
-    identifying = policy.identifying(point.kind, point.value, point.phone_type, point.contacted)
+    identifying = policy.identifying(point.kind, point.value, point.phone_type, point.standing)
     if identified is not None and identified.profile_id != profile_id:
         if identifying and point.kind != "customer_id":
             raise already_in_use(identified.profile_id)

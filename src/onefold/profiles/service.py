@@ -46,6 +46,7 @@ class ProfileView(NamedTuple):
     display_name: str
     customer_id: str | None
     former_customer_ids: list[str]
+    claimed_customer_ids: list[str]
     points: list[HeldPoint]
     dialled: dict[str, str]
     details: list[dict[str, Any]]
@@ -98,7 +99,10 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
         row=row,
         display_name=display_name(row.name, points),
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
-        former_customer_ids=[p.value for p in points if p.kind == "customer_id" and not p.current],
+        former_customer_ids=[
+            p.value for p in points if p.kind == "customer_id" and not p.current and p.standing != "claimed"
+        ],
+        claimed_customer_ids=[p.value for p in points if p.kind == "customer_id" and p.standing == "claimed"],
         points=visible_points,
         dialled={
             p.contact_point_id: dialled_number(p.value, p.written, region) for p in visible_points if p.kind == "phone"
@@ -280,11 +284,23 @@ def edit_point(
     if "value" in changes:
         network = point.value.partition(":")[0] if point.kind == "social" else ""
         new = _normal(PointInput(point.kind, changes["value"], network, phone_type=after.phone_type), policy)
-        contacted = point.contacted and new.value == point.value  # another spelling is the same contact point
-        after = after._replace(value=new.value, written=new.written, contacted=contacted)
+        after = after._replace(value=new.value, written=new.written)
+        if new.value != point.value:  # another spelling is the same contact point
+            after = after._replace(contacted=False, standing="entered")
     _plan_and_save(unit, row.id, after, policy=policy, now=utc_now())
     same = (point.value, point.handle) == (after.value, after.handle)
     return finish_edit(unit, row.id, policy, found_by=True, gone=() if same else _forget_evidence(unit, point))
+
+
+def confirm_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
+    """An agent says that a claimed contact point is the customer's: it is entered from now on (PRO-13). Raises
+    AlreadyInUse where another profile holds it (PRO-4)."""
+    row = store.lock_profile(unit, profile_id, version)
+    point, policy = _point_of(unit, row.id, point_id), load_policy(unit)
+    if point.standing == "claimed":
+        entered = point._replace(contacted=False, standing="entered")
+        _plan_and_save(unit, row.id, entered, policy=policy, now=utc_now())
+    return finish_edit(unit, row.id, policy, found_by=True)
 
 
 def remove_point(unit: UnitOfWork, profile_id: str, point_id: str, version: int | None) -> ProfileRow:
@@ -310,8 +326,12 @@ def _point_of(unit: UnitOfWork, profile_id: str, point_id: str) -> HeldPoint:
 
 def _place(unit: UnitOfWork, profile_id: str, given: PointInput, policy: Policy, now: datetime) -> str:
     point = _normal(given, policy)
+    on_profile = contact_points.points_of(unit, [profile_id])[profile_id]
+    claimed = next(
+        (p for p in on_profile if (p.kind, p.value) == (point.kind, point.value) and p.standing == "claimed"), None
+    )
     new_point = HeldPoint(
-        contact_point_id=new_id(),
+        contact_point_id=new_id() if claimed is None else claimed.contact_point_id,
         kind=point.kind,
         value=point.value,
         written=point.written,

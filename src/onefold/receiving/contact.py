@@ -44,12 +44,16 @@ class ListedSocial(NamedTuple):
 
 
 class Further(NamedTuple):
-    """Values a contact brings besides its sender (RES-11): a form's fields, a signature, an API call."""
+    """Values a contact brings besides its sender (RES-11): a form's fields, a signature, an API call.
+
+    They are claims, unless the system that sends the contact vouches for them (PRO-13).
+    """
 
     emails: tuple[str, ...] = ()
     phones: tuple[ListedPhone, ...] = ()
     social: tuple[ListedSocial, ...] = ()
     customer_id: str | None = None
+    vouched: bool = False
 
 
 class Attachment(NamedTuple):
@@ -89,8 +93,22 @@ class Contact(NamedTuple):
         return self.sender_state or ("unchecked" if self.channel == "email" else "proven")
 
 
+class Unread(NamedTuple):
+    """A value of a contact that could not be read, and why; `value` is its text as far as it can be kept (RES-11)."""
+
+    field: str
+    code: str
+    detail: str
+    value: str
+
+
 class NormalizedContact(NamedTuple):
-    """A contact after normalising: what the resolver decides on. `answers` are the ids of messages it replies to."""
+    """A contact after normalising: what the resolver decides on.
+
+    `answers` are the ids of messages it replies to. `account` is the one that the channel names beside the sender's
+    phone: either opens the profile (RES-1); it is among `further` as well. The same message id with another
+    `sender_key` is another message (RES-12).
+    """
 
     contact: Contact
     message_key: str
@@ -98,6 +116,9 @@ class NormalizedContact(NamedTuple):
     further: tuple[Point, ...]
     name: str | None
     answers: tuple[str, ...] = ()
+    account: Point | None = None
+    unread: tuple[Unread, ...] = ()
+    sender_key: str = ""
 
 
 Outcome = Literal["opened", "created"]
@@ -111,3 +132,4 @@ class Answer(NamedTuple):
     conversation_id: str
     item_id: str
     repeated: bool = False
+    warnings: tuple[Unread, ...] = ()

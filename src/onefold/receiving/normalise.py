@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from onefold.contact_points.kinds import PHONE_CHANNELS
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from onefold.contact_points.kinds import PHONE_CHANNELS, PhoneType
 from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point, visitor_point
 from onefold.contact_points.points import Point
+from onefold.contact_points.standing import Standing, standing_of_sender
+from onefold.contact_points.telephony import telephony_point
 from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
-from onefold.core.text import BODY_LENGTH, clean_name, validate_text
+from onefold.core.text import BODY_LENGTH, VALUE_LENGTH, clean_name, cut_name, mend_text, validate_text
 from onefold.organizations.policy import Policy
-from onefold.receiving.contact import Contact, Further, NormalizedContact, Sender
+from onefold.receiving.contact import Contact, Further, NormalizedContact, Sender, Unread
 
 MESSAGE_ID_LENGTH = 1_000
 _MOST_FURTHER = 50
@@ -19,26 +25,55 @@ _MOST_REFERENCES = 200
 def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
     """The contact with its identifier (RES-1) and further values (RES-11) in normal form.
 
-    Raises InvalidValue, naming the field, for what cannot be stored or is not what it is said to be.
+    A value, name or id that cannot be read is left out and named in `unread`. Raises InvalidValue, naming the field,
+    for a contact without a message id, for an inbox that is none, and for text that is too long to be kept.
     """
-    sender = contact.sender
     message_key = _message_key(contact)
-    if contact.subject:
-        validate_text(contact.subject, "subject", BODY_LENGTH)
-    if contact.body:
-        validate_text(contact.body, "body", BODY_LENGTH)
-    identifier = _identifier(contact.channel, sender, policy)
-    further = _besides(sender, identifier, policy)
+    reader = _Reader(policy)
+    if contact.inbox_id is not None and contact.inbox_id not in policy.inbox_ids:
+        raise InvalidValue("inbox_id is none of the organization's inboxes.", code="unknown_inbox", field="inbox_id")
+    contact = reader.texts(contact)
+    identifier, account = reader.sender(contact)
+    further = reader.besides(contact.sender, identifier)
     if contact.further is not None:
-        further = (*further, *_further(contact.further, policy))
-    _check_names(contact, policy)
-    if identifier is not None and further:
-        further = tuple(p for p in further if (p.kind, p.value) != (identifier.kind, identifier.value))
-    if contact.state_of_sender == "failed":
-        identifier = None if identifier is None else identifier._replace(proven=False)
-        further = tuple(p._replace(proven=False) for p in further)
-    name = clean_name(sender.name, "sender.name")
-    return NormalizedContact(contact, message_key, identifier, further, name, _named_messages(contact))
+        further = (*further, *reader.further(contact.further))
+    is_failed = contact.state_of_sender == "failed"
+    if identifier is not None:
+        identifier = identifier._replace(standing=standing_of_sender(contact.state_of_sender))
+    if account is not None:
+        further = (account._replace(standing="contacted"), *further)
+    if further:
+        further = _once(further, identifier, only_claimed=is_failed)
+    name = reader.name(contact.sender.name)
+    answers = _named_messages(contact)
+    return NormalizedContact(
+        contact,
+        message_key,
+        identifier,
+        further,
+        name,
+        answers,
+        account=account,
+        unread=tuple(reader.unread),
+        sender_key=_sender_key(identifier),
+    )
+
+
+def _sender_key(identifier: Point | None) -> str:
+    """Tells senders apart who use one message id (RES-12), without naming them."""
+    if identifier is None:
+        return ""
+    return hashlib.sha256(f"{identifier.kind}:{identifier.value}".encode()).hexdigest()[:16]
+
+
+def _once(points: tuple[Point, ...], identifier: Point | None, *, only_claimed: bool) -> tuple[Point, ...]:
+    """Each value once, as it was named first, and not the identifier's; a failed sender only claims (RES-14)."""
+    first: dict[tuple[str, str], Point] = {}
+    for point in points:
+        first.setdefault((point.kind, point.value), point._replace(standing="claimed") if only_claimed else point)
+    if identifier is not None:
+        first.pop((identifier.kind, identifier.value), None)
+    return tuple(first.values())
 
 
 def _message_key(contact: Contact) -> str:
@@ -64,77 +99,159 @@ def _mail_id(text: str) -> str:
     return text.strip().strip("<>").strip()
 
 
-def _identifier(channel: str, sender: Sender, policy: Policy) -> Point | None:
-    if channel in PHONE_CHANNELS:
+class _Reader:
+    """Reads the values of one contact; what cannot be read is noted in `unread` and costs nothing else (RES-11)."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.unread: list[Unread] = []
+        self._region, self._blocklist = policy.default_region, policy.blocklist
+
+    def texts(self, contact: Contact) -> Contact:
+        """The contact with texts that can be kept, and threads that can be looked for."""
+        if contact.subject:
+            contact = contact._replace(subject=self._text(contact.subject, "subject"))
+        if contact.body:
+            contact = contact._replace(body=self._text(contact.body, "body"))
+        if contact.reply_to:
+            names = contact.reply_to[:_MOST_REFERENCES]
+            if len(names) < len(contact.reply_to):
+                self._note(f"reply_to names more than {_MOST_REFERENCES} messages.", "too_many_values", "reply_to", "")
+            contact = contact._replace(reply_to=tuple(filter(self._is_name, names)))
+        if contact.conversation_id is not None and not is_id(contact.conversation_id):
+            self._note("conversation_id is not an id.", "invalid_id", "conversation_id", contact.conversation_id)
+            contact = contact._replace(conversation_id=None)
+        return contact
+
+    def sender(self, contact: Contact) -> tuple[Point | None, Point | None]:
+        """RES-1: what identifies the sender and, beside a phone, the account that the channel names as well."""
+        sender = contact.sender
+        if contact.channel == "email":
+            return self._email(sender.email, "sender.email"), None
+        if contact.channel in PHONE_CHANNELS:
+            return self._telephony(contact)
+        if contact.channel == "social":
+            return self._social_sender(sender), None
+        return self._chat_sender(sender), None
+
+    def _telephony(self, contact: Contact) -> tuple[Point | None, Point | None]:
+        sender, channel = contact.sender, contact.channel
+        phone = account = None
+        if (number := sender.phone) is not None:
+            read = partial(
+                telephony_point, number, channel, self._region, blocklist=self._blocklist, field="sender.phone"
+            )
+            phone = self._point(read, "sender.phone", number)
+        if (user_id := sender.user_id) is not None:
+            network = sender.network or ("whatsapp" if channel == "whatsapp" else "sms")
+            account = self._account(network, user_id, sender.handle, "sender")
+        if phone is None or phone.blocked:
+            return account or phone, None
+        return phone, None if account is None or account.blocked else account
+
+    def _social_sender(self, sender: Sender) -> Point | None:
+        if (network := sender.network) is None:
+            raise InvalidValue(
+                "sender.network is missing on a social contact.", code="network_missing", field="sender.network"
+            )
+        if (user_id := sender.user_id) is None:
+            return None
+        return self._account(network, user_id, sender.handle, "sender")
+
+    def _chat_sender(self, sender: Sender) -> Point | None:
+        if sender.proven and (point := self._customer_id(sender.customer_id, "sender.customer_id")):
+            return point
+        if sender.proven and (point := self._email(sender.email, "sender.email")):
+            return point
+        return self._visitor(sender.visitor)
+
+    def besides(self, sender: Sender, identifier: Point | None) -> tuple[Point, ...]:
+        """What a sender says of itself beyond its identifier: further values, no more (RES-11). Of what a site sends
+        with its proof the email, the customer ID and the browser are proven (PRO-14)."""
+        kind = None if identifier is None else identifier.kind
+        by_site: Standing = "contacted" if sender.proven else "claimed"
+        points = []
+        if sender.email is not None and kind != "email":
+            points.append((self._email(sender.email, "sender.email"), by_site))
+        if sender.phone is not None and kind not in ("phone", "social"):
+            points.append((self._phone(sender.phone, "sender.phone", "other"), "claimed"))
+        if sender.customer_id is not None and kind != "customer_id":
+            points.append((self._customer_id(sender.customer_id, "sender.customer_id"), by_site))
+        if sender.visitor is not None and kind != "visitor":
+            points.append((self._visitor(sender.visitor), by_site))
+        return tuple(point._replace(standing=standing) for point, standing in points if point is not None)
+
+    def further(self, further: Further) -> tuple[Point, ...]:
+        """Values a contact brings besides (RES-11): claimed, unless its system vouches for them."""
+        standing: Standing = "entered" if further.vouched else "claimed"
+        points = [point._replace(standing=standing) for point in self._listed(further) if point is not None]
+        if len(points) > _MOST_FURTHER:
+            self._note(f"further holds more than {_MOST_FURTHER} values.", "too_many_values", "further", "")
+        return tuple(points[:_MOST_FURTHER])
+
+    def _listed(self, further: Further) -> Iterator[Point | None]:
+        for n, email in enumerate(further.emails):
+            yield self._email(email, f"further.emails[{n}]")
+        for n, phone in enumerate(further.phones):
+            yield self._phone(phone.number, f"further.phones[{n}].number", phone.type)
+        for n, s in enumerate(further.social):
+            yield self._account(s.network, s.user_id, s.handle, f"further.social[{n}]")
+        yield self._customer_id(further.customer_id, "further.customer_id")
+
+    def name(self, name: str | None) -> str | None:
+        """A display name; one that cannot be kept as it is, mended and cut."""
+        if name is None:
+            return None
+        try:
+            return clean_name(name, "sender.name")
+        except InvalidValue as refusal:
+            self._note(str(refusal), refusal.code, "sender.name", name)
+            return cut_name(name)
+
+    def _email(self, text: str | None, field: str) -> Point | None:
+        return text if text is None else self._point(partial(email_point, text, self._blocklist, field), field, text)
+
+    def _phone(self, text: str, field: str, phone_type: PhoneType) -> Point | None:
+        read = partial(phone_point, text, self._region, self._blocklist, field, phone_type=phone_type)
+        return self._point(read, field, text)
+
+    def _account(self, network: str, user_id: str, handle: str | None, field: str) -> Point | None:
+        read = partial(social_point, network, user_id, handle, blocklist=self._blocklist, field=field)
+        return self._point(read, f"{field}.user_id", user_id)
+
+    def _customer_id(self, text: str | None, field: str) -> Point | None:
         return (
-            None
-            if sender.phone is None
-            else phone_point(sender.phone, policy.default_region, policy.blocklist, "sender.phone")
+            text if text is None else self._point(partial(customer_id_point, text, self._blocklist, field), field, text)
         )
-    if channel == "email":
-        return None if sender.email is None else email_point(sender.email, policy.blocklist, "sender.email")
-    if channel == "social":
-        return _social_sender(sender, policy)
-    return _chat_sender(sender, policy)
 
+    def _visitor(self, text: str | None) -> Point | None:
+        if text is None:
+            return None
+        return self._point(partial(visitor_point, text, self._blocklist), "sender.visitor", text)
 
-def _social_sender(sender: Sender, policy: Policy) -> Point | None:
-    if sender.network is None:
-        raise InvalidValue(
-            "sender.network is missing on a social contact.", code="network_missing", field="sender.network"
-        )
-    if sender.user_id is None:
-        return None
-    return social_point(sender.network, sender.user_id, sender.handle, policy.blocklist, "sender")
+    def _point(self, read: Callable[[], Point], field: str, text: str) -> Point | None:
+        try:
+            return read()
+        except InvalidValue as refusal:
+            self._note(str(refusal), refusal.code, field, text)
+            return None
 
+    def _text(self, text: str, field: str) -> str:
+        try:
+            return validate_text(text, field, BODY_LENGTH)
+        except InvalidValue as refusal:
+            if refusal.code == "text_too_long":
+                raise
+            self._note(str(refusal), refusal.code, field, "")
+            return mend_text(text)
 
-def _chat_sender(sender: Sender, policy: Policy) -> Point | None:
-    if sender.proven and sender.customer_id is not None:
-        return customer_id_point(sender.customer_id, policy.blocklist, "sender.customer_id")
-    if sender.proven and sender.email is not None:
-        return email_point(sender.email, policy.blocklist, "sender.email")
-    return None if sender.visitor is None else visitor_point(sender.visitor)
+    def _is_name(self, text: str) -> bool:
+        try:
+            validate_text(text, "reply_to", MESSAGE_ID_LENGTH)
+        except InvalidValue as refusal:
+            self._note(str(refusal), refusal.code, "reply_to", "")
+            return False
+        return True
 
-
-def _besides(sender: Sender, identifier: Point | None, policy: Policy) -> tuple[Point, ...]:
-    """What a sender says of itself beyond its identifier: further values, no more (RES-11)."""
-    kind = None if identifier is None else identifier.kind
-    points = []
-    if sender.email is not None and kind != "email":
-        points.append(email_point(sender.email, policy.blocklist, "sender.email"))
-    if sender.phone is not None and kind != "phone":
-        points.append(phone_point(sender.phone, policy.default_region, policy.blocklist, "sender.phone", "other"))
-    if sender.customer_id is not None and kind != "customer_id":
-        points.append(customer_id_point(sender.customer_id, policy.blocklist, "sender.customer_id"))
-    if sender.visitor is not None and kind != "visitor":
-        points.append(visitor_point(sender.visitor))
-    return tuple(points)
-
-
-def _check_names(contact: Contact, policy: Policy) -> None:
-    """The inbox must be one of the organization's; a thread that is not one of ours is no reason to refuse."""
-    if contact.inbox_id is not None and contact.inbox_id not in policy.inbox_ids:
-        raise InvalidValue("inbox_id is none of the organization's inboxes.", code="unknown_inbox", field="inbox_id")
-    if len(contact.reply_to) > _MOST_REFERENCES:
-        raise InvalidValue(
-            f"reply_to names more than {_MOST_REFERENCES} messages.", code="too_many_values", field="reply_to"
-        )
-    for name in contact.reply_to:
-        validate_text(name, "reply_to", MESSAGE_ID_LENGTH)
-    if contact.conversation_id is not None and not is_id(contact.conversation_id):
-        raise InvalidValue("conversation_id is not an id.", code="invalid_id", field="conversation_id")
-
-
-def _further(further: Further, policy: Policy, field: str = "further") -> tuple[Point, ...]:
-    points = [email_point(email, policy.blocklist, f"{field}.email") for email in further.emails]
-    points += [
-        phone_point(p.number, policy.default_region, policy.blocklist, f"{field}.phone", p.type) for p in further.phones
-    ]
-    points += [
-        social_point(s.network, s.user_id, s.handle, policy.blocklist, f"{field}.social") for s in further.social
-    ]
-    if further.customer_id is not None:
-        points.append(customer_id_point(further.customer_id, policy.blocklist, f"{field}.customer_id"))
-    if len(points) > _MOST_FURTHER:
-        raise InvalidValue(f"{field} holds more than {_MOST_FURTHER} values.", code="too_many_values", field=field)
-    return tuple({(point.kind, point.value): point for point in points}.values())
+    def _note(self, detail: str, code: str, field: str, text: str) -> None:
+        if all(field != unread.field for unread in self.unread):  # what did not identify is read once more as further
+            self.unread.append(Unread(field, code, detail, mend_text(text, VALUE_LENGTH)))

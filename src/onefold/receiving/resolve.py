@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from onefold.contact_points.kinds import Kind, PhoneType
 from onefold.contact_points.phones import LineTypes, dialled_number
 from onefold.contact_points.points import Holder, Key, Point
+from onefold.contact_points.standing import Standing
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Answer, NormalizedContact, Outcome
 from onefold.receiving.snapshot import BatchSnapshot, Thread
@@ -33,14 +34,14 @@ class NewPoint(NamedTuple):
 
 class PointChange(NamedTuple):
     """A held contact point after the contact: a phone that became mobile or got its SMS tag (RES-4), a listed value
-    the customer has now contacted from (RES-9)."""
+    the customer has now contacted from (RES-9, PRO-13)."""
 
     contact_point_id: str
     profile_id: str
     phone_type: PhoneType | None
     sms: bool
     identifying: bool
-    proven: bool = True
+    standing: Standing
 
 
 class Suggestion(NamedTuple):
@@ -56,7 +57,8 @@ class Suggestion(NamedTuple):
 class Decision(NamedTuple):
     """What one contact does. `repeats` is the answer given before (RES-12); then everything else is empty.
 
-    `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13).
+    `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13); `left_out` are claims
+    that the profile has no room for (RES-11).
     """
 
     arrival: NormalizedContact
@@ -70,6 +72,7 @@ class Decision(NamedTuple):
     suggestions: tuple[Suggestion, ...] = ()
     repeats: Answer | None = None
     joins_thread: Thread | None = None
+    left_out: tuple[Point, ...] = ()
 
 
 def resolve(
@@ -77,7 +80,7 @@ def resolve(
 ) -> Decision:
     """Decides one contact and enters the decision in the book, so that the next of the batch sees it."""
     contact = arrival.contact
-    earlier = book.earlier.get((contact.channel, arrival.message_key))
+    earlier = book.earlier_answer(arrival)
     if earlier is not None:
         return Decision(
             arrival,
@@ -90,9 +93,11 @@ def resolve(
         )
     opening = _open(arrival, book, policy, line_types, new_id)
     points, suggestions = opening.points, opening.suggestions
+    left_out: tuple[Point, ...] = ()
     if arrival.further:
-        listed, raised = _list_further(arrival.further, opening, book, policy, new_id)
-        points, suggestions = (*points, *listed), (*suggestions, *raised)
+        further = _list_further(arrival.further, opening, book, policy, new_id)
+        points, suggestions = (*points, *further.listed), (*suggestions, *further.suggestions)
+        left_out = tuple(further.left_out)
     thread = _thread_of_another(arrival, opening, book)
     if thread is not None:
         suggestions = (
@@ -103,10 +108,10 @@ def resolve(
     opens = conversation_id is None
     if conversation_id is None:
         conversation_id = book.open_conversations[opening.profile_id] = new_id()
-    book.earlier[contact.channel, arrival.message_key] = Answer(
+    book.earlier[contact.channel, arrival.message_key, arrival.sender_key] = Answer(
         opening.outcome, opening.profile_id, conversation_id, "", repeated=True
     )
-    book.threads[arrival.message_key] = Thread(conversation_id, opening.profile_id)
+    book.threads.setdefault(arrival.message_key, Thread(conversation_id, opening.profile_id))
     return Decision(
         arrival,
         opening.outcome,
@@ -118,6 +123,7 @@ def resolve(
         opening.change,
         suggestions,
         joins_thread=thread,
+        left_out=left_out,
     )
 
 
@@ -138,16 +144,23 @@ def _open(
         return _open_unidentified(arrival, point, book, new_id)
     key = (point.kind, point.value)
     holder = book.identified.get(key)
+    if point.standing == "claimed":
+        return _open_for_failed(point, holder, book, policy, new_id)
     sms = arrival.contact.channel == "sms"
     if holder is not None:
-        return _open_holder(key, holder, sms, point.proven, book)
+        return _open_holder(key, holder, sms, book)
+    if (
+        arrival.account
+        and arrival.contact.channel != "voice"
+        and (other := book.identified.get((arrival.account.kind, arrival.account.value)))
+    ):
+        return _open_by_account(point, other, sms, book, policy, new_id)
     if point.kind == "phone":
         if arrival.contact.channel == "voice":
             return _open_call(point, book, policy, line_types, new_id)
         return _open_text(point._replace(phone_type="mobile", sms=sms), book, policy, new_id)
-    if point.kind == "customer_id" and len(book.listed.get(key, ())) == 1:
-        listed = book.listed[key][0]
-        return _promote(key, listed._replace(proven=listed.proven or point.proven), None, False, book)
+    if point.kind == "customer_id" and len(listed := _not_claimed(key, book)) == 1:
+        return _promote(key, listed[0], None, False, book)
     return _create(point, book, policy, new_id)
 
 
@@ -179,20 +192,50 @@ def _named_thread(arrival: NormalizedContact, book: BatchSnapshot) -> Thread | N
     return next((book.threads[name] for name in names if name in book.threads), None)
 
 
-def _open_holder(key: Key, holder: Holder, sms: bool, proven: bool, book: BatchSnapshot) -> _Opening:
-    """RES-2. A text message proves that the phone takes them (RES-4); any contact proves that the value is used, and a
-    proven sender that it is the customer's (RES-14)."""
-    if holder.contacted and (holder.sms or not sms) and (holder.proven or not proven):
+def _open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> _Opening:
+    """RES-2. A text message proves that the phone takes them (RES-4), and any contact that the value is used."""
+    if holder.standing == "contacted" and (holder.sms or not sms):
         return _Opening("opened", holder.profile_id, holder.contact_point_id)
-    holder = holder._replace(proven=holder.proven or proven)
     return _promote(key, holder, holder.phone_type, holder.sms or sms, book)
 
 
+def _open_by_account(
+    point: Point, holder: Holder, sms: bool, book: BatchSnapshot, policy: Policy, new_id: NewId
+) -> _Opening:
+    """RES-1: the channel names an account that is known, and a phone beside it that nobody holds: both are one's."""
+    point = point._replace(phone_type="mobile", sms=sms)
+    new = _enter(holder.profile_id, point, book, policy, new_id, is_sender=True)
+    suggestions = _suggest(holder.profile_id, point, book, policy)
+    return _Opening("opened", holder.profile_id, new.contact_point_id, (new,), suggestions=suggestions)
+
+
+def _open_for_failed(
+    point: Point, holder: Holder | None, book: BatchSnapshot, policy: Policy, new_id: NewId
+) -> _Opening:
+    """RES-14: a failed sender opens the profile that holds the value, else the one that an earlier failed contact made,
+    else a new one that only claims it. Nothing becomes better known by that."""
+    if holder is None:
+        holder = next((h for h in book.listed.get((point.kind, point.value), ()) if _was_failed(h)), None)
+    if holder is not None:
+        return _Opening("opened", holder.profile_id, holder.contact_point_id)
+    return _create(point, book, policy, new_id)
+
+
+def _was_failed(holder: Holder) -> bool:
+    """Whether a failed sender has brought the value as its own; others that claim it have only named it."""
+    return holder.standing == "claimed" and holder.contacted
+
+
+def _not_claimed(key: Key, book: BatchSnapshot) -> list[Holder]:
+    """Who lists a value and more than claims it (PRO-13)."""
+    return [holder for holder in book.listed.get(key, ()) if holder.standing != "claimed"]
+
+
 def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: BatchSnapshot) -> _Opening:
-    after = holder._replace(phone_type=phone_type, sms=sms, contacted=True)
+    after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted")
     book.promote(key, after)
     change = PointChange(
-        holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, proven=holder.proven
+        holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, standing="contacted"
     )
     return _Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
 
@@ -200,8 +243,8 @@ def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, 
 def _open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> _Opening:
     """RES-4: an SMS or WhatsApp message from a number that nobody holds as mobile."""
     key = (point.kind, point.value)
-    listed = book.listed.get(key, [])
-    used = [h for h in listed if h.contacted] if policy.matching_mode == "contacted" else listed
+    listed = _not_claimed(key, book)
+    used = [h for h in listed if h.standing == "contacted"] if policy.matching_mode == "contacted" else listed
     if len(used) != 1:
         return _create(point, book, policy, new_id)
     opening = _promote(key, used[0], "mobile", used[0].sms or point.sms, book)
@@ -210,7 +253,7 @@ def _open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId)
 
 def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId) -> _Opening:
     """RES-5 for a number that is only shared, RES-6 for one never seen."""
-    held_as = {h.phone_type for h in book.listed.get((point.kind, point.value), [])}
+    held_as = {h.phone_type for h in _not_claimed((point.kind, point.value), book)}
     phone_type: PhoneType
     if not held_as:
         phone_type = _detect_type(point, policy, line_types)
@@ -233,7 +276,7 @@ def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneTy
 def _create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> _Opening:
     """RES-3. Whoever else lists the value becomes a suggestion, never a match (RES-10)."""
     profile_id = new_id()
-    new = _enter(profile_id, point, book, policy, new_id, contacted=True)
+    new = _enter(profile_id, point, book, policy, new_id, is_sender=True)
     return _Opening(
         "created",
         profile_id,
@@ -244,42 +287,53 @@ def _create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) ->
 
 
 def _enter(
-    profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId, *, contacted: bool
+    profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId, *, is_sender: bool = False
 ) -> NewPoint:
+    contacted = is_sender or point.standing == "contacted"
     key = (point.kind, point.value)
     identifying = (
-        not point.blocked and key not in book.identified and policy.opens(point.kind, point.phone_type, contacted)
+        not point.blocked and key not in book.identified and policy.opens(point.kind, point.phone_type, point.standing)
     )
     new = NewPoint(new_id(), profile_id, point, identifying, contacted)
     if not point.blocked:
-        holder = Holder(new.contact_point_id, profile_id, point.phone_type, point.sms, contacted, point.proven)
+        holder = Holder(new.contact_point_id, profile_id, point.phone_type, point.sms, contacted, point.standing)
         book.add(key, holder, identifying)
     return new
 
 
+class _FurtherValues(NamedTuple):
+    listed: list[NewPoint]
+    suggestions: list[Suggestion]
+    left_out: list[Point]
+
+
 def _list_further(
     further: tuple[Point, ...], opening: _Opening, book: BatchSnapshot, policy: Policy, new_id: NewId
-) -> tuple[list[NewPoint], list[Suggestion]]:
+) -> _FurtherValues:
     """RES-11: what nobody holds is listed; what someone else holds is not taken, and raises a suggestion.
 
-    Where values may be listed on several profiles (RES-9 `contacted`) they are listed as well as suggested.
+    A claim keeps nobody from holding the value (PRO-13), and in RES-9 `contacted` listing does not: then it is listed
+    as well as suggested. Of claims a profile takes so many.
     """
-    listed: list[NewPoint] = []
-    raised: list[Suggestion] = []
+    listed, raised, left_out = _FurtherValues([], [], [])
     profile_id = opening.profile_id
     for point in further:
         if point.blocked:
             if opening.outcome == "created":
-                listed.append(_enter(profile_id, point, book, policy, new_id, contacted=False))
+                listed.append(_enter(profile_id, point, book, policy, new_id))
             continue
         holders = book.holders((point.kind, point.value))
         if any(holder.profile_id == profile_id for holder in holders):
             continue
+        if not book.takes(profile_id, point.standing):
+            left_out.append(point)
+            continue
         second_id = point.kind == "customer_id" and profile_id in book.with_customer_id
-        if not second_id and (not holders or policy.matching_mode == "contacted"):
-            listed.append(_enter(profile_id, point, book, policy, new_id, contacted=False))
+        is_free = all(holder.standing == "claimed" for holder in holders) or policy.matching_mode == "contacted"
+        if is_free and not second_id:
+            listed.append(_enter(profile_id, point, book, policy, new_id))
         raised += _suggest(profile_id, point, book, policy)
-    return listed, raised
+    return _FurtherValues(listed, raised, left_out)
 
 
 def _suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy) -> tuple[Suggestion, ...]:

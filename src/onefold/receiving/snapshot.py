@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from onefold.contact_points.points import Holder, Key
-from onefold.receiving.contact import Answer
+from onefold.contact_points.standing import MOST_CLAIMED, Standing
+from onefold.receiving.contact import Answer, NormalizedContact
 
 
 class Thread(NamedTuple):
@@ -21,9 +23,11 @@ class BatchSnapshot:
     - `identified`: the one holder of an identifying contact point, by kind and value;
     - `listed`: other holders of a value, oldest first, at most `Policy.shared_limit` + 1 of them;
     - `open_conversations`: by profile, at most one each;
-    - `earlier`: the answers already given, by channel and message id (RES-12);
+    - `earlier`: the answers already given, by channel, message id and the key of the sender, which those of before
+      version 0.4 do not have (RES-12);
     - `threads`: where a named conversation or message leads, by its id (RES-13);
     - `with_customer_id`: profiles that have a customer ID already (at most one each, PRO-1);
+    - `claims`: how many claimed contact points a profile has, of those that a contact brings further values for;
     - `versions`: of every stored profile that a decision may touch, as it was read.
     """
 
@@ -31,10 +35,16 @@ class BatchSnapshot:
         self.identified: dict[Key, Holder] = {}
         self.listed: dict[Key, list[Holder]] = {}
         self.open_conversations: dict[str, str] = {}
-        self.earlier: dict[tuple[str, str], Answer] = {}
+        self.earlier: dict[tuple[str, str, str | None], Answer] = {}
         self.threads: dict[str, Thread] = {}
         self.with_customer_id: set[str] = set()
+        self.claims: Counter[str] = Counter()
         self.versions: dict[str, int] = {}
+
+    def earlier_answer(self, arrival: NormalizedContact) -> Answer | None:
+        """RES-12: what was answered to the same message of the same sender."""
+        channel, key = arrival.contact.channel, arrival.message_key
+        return self.earlier.get((channel, key, arrival.sender_key)) or self.earlier.get((channel, key, None))
 
     def holders(self, key: Key) -> list[Holder]:
         """Everybody known to hold the value, whoever it identifies first."""
@@ -42,13 +52,19 @@ class BatchSnapshot:
         listed = self.listed.get(key, [])
         return listed if identified is None else [identified, *listed]
 
+    def takes(self, profile_id: str, standing: Standing) -> bool:
+        """RES-11: whether a profile takes another contact point that is known in this way."""
+        return standing != "claimed" or self.claims[profile_id] < MOST_CLAIMED
+
     def add(self, key: Key, holder: Holder, identifying: bool) -> None:
         """Enters a contact point that a decision of this batch lists on a profile."""
         if identifying:
             self.identified[key] = holder
         else:
             self.listed.setdefault(key, []).append(holder)
-        if key[0] == "customer_id":
+        if holder.standing == "claimed":
+            self.claims[holder.profile_id] += 1
+        elif key[0] == "customer_id":
             self.with_customer_id.add(holder.profile_id)
 
     def promote(self, key: Key, holder: Holder) -> None:

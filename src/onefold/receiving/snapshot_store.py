@@ -20,8 +20,8 @@ from onefold.receiving.snapshot import BatchSnapshot, Thread
 def _earlier(d: Dialect) -> str:
     items = "i.organization_id = ? AND i.channel = k.kind AND i.message_id = k.value"
     return f"""
-        SELECT i.channel, i.message_id, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.pairs}
-        {d.join("items", "i", items)}
+        SELECT i.channel, i.message_id, i.sender_key, i.outcome, i.profile_id, i.conversation_id, i.seq FROM {d.pairs}
+        {d.join("items", "i", items, one=False)}
     """
 
 
@@ -50,9 +50,8 @@ _LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
 @cache
 def _threads(d: Dialect) -> str:
     items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
-    return (
-        f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {d.join('items', 'i', items)} {_leading(d, 'i')}"
-    )
+    named = d.join("items", "i", items, one=False)
+    return f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {named} {_leading(d, 'i')}"
 
 
 @cache
@@ -69,16 +68,22 @@ def _customer_ids(d: Dialect) -> str:
     return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', current)}"
 
 
+@cache
+def _claims(d: Dialect) -> str:
+    claimed = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.standing = 'claimed'"
+    return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', claimed, one=False)}"
+
+
 def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], policy: Policy) -> BatchSnapshot:
     """Everything a batch's decisions look at, read in a few statements whatever the size of the batch."""
     book = BatchSnapshot()
     arrivals = list(arrivals)
     wanted = _Wanted.of(arrivals)
-    for channel, message_id, outcome, profile_id, conversation_id, seq in unit.lookup(
+    for channel, message_id, sender_key, outcome, profile_id, conversation_id, seq in unit.lookup(
         _earlier(unit.dialect), (unit.organization_id,), list(wanted.messages)
     ):
         answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
-        book.earlier[channel, message_id] = answer
+        book.earlier[channel, message_id, sender_key] = answer
     if wanted.values:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
     _load_threads(unit, book, arrivals)
@@ -86,6 +91,10 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         rows = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in rows)
+    if book.versions and any(arrival.further for arrival in arrivals):
+        book.claims.update(
+            row[0] for row in unit.lookup(_claims(unit.dialect), (unit.organization_id,), list(book.versions))
+        )
     return book
 
 
@@ -151,11 +160,11 @@ def _key(row: Sequence[object]) -> Key:
 
 
 def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
-    _, _, point_id, profile_id, phone_type, sms, contacted, proven, version, conversation_id = row
+    _, _, point_id, profile_id, phone_type, sms, contacted, standing, version, conversation_id = row
     book.versions[profile_id] = version  # type: ignore[index, assignment]
     if conversation_id is not None:
         book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
-    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), bool(proven))  # type: ignore[arg-type]
+    return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), standing)  # type: ignore[arg-type]
 
 
 def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:

@@ -37,12 +37,13 @@ POINTS = Insert(
         "handle",
         "identifying",
         "contacted",
-        "proven",
+        "current",
+        "standing",
         "created_at",
     ),
     skip_taken=True,
 )
-CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying", "proven"), also="contacted = true")
+CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying", "standing"), also="contacted = true")
 VERSIONS = Update(tables.profiles, (), also="version = version + 1")
 CONVERSATIONS = Insert(
     tables.conversations,
@@ -60,6 +61,7 @@ ITEMS = Insert(
         "direction",
         "channel",
         "message_id",
+        "sender_key",
         "outcome",
         "subject",
         "body",
@@ -149,7 +151,8 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
             n.point.handle,
             n.identifying,
             n.contacted,
-            n.point.proven,
+            not (n.point.kind == "customer_id" and n.point.standing == "claimed"),
+            n.point.standing,
             moment,
         )
         for n in points
@@ -159,7 +162,7 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
     changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
     if changes:
-        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.proven) for c in changes.values()]
+        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing) for c in changes.values()]
         unit.update_rows(CHANGES, rows)
     _move_versions(unit, fresh, {d.profile_id for d in _creations(fresh)})
 
@@ -223,15 +226,28 @@ def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object
         "in",
         c.channel,
         d.arrival.message_key,
+        d.arrival.sender_key,
         d.outcome,
         c.subject,
         c.body,
-        c.data,
+        _data(d),
         c.state_of_sender,
         moment if c.occurred_at is None else instant_text(occurred_at),
         moment,
         timeline_second(occurred_at, now),
     )
+
+
+def _data(d: Decision) -> str | None:
+    """What came with the item beside its text: also what could not be read, and claims that found no room (RES-11)."""
+    if not d.arrival.unread and not d.left_out:
+        return d.arrival.contact.data
+    data = json.loads(d.arrival.contact.data or "{}")
+    if d.arrival.unread:
+        data["unread"] = [{"field": value.field, "value": value.value} for value in d.arrival.unread]
+    if d.left_out:
+        data["claimed"] = [{"kind": point.kind, "value": point.value} for point in d.left_out]
+    return json.dumps(data, ensure_ascii=False)
 
 
 def _outbox_rows(
@@ -276,6 +292,7 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
             None,
             None,
             None,
+            None,
             json.dumps(event.to_json()),
             None,
             moment,
@@ -296,10 +313,10 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
 def _answers(decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Answer]:
     """Each decision's answer; a repeat inside the batch gets the number its first delivery got."""
     remaining = iter(numbers)
-    given: dict[tuple[str, str], Answer] = {}
+    given: dict[tuple[str, str, str], Answer] = {}
     answers = []
     for d in decisions:
-        key = (d.arrival.contact.channel, d.arrival.message_key)
+        key = (d.arrival.contact.channel, d.arrival.message_key, d.arrival.sender_key)
         if d.repeats is None:
             answer = Answer(d.outcome, d.profile_id, d.conversation_id, str(next(remaining)))
             given[key] = answer
@@ -307,5 +324,5 @@ def _answers(decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Answ
             answer = d.repeats
         else:
             answer = given[key]._replace(repeated=True)
-        answers.append(answer)
+        answers.append(answer._replace(warnings=d.arrival.unread) if d.arrival.unread else answer)
     return answers

@@ -45,9 +45,9 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
     change_settings(unit)
     policy = load_policy(unit)
     points_by_value: dict[str, list[str]] = {}
-    for point_id, value, phone_type, contacted in bulk_update_store.holders_of_entry(unit, entry, 10_000):
+    for point_id, value, phone_type, standing in bulk_update_store.holders_of_entry(unit, entry, 10_000):
         points = points_by_value.setdefault(value, [])
-        if policy.identifying(entry.kind, value, phone_type, contacted):
+        if policy.identifying(entry.kind, value, phone_type, standing):
             points.append(point_id)
     for value, points in points_by_value.items():
         if len(points) == 1 and contact_points.identified_by(unit, entry.kind, value) is None:

@@ -9,15 +9,17 @@ import sqlalchemy as sa
 from onefold.contact_points.blocklist import BLOCKED_KINDS, Blocklist, Entry
 from onefold.contact_points.kinds import PhoneType
 from onefold.contact_points.points import Holder
+from onefold.contact_points.standing import Standing
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import IDENTIFYING, LISTED, contact_points, evidence
 
 _c = contact_points.c
+_NOT_CLAIMED = _c.standing != "claimed"
 
 
 def _opens() -> sa.ColumnElement[bool]:
     """What opens a profile where everything listed does (RES-9 `listed`)."""
-    return sa.or_(_c.kind != "phone", _c.phone_type == "mobile")
+    return sa.and_(_NOT_CLAIMED, sa.or_(_c.kind != "phone", _c.phone_type == "mobile"))
 
 
 class Shared(NamedTuple):
@@ -53,14 +55,14 @@ def _to_shared(unit: UnitOfWork, kind: str, value: str) -> Shared:
 def count_listed_only(unit: UnitOfWork) -> int:
     """How many values open a profile without the customer ever having contacted from them."""
     unit.allow_whole_base()
-    counting = unit.select(sa.func.count(), of=contact_points).where(IDENTIFYING, sa.not_(_c.contacted))
+    counting = unit.select(sa.func.count(), of=contact_points).where(IDENTIFYING, _c.standing != "contacted")
     return int(unit.execute(counting).scalar_one())
 
 
 def unset_identifying_for_listed(unit: UnitOfWork) -> int:
     """Values never contacted from no longer open their profile; returns how many."""
     unit.allow_whole_base()
-    changing = unit.update(contact_points).where(IDENTIFYING, sa.not_(_c.contacted))
+    changing = unit.update(contact_points).where(IDENTIFYING, _c.standing != "contacted")
     return int(unit.execute(changing.values(identifying=False)).rowcount)
 
 
@@ -100,12 +102,12 @@ def _matches(entry: Entry) -> sa.ColumnElement[bool]:
     return _c.value.endswith(f"@{domain}", autoescape=True)
 
 
-def holders_of_entry(unit: UnitOfWork, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, bool]]:
-    """(contact point, value, phone type, contacted) of points that open nothing and match an entry."""
-    select = unit.select(_c.id, _c.value, _c.phone_type, _c.contacted)
+def holders_of_entry(unit: UnitOfWork, entry: Entry, limit: int) -> list[tuple[str, str, PhoneType | None, Standing]]:
+    """(contact point, value, phone type, standing) of points that open nothing and match an entry."""
+    select = unit.select(_c.id, _c.value, _c.phone_type, _c.standing)
     select = select.where(_c.kind == entry.kind, LISTED, _matches(entry))
     rows = unit.execute(select.order_by(_c.id).limit(limit))
-    return [(row.id, row.value, row.phone_type, row.contacted) for row in rows]
+    return [(row.id, row.value, row.phone_type, row.standing) for row in rows]
 
 
 def set_identifying(unit: UnitOfWork, contact_point_id: str) -> None:
@@ -122,7 +124,7 @@ def set_mobile(unit: UnitOfWork, contact_point_id: str, opens: bool) -> None:
 def other_phones(unit: UnitOfWork, after: str, limit: int) -> list[tuple[str, str | None]]:
     """(number, as it was written) of phones of type `other`, each once, in the order of the numbers."""
     select = unit.select(_c.value, sa.func.min(_c.written))
-    select = select.where(_c.kind == "phone", LISTED, _c.phone_type == "other", _c.value > after)
+    select = select.where(_c.kind == "phone", LISTED, _c.phone_type == "other", _NOT_CLAIMED, _c.value > after)
     rows = unit.execute(select.group_by(_c.value).order_by(_c.value).limit(limit))
     return [tuple(row) for row in rows]
 
@@ -131,14 +133,14 @@ def count_other_phones(unit: UnitOfWork) -> int:
     """How many numbers are held as `other` by anyone."""
     unit.allow_whole_base()
     counting = unit.select(sa.func.count(sa.distinct(_c.value)), of=contact_points)
-    counting = counting.where(_c.kind == "phone", LISTED, _c.phone_type == "other")
+    counting = counting.where(_c.kind == "phone", LISTED, _c.phone_type == "other", _NOT_CLAIMED)
     return int(unit.execute(counting).scalar_one())
 
 
 def telling_holders(unit: UnitOfWork, number: str) -> list[Holder]:
     """The holders of a number that RES-7 turns on: up to two as `other`, one as mobile."""
-    select = unit.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.proven)
-    select = select.where(_c.kind == "phone", _c.value == number)
+    select = unit.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.standing)
+    select = select.where(_c.kind == "phone", _c.value == number, _NOT_CLAIMED)
     holders = []
     for phone_type, limit in (("mobile", 1), ("other", 2)):
         for half in (IDENTIFYING, LISTED):

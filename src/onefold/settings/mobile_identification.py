@@ -53,7 +53,7 @@ def _identify(unit: UnitOfWork, number: str, policy: Policy, *, apply: bool) -> 
     if holder is None:
         return 0
     if apply:
-        opens = policy.identifying("phone", number, "mobile", holder.contacted)
+        opens = policy.identifying("phone", number, "mobile", holder.standing)
         bulk_update_store.set_mobile(unit, holder.contact_point_id, opens)
         profiles.change_profile(unit, holder.profile_id)
         emit(unit, new_id(), "profile.updated", profile_id=holder.profile_id, data={}, now=utc_now())

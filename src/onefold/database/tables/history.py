@@ -95,6 +95,7 @@ items = Table(
     Column("direction", sa.Text),
     Column("channel", sa.Text),
     Column("message_id", Value),
+    Column("sender_key", sa.Text),  # tells senders apart who use one message id (RES-12); none before 0.4
     Column("outcome", sa.Text),
     Column("agent_id", Id),
     Column("subject", sa.Text),
@@ -109,12 +110,13 @@ items = Table(
     # As timelines are read: by when things happened.
     Index("items_timeline", "organization_id", "profile_id", "timeline_second", "seq"),
     Index("items_conversation", "organization_id", "conversation_id", "timeline_second", "seq"),
-    # RES-12: the channel's own message id, once.
+    # RES-12: the channel's own message id, once of each sender.
     Index(
         "items_delivery",
         "organization_id",
         "channel",
         "message_id",
+        "sender_key",
         unique=True,
         sqlite_where=text("message_id IS NOT NULL"),
         postgresql_where=text("message_id IS NOT NULL"),

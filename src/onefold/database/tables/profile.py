@@ -62,8 +62,7 @@ contact_points = Table(
     flag("contacted"),
     # A former customer ID, or the social account of a network that is not the one shown (MRG-3): opens, is not shown.
     flag("current", True),
-    # False while only unproven senders have written from it (RES-14).
-    flag("proven", True),
+    Column("standing", sa.Text, nullable=False, server_default="entered"),  # contacted, entered or claimed (PRO-13)
     Column("created_at", Instant, nullable=False),
     primary_key("id"),
     refers_to("profiles", "profile_id"),

@@ -1,4 +1,11 @@
-"""Items say whether their sender is proven, unchecked or failed (RES-14)."""
+"""Contact points say how they are known (PRO-13), items whether their sender is proven (RES-14) and who sent them
+(RES-12).
+
+What was contacted from or entered stays so. What only came as a further value of a chat that no site had signed, or
+from a sender that had failed, becomes claimed, and opens its profile no more.
+"""
+
+import logging
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,19 +13,63 @@ from alembic import op
 revision = "0008"
 down_revision = "0007"
 
+_log = logging.getLogger("onefold.upgrade")
+_TABLES = ("items", "contact_points")
 _SENDER_STATE = """
     UPDATE items SET sender_state =
         CASE WHEN NOT verified THEN 'failed' WHEN channel = 'email' THEN 'unchecked' ELSE 'proven' END
     WHERE direction = 'in'
+"""
+# A value that a chat brought is written at the instant of its item; the token that the chat is known by is no claim.
+_BROUGHT_BY_CHAT = """
+    SELECT 1 FROM items AS i LEFT JOIN contact_points AS by_token
+    ON by_token.organization_id = i.organization_id AND by_token.id = i.contact_point_id
+    WHERE i.organization_id = contact_points.organization_id AND i.profile_id = contact_points.profile_id
+    AND i.channel = 'chat' AND i.recorded_at = contact_points.created_at
+    AND (i.contact_point_id IS NULL OR by_token.kind = 'visitor')
+"""
+_STANDING = f"""
+    UPDATE contact_points SET standing = CASE
+        WHEN NOT proven THEN 'claimed'
+        WHEN contacted THEN 'contacted'
+        WHEN kind <> 'visitor' AND EXISTS ({_BROUGHT_BY_CHAT}) THEN 'claimed'
+        ELSE 'entered' END
+"""
+_REPORT = """
+    SELECT organization_id, standing, count(*), sum(CASE WHEN identifying AND standing = 'claimed' THEN 1 ELSE 0 END)
+    FROM contact_points GROUP BY organization_id, standing ORDER BY organization_id, standing
 """
 
 
 def upgrade() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
     op.add_column("items", sa.Column("sender_state", sa.Text()))
-    if postgresql:  # its owner is held to one organization as well, and this is for all of them
-        op.execute("ALTER TABLE items NO FORCE ROW LEVEL SECURITY")
+    op.add_column("items", sa.Column("sender_key", sa.Text()))
+    op.add_column("contact_points", sa.Column("standing", sa.Text(), nullable=False, server_default="entered"))
+    for table in _TABLES if postgresql else ():  # its owner is held to one organization as well, and this is for all
+        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     op.execute(_SENDER_STATE)
-    if postgresql:
-        op.execute("ALTER TABLE items FORCE ROW LEVEL SECURITY")
+    op.execute(_STANDING)
+    _report()
+    op.execute("UPDATE contact_points SET identifying = false WHERE identifying AND standing = 'claimed'")
+    op.execute("UPDATE contact_points SET current = false WHERE kind = 'customer_id' AND standing = 'claimed'")
+    for table in _TABLES if postgresql else ():
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.drop_column("items", "verified")
+    op.drop_column("contact_points", "proven")
+    op.drop_index("items_delivery", "items")
+    named = sa.text("message_id IS NOT NULL")
+    op.create_index(
+        "items_delivery",
+        "items",
+        ["organization_id", "channel", "message_id", "sender_key"],
+        unique=True,
+        sqlite_where=named,
+        postgresql_where=named,
+    )
+
+
+def _report() -> None:
+    for organization_id, standing, points, opened in op.get_bind().execute(sa.text(_REPORT)).all():
+        opening = f", {opened} of which opened their profile until now" if opened else ""
+        _log.warning("Organization %s: %s contact points are %s%s.", organization_id, f"{points:,}", standing, opening)
