@@ -60,11 +60,19 @@ RULES = {
     """,
     "PRO-3, RES-9: an email, mobile or social account is on one profile at most, where what is listed identifies": f"""
         SELECT cp.kind, count(*) FROM contact_points AS cp WHERE {_EVIDENCE} AND {_UNIQUE_KIND} AND {_LISTED_MODE}
+        AND cp.standing <> 'claimed'
         GROUP BY cp.kind, cp.value HAVING count(*) > 1
     """,
     "RES-2, RES-9: an email, mobile or social account opens its profile, where what is listed identifies": f"""
         SELECT cp.kind, cp.id FROM contact_points AS cp
-        WHERE {_EVIDENCE} AND {_UNIQUE_KIND} AND {_LISTED_MODE} AND NOT cp.identifying
+        WHERE {_EVIDENCE} AND {_UNIQUE_KIND} AND {_LISTED_MODE} AND NOT cp.identifying AND cp.standing <> 'claimed'
+    """,
+    "PRO-13: what is only claimed opens nothing": """
+        SELECT kind, id FROM contact_points WHERE organization_id = :org AND identifying AND standing = 'claimed'
+    """,
+    "PRO-13: what was contacted from without a sender that had failed is known as contacted": """
+        SELECT kind, id FROM contact_points WHERE organization_id = :org
+        AND ((standing = 'contacted' AND NOT contacted) OR (standing = 'entered' AND contacted))
     """,
     "PRO-5, PRO-12: home, office and other phones, and values of the blocklist, open nothing": f"""
         SELECT cp.kind, cp.id FROM contact_points AS cp

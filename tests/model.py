@@ -19,6 +19,7 @@ class Point:
     sms: bool = False
     contacted: bool = False
     identifying: bool = False
+    claimed: bool = False
 
 
 @dataclass(eq=False)
@@ -41,6 +42,8 @@ class Event:
     kind: str | None
     value: str
     further: tuple[tuple[str, str, str | None], ...] = ()
+    failed: bool = False
+    vouched: bool = False
 
 
 class Model:
@@ -53,7 +56,7 @@ class Model:
         self.mobiles, self.landlines = mobiles, landlines
         self.shared_limit = 4
         self.profiles: list[Profile] = []
-        self.seen: dict[tuple[str, str], Profile] = {}
+        self.seen: dict[tuple[str, str, str], Profile] = {}
         # Evidence: the pair, the kind, the value. Its kinds are the exact ones; nothing here has a handle, or an email
         # long enough to be like another.
         self.suggested: set[tuple[frozenset[int], str, str]] = set()
@@ -67,7 +70,7 @@ class Model:
         return next((p for p in self.holders(kind, value) if p.point(kind, value).identifying), None)  # type: ignore[union-attr]
 
     def opens(self, point: Point) -> bool:
-        if point.value in self.blocked or (point.kind == "phone" and point.type != "mobile"):
+        if point.claimed or point.value in self.blocked or (point.kind == "phone" and point.type != "mobile"):
             return False
         return self.mode == "listed" or point.contacted
 
@@ -100,27 +103,29 @@ class Model:
     # RES
 
     def receive(self, event: Event) -> Profile:
-        again = self.seen.get((event.channel, event.message_id))
+        again = self.seen.get((event.channel, event.message_id, event.value))
         if again is not None:
             return again
         profile = self._open(event)
         for kind, value, phone_type in event.further:
-            self._further(profile, kind, value, phone_type)
+            self._further(profile, Point(kind, value, phone_type, claimed=event.failed or not event.vouched))
         profile.items.append(event.message_id)
         if not profile.open:
             profile.open = True
             profile.conversations.append([])
         profile.conversations[-1].append(event.message_id)
-        self.seen[event.channel, event.message_id] = profile
+        self.seen[event.channel, event.message_id, event.value] = profile
         return profile
 
     def _open(self, event: Event) -> Profile:
         if event.kind is None or event.value in self.blocked:
             profile = self._new()
             if event.kind is not None:
-                profile.points.append(Point(event.kind, event.value, contacted=True))
+                profile.points.append(Point(event.kind, event.value, contacted=True, claimed=event.failed))
             return profile
         known = self.identified(event.kind, event.value)
+        if event.failed:
+            return known or self._open_failed(event.kind, event.value)
         if known is not None:
             point = known.point(event.kind, event.value)
             assert point is not None
@@ -132,8 +137,20 @@ class Model:
             return self._text(event)
         return self._create(Point(event.kind, event.value, contacted=True))
 
+    def _open_failed(self, kind: str, value: str) -> Profile:
+        """The profile that an earlier failed sender made, else a new one (RES-14)."""
+        for profile in self.holders(kind, value):
+            point = profile.point(kind, value)
+            if point and point.claimed and point.contacted:
+                return profile
+        return self._create(Point(kind, value, contacted=True, claimed=True))
+
+    def known_holders(self, kind: str, value: str) -> list[Profile]:
+        """Those who more than claim it (PRO-13)."""
+        return [profile for profile in self.holders(kind, value) if not profile.point(kind, value).claimed]  # type: ignore[union-attr]
+
     def _type_of_call(self, number: str) -> str:
-        types = {profile.point("phone", number).type for profile in self.holders("phone", number)}  # type: ignore[union-attr]
+        types = {profile.point("phone", number).type for profile in self.known_holders("phone", number)}  # type: ignore[union-attr]
         if "mobile" in types:
             return "mobile"
         if types:
@@ -145,7 +162,7 @@ class Model:
     def _text(self, event: Event) -> Profile:
         usable = [
             profile
-            for profile in self.holders("phone", event.value)
+            for profile in self.known_holders("phone", event.value)
             if self.mode == "listed" or profile.point("phone", event.value).contacted  # type: ignore[union-attr]
         ]
         if len(usable) != 1:
@@ -167,15 +184,16 @@ class Model:
         self.suggest(profile, point.kind, point.value)
         return profile
 
-    def _further(self, profile: Profile, kind: str, value: str, phone_type: str | None) -> None:
+    def _further(self, profile: Profile, point: Point) -> None:
+        kind, value = point.kind, point.value
         if value in self.blocked:
             if not profile.items and not profile.point(kind, value):
-                profile.points.append(Point(kind, value, phone_type))
+                profile.points.append(point)
             return
         if profile.point(kind, value):
             return
-        if not self.holders(kind, value) or self.mode == "contacted":
-            self.list_on(profile, Point(kind, value, phone_type))
+        if not self.known_holders(kind, value) or self.mode == "contacted":
+            self.list_on(profile, point)
         self.suggest(profile, kind, value)
 
     # PRO, by hand
@@ -183,8 +201,11 @@ class Model:
     def add(self, profile: Profile, kind: str, value: str, phone_type: str | None) -> bool:
         """False where it is refused."""
         point = Point(kind, value, phone_type)
-        if profile.point(kind, value) or (self.opens(point) and self.identified(kind, value)):
+        there = profile.point(kind, value)
+        if (there and not there.claimed) or (self.opens(point) and self.identified(kind, value)):
             return False
+        if there:
+            profile.points.remove(there)
         self.list_on(profile, point)
         self.look_again(profile)
         return True
@@ -194,7 +215,7 @@ class Model:
         point = profile.point("phone", number)
         assert point is not None
         holder = self.identified("phone", number)
-        changed_point = Point("phone", number, phone_type, contacted=point.contacted)
+        changed_point = Point("phone", number, phone_type, contacted=point.contacted, claimed=point.claimed)
         if self.opens(changed_point) and holder not in (None, profile):
             return False
         point.type, point.identifying = phone_type, self.opens(changed_point)

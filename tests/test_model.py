@@ -98,28 +98,28 @@ class Histories(RuleBasedStateMachine):
         contact = Contact(channel, message_id, Sender(phone=phone[1]))  # type: ignore[arg-type]
         self.send([(Event(channel, message_id, "phone", phone[0]), contact)])
 
-    @rule(email=spelled(EMAILS), repeat=st.booleans())
-    def email_contact(self, email: tuple[str, str], repeat: bool) -> None:
+    @rule(email=spelled(EMAILS), repeat=st.booleans(), state=st.sampled_from(["proven", "unchecked", "failed"]))
+    def email_contact(self, email: tuple[str, str], repeat: bool, state: Any) -> None:
         message_id = self.message(repeat)
-        self.send(
-            [(Event("email", message_id, "email", email[0]), Contact("email", message_id, Sender(email=email[1])))]
-        )
+        event = Event("email", message_id, "email", email[0], failed=state == "failed")
+        self.send([(event, Contact("email", message_id, Sender(email=email[1]), sender_state=state))])
 
     @rule(
         visitor=st.sampled_from([None, "v1", "v2"]),
         email=st.none() | spelled(EMAILS),
         phone=st.none() | st.tuples(spelled(PHONES), st.sampled_from(TYPES)),
+        vouched=st.booleans(),
     )
-    def chat_with_a_form(self, visitor: str | None, email: Any, phone: Any) -> None:
+    def chat_with_a_form(self, visitor: str | None, email: Any, phone: Any, vouched: bool) -> None:
         message_id = self.message(False)
-        further, said = Further(), []
+        further, said = Further(vouched=vouched), []
         if email:
             further = further._replace(emails=(email[1],))
             said.append(("email", email[0], None))
         if phone:
             further = further._replace(phones=(ListedPhone(phone[0][1], phone[1]),))
             said.append(("phone", phone[0][0], phone[1]))
-        event = Event("chat", message_id, visitor and "visitor", visitor or "", tuple(said))
+        event = Event("chat", message_id, visitor and "visitor", visitor or "", tuple(said), vouched=vouched)
         self.send([(event, Contact("chat", message_id, Sender(visitor=visitor), further=further))])
 
     @rule(
@@ -210,7 +210,7 @@ class Histories(RuleBasedStateMachine):
             return
         names = {profile_id: number for number, (_, profile_id) in enumerate(self.ids)}
         assert self._stored_points(names) == {
-            (number, p.kind, p.value, p.type, p.sms, p.identifying, p.contacted)
+            (number, p.kind, p.value, p.type, p.sms, p.identifying, p.contacted, p.claimed)
             for number, (profile, _) in enumerate(self.ids)
             for p in profile.points
         }
@@ -226,7 +226,8 @@ class Histories(RuleBasedStateMachine):
         return rows(self, sql + " WHERE organization_id = :org", org=self.organization_id)  # type: ignore[arg-type]
 
     def _stored_points(self, names: dict[str, int]) -> set[Any]:
-        sql = "SELECT profile_id, kind, value, phone_type, sms, identifying, contacted FROM contact_points"
+        flags = "sms, identifying, contacted, standing = 'claimed'"
+        sql = f"SELECT profile_id, kind, value, phone_type, {flags} FROM contact_points"
         return {(names[str(r[0])], *r[1:4], *(bool(flag) for flag in r[4:])) for r in self._rows(sql)}
 
     def _stored_conversations(self, names: dict[str, int]) -> set[Any]:

@@ -59,6 +59,7 @@ class Base:
         self.policy = policy(**settings)
         self.book = BatchSnapshot()
         self.points: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
+        self.standings: dict[str, dict[tuple[str, str], str]] = defaultdict(dict)
         self.suggested: set[tuple[frozenset[str], str, str]] = set()
         self._ids = itertools.count(1)
 
@@ -84,8 +85,8 @@ class Base:
                 "type": point.phone_type,
                 "sms": point.sms,
                 "identifying": new.identifying,
-                "standing": point.standing,
             }
+            self.standings[new.profile_id][point.kind, point.value] = point.standing
         if decision.change:
             change = decision.change
             key = next(k for k, h in self.book.identified.items() if h.contact_point_id == change.contact_point_id)
@@ -93,7 +94,6 @@ class Base:
                 "type": change.phone_type,
                 "sms": change.sms,
                 "identifying": change.identifying,
-                "standing": change.standing,
             }
         self.suggested |= {(frozenset((s.profile_id, s.other_id)), s.kind, s.value) for s in decision.suggestions}
         return decision

@@ -299,17 +299,17 @@ def test_no_match_holds_until_there_is_evidence_of_another_kind__SUG_4(
 # Senders that are not proven (RES-14) ---------------------------------------------------------------------------------
 
 UNPROVEN = [
-    held("email", EMAIL, proven=False),
-    held("phone", MOBILE, proven=False),
-    held("customer_id", "C1", proven=False),
-    held("social", "x:1", proven=False),
+    held("email", EMAIL, standing="claimed"),
+    held("phone", MOBILE, standing="claimed"),
+    held("customer_id", "C1", standing="claimed"),
+    held("social", "x:1", standing="claimed"),
 ]
 
 
 @pytest.mark.parametrize("point", UNPROVEN, ids=lambda p: p.kind)
 def test_unproven_senders_alone_give_no_high_rating__RES_14(point: HeldPoint) -> None:
     strong = {**ADA, **BORN, **HOUSE}
-    proven = point._replace(proven=True)
+    proven = point._replace(standing="entered")
     for one_point, other_point in ((point, point), (point, proven), (proven, point)):
         comparison = compared(facts("one", one_point, **strong), facts("other", other_point, **strong))
         assert comparison.rating == UNPROVEN_RATING
@@ -318,14 +318,14 @@ def test_unproven_senders_alone_give_no_high_rating__RES_14(point: HeldPoint) ->
 
 
 def test_one_proven_piece_lifts_the_cap__RES_14() -> None:
-    email, phone = held("email", EMAIL, proven=False), held("phone", LANDLINE, phone_type="home")
+    email, phone = held("email", EMAIL, standing="claimed"), held("phone", LANDLINE, phone_type="home")
     assert compared(facts("one", email, phone), facts("other", email, phone)).rating > HIGH_RATING
 
 
 def test_the_handle_and_the_like_of_an_unproven_sender_are_not_proven__RES_14() -> None:
-    slip = held("email", "ada.lovelace+x@example.com", proven=False)
+    slip = held("email", "ada.lovelace+x@example.com", standing="claimed")
     assert compared(facts("one", held("email", EMAIL)), facts("other", slip, **ADA)).rating <= UNPROVEN_RATING
-    handle = held("social", "x:1", handle="ada", proven=False)
+    handle = held("social", "x:1", handle="ada", standing="claimed")
     other = held("social", "fb:1", handle="ada")
     assert compared(facts("one", handle), facts("other", other)).rating <= UNPROVEN_RATING
 
@@ -364,7 +364,7 @@ def _facts(draw: st.DrawFn, who: str) -> MatchFeatures:
     unproven = draw(st.sampled_from([(), ("email",), ("email", "phone", "social", "customer_id")]))
     return facts(
         who,
-        *(p._replace(proven=p.kind not in unproven) for p in points),
+        *(p._replace(standing="claimed" if p.kind in unproven else "entered") for p in points),
         name=draw(NAMES),
         username=draw(st.sampled_from([None, "A", "@b"])),
         addresses=draw(st.frozensets(st.sampled_from("pq"), max_size=2)),

@@ -95,6 +95,7 @@ def rich(base: Base) -> Rich:
         further=Further(
             phones=(ListedPhone(LANDLINE, "home"),),
             customer_id="C-1",
+            vouched=True,
         ),
     )
     ada = answer.profile_id

@@ -165,7 +165,7 @@ def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
     for kind, end in keys:
         phone_type = draw(TYPES) if kind == "phone" else None
         flags = draw(BITS)
-        sms, handle, opens, contacted, proven = (flags >> bit & 1 == 1 for bit in range(5))
+        sms, handle, opens, contacted, known = (flags >> bit & 1 == 1 for bit in range(5))
         points.append(
             HeldPoint(
                 f"{who}:{kind}:{end}",
@@ -179,7 +179,7 @@ def _points(draw: st.DrawFn, who: str) -> tuple[HeldPoint, ...]:
                 phone_type in (None, "mobile") and opens,
                 contacted,
                 kind not in ("social", "customer_id") or end == current,
-                proven,
+                "entered" if known else "contacted" if contacted else "claimed",
             )
         )
     return tuple(points)

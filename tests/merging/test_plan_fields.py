@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from onefold.contact_points.standing import Standing
 from onefold.merging.outcomes import BOTH_SIDES
 from onefold.merging.plan import MergePlan
 from onefold.merging.snapshot import ProfileSnapshot
@@ -291,8 +292,37 @@ def test_the_same_number_with_two_specific_types_is_refused__MRG_3_MRG_4(
         assert after.identifying is (after.phone_type == "mobile")
 
 
+@pytest.mark.parametrize(
+    ("source", "destination", "after"),
+    [
+        ("contacted", "claimed", "contacted"),
+        ("claimed", "contacted", "contacted"),
+        ("entered", "claimed", "entered"),
+        ("claimed", "entered", "entered"),
+        ("entered", "contacted", "contacted"),
+        ("claimed", "claimed", "claimed"),
+    ],
+)
+def test_what_both_hold_is_known_as_the_better_side_knows_it__MRG_3_PRO_13(
+    source: Standing, destination: Standing, after: Standing
+) -> None:
+    points = [held("phone", NUMBER, standing=standing) for standing in (source, destination)]
+    plan = merge(side(SOURCE, points[0]), side(DESTINATION, points[1]))
+    assert _number_after(plan).standing == after
+
+
+def test_the_type_of_a_claimed_number_stands_in_nobodys_way__MRG_3_PRO_13() -> None:
+    claimed, own = (
+        held("phone", NUMBER, phone_type="home", standing="claimed"),
+        held("phone", NUMBER, phone_type="mobile"),
+    )
+    for points in ((claimed, own), (own, claimed)):
+        plan = merge(side(SOURCE, points[0]), side(DESTINATION, points[1]))
+        assert (plan.obstacles, _number_after(plan).phone_type) == ((), "mobile")
+
+
 @pytest.mark.parametrize("tagged", BOTH_SIDES)
-@pytest.mark.parametrize("tag", ["sms", "contacted", "main", "proven"])
+@pytest.mark.parametrize("tag", ["sms", "contacted", "main"])
 def test_a_contact_point_of_both_sides_has_the_tags_of_either__MRG_3_RES_14(tag: str, tagged: str) -> None:
     points = {side_name: held("phone", NUMBER, **{tag: side_name == tagged}) for side_name in BOTH_SIDES}
     plan = merge(side(SOURCE, points["source"]), side(DESTINATION, points["destination"]))

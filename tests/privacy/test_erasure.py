@@ -69,7 +69,6 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
         None,
         at,
         at,
-        True,
         0,
     )
     for _ in range(number // 1_000):

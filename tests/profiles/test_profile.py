@@ -39,15 +39,17 @@ def phone(phone_type: str, **fields: Any) -> HeldPoint:
     ("added", "listed", "contacted_only"),
     [
         (point(), True, False),
-        (point(contacted=True), True, True),
+        (point(standing="contacted"), True, True),
         (point("social", "x:1"), True, False),
         (phone("mobile"), True, False),
-        (phone("mobile", contacted=True), True, True),
+        (phone("mobile", standing="contacted"), True, True),
         (phone("home"), False, False),
         (phone("office"), False, False),
-        (phone("other", contacted=True), False, False),
+        (phone("other", standing="contacted"), False, False),
         (point(value="test@test.com"), False, False),
-        (point("customer_id", "null", contacted=True), False, False),
+        (point(standing="claimed"), False, False),
+        (phone("mobile", standing="claimed"), False, False),
+        (point("customer_id", "null", standing="contacted"), False, False),
     ],
 )
 def test_what_alone_opens_a_profile__PRO_3_RES_9_PRO_12(added: HeldPoint, listed: bool, contacted_only: bool) -> None:
@@ -146,7 +148,7 @@ def test_a_relationship_is_seen_from_both_sides__PRO_8(kind: str, seen: str) -> 
 
 
 def test_without_a_name_the_best_contact_point_names_the_customer__MRG_8() -> None:
-    email, handle = point(contacted=True), point("social", "x:1", "p2", handle="@ada")
+    email, handle = point(standing="contacted"), point("social", "x:1", "p2", handle="@ada")
     assert display_name("Ada", [email]) == "Ada"
     assert display_name(None, [email, handle]) == "ada@example.com"
     assert display_name(None, [handle]) == "@ada"

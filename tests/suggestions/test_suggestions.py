@@ -69,7 +69,7 @@ def why(base: Base, one: str, other: str) -> Any:
 
 def caller(base: Base, phone: str = PHONE, **further: Any) -> str:
     """A profile that a call from a shared number makes."""
-    return receive(base, "voice", phone=phone, further=Further(**further) if further else None).profile_id
+    return receive(base, "voice", phone=phone, further=Further(**further, vouched=True) if further else None).profile_id
 
 
 # What two share ------------------------------------------------------------------------------------------------------
@@ -597,11 +597,11 @@ def test_further_evidence_that_is_proven_lifts_the_limit__RES_14(base: Base) -> 
     assert views(base, one)[0].row.rating > HIGH_RATING
 
 
-def test_a_proven_message_from_it_later_lifts_the_limit_at_the_next_rating__RES_14(base: Base) -> None:
-    one, other = unproven(base)
-    assert receive(base, "email", email=ADA).profile_id == one
-    assert point_of(base, one, ADA).proven
-    edit(base, other, username="ada")
+def test_an_agent_who_confirms_it_lifts_the_limit__PRO_13(base: Base) -> None:
+    one, _ = unproven(base)
+    point_id = point_of(base, one, ADA).contact_point_id
+    do(base, lambda unit: profiles.confirm_point(unit, one, point_id, None))
+    assert point_of(base, one, ADA).standing == "entered"
     assert views(base, one)[0].row.rating > HIGH_RATING
 
 

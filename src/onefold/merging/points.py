@@ -41,23 +41,26 @@ def _one_of(
     if point.kind == "phone":
         phone_type = _phone_type(point, twin, source, destination=destination, outcomes=outcomes)
     opens = point.identifying or twin.identifying
+    standing = stronger(point.standing, twin.standing)
     return twin._replace(
         phone_type=phone_type,
         main=twin.main or point.main,
         sms=twin.sms or point.sms,
         handle=twin.handle or point.handle,
         identifying=opens and (point.kind != "phone" or phone_type == "mobile"),
-        contacted=twin.contacted or point.contacted,
+        contacted=any(p.contacted for p in (twin, point) if p.standing == standing),
         current=twin.current or (point.current and not _shown_by(destination, point)),
-        standing=stronger(point.standing, twin.standing),
+        standing=standing,
     )
 
 
 def _phone_type(
     point: HeldPoint, twin: HeldPoint, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
 ) -> Any:
-    """`other` yields to a specific type; two specific ones are refused (MRG-3)."""
+    """A claimed type yields, and `other` to a specific one; two specific ones are refused (MRG-3, PRO-13)."""
     field = f"phone_type.{point.contact_point_id}"
+    if (point.standing == "claimed") != (twin.standing == "claimed"):
+        return twin.phone_type if point.standing == "claimed" else point.phone_type  # nobody stands behind the other
     if "other" in (point.phone_type, twin.phone_type) and point.phone_type != twin.phone_type:
         kept: Which | None = "source" if twin.phone_type == "other" else "destination"
         outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept=kept, why="specific_type"))

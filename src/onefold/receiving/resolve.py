@@ -145,6 +145,8 @@ def _open(
     key = (point.kind, point.value)
     holder = book.identified.get(key)
     if point.standing == "claimed":
+        if point.kind == "phone":
+            point = point._replace(phone_type="other" if arrival.contact.channel == "voice" else "mobile")
         return _open_for_failed(point, holder, book, policy, new_id)
     sms = arrival.contact.channel == "sms"
     if holder is not None:
