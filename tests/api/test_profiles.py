@@ -93,7 +93,6 @@ def test_an_empty_profile_is_an_unknown_customer_MRG_8(api: Api) -> None:
         ({"nickname": "Ada"}, "invalid_request", "nickname"),
         ({"n" * 100_000: 1}, "invalid_request", None),
         ({"attributes": {"a": {"b": 1}}}, "invalid_request", None),
-        ({"attributes": {"a": None}}, "invalid_request", None),
         ({"attributes": {"a\0": 1}}, "text_not_storable", None),
         ({"attributes": {str(n): n for n in range(101)}}, "too_many_values", "attributes"),
     ],

@@ -77,6 +77,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", f"{_CUSTOMER}/attributes"): _done(key="plan", value="gold"),
     ("POST", f"{_CUSTOMER}/points"): _done(kind="email", value="new-{email}"),
     ("POST", f"{_CUSTOMER}/points/{{point_id}}"): _done(kind="email", main="1"),
+    ("POST", f"{_CUSTOMER}/points/{{point_id}}/confirm"): _DONE,
     ("POST", f"{_CUSTOMER}/points/{{point_id}}/remove"): _DONE,
     ("POST", f"{_CUSTOMER}/points/{{point_id}}/detach"): _DONE,
     ("POST", f"{_CUSTOMER}/details"): _done(key="Size", value="M"),

@@ -52,6 +52,10 @@ class ContactPointChange(Input):
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 Attributes = dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | _Number]
 
+AttributeChanges = dict[
+    Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2_000)] | bool | int | _Number | None
+]
+
 
 class NewDetail(Input):
     """A detail to add."""
@@ -103,7 +107,9 @@ class ProfileChange(Input):
     username: Name | None = None
     image: Text | None = None
     customer_id: Annotated[str, Field(max_length=200)] | None = None
-    attributes: Attributes | None = None
+    attributes: AttributeChanges | None = Field(
+        None, description="Key by key; null takes one away (RFC 7396), and null for all of them every one."
+    )
 
 
 class ContactPoint(BaseModel):
@@ -206,6 +212,9 @@ class Profile(BaseModel):
     username: str | None
     image: str | None
     customer_id: str | None
+    claimed_customer_ids: list[str] = Field(
+        description="Customer IDs that are only claimed (PRO-13); to confirm one, set it as the customer ID."
+    )
     former_customer_ids: list[str] = Field(description="Kept by merges; they are searched and open the profile.")
     contact_points: list[ContactPoint]
     details: list[Detail]

@@ -28,6 +28,7 @@ def profile(view: ProfileView) -> schemas.Profile:
         addresses=[schemas.Address(**a) for a in view.addresses],
         relationships=[schemas.Relationship(**r._asdict()) for r in view.relationships],
         attributes=row.attributes,
+        claimed_customer_ids=view.claimed_customer_ids,
         former_customer_ids=view.former_customer_ids,
         suggestions=[
             schemas.Suggestion(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -92,7 +93,20 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw) -> Any
     except msgspec.ValidationError as error:
         raise InvalidValue(_without_values(str(error)), code="invalid_request") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        mended = _without_lone_surrogates(bytes(body))
+        if mended != body:
+            return decode(decoder, mended)
         raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
+
+
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
+
+
+def _without_lone_surrogates(body: bytes) -> bytes:
+    """Half a character (an emoji that somebody cut) costs that character, not the contact or its batch (RES-11)."""
+    return _ESCAPES.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
 
 
 def _without_values(text: str) -> str:

@@ -80,7 +80,9 @@ def _text(point: HeldPoint) -> str:
     if point.kind == "social":
         return f"{point.handle or labels.point(point.value, 'social')} on {labels.network(point.value)}"
     text = labels.point(point.value, point.kind)
-    return f"{text} ({labels.PHONE_TYPES[point.phone_type].lower()})" if point.phone_type else text
+    notes = [labels.PHONE_TYPES[point.phone_type].lower()] if point.phone_type else []
+    notes += ["not confirmed"] if point.standing == "claimed" else []
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def _mark_shared(texts: list[str], other_texts: list[str]) -> list[Value]:

@@ -103,6 +103,7 @@ FLASH_MESSAGES = {
     "detached": "Detached into a new customer.",
     "undone": "Merge undone. The customer is restored with its ID.",
     "removed": "Removed.",
+    "confirmed": "Confirmed.",
     "not_sent": "Recorded, not sent.",
     "note-added": "Note added.",
     "task-added": "Task added.",

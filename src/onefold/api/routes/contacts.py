@@ -35,13 +35,22 @@ MOST_IN_A_BATCH = 1_000
 CONTACTS = Counter("onefold_contacts", "Contacts by channel and outcome.", ["channel", "outcome"])
 
 
+class WarningJson(msgspec.Struct):
+    """A value of a contact that could not be read; the contact was received without it (RES-11)."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class AnswerJson(msgspec.Struct):
-    """Where a contact has landed: `created` a profile or `opened` one."""
+    """Where a contact has landed: `created` a profile or `opened` one. `warnings` name what could not be read."""
 
     outcome: str
     profile_id: str
     conversation_id: str
     item_id: str
+    warnings: list[WarningJson] = []
 
 
 class ResultJson(msgspec.Struct, omit_defaults=True):
@@ -172,7 +181,8 @@ def _contact(raw: msgspec.Raw) -> Contact | DomainError:
 
 
 def _answer(answer: Answer) -> AnswerJson:
-    return AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+    warnings = [WarningJson(unread.field, unread.code, unread.detail) for unread in answer.warnings]
+    return AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id, warnings)
 
 
 def _result(answer: Answer | DomainError) -> ResultJson:

@@ -147,6 +147,21 @@ def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: sche
     return call.write(WRITE, work)
 
 
+@router.post(
+    "/{profile_id}/contact-points/{point_id}/confirm",
+    response_model=schemas.Profile,
+    responses=_EDITED,
+    openapi_extra=_EDITS,
+)
+def confirm_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Response:
+    """Says that a claimed contact point is the customer's: it counts as entered (PRO-13). Refused where another profile
+    holds it (PRO-4)."""
+    return call.write(
+        WRITE,
+        lambda unit: _profile(unit, profiles.confirm_point(unit, profile_id, point_id, call.version).id),
+    )
+
+
 @router.delete(
     "/{profile_id}/contact-points/{point_id}", response_model=schemas.Profile, responses=_EDITED, openapi_extra=_EDITS
 )

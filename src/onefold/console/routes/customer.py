@@ -75,11 +75,7 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
         raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
     def work(unit: UnitOfWork) -> object:
-        view = profiles.read(unit, profiles.resolve_redirect(unit, profile_id))
-        attributes = {k: v for k, v in view.row.attributes.items() if k != key}
-        if value is not None:
-            attributes[key] = value
-        return profiles.edit(unit, profile_id, {"attributes": attributes}, None)
+        return profiles.edit(unit, profile_id, {"attributes": {key: value}}, None)
 
     return _edit(visitor, profile_id, work)
 
@@ -107,6 +103,14 @@ def _point_changes(form: Form) -> dict[str, Any]:
     if form.line("value"):
         changes["value"] = form.line("value")
     return changes
+
+
+@router.post("/points/{point_id}/confirm")
+def confirm_point(visitor: AnyVisitor, profile_id: str, point_id: str) -> Response:
+    """A claimed contact point is the customer's (PRO-13); refused where another customer holds it (PRO-4)."""
+    return _edit(
+        visitor, profile_id, lambda unit: profiles.confirm_point(unit, profile_id, point_id, None), "confirmed"
+    )
 
 
 @router.post("/points/{point_id}/remove")
