@@ -52,6 +52,10 @@ def _people() -> dict[str, bytes]:
         "a postmaster who asks": _text(
             "From: Postmaster <postmaster@away.example>\nSubject: Undelivered mail", "Hello"
         ),
+        "a postmaster who explains": _text(
+            "From: Postmaster <postmaster@away.example>\nSubject: Undelivered mail",
+            "Your mail was not delivered last week: our disk was full. Send it again.\n\npostmaster@away.example",
+        ),
         "a system administrator who writes": _text("From: System Administrator <it@away.example>\nSubject: Invoice"),
         "a contact form": _text("From: no-reply@site.example\nReply-To: anna.b@away.example\nSubject: Contact form"),
         "an answer to a newsletter": _text(_ANNA + "In-Reply-To: <n1@news.example>\nSubject: Re: News in March"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.channels.bounce_corpus import Failure, Notice, headers_only, multipart, notice, original, part
+from tests.channels.bounce_corpus import Failure, Notice, headers_only, multipart, notice, original, part, status
 
 _TO = "anna.b@away.example"
 _NULL = "Return-Path: <>\n"
@@ -253,6 +253,71 @@ _PLAIN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         (_TO,),
     ),
     (
+        "internet mail service, the day in words, no null path",
+        "From: postmaster@away.example\nSubject: Undeliverable: Your order 4711\nX-MS-Embedded-Report:",
+        "Your message\n\n  To:      support@shop.example\n  Subject: Your order 4711\n\n"
+        "did not reach the following recipient(s):\n\nanna.b@away.example on Mon, 3 Mar 2025 10:00:07 +0000\n"
+        "    Nobody here\n\tThe MTS-ID of the original message is: c=x;a= ;p=y\n" + _RETURNED,
+        (_TO,),
+    ),
+    (
+        "gateway, addresses below a label",
+        "From: postmaster@gateway.example\nSubject: Undeliverable Mail: Your order",
+        "Your message:\n   From:    support@shop.example\n   Subject: Your order\n\nCould not be delivered due to\n\n"
+        "550 5.1.1 nobody\n\nThe following recipients were affected:\n    anna.b@away.example\n\n\n"
+        "Additional Information\n======================\nOriginal Sender:    <support@shop.example>\n",
+        (_TO,),
+    ),
+    (
+        "one line",
+        'From: "Postmaster" <postmaster@away.example>\nSubject: Undeliverable Mail',
+        "Unknown user: anna.b@away.example\n\n\nOriginal message follows.\n" + _RETURNED,
+        (_TO,),
+    ),
+    (
+        "one sentence",
+        'From: "Postmaster" <postmaster@away.example>\nSubject: Undeliverable Mail',
+        "Delivery failed 20 attempts: anna.b@away.example\n",
+        (_TO,),
+    ),
+    (
+        "a reason in brackets",
+        'Return-Path: <MAILER-DAEMON@away.example>\nFrom: "Mail Deliver System" <system@away.example>\n'
+        "Subject: Returned Mail: User unknown",
+        "The original message was received at Mon, 3 Mar 2025\nfrom support@shop.example\n\n"
+        "---The following addresses had delivery errors---\n\nanna.b@away.example [User unknown]\n" + _RETURNED,
+        (_TO,),
+    ),
+    (
+        "the header fields of the mail in front of the recipients",
+        _POSTMASTER + "Subject: Delivery Notification: Delivery has failed",
+        "This report relates to a message you sent with the following header fields:\n\n  Message-id: <{id}>\n"
+        "  From: Shop <support@shop.example>\n  To: list@shop.example\n\n"
+        "Your message cannot be delivered to the following recipients:\n\n  Recipient address: anna.b@away.example\n"
+        "  Reason: nobody\n",
+        (_TO,),
+    ),
+    (
+        "a transcript alone",
+        "From: InterScan <postmaster@gateway.example>\nSubject: メッセージを配信できません。",
+        "Sent <<< RCPT TO:<anna.b@away.example>\nReceived >>> 550 5.1.1 <anna.b@away.example>... user unknown\n",
+        (_TO,),
+    ),
+    (
+        "a filter in japanese",
+        "From: POSTMASTER <postmaster@away.example>\nSubject: failure notice",
+        "下記の理由によりこのメールは送信できませんでした。\n\nanna.b@away.example\n\n-------server message\n"
+        "550 unknown user <anna.b@away.example>\n\n-------original message" + _RETURNED,
+        (_TO,),
+    ),
+    (
+        "only the returned mail tells",
+        "From: Mail Delivery Subsystem <MAILER-DAEMON@away.example>\nSubject: Returned mail: Cannot send message",
+        "   ----- Transcript of session follows -----\n550 away.example (smtp)... gone\n\n"
+        "   ----- Unsent message follows -----" + _RETURNED,
+        (_TO,),
+    ),
+    (
         "nobody is named",
         _NULL + _DAEMON + "Subject: failure notice",
         "Hi. This is the qmail-send program at mx.away.example.\nI could not deliver it.\n",
@@ -298,17 +363,20 @@ _LATE: tuple[tuple[str, str, str], ...] = (
 def plain_notices() -> Iterator[Notice]:
     for number, (name, headers, text, recipients) in enumerate(_PLAIN):
         failure = Failure((_TO,), f"plain{number}@shop.example")
-        has_id = "{original}" in text or "{id}" in headers
+        has_id = "{original}" in text or "{id}" in headers + text
         yield Notice(
             name, _raw(headers, text, failure), "bounce", recipients, failure.message_id if has_id else None, True
         )
     for name, headers, text in _LATE:
         yield Notice(f"late: {name}", _raw(headers, text, Failure((_TO,), "x@y")), "delay", (_TO,), None, False)
     yield from _attached()
+    yield from _unusual()
 
 
 def _raw(headers: str, text: str, failure: Failure) -> bytes:
-    content = text.replace("{original}", original(failure).decode().replace("\r\n", "\n"))
+    content = text.replace("{id}", failure.message_id).replace(
+        "{original}", original(failure).decode().replace("\r\n", "\n")
+    )
     content_type = "text/plain"
     if "X-HTML" in headers:
         content_type = "text/html"
@@ -316,6 +384,26 @@ def _raw(headers: str, text: str, failure: Failure) -> bytes:
     return notice(
         headers.replace("{id}", failure.message_id), part(f"{content_type}; charset=utf-8", content.encode(), "base64")
     )
+
+
+def _unusual() -> Iterator[Notice]:
+    """Parts that are not what they should be."""
+    failure = Failure((_TO,), "unusual@shop.example")
+    text = part("text/plain", b"The following addresses had permanent delivery errors\n")
+    daemon = "From: Mail Delivery Subsystem <MAILER-DAEMON@away.example>\nSubject: Returned mail: User unknown"
+    report = part("message/delivery-status", status(failure))
+    inner = multipart("report", text, report, part("message/rfc822", original(failure)), boundary="=_i")
+    attached = part("message/rfc822", notice(daemon, inner))
+    for name, parts in (
+        ("the bounce is attached to a bounce", (text, attached)),
+        ("the returned mail is a part of its own", (text, report, original(failure))),
+        ("the returned mail is called partial", (text, report, part("message/partial", original(failure)))),
+        (
+            "the report has another type",
+            (text, part("text/plain", status(failure)), part("message/rfc822", original(failure))),
+        ),
+    ):
+        yield Notice(name, notice(daemon, multipart("mixed", *parts)), "bounce", (_TO,), failure.message_id, True)
 
 
 def _attached() -> Iterator[Notice]:

@@ -8,7 +8,7 @@ Every pattern here is bounded or anchored: notices come from strangers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
@@ -34,17 +34,24 @@ _ADDRESSES = re.compile(rf"<([^<>\s@]{{1,64}}@[^<>\s@]{{1,255}})>|({_ADDRESS})")
 
 _LEADING = re.compile(
     rf"[\s>*•·«„“'\"–-]{{0,20}}(?:<([^<>\s@]{{1,64}}@[^<>\s@]{{1,255}})>|({_ADDRESS}))['\"”»]?"
-    r"(?:\s{0,5}(?:[:：(]|\.\.\.|<mailto:)|\s{1,5}(?:on|am|le|el|il|em|op|den|la)\s{1,5}\d)"
+    r"(?:\s{0,5}(?:[:：(\[]|\.\.\.|<mailto:)|\s{1,5}(?:on|am|le|el|il|em|op|den|la)\s{1,5}(?:\w{2,12}[,.]?\s)?\d)"
 )
-_LABELLED = re.compile(
-    r"[\s>*•|-]{0,20}(?:to|user|address(?:es)?|e-?mail(?: address)?|mailbox|(?:(?:failed|original|final|intended) )?"
-    r"recipients?(?: address(?:es)?)?(?:\(e?s\))?|an|empfänger(?:adresse)?|adresse(?: du destinataire)?"
-    r"|destinataires?|à|para|destinat[aá]rios?|destinatari[oa]?|a|aan|ontvanger|mottagare|till|odbiorca|do|кому|получател[ьи]"
-    r"|адрес(?:ат)?|收件人|受信者|宛先|あて先|받는 사람)\s{0,5}[:：|]\s{0,20}(.{1,1000})",
-    re.IGNORECASE,
+
+
+def _label(words: str) -> re.Pattern[str]:
+    """A line that begins with one of the words and a colon, and what follows it."""
+    return re.compile(rf"[\s>*•|-]{{0,20}}(?:{words})\s{{0,5}}[:：|]\s{{0,20}}(.{{1,1000}})", re.IGNORECASE)
+
+
+_RECIPIENT = _label(
+    r"(?:(?:failed|original|final|intended) )?recipients?(?: address(?:es)?)?(?:\(e?s\))?|(?:unknown )?user|mailbox"
+    r"|empfänger(?:adresse)?|(?:adresse du )?destinataires?|destinat[aá]ri[oa]s?|ontvanger|mottagare|odbiorca"
+    r"|получател[ьи]|адресат|收件人|受信者|宛先|あて先|받는 사람"
 )
+# The mail that a notice is about may be described in such lines, too.
+_TO = _label(r"to|address(?:es)?|e-?mail(?: address)?|an|adresse|à|para|a|aan|till|do|кому|адрес")
 _EXPANDED = re.compile(
-    rf"({_ADDRESS})>?\s{{1,20}}\((?:ultimately )?(?:generated|expanded) from <?({_ADDRESS})>?\)", re.IGNORECASE
+    rf"({_ADDRESS})>?\s{{1,20}}\((?:ultimately )?(?:generated|expanded) from\s{{1,20}}<?({_ADDRESS})>?\)", re.IGNORECASE
 )
 _SUCCEEDED = re.compile(r"(?:success|erfolgreich|con éxito|avec succès|успешно)", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]|\n[ \t]{0,80}\n")
@@ -52,9 +59,10 @@ _RULE = re.compile(r"\s*[-_=*#]{3,}|\s*$")
 
 _RETURNED = re.compile(
     r"^[ \t>]{0,80}(?:[-_=*#]{2,80}.{0,60}?(?:original|copy of|returned message|message headers?\b|unsent|ursprünglich"
-    r"|kopie|message d.origine|исходн|元の)|(?:original message|ursprüngliche nachrichten|en-t[êe]tes de message d.origine"
-    r"|encabezados de(?:l)? mensajes? original|元のメッセージ).{0,20}?(?:headers?|kopf|origin|original|ヘッダー).{0,5}$"
-    r"|(?:return-path|received|message-id|dkim-signature|mime-version):)",
+    r"|kopie|message d.origine|исходн|元の)|original message follows|(?:original message|ursprüngliche nachrichten"
+    r"|en-t[êe]tes de message d.origine|encabezados de(?:l)? mensajes? original|元のメッセージ)"
+    r".{0,20}?(?:headers?|kopf|origin|original|ヘッダー).{0,5}$)"
+    r"|^>?[ \t]?(?:return-path|received|message-id|dkim-signature|mime-version):",
     re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED_ID = {
@@ -94,7 +102,7 @@ _FAILURE_TEXT = one_of(
     (?:could|can|was|were|has|have|did)(?: ?n.t| not|not) (?:yet )?(?:be(?:en)? )?(?:deliver|reach|sent|route)
     delivery (?:to|of|has|failed|failure|attempt)|unable to deliver|not delivered|wasn.t able
     permanent (?:fatal )?(?:error|failure)
-    returned to (?:you|sender)|address not found|user unknown|rejected|will be retried
+    returned to (?:you|sender)|address not found|user unknown|unknown user|failure reasons|rejected|will be retried
     nicht (?:\w+ )?(?:zugestellt|zustellen|ausgeliefert|erreicht)|unzustellbar|fehlgeschlagen
     n.a pas (?:pu )?(?:être )?(?:été )?(?:remis|distribu|délivr)|échec de|n.ont pas
     no (?:se )?(?:ha |pudo |puede )?(?:podido )?(?:ser )?(?:entreg|lleg)|non (?:è stat[oa]|può|ha)|impossibile
@@ -222,12 +230,11 @@ class Readings(NamedTuple):
 
 def named_recipients(text: str, readings: Readings) -> tuple[str, ...]:
     """The addresses that a notice says were not reached: those set out in lines of their own, or behind a label such
-    as "To:", or in the first sentence that names any.
+    as "Recipient:", or in the first sentence that names any.
     """
     lines = list(_failed_lines(_notice(text)))
-    ways: tuple[Callable[[list[str]], list[str]], ...] = (_set_out, _labelled)
-    for way in ways:
-        addresses = [address for address in way(lines) if _is_meant(address, readings)]
+    for named in (_set_out(lines), _labelled(lines, _RECIPIENT), _labelled(lines, _TO)):
+        addresses = [address for address in named if _is_meant(address, readings)]
         if addresses:
             return tuple(addresses[:_MOST_RECIPIENTS])
     return _in_sentences(lines, readings)
@@ -301,9 +308,9 @@ def _set_out_in(line: str) -> list[str]:
     return [] if leading is None else [leading[1] or leading[2]]
 
 
-def _labelled(lines: list[str]) -> list[str]:
-    labels = (_LABELLED.match(line) for line in lines if "@" in line)
-    return each_once(address for label in labels if label for address in addresses_in(label[1]))
+def _labelled(lines: list[str], label: re.Pattern[str]) -> list[str]:
+    labels = (label.match(line) for line in lines if "@" in line)
+    return each_once(address for one in labels if one for address in addresses_in(one[1]))
 
 
 def _in_sentences(lines: list[str], readings: Readings) -> tuple[str, ...]:

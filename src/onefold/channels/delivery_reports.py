@@ -26,7 +26,7 @@ _ADDRESS_LENGTH = 320
 _MOST_IDS = 100
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
-_RETURNED_TYPES = ("message/rfc822", "message/global")
+_RETURNED_TYPES = ("message/rfc822", "message/global", "message/partial")
 _RETURNED_HEADERS = ("text/rfc822-headers", "message/global-headers", "message/rfc822-headers")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient")
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")
@@ -113,6 +113,16 @@ def has_report(parts: Iterable[Part]) -> bool:
     return any(part.content_type in _STATUS_TYPES for part in parts)
 
 
+def with_report_inside(parts: list[Part]) -> list[Part]:
+    """The parts, in place of an attached bounce those of that bounce: gateways pass bounces on so."""
+    for number, part in enumerate(parts):
+        inside = _inner(part.message)[:1] if part.content_type in _RETURNED_TYPES else []
+        reported = parts_of(inside[0]) if inside else []
+        if has_report(reported):
+            return [*parts[:number], *reported, *parts[number + 1 :]][:_MOST_PARTS]
+    return parts
+
+
 def outcomes_in(parts: Iterable[Part]) -> list[Outcome]:
     """What the reports among the parts say of each recipient, in their order."""
     sources = (_source(part.message) for part in parts if part.content_type in _STATUS_TYPES)
@@ -133,13 +143,15 @@ def reported_ids(parts: Iterable[Part]) -> list[str]:
 
 
 def returned_headers(parts: Iterable[Part]) -> list[Headers]:
-    """The headers of the messages that come back, whether with all of it or without."""
+    """The headers of the messages that come back, whether with all of it or without, or as a part without a type."""
     returned = []
-    for part in parts:
+    for number, part in enumerate(parts):
         if part.content_type in _RETURNED_TYPES and part.message.is_multipart():
             returned.append(_attached(part.message))
         elif part.content_type in _RETURNED_HEADERS:
             returned.append(_parsed(_source(part.message)))
+        elif number and "message-id" in (headers := Headers(part.message)):
+            returned.append(headers)
     return returned
 
 

@@ -26,6 +26,7 @@ from onefold.channels.delivery_reports import (
     reported_ids,
     returned_headers,
     status_is_permanent,
+    with_report_inside,
 )
 from onefold.channels.mail_text import words_decoded
 
@@ -35,7 +36,7 @@ _SUBJECT_LENGTH = 500
 _REPORTS_TEXT = re.compile(r"^[ \t>]{0,20}(?:final|original)-recipient:", re.IGNORECASE | re.MULTILINE)
 _DAEMON = re.compile(
     r"(?:mailer-?daemon|mail-?daemon|maildaemon|mdaemon|maildelivery|mail-?delivery|microsoftexchange\w{32})[^@]{0,40}@"
-    r"|.{0,200}\b(?:mail delivery (?:sub)?system|mailer[ -]daemon)\b",
+    r"|.{0,200}\b(?:mail delivery? (?:sub)?(?:system|service)|mailer[ -]daemon)\b",
     re.IGNORECASE,
 )
 # People have these addresses and names, too.
@@ -146,6 +147,7 @@ class _Reading:
         if self._is_auto_reply():
             return MachineMail("auto_reply")
         if self._is_notice():
+            self._parts = with_report_inside(self._parts)
             return self._delivery(self._outcomes())
         if self._is_list():
             return MachineMail("list")
@@ -203,9 +205,12 @@ class _Reading:
             return self._fails() or bounces.fails_by_text(self._text)
         if self._has_null_path:
             return self._fails()
-        if self._is_answer or not bounces.opens_like_a_server(self._text):
+        if self._is_answer:
             return False
-        return self._from_server or (self._often_a_server and bounces.fails_by_subject(self._subject))
+        fails = bounces.fails_by_subject(self._subject)
+        if bounces.opens_like_a_server(self._text):
+            return self._from_server or (self._often_a_server and fails)
+        return self._is_postmaster and fails and bounces.fails_by_text(self._text) and self._recipients([]) != ()
 
     def _fails(self) -> bool:
         by_subject = not self._is_answer and bounces.fails_by_subject(self._subject)
@@ -233,7 +238,11 @@ class _Reading:
 
     @cached_property
     def _is_daemon(self) -> bool:
-        return any(_DAEMON.match(one) for one in self._sender)
+        return any(_DAEMON.match(one) for one in (*self._sender, self._headers.first("return-path").lstrip("< ")))
+
+    @cached_property
+    def _is_postmaster(self) -> bool:
+        return self._sender[0].lower().startswith("postmaster@")
 
     @cached_property
     def _often_a_server(self) -> bool:
@@ -314,7 +323,8 @@ class _Reading:
         readings = bounces.Readings(own, frozenset(one.casefold() for one in sent_to))
         named = bounces.named_recipients(self._text, readings)
         named = tuple(bounces.each_once(used.get(one.casefold(), one) for one in named))
-        return named or (tuple(sent_to) if len(sent_to) == 1 else ())
+        alone = [one for one in sent_to if one.casefold() not in own]
+        return named or (tuple(alone) if len(sent_to) == 1 else ())
 
     @staticmethod
     def _as_used(outcome: Outcome, used: dict[str, str]) -> str:
