@@ -280,7 +280,7 @@ _SHAPES: tuple[tuple[Callable[[Server, Failure], bytes], dict[str, object]], ...
 
 
 def reports() -> Iterator[Notice]:
-    """Every server in every shape."""
+    """Every server in every shape, and parts that are arranged otherwise."""
     for number, (server, (shape, about)) in enumerate(itertools.product(SERVERS, _SHAPES)):
         basis = Failure(("anna.b@away.example",), f"m{number}.{server.name}@shop.example")
         failure = basis._replace(**about)  # type: ignore[arg-type]
@@ -289,3 +289,53 @@ def reports() -> Iterator[Notice]:
         permanent = kind == "bounce" and failure.status == "5.1.1"
         name = f"{server.name}{shape.__name__}-{failure.status}-{len(failure.to)}"
         yield Notice(name, shape(server, failure), kind, recipients, failure.message_id, permanent)
+    yield from _attached()
+    yield from _unusual()
+
+
+def _unusual() -> Iterator[Notice]:
+    """Parts that are not what they should be."""
+    failure = Failure(("anna.b@away.example",), "unusual@shop.example")
+    text = part("text/plain", b"The following addresses had permanent delivery errors\n")
+    daemon = "From: Mail Delivery Subsystem <MAILER-DAEMON@away.example>\nSubject: Returned mail: User unknown"
+    report = part("message/delivery-status", status(failure))
+    inner = multipart("report", text, report, part("message/rfc822", original(failure)), boundary="=_i")
+    attached = part("message/rfc822", notice(daemon, inner))
+    for name, parts in (
+        ("the bounce is attached to a bounce", (text, attached)),
+        ("the returned mail is a part of its own", (text, report, original(failure))),
+        ("the returned mail is called partial", (text, report, part("message/partial", original(failure)))),
+        (
+            "the report has another type",
+            (text, part("text/plain", status(failure)), part("message/rfc822", original(failure))),
+        ),
+    ):
+        yield Notice(
+            name,
+            notice(daemon, multipart("mixed", *parts)),
+            "bounce",
+            ("anna.b@away.example",),
+            failure.message_id,
+            True,
+        )
+
+
+def _attached() -> Iterator[Notice]:
+    """The text in alternatives, the mail that comes back beside it."""
+    failure = Failure(("anna.b@away.example",), "attached@shop.example")
+    text = "Delivery has failed to these recipients or groups:\n\nanna.b@away.example\nNobody.\n"
+    alternatives = multipart(
+        "alternative",
+        part("text/plain; charset=utf-8", text.encode(), "quoted-printable"),
+        part("text/html; charset=utf-8", f"<p>{text}</p>".encode(), "base64"),
+        boundary="=_a",
+    )
+    for name, returned in (
+        ("whole", part("message/rfc822", original(failure))),
+        ("headers", part("text/rfc822-headers", headers_only(failure))),
+    ):
+        raw = notice(
+            "Return-Path: <>\nFrom: postmaster@away.example\nSubject: Undeliverable: Your order",
+            multipart("mixed", alternatives, returned),
+        )
+        yield Notice(f"attached, {name}", raw, "bounce", ("anna.b@away.example",), failure.message_id, True)

@@ -57,6 +57,9 @@ def _people() -> dict[str, bytes]:
             "Your mail was not delivered last week: our disk was full. Send it again.\n\npostmaster@away.example",
         ),
         "a system administrator who writes": _text("From: System Administrator <it@away.example>\nSubject: Invoice"),
+        "a post office": _text(
+            "From: Mail Delivery Service <maildelivery@post.example>\nSubject: Your delivery failed"
+        ),
         "a contact form": _text("From: no-reply@site.example\nReply-To: anna.b@away.example\nSubject: Contact form"),
         "an answer to a newsletter": _text(_ANNA + "In-Reply-To: <n1@news.example>\nSubject: Re: News in March"),
         "a newsletter forwarded": _text(
@@ -72,6 +75,9 @@ def _people() -> dict[str, bytes]:
         "outlook asks for no answers": _text(_ANNA + _EXCHANGE_ASKS + "Subject: Offer"),
         "outlook asks for none at all": _text(_ANNA + "X-Auto-Response-Suppress: All\nSubject: Offer"),
         "automatic reply, the subject alone": _text(_ANNA + "Subject: Automatic reply: what is that?"),
+        "a tag in the middle of a subject": _text(
+            _ANNA + "X-Auto-Response-Suppress: All\nSubject: Order [4711] automatic reply: no"
+        ),
         "a holiday": _text(_ANNA + "Subject: Urlaub im Juli"),
         "auto-submitted: no": _text(_ANNA + "Auto-Submitted: no\nSubject: Offer"),
         "auto-submitted: no, with a comment": _text(_ANNA + "Auto-Submitted: No (by hand)\nSubject: Offer"),

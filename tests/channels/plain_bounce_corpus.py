@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.channels.bounce_corpus import Failure, Notice, headers_only, multipart, notice, original, part, status
+from tests.channels.bounce_corpus import Failure, Notice, notice, original, part
 
 _TO = "anna.b@away.example"
 _NULL = "Return-Path: <>\n"
@@ -369,8 +369,6 @@ def plain_notices() -> Iterator[Notice]:
         )
     for name, headers, text in _LATE:
         yield Notice(f"late: {name}", _raw(headers, text, Failure((_TO,), "x@y")), "delay", (_TO,), None, False)
-    yield from _attached()
-    yield from _unusual()
 
 
 def _raw(headers: str, text: str, failure: Failure) -> bytes:
@@ -384,41 +382,3 @@ def _raw(headers: str, text: str, failure: Failure) -> bytes:
     return notice(
         headers.replace("{id}", failure.message_id), part(f"{content_type}; charset=utf-8", content.encode(), "base64")
     )
-
-
-def _unusual() -> Iterator[Notice]:
-    """Parts that are not what they should be."""
-    failure = Failure((_TO,), "unusual@shop.example")
-    text = part("text/plain", b"The following addresses had permanent delivery errors\n")
-    daemon = "From: Mail Delivery Subsystem <MAILER-DAEMON@away.example>\nSubject: Returned mail: User unknown"
-    report = part("message/delivery-status", status(failure))
-    inner = multipart("report", text, report, part("message/rfc822", original(failure)), boundary="=_i")
-    attached = part("message/rfc822", notice(daemon, inner))
-    for name, parts in (
-        ("the bounce is attached to a bounce", (text, attached)),
-        ("the returned mail is a part of its own", (text, report, original(failure))),
-        ("the returned mail is called partial", (text, report, part("message/partial", original(failure)))),
-        (
-            "the report has another type",
-            (text, part("text/plain", status(failure)), part("message/rfc822", original(failure))),
-        ),
-    ):
-        yield Notice(name, notice(daemon, multipart("mixed", *parts)), "bounce", (_TO,), failure.message_id, True)
-
-
-def _attached() -> Iterator[Notice]:
-    """The text in alternatives, the mail that comes back beside it."""
-    failure = Failure((_TO,), "attached@shop.example")
-    text = "Delivery has failed to these recipients or groups:\n\nanna.b@away.example\nNobody.\n"
-    alternatives = multipart(
-        "alternative",
-        part("text/plain; charset=utf-8", text.encode(), "quoted-printable"),
-        part("text/html; charset=utf-8", f"<p>{text}</p>".encode(), "base64"),
-        boundary="=_a",
-    )
-    for name, returned in (
-        ("whole", part("message/rfc822", original(failure))),
-        ("headers", part("text/rfc822-headers", headers_only(failure))),
-    ):
-        raw = notice(_POSTMASTER + "Subject: Undeliverable: Your order", multipart("mixed", alternatives, returned))
-        yield Notice(f"attached, {name}", raw, "bounce", (_TO,), failure.message_id, True)

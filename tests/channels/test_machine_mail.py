@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from email import message_from_bytes, message_from_string
 from email.message import Message
+from email.policy import SMTP, SMTPUTF8, Policy
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,12 @@ def test_all_ids_of_the_returned_mail_are_given_nearest_first__RES_19(one: Notic
     if len(mail.original_message_ids) > 1:
         name = one.original_id
         assert mail.original_message_ids == (name, f"question-{name}", f"first-{name}")
+
+
+@pytest.mark.parametrize("policy", [SMTP, SMTPUTF8], ids=["smtp", "smtputf8"])
+def test_it_does_not_matter_how_the_message_was_parsed__RES_19(policy: Policy[Message]) -> None:
+    for raw in [*(one.raw for one in NOTICES), *PEOPLE.values(), *AUTO_REPLIES.values()]:
+        assert machine_mail(message_from_bytes(raw, policy=policy), contact_of_email(raw).body) == read(raw)
 
 
 # Mail that names nobody

@@ -35,18 +35,18 @@ Kind = Literal["bounce", "delay", "auto_reply", "receipt", "list", "other"]
 _SUBJECT_LENGTH = 500
 _REPORTS_TEXT = re.compile(r"^[ \t>]{0,20}(?:final|original)-recipient:", re.IGNORECASE | re.MULTILINE)
 _DAEMON = re.compile(
-    r"(?:mailer-?daemon|mail-?daemon|maildaemon|mdaemon|maildelivery|mail-?delivery|microsoftexchange\w{32})[^@]{0,40}@"
-    r"|.{0,200}\b(?:mail delivery? (?:sub)?(?:system|service)|mailer[ -]daemon)\b",
+    r"(?:mailer-?daemon|mail-?daemon|maildaemon|mdaemon|microsoftexchange\w{32})[^@]{0,40}@"
+    r"|mail delivery? (?:sub)?system\b|.{0,200}\bmailer[ -]daemon\b",
     re.IGNORECASE,
 )
 # People have these addresses and names, too.
 _OFTEN_A_SERVER = re.compile(
     r"(?:postmaster|no-?reply|do-?not-?reply|bounces?)\b[^@]{0,40}@|.{0,200}\b(?:system ?administrator|administrateur"
-    r" syst[èe]me|administrador del sistema|microsoft outlook|microsoft exchange|postmaster)\b",
+    r" syst[èe]me|administrador del sistema|microsoft outlook|microsoft exchange|postmaster|mail delivery service)\b",
     re.IGNORECASE,
 )
 _REPORT_TYPE = re.compile(r"report-type\s{0,5}=\s{0,5}\"?([\w-]{1,60})", re.IGNORECASE)
-_TAGS = re.compile(r"(?:\s{0,5}\[[^\[\]]{1,30}\]){1,5}\s{0,5}(?=\S)")
+_TAGS = re.compile(r"^(?:\s{0,5}\[[^\[\]]{1,30}\]){1,5}\s{0,5}(?=\S)")
 _ANSWER = re.compile(
     r"\s{0,5}(?:re|aw|fwd?|wg|tr|sv|vs|rv|enc|res|antw|odp|ynt|doorst|i|r)\s?(?:\[\d+\])?\s?[:：]", re.IGNORECASE
 )
@@ -110,8 +110,8 @@ class MachineMail:
 
     `recipients` are the addresses a bounce could not reach, or a delay not yet, as written. `original_message_id` is
     the id of the mail it is about, without its angle brackets; `original_message_ids` are that one and those of the
-    mails which that one answers, nearest first. `permanent` says that the failure is final for every recipient: the
-    address is of no use, where otherwise a later mail may arrive.
+    mails which that one answers, nearest first. `permanent` says that the server calls the failure final for
+    every recipient; otherwise a later mail may arrive.
     """
 
     kind: Kind
