@@ -149,6 +149,7 @@ AUTO_REPLIES = {
         "Return-Path: <>\n" + _ANNA + "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n"
         "Subject: Automatic reply: Your order"
     ),
+    "outlook, the office": _text(_ANNA + "X-Auto-Response-Suppress: All\nSubject: Out of Office: Your order"),
     "exchange, de": _text(_ANNA + "X-Auto-Response-Suppress: All\nSubject: Automatische Antwort: Your order"),
     "exchange, fr": _text(
         _ANNA + "Auto-Submitted: auto-generated\nSubject: =?utf-8?q?R=C3=A9ponse_automatique_=3A?= Your order"

@@ -269,6 +269,24 @@ _PLAIN: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         (_TO,),
     ),
     (
+        "exchange, fr, in other words",
+        "From: postmaster@away.example\nSubject: Non remis : Your order 4711",
+        "La remise à ces destinataires ou groupes a échoué :\n\nanna.b@away.example<mailto:anna.b@away.example>\n",
+        (_TO,),
+    ),
+    (
+        "a language nobody here reads, a code that everybody does",
+        "From: postmaster@away.example\nSubject: Undeliverable: Your order 4711",
+        "Posta ez da iritsi:\n\n550 5.1.1 <anna.b@away.example>\n",
+        (_TO,),
+    ),
+    (
+        "a numbered list",
+        _DAEMON + "Subject: failure notice",
+        "Not delivered to:\n\n  1. anna.b@away.example\n  2) ben@away.example\n",
+        (_TO, "ben@away.example"),
+    ),
+    (
         "one line",
         'From: "Postmaster" <postmaster@away.example>\nSubject: Undeliverable Mail',
         "Unknown user: anna.b@away.example\n\n\nOriginal message follows.\n" + _RETURNED,

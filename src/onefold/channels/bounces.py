@@ -30,10 +30,11 @@ _LETTERS = "A-Za-z0-9_\u00c0-\u02af\u0370-\u052f"
 _LOCAL = rf"[{_LETTERS}.!#$%&*+=^`{{|}}~-][{_LETTERS}.!#$%&'*+=^`{{|}}~-]{{0,79}}"
 _DOMAIN = rf"[{_LETTERS}](?:[{_LETTERS}-]{{0,62}})(?:\.[{_LETTERS}][{_LETTERS}-]{{0,62}}){{1,10}}"
 _ADDRESS = rf'(?:(?<![{_LETTERS}.!#$%&*+=^`{{|}}~-]){_LOCAL}|"[^"\n]{{1,64}}")@{_DOMAIN}'
-_ADDRESSES = re.compile(rf"<([^<>\s@]{{1,64}}@[^<>\s@]{{1,255}})>|({_ADDRESS})")
+_BRACKETED = r"<(?:mailto:)?([^<>\s@:]{1,64}@[^<>\s@:]{1,255})>"
+_ADDRESSES = re.compile(rf"{_BRACKETED}|({_ADDRESS})")
 
 _LEADING = re.compile(
-    rf"[\s>*•·«„“'\"–-]{{0,20}}(?:<([^<>\s@]{{1,64}}@[^<>\s@]{{1,255}})>|({_ADDRESS}))['\"”»]?"
+    rf"[\s>*•·«„“'\"–-]{{0,20}}(?:{_BRACKETED}|({_ADDRESS}))['\"”»]?"
     r"(?:\s{0,5}(?:[:：(\[]|\.\.\.|<mailto:)|\s{1,5}(?:on|am|le|el|il|em|op|den|la)\s{1,5}(?:\w{2,12}[,.]?\s)?\d)"
 )
 
@@ -104,7 +105,7 @@ _FAILURE_TEXT = one_of(
     permanent (?:fatal )?(?:error|failure)
     returned to (?:you|sender)|address not found|user unknown|unknown user|failure reasons|rejected|will be retried
     nicht (?:\w+ )?(?:zugestellt|zustellen|ausgeliefert|erreicht)|unzustellbar|fehlgeschlagen
-    n.a pas (?:pu )?(?:être )?(?:été )?(?:remis|distribu|délivr)|échec de|n.ont pas
+    n.a pas (?:pu )?(?:être )?(?:été )?(?:remis|distribu|délivr)|échec de|a échoué|n.ont pas
     no (?:se )?(?:ha |pudo |puede )?(?:podido )?(?:ser )?(?:entreg|lleg)|non (?:è stat[oa]|può|ha)|impossibile
     não (?:foi|pôde|pode)|niet (?:\w+ )?(?:bezorgd|afgeleverd)|inte levereras|ikke leveres
     nie (?:mogła|można|została)
@@ -158,6 +159,7 @@ _GIVEN_UP = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
+_FAILURE_CODE = re.compile(r"(?<![\d.])[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
 _REPLY_CODE = re.compile(r"(?<![\d.])([45])\d\d[ -]")
 
 _FULL = "5.2.2"
@@ -175,7 +177,8 @@ def fails_by_subject(subject: str) -> bool:
 
 def fails_by_text(text: str) -> bool:
     """Whether a text speaks of mail that was not delivered. People's texts do too: ask only about a server's."""
-    return _FAILURE_TEXT.search(_opening(text)) is not None
+    opening = _opening(text)
+    return _FAILURE_TEXT.search(opening) is not None or _FAILURE_CODE.search(opening) is not None
 
 
 def opens_like_a_server(text: str) -> bool:
@@ -301,8 +304,7 @@ def _set_out_in(line: str) -> list[str]:
     """The addresses of a line that holds nothing else, or the one it begins with as the heading of what follows."""
     if "@" not in line:
         return []
-    rest = _ADDRESSES.sub("", line).replace("mailto:", "")
-    if not rest.strip(" \t>*•·<,;'\"|[]()«»„“”–-."):
+    if not _ADDRESSES.sub("", line).strip(" \t>*•·<,;'\"|[]()«»„“”–-.0123456789"):
         return addresses_in(line)
     leading = _LEADING.match(line)
     return [] if leading is None else [leading[1] or leading[2]]

@@ -66,9 +66,6 @@ class Headers:
     def decoded(self, name: str) -> str:
         return words_decoded(self.first(name))
 
-    def names(self) -> Iterable[str]:
-        return self._values.keys()
-
 
 def _one_line(value: object) -> str:
     text = or_otherwise(lambda: str(value), "")[:_HEADER_LENGTH]

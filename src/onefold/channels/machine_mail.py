@@ -56,7 +56,7 @@ _AUTOMATIC_ANSWER = one_of(
     auto[ -]?(?:reply|response|responder|antwort|svar|odpowiedź|ответ)|automat(?:ic|ed) (?:reply|response)
     automatisch(?:e antwort|e abwesenheit| antwoord|e reactie)
     abwesenheits(?:notiz|benachrichtigung|nachricht|assistent)
-    out of (?:the )?office (?:auto|reply|message|notification|assistant)|autorespuesta|respuesta autom[áa]tica
+    out of (?:the )?office ?(?::|auto|reply|message|notification|assistant)|autorespuesta|respuesta autom[áa]tica
     réponse automatique|risposta automatica|resposta autom[áa]tica|automatiskt? svar|automaattinen vastaus
     automatyczna odpowiedź|automatická odpov|otomatik yanıt|αυτόματη απάντηση|автоматический ответ
     自動(?:応答|返信|回覆)|自动(?:答复|回复)|자동 ?(?:회신|응답)
@@ -163,9 +163,7 @@ class _Reading:
         return has_report(self._parts) and (self._from_server or self._often_a_server) and not self._is_answer
 
     def _report_type(self) -> str:
-        said = re.search(
-            r"report-type\s{0,5}=\s{0,5}\"?([\w-]{1,60})", self._headers.first("content-type"), re.IGNORECASE
-        )
+        said = _REPORT_TYPE.search(self._headers.first("content-type"))
         return said[1].lower() if said else ""
 
     def _is_receipt(self) -> bool:
@@ -295,13 +293,12 @@ class _Reading:
         ids = self._returned_ids()
         return MachineMail(kind, recipients, ids[0] if ids else None, tuple(ids), permanent)
 
-    @cached_property
     def _returned(self) -> list[Headers]:
         return returned_headers(self._parts)
 
     def _returned_ids(self) -> list[str]:
         """The ids of the mail it returns, or else of the one that it says it answers."""
-        returned = [one for headers in self._returned for one in ids_of(headers)]
+        returned = [one for headers in self._returned() for one in ids_of(headers)]
         ids = [*returned, *reported_ids(self._parts)] or bounces.returned_ids(self._text)
         if ids:
             return list(dict.fromkeys(ids))
@@ -335,10 +332,12 @@ class _Reading:
         return bounces.addresses_in(" , ".join(self._headers.all("x-failed-recipients")))
 
     def _addresses_of_returned(self) -> list[str]:
-        lines = [value for headers in self._returned[:1] for value in headers.all("to", "cc")]
+        lines = [value for headers in self._returned()[:1] for value in headers.all("to", "cc")]
         return bounces.addresses_in(" , ".join(lines)) or bounces.returned_recipients(self._text)
 
     def _own_addresses(self) -> list[str]:
         names = ("to", "from", "delivered-to", "x-original-to", "envelope-to", "return-path")
-        senders = [value for headers in self._returned[:1] for value in headers.all("from", "return-path", "reply-to")]
+        senders = [
+            value for headers in self._returned()[:1] for value in headers.all("from", "return-path", "reply-to")
+        ]
         return bounces.addresses_in(" , ".join([*self._headers.all(*names), *senders]))
