@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from onefold.channels.delivery_reports import status_is_permanent
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 _NOTICE_LENGTH = 100_000
@@ -158,11 +159,10 @@ _GIVEN_UP = re.compile(
     r"failed after|could not be delivered for|endgültig|aufgegeben|définitiv|definitiv",
     re.IGNORECASE,
 )
-_STATUS = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
+_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
 _FAILURE_CODE = re.compile(r"(?<![\d.])[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
 _REPLY_CODE = re.compile(r"(?<![\d.])([45])\d\d[ -]")
 
-_FULL = "5.2.2"
 
 _TAGGED = re.compile(r"(?:prvs=|msprvs1=|btv1==|srs[01][=+-]|bounces?[+=-].*=)", re.IGNORECASE)
 _SERVERS_OWN = re.compile(
@@ -199,14 +199,11 @@ def is_tagged(address: str) -> bool:
 
 
 def is_permanent(text: str) -> bool:
-    """Whether what a server said of a failure is final; so it is unless a code in it says otherwise.
-
-    A full mailbox is not, whatever class its code has: RFC 3463 calls it a persistent transient failure.
-    """
+    """Whether what a server said of a failure is final; so it is unless a code in it says otherwise."""
     notice = _notice(text)
     status = _STATUS.search(notice)
     if status is not None:
-        return status[1] == "5" and status[0] != _FULL
+        return status_is_permanent(status[0])
     code = _REPLY_CODE.search(notice)
     return code is None or code[1] == "5"
 
