@@ -61,6 +61,7 @@ MEANT = {
     "settings.bulk_update_store.set_identifying_for_listed": _ASKED_FOR,
     "settings.bulk_update_store.other_phones": "a run over the whole base, a part at a time",
     "settings.bulk_update_store.shared_identifiers": _ASKED_FOR,
+    "settings.bulk_update_store.touched_by": _OF_A_KIND,
     "settings.bulk_update_store.unset_identifying_for_blocked": _OF_A_KIND,
     "settings.bulk_update_store.unset_identifying_for_listed": _ASKED_FOR,
 }

@@ -161,6 +161,9 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/settings/agents/{agent_id}/link"): _of(purpose="link")._replace(answers=200),
     ("GET", "/settings/blocklist"): _SETTINGS,
     ("POST", "/settings/blocklist"): _set(kind="email", value="{serial}@kite.example"),
+    ("POST", "/settings/blocklist/preview"): _SETTINGS._replace(
+        fields={"kind": "email", "value": "{serial}@kite.example"}
+    ),
     ("POST", "/settings/blocklist/remove"): _set(kind="email", value="{serial}@kite.example")._replace(answers=404),
     ("GET", "/settings/channels"): _SETTINGS,
     ("GET", "/settings/inboxes"): _SETTINGS,

@@ -226,7 +226,7 @@ def test_a_value_is_blocked_and_taken_off__PRO_12(console: Console) -> None:
     assert console.admin.sent(path, kind="email", value=f" {EVERYBODYS.upper()} ") == (path, "blocked")
     assert not words.point_of(console.base, ada, EVERYBODYS).identifying
     console.admin.refused(path, 409, kind="email", value=EVERYBODYS)
-    console.admin.refused(path, 422, kind="visitor", value="x")
+    console.admin.refused(path, 422, kind="fax", value="x")
     console.admin.refused(path, 422, kind="email", value=" ")
     assert console.admin.sent(f"{path}/remove", kind="email", value=EVERYBODYS) == (path, "unblocked")
     assert words.point_of(console.base, ada, EVERYBODYS).identifying

@@ -204,3 +204,29 @@ def test_other_processes_learn_of_a_change_at_their_next_contact__PRO_12(base: B
     for _ in range(2):
         elsewhere.receive(base.organization_id, [contact("email", email="shop@example.com")])
     assert len(holders(base, "email", "shop@example.com")) == 2
+
+
+def test_an_entry_that_takes_identity_from_many_is_typed_again__PRO_12(base: Base) -> None:
+    for n in range(21):
+        receive(base, "email", email=f"ada{n}@gmail.com")
+    with base.database.read(base.organization_id) as unit:
+        planned = blocklist.preview(unit, "email", "*@gmail.com")
+    assert (planned.contact_points, planned.profiles, planned.confirm) == (21, 21, True)
+    assert planned.examples == sorted(planned.examples) != []
+    for confirm in (None, "", "*@gmail.co"):
+        with pytest.raises(Conflict, match="type the value again") as refusal:
+            do(base, lambda unit, c=confirm: blocklist.block(unit, "email", "*@gmail.com", c or None), exclusive=True)
+        assert refusal.value.code == "confirmation_needed"
+    assert receive(base, "email", email="ada1@gmail.com").outcome == "opened"
+    do(base, lambda unit: blocklist.block(unit, "email", "*@gmail.com", "*@GMAIL.com"), exclusive=True)
+    assert receive(base, "email", email="ada1@gmail.com").outcome == "created"
+
+
+def test_a_placeholder_joins_nobody_in_either_mode__PRO_12(base: Base) -> None:
+    for mode in ("contacted", "listed"):
+        do(base, lambda unit, mode=mode: settings.change(unit, {"matching_mode": mode}), exclusive=True)
+        for sender in ({"visitor": "null"}, {"customer_id": "0", "proven": True}):
+            one, other = (receive(base, "chat", **sender).profile_id for _ in range(2))
+            assert one != other
+        one, other = (receive(base, "social", network="facebook", user_id="0").profile_id for _ in range(2))
+        assert one != other

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from onefold.accounts.service import Scope
 from onefold.api.schemas import Input
+from onefold.contact_points.blocklist import BlockedKind
 from onefold.organizations.policy import BOUNDS, MatchingMode
 
 
@@ -168,15 +169,28 @@ class ModePreview(BaseModel):
 class Entry(BaseModel):
     """A line of the blocklist (PRO-12)."""
 
-    kind: Literal["email", "phone", "social", "customer_id"]
+    kind: BlockedKind
     value: str
 
 
 class NewEntry(Input):
-    """A value to block; for emails also `local@*` and `*@domain`."""
+    """A value to block; for emails also `local@*` and `*@domain`, for social accounts `network:*`."""
 
-    kind: Literal["email", "phone", "social", "customer_id"]
+    kind: BlockedKind
     value: Annotated[str, Field(min_length=1, max_length=300)]
+    confirm: Annotated[str, Field(max_length=300)] | None = Field(
+        None, description="The value again, where the preview asks for it."
+    )
+
+
+class BlockPreview(BaseModel):
+    """What blocking a value would do: contact points that would open nothing any more, and of how many profiles."""
+
+    entry: Entry
+    contact_points: int
+    profiles: int
+    examples: list[str]
+    confirm: bool = Field(description="Whether so many are touched that the value has to be sent again as `confirm`.")
 
 
 class Run(BaseModel):

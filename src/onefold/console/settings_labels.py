@@ -75,8 +75,12 @@ PRESETS = {
 BLOCKED_KINDS = {
     "email": ("Email", "ann@example.com, noemail@* or *@example.com"),
     "phone": ("Phone", "a number, or a provider's code such as “anonymous”"),
-    "social": ("Social account", "network:user id, such as instagram:1784"),
-    "customer_id": ("Customer ID", "such as 0 or “unknown”"),
+    "social": ("Social account", "network:user id, such as instagram:1784, or instagram:* for all of a network"),
+    "customer_id": (
+        "Customer ID",
+        "such as 9999 or “shop-test”; placeholders such as 0, null or {{id}} are blocked anyway",
+    ),
+    "visitor": ("Chat token", "a browser's token that several people use, such as a kiosk's"),
 }
 """PRO-12: what can be blocked, and how it is written."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-BlockedKind = Literal["email", "phone", "social", "customer_id"]
-BLOCKED_KINDS: tuple[BlockedKind, ...] = ("email", "phone", "social", "customer_id")
+BlockedKind = Literal["email", "phone", "social", "customer_id", "visitor"]
+BLOCKED_KINDS: tuple[BlockedKind, ...] = ("email", "phone", "social", "customer_id", "visitor")
 
 
 class Entry(NamedTuple):
-    """One line of a blocklist: `value` in normal form; for emails also `local@*` and `*@domain`."""
+    """One line of a blocklist: `value` in normal form; for emails also `local@*` and `*@domain`, for social accounts
+    `network:*`. Customer IDs and tokens are compared without case."""
 
     kind: BlockedKind
     value: str
@@ -25,6 +27,14 @@ _PLACEHOLDER_LOCALS = (
     "donthave",
     "mailer-daemon",
     "postmaster",
+    "noreply",
+    "no-reply",
+    "no_reply",
+    "no.reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "nobody",
 )
 _PLACEHOLDER_EMAILS = (
     "a@a.com",
@@ -72,32 +82,45 @@ WITHHELD = (
     "withheld",
 )
 _PLACEHOLDER_PHONES = ("+10000000000", "+11111111111", "+12222222222", "+19999999999", "+11234567890")
-_PLACEHOLDER_IDS = (
-    "null",
-    "none",
-    "nil",
-    "undefined",
-    "nan",
-    "n/a",
-    "na",
-    "unknown",
-    "anonymous",
-    "guest",
-    "test",
-    "-",
-    "-1",
-    "0",
-    "false",
-    "true",
-)
-
 DEFAULT_ENTRIES: tuple[Entry, ...] = (
     *(Entry("email", f"{local}@*") for local in _PLACEHOLDER_LOCALS),
     *(Entry("email", value) for value in _PLACEHOLDER_EMAILS),
     *(Entry("phone", value) for value in (*WITHHELD, *_PLACEHOLDER_PHONES)),
-    *(Entry("customer_id", value) for value in _PLACEHOLDER_IDS),
 )
 """What every new organization begins with; its admins may take out and add."""
+
+
+# What programs send where they have no value, whatever stands around it: "(null)", "<none>", "[object Object]".
+_NO_VALUE = frozenset(
+    (
+        *"""
+        null none nil nul undefined nan na n.a n/a unknown unbekannt inconnu desconocido empty blank missing anonymous
+        anonym guest user visitor customer test tester default placeholder example false true noname notset notprovided
+        tbd tba xxx
+        """.split(),
+        *("object object", "no name", "no value", "not available", "not set", "not provided", "not applicable"),
+    )
+)
+_AROUND = "()[]{}<>\"'`*#_-.:;,!?/\\|~ "
+# A name in a template that nobody filled in: {{ user.id }}, ${id}, %USER_ID%, <user-id>, [[id]].
+_UNFILLED = re.compile(r"(?:\{\{.*\}\}|\$\{.*\}|\{%.*%\}|%[A-Za-z_.]+%|<[A-Za-z_. -]+>|\[\[.*\]\])\Z")
+_REPEATED_DIGIT = re.compile(r"(?:0+|([0-9a-z])\1{3,})\Z")
+_REPEATED_IN_PHONE = re.compile(r"\+\d{0,5}?(\d)\1{7,}\Z")
+_COUNTED_UP = re.compile(r"\+?\d{0,3}(?:1234567890|0123456789|9876543210)\Z|\+?123456789\Z")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether an id stands for nobody: no value, punctuation only, one digit repeated, the nil UUID (PRO-12)."""
+    text = text.strip()
+    bare = text.casefold().strip(_AROUND)
+    if not bare or bare in _NO_VALUE or text == "-1" or _UNFILLED.match(text):
+        return True
+    letters = "".join(char for char in bare if char.isalnum())
+    return not letters or _REPEATED_DIGIT.match(letters) is not None
+
+
+def _is_no_number(number: str) -> bool:
+    return _REPEATED_IN_PHONE.match(number) is not None or _COUNTED_UP.match(number) is not None
 
 
 class Blocklist:
@@ -117,11 +140,14 @@ class Blocklist:
         return self._entries
 
     def holds(self, kind: str, value: str) -> bool:
-        """Whether the value is kept as text only."""
+        """Whether the value is kept as text only: one on the list, or a placeholder, which no list need name."""
+        values = self._values[kind]
         if kind == "email":
             local, _, domain = value.rpartition("@")
-            return local in self._locals or domain in self._domains or value in self._values["email"]
-        if kind == "visitor":
-            return False
-        # A row of zeros is a placeholder at any length.
-        return value in self._values[kind] or (kind == "customer_id" and not value.strip("0"))
+            return local in self._locals or domain in self._domains or value in values
+        if kind == "phone":
+            return value in values or _is_no_number(value)
+        if kind == "social":
+            network, _, user_id = value.partition(":")
+            return value in values or f"{network}:*" in values or is_placeholder(user_id)
+        return value.casefold() in values or is_placeholder(value)

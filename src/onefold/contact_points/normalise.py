@@ -48,7 +48,7 @@ def social_point(network: str, user_id: str, handle: str | None, blocklist: Bloc
     if ":" in network or not network.isprintable():
         raise InvalidValue("The network's name holds a colon.", code="invalid_network", field=f"{field}.network")
     value = f"{network}:{user}"
-    blocked = blocklist.holds("social", value) or user.casefold() in ("null", "none", "-1") or not user.strip("0")
+    blocked = blocklist.holds("social", value)
     return Point("social", value, None, handle=clean_name(handle, f"{field}.handle"), blocked=blocked)
 
 
@@ -61,7 +61,7 @@ def visitor_point(token: str, blocklist: Blocklist, field: str = "sender.visitor
 def customer_id_point(text: str, blocklist: Blocklist, field: str = "customer_id") -> Point:
     """The organization's own key for the customer, case kept: systems that hand them out tell `a1` from `A1`."""
     value = _key(text, field, 200)
-    return Point("customer_id", value, blocked=blocklist.holds("customer_id", value.casefold()))
+    return Point("customer_id", value, blocked=blocklist.holds("customer_id", value))
 
 
 def _key(text: str, field: str, limit: int) -> str:

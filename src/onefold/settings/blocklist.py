@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from onefold.contact_points import store as contact_points
 from onefold.contact_points.blocklist import BlockedKind, Blocklist, Entry
 from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
@@ -17,6 +19,9 @@ from onefold.settings.bulk_update_store import Candidate
 
 _VALUES_AT_ONCE = 50
 _CANDIDATES = 500
+_EXAMPLES = 5
+_MOST_UNCONFIRMED = 20
+"""An entry that takes identity from more profiles has to be typed twice (PRO-12)."""
 
 
 def read_entries(unit: UnitOfWork) -> list[Entry]:
@@ -24,11 +29,38 @@ def read_entries(unit: UnitOfWork) -> list[Entry]:
     return entries(unit)
 
 
-def block(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
-    """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed."""
+class BlockPreview(NamedTuple):
+    """What blocking a value would do: how many contact points would open their profile no more, of how many profiles,
+    and some of them. `confirm` where so many are touched that the value has to be typed again."""
+
+    entry: Entry
+    contact_points: int
+    profiles: int
+    examples: list[str]
+    confirm: bool
+
+
+def preview(unit: UnitOfWork, kind: BlockedKind, text: str) -> BlockPreview:
+    """PRO-12: what an entry would take identity from; nothing is changed. Raises Conflict if it is listed."""
     entry = _entry(unit, kind, text)
     if entry in entries(unit):
         raise Conflict("The blocklist has this entry already.", code="entry_present")
+    touched = bulk_update_store.touched_by(unit, entry, _EXAMPLES)
+    return BlockPreview(entry, *touched, confirm=touched[1] > _MOST_UNCONFIRMED)
+
+
+def block(unit: UnitOfWork, kind: BlockedKind, text: str, confirm: str | None = None) -> Entry:
+    """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed, and
+    `confirmation_needed` where it takes identity from many profiles and was not typed again as `confirm`."""
+    planned = preview(unit, kind, text)
+    entry = planned.entry
+    if planned.confirm and (confirm is None or _entry(unit, kind, confirm) != entry):
+        raise Conflict(
+            f"This takes identity from {planned.profiles:,} profiles. If that is meant, type the value again.",
+            code="confirmation_needed",
+            field="confirm",
+            profiles=planned.profiles,
+        )
     add_entries(unit, [entry])
     bulk_update_store.unset_identifying_for_blocked(unit, entry)
     change_settings(unit)
@@ -68,10 +100,14 @@ def _entry(unit: UnitOfWork, kind: BlockedKind, text: str) -> Entry:
         if local == "*":
             return Entry(kind, "*" + email_point(f"a@{domain}", policy.blocklist, "value").value[1:])
         return Entry(kind, email_point(text, policy.blocklist, "value").value)
-    if kind == "customer_id":
+    if kind in ("customer_id", "visitor"):
         return Entry(kind, customer_id_point(text, policy.blocklist, "value").value.casefold())
     if kind == "social":
         network, _, user_id = text.partition(":")
+        if user_id.strip() == "*":
+            return Entry(
+                kind, social_point(network, "any", None, blocklist=policy.blocklist, field="value").value[:-3] + "*"
+            )
         return Entry(kind, social_point(network, user_id, None, blocklist=policy.blocklist, field="value").value)
     try:
         return Entry(kind, phone_point(text, policy.default_region, policy.blocklist, "value").value)

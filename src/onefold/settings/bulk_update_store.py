@@ -77,12 +77,26 @@ def set_identifying_for_listed(unit: UnitOfWork, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
     listed = (LISTED, _opens(), _c.kind != "customer_id")
+    named = unit.execute(unit.select(_c.id, _c.kind, _c.value).where(*listed, _c.kind != "email"))
+    placeholders = [row.id for row in named if blocklist.holds(row.kind, row.value)]
     exact = [e for e in blocklist.entries() if "*" not in e.value]
     blocked = [
         *(sa.and_(_c.kind == kind, _c.value.in_([e.value for e in exact if e.kind == kind])) for kind in BLOCKED_KINDS),
         *(sa.and_(_c.kind == e.kind, _matches(e)) for e in blocklist.entries() if "*" in e.value),
     ]
-    unit.execute(unit.update(contact_points).where(*listed, sa.not_(sa.or_(*blocked))).values(identifying=True))
+    opening = unit.update(contact_points).where(*listed, sa.not_(sa.or_(*blocked)), _c.id.not_in(placeholders))
+    unit.execute(opening.values(identifying=True))
+
+
+def touched_by(unit: UnitOfWork, entry: Entry, examples: int) -> tuple[int, int, list[str]]:
+    """How many contact points an entry would take identity from, of how many profiles, and some of their values."""
+    unit.allow_whole_base()
+    touched = (_c.kind == entry.kind, IDENTIFYING, _matches(entry))
+    on_profiles = sa.func.count(sa.distinct(_c.profile_id)).label("profiles")
+    counts = unit.select(sa.func.count().label("points"), on_profiles, of=contact_points).where(*touched)
+    row = unit.execute(counts).one()
+    some = unit.select(_c.value).where(*touched).order_by(_c.value).limit(examples)
+    return int(row.points), int(row.profiles), list(unit.execute(some).scalars())
 
 
 def unset_identifying_for_blocked(unit: UnitOfWork, entry: Entry) -> int:
@@ -92,8 +106,11 @@ def unset_identifying_for_blocked(unit: UnitOfWork, entry: Entry) -> int:
 
 
 def _matches(entry: Entry) -> sa.ColumnElement[bool]:
-    if entry.kind == "customer_id":
+    if entry.kind in ("customer_id", "visitor"):
         return sa.func.lower(_c.value) == entry.value
+    if entry.kind == "social" and entry.value.endswith(":*"):
+        network = entry.value.removesuffix("*")
+        return sa.and_(_c.value > network, _c.value < network[:-1] + ";")  # a range: ";" follows ":"
     if entry.kind != "email" or "*" not in entry.value:
         return _c.value == entry.value
     local, _, domain = entry.value.rpartition("@")

@@ -150,6 +150,18 @@ def read_candidates(call: AnyCall) -> Response:
     return call.read(READ, work)
 
 
+@router.post("/blocklist/preview", response_model=schemas.BlockPreview, responses=responses(409))
+def preview_block(call: AnyCall, body: schemas.Entry) -> Response:
+    """What blocking a value would do; nothing is changed (PRO-12)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        planned = blocklist.preview(unit, body.kind, body.value)
+        entry = schemas.Entry(kind=planned.entry.kind, value=planned.entry.value)
+        return Result(schemas.BlockPreview(**{**planned._asdict(), "entry": entry}))
+
+    return call.read(WRITE, work)
+
+
 @router.post(
     "/blocklist",
     status_code=201,
@@ -158,10 +170,11 @@ def read_candidates(call: AnyCall) -> Response:
     openapi_extra=header_parameters(),
 )
 def block(call: AnyCall, body: schemas.NewEntry) -> Response:
-    """Blocks a value; profiles that it opened keep it as text."""
+    """Blocks a value; profiles that it opened keep it as text. One that takes identity from many profiles is refused
+    until it comes again as `confirm`; the preview says how many."""
 
     def work(unit: UnitOfWork) -> Result:
-        entry = blocklist.block(unit, body.kind, body.value)
+        entry = blocklist.block(unit, body.kind, body.value, body.confirm)
         return Result(schemas.Entry(kind=entry.kind, value=entry.value))
 
     return call.write(WRITE, work, status=201, exclusive=True)

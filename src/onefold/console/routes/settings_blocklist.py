@@ -52,14 +52,25 @@ def _entry(form: Form) -> tuple[BlockedKind, str]:
             if value is None:
                 raise InvalidValue("Write the value to block.", code="empty_value", field="value")
             return known, value
-    raise InvalidValue("An email, a phone, a social account or a customer ID can be blocked.", field="kind")
+    raise InvalidValue(
+        "An email, a phone, a social account, a customer ID or a chat token can be blocked.", field="kind"
+    )
+
+
+@router.post("/preview")
+def preview(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
+    """What blocking a value would do, before it is done; one that touches many has to be typed again (PRO-12)."""
+    kind, value = _entry(form)
+    planned = admin.read(lambda unit: blocklist.preview(unit, kind, value), SCOPE)
+    return settings_page(request, admin, "settings_block.html", planned=planned, kind=kind, value=value)
 
 
 @router.post("")
 def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
-    admin.write(lambda unit: blocklist.block(unit, kind, value), SCOPE, exclusive=True)
+    confirm = form.line("confirm")
+    admin.write(lambda unit: blocklist.block(unit, kind, value, confirm), SCOPE, exclusive=True)
     return redirect_to(_BACK.get(form.text("then"), _PATH), "blocked")
 
 

@@ -10,11 +10,33 @@ import logging
 import sqlalchemy as sa
 from alembic import op
 
+from onefold.contact_points.blocklist import Blocklist, Entry
+from onefold.database.tables import Id
+
 revision = "0008"
 down_revision = "0007"
 
 _log = logging.getLogger("onefold.upgrade")
-_TABLES = ("items", "contact_points")
+_TABLES = ("items", "contact_points", "blocklist")
+_AT_ONCE = 10_000
+_NEW_ENTRIES = [
+    Entry("email", f"{local}@*")
+    for local in ("noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "nobody")
+]
+_entries = sa.table(
+    "blocklist",
+    sa.column("organization_id", sa.BigInteger),
+    sa.column("kind", sa.Text),
+    sa.column("value", sa.Text),
+)
+_points = sa.table(
+    "contact_points",
+    sa.column("organization_id", sa.BigInteger),
+    sa.column("id", Id),
+    sa.column("kind", sa.Text),
+    sa.column("value", sa.Text),
+    sa.column("identifying", sa.Boolean),
+)
 _SENDER_STATE = """
     UPDATE items SET sender_state =
         CASE WHEN NOT verified THEN 'failed' WHEN channel = 'email' THEN 'unchecked' ELSE 'proven' END
@@ -53,6 +75,7 @@ def upgrade() -> None:
     _report()
     op.execute("UPDATE contact_points SET identifying = false WHERE identifying AND standing = 'claimed'")
     op.execute("UPDATE contact_points SET current = false WHERE kind = 'customer_id' AND standing = 'claimed'")
+    _block_what_stands_for_nobody()
     for table in _TABLES if postgresql else ():
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.drop_column("items", "verified")
@@ -67,6 +90,27 @@ def upgrade() -> None:
         sqlite_where=named,
         postgresql_where=named,
     )
+
+
+def _block_what_stands_for_nobody() -> None:
+    """Placeholders open nothing (PRO-12), and every organization gets the addresses that are new on the list."""
+    connection = op.get_bind()
+    blocklist = Blocklist(_NEW_ENTRIES)
+    c = _points.c
+    for organization_id in connection.execute(sa.text("SELECT id FROM organizations ORDER BY id")).scalars().all():
+        opening = sa.select(c.id, c.kind, c.value).where(c.organization_id == organization_id, c.identifying)
+        after = "00000000-0000-0000-0000-000000000000"
+        while rows := connection.execute(opening.where(c.id > after).order_by(c.id).limit(_AT_ONCE)).all():
+            after = rows[-1][0]
+            blocked = [point_id for point_id, kind, value in rows if blocklist.holds(kind, value)]
+            closing = _points.update().where(c.organization_id == organization_id, c.id.in_(blocked))
+            connection.execute(closing.values(identifying=False))
+        of_organization = sa.select(_entries.c.value).where(_entries.c.organization_id == organization_id)
+        listed = set(connection.execute(of_organization).scalars())
+        missing = [entry for entry in _NEW_ENTRIES if entry.value not in listed]
+        for entry in missing:
+            values = {"organization_id": organization_id, "kind": entry.kind, "value": entry.value}
+            connection.execute(_entries.insert().values(**values))
 
 
 def _report() -> None:
