@@ -416,11 +416,11 @@ class Merging(RuleBasedStateMachine):
         if len(living) < 2:
             return None
         source, destination = data.draw(st.permutations(living), label="pair")[:2]
-        asked = self.previewed(MergeRequest(source, destination), actor)
+        asked = self.previewed(MergeRequest(source, destination, despite_no_match=True), actor)
         choices = {o.field: choice for o in asked.outcomes if (choice := self.choice(data, o)) is not None}
         offered = [s for o in asked.obstacles for s in o.steps if detaching_too or s.step != "detach"]
         steps: list[Step] = data.draw(st.lists(st.sampled_from(offered), max_size=2), label="steps") if offered else []
-        request = MergeRequest(source, destination, choices, steps)
+        request = MergeRequest(source, destination, choices, steps, despite_no_match=True)
         plan = self.previewed(request, actor)
         return request._replace(versions=plan.versions, digest=plan.digest), actor, plan
 
@@ -496,7 +496,8 @@ class Merging(RuleBasedStateMachine):
         """MRG-15: with itself, or with what is merged away."""
         one, other, actor = self.some_profile(data), self.some_profile(data), self.actor(data)
         if one == other or {one, other} - set(self.living()):
-            assert self.attempt(lambda unit: merging.merge(unit, MergeRequest(one, other), actor)) is None
+            request = MergeRequest(one, other, despite_no_match=True)
+            assert self.attempt(lambda unit: merging.merge(unit, request, actor)) is None
 
     @rule(data=st.data())
     def detach(self, data: st.DataObject) -> None:

@@ -41,7 +41,7 @@ def test_each_pairs_outcome_is_reported__MRG_16(api: Api, mara: Person) -> None:
     assert (run["kind"], run["state"], run["done"], run["total"]) == ("merge_pairs", "running", 0, 7)
     run = finished(api, run)
     assert (run["state"], run["done"]) == ("finished", 7)
-    assert run["counts"] == {"merged": 2, "one_already": 2, "refused": 3}
+    assert run["counts"] == {"merged": 2, "one_already": 2, "no_match": 0, "refused": 3}
     assert outcomes(mara.at, run) == [
         ("merged", None),
         ("one_already", None),
@@ -107,7 +107,7 @@ def test_a_run_is_stopped_and_resumed__MRG_16(api: Api, monkeypatch: pytest.Monk
     monkeypatch.undo()
     assert api.post(f"{path}/resume").json()["state"] == "running"
     run = finished(api, run)
-    assert (run["state"], run["counts"]) == ("finished", {"merged": 20, "one_already": 0, "refused": 0})
+    assert (run["state"], run["counts"]) == ("finished", {"merged": 20, "one_already": 0, "no_match": 0, "refused": 0})
     assert len(api.pages("/v1/merges", 7)) == 20  # none twice
     problem(api.post(f"{path}/resume"), 409, "run_state")
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from onefold.core.actor import Actor
 from onefold.core.clock import new_id
 from onefold.profiles.service import PointInput
+from onefold.suggestions import service as suggestions
 from tests.console.conftest import Console, Html, Seat
 from tests.dsl import words
 
@@ -253,7 +255,7 @@ def test_match_selected_is_a_run_that_reports_each_pairs_outcome__MRG_16(console
     assert path.startswith("/runs/")
     page = finished(console.lead, path)
     assert "2 of 2 done finished" in page.text
-    assert "1 merged · 0 already merged · 1 refused" in page.text
+    assert "1 merged · 0 already merged · 0 left out (“No Match”) · 1 refused" in page.text
     assert f"/customers/{bad[0]}/merge/{bad[1]}" in page.links
     assert words.show(console.base, good[0]).former_ids == [good[1]]
     part = console.lead.get(path, headers={"HX-Request": "true"})
@@ -281,7 +283,7 @@ def test_a_run_is_stopped_and_resumed__MRG_16(console: Console) -> None:
 def test_no_match_selected_dismisses_all_but_what_others_have_decided__SUG_4(console: Console) -> None:
     one, other = alike(console), sharing(console)
     assert bulk(console.lead, "no-match", one) == (303, "/queue?said=dismissed-many")
-    words.merge(console.base, one[1], one[0])
+    words.merge(console.base, one[1], one[0], despite_no_match=True)
     assert bulk(console.lead, "no-match", one, other) == (303, "/queue?said=dismissed-some")
     assert pairs(console.lead.page("/queue")) == []
 
@@ -324,3 +326,21 @@ def test_the_queue_of_another_organization_is_not_reached(console: Console, othe
     for action in ("match", "no-match", "withdraw"):
         other_console.lead.refused(f"/queue/{action}", 404, **fields)
     assert console.everything() == before
+
+
+# "No Match" was said, and the two are merged all the same
+
+
+def test_a_match_against_a_no_match_is_looked_at_and_ticked__SUG_4(console: Console) -> None:
+    older, newer = alike(console)
+    words.do(
+        console.base, lambda unit: suggestions.no_match(unit, older, newer, Actor(console.lead.agent_id, None, "t"))
+    )
+    path = f"/customers/{older}/merge/{newer}"
+    page = console.agent.page(path)
+    assert "Lena said “No Match”" in page.text
+    assert page.one("input", name="despite_no_match").attributes["type"] == "checkbox"
+    form = {field["name"]: field["value"] for field in page.all("input", type="hidden") if field.attributes.get("name")}
+    refused = console.agent.refused(path, 409, **form)
+    assert "Tick below that you mean to merge them" in refused.text
+    assert console.agent.sent(path, **form, despite_no_match="1") == (f"/customers/{older}", "merged")

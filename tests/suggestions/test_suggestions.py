@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from onefold.contact_points.blocklist import Entry
+from onefold.core.actor import Actor
 from onefold.core.errors import Conflict
 from onefold.matching.scoring import EVIDENCE_KINDS, HIGH_RATING, UNPROVEN_RATING
 from onefold.matching.store import SuggestionRow
+from onefold.merging import bulk as many_merges
 from onefold.organizations.store import add_entries, change_settings
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
@@ -610,3 +612,49 @@ def test_the_order_of_kinds_is_that_of_the_evidence__SUG_5(base: Base) -> None:
     for view in views(base, named["one"]):
         places = [EVIDENCE_KINDS.index(kind) for kind in view.row.kinds]
         assert places == sorted(places)
+
+
+# "No Match" and the merge of the two (SUG-4) --------------------------------------------------------------------------
+
+
+ACTOR = Actor(None, None, "a test")
+
+
+def said_no_match(base: Base) -> tuple[str, str]:
+    """Two that share a phone, of whom somebody has said that they are not one."""
+    one, other = caller(base), caller(base)
+    do(base, lambda unit: suggestions.no_match(unit, one, other, ACTOR))
+    return one, other
+
+
+def test_a_no_match_is_not_merged_over_without_a_word__SUG_4(base: Base) -> None:
+    one, other = said_no_match(base)
+    with pytest.raises(Conflict) as refusal:
+        merge(base, one, other)
+    assert refusal.value.code == "no_match_said"
+    assert [set(said) for said in refusal.value.facts["no_match"]] == [{"agent_id", "agent", "at"}]  # type: ignore[attr-defined]
+    merge(base, one, other, despite_no_match=True)
+    assert do(base, lambda unit: profiles.read(unit, other)).former_ids == [one]
+
+
+def test_a_no_match_holds_for_whoever_the_two_were_merged_into__SUG_4(base: Base) -> None:
+    one, other = said_no_match(base)
+    third, fourth = (profile(base, email(f"{name}@kite.example")) for name in ("third", "fourth"))
+    merge(base, one, third)
+    merge(base, other, fourth)
+    with pytest.raises(Conflict, match="No Match"):
+        merge(base, third, fourth)
+
+
+def test_a_no_match_that_was_taken_back_stands_in_nobodys_way__SUG_4(base: Base) -> None:
+    one, other = said_no_match(base)
+    do(base, lambda unit: suggestions.withdraw(unit, one, other, ACTOR))
+    merge(base, one, other)
+
+
+def test_many_merges_leave_a_no_match_out__SUG_4_MRG_16(base: Base) -> None:
+    one, other = said_no_match(base)
+    third = profile(base, email("third@kite.example"))
+    run = do(base, lambda unit: many_merges.begin(unit, [(one, other), (third, other)], ACTOR))
+    run = many_merges.advance(base.database, base.organization_id, run.id, 10)
+    assert (run.state, run.counts["no_match"], run.counts["merged"], run.counts["refused"]) == ("finished", 1, 1, 0)

@@ -41,6 +41,9 @@ class MergeChoices(Input):
     ] = Field(default_factory=dict)
     steps: Annotated[list[StepInput], Field(max_length=20)] = Field(default_factory=list)
     agent_id: Id | None = Field(None, description="On whose behalf an API key merges.")
+    despite_no_match: bool = Field(
+        False, description='Merge the two although somebody said "No Match"; the preview says who, and when (SUG-4).'
+    )
 
 
 class MergePreviewInput(MergeChoices):
@@ -101,6 +104,14 @@ class Outcome(BaseModel):
     preselected: Which | None
 
 
+class NoMatch(BaseModel):
+    """That the two were said not to be one customer (SUG-4)."""
+
+    agent_id: str | None
+    agent: str | None
+    at: datetime
+
+
 class MergePreview(BaseModel):
     """What a merge would do (MRG-4). Nothing is changed. Merging cannot be undone by agents (MRG-13)."""
 
@@ -111,6 +122,7 @@ class MergePreview(BaseModel):
     digest: str = Field(description="Send it with the merge: it is done only if the plan is still the same (MRG-12).")
     outcomes: list[Outcome]
     obstacles: list[Obstacle]
+    no_match: list[NoMatch] = Field(description="Such a merge needs `despite_no_match`.")
     conversations: int = Field(description="How many of the source come along.")
     drafts: int = Field(description="How many of the source come along.")
     joined_conversation_id: str | None = Field(description="Both are open and become this one (MRG-5).")

@@ -27,6 +27,7 @@ def preview(merge_preview: Preview) -> schemas.MergePreview:
             )
             for o in plan.obstacles
         ],
+        no_match=[schemas.NoMatch(**said._asdict()) for said in merge_preview.no_match],
         conversations=merge_preview.conversations,
         drafts=merge_preview.drafts,
         joined_conversation_id=None if plan.joined is None else plan.joined.conversation_id,

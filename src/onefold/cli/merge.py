@@ -36,6 +36,9 @@ def merge(
     ] = None,
     report: Annotated[Path, typer.Option(help="Where each pair's outcome goes.")] = Path("merge-report.csv"),
     yes: Annotated[bool, typer.Option("--yes", help="Merge without asking.")] = False,
+    despite_no_match: Annotated[
+        bool, typer.Option("--despite-no-match", help='Merge two although somebody said "No Match".')
+    ] = False,
     restart: Annotated[bool, typer.Option(help="Begin a file anew even if it was begun before.")] = False,
     organization: Organization = None,
 ) -> None:
@@ -48,7 +51,9 @@ def merge(
         if pairs is not None:
             _merge_file(database, number, pairs, report=report, restart=restart)
         else:
-            _merge_two(database, number, MergeRequest(str(source), str(destination)), yes)
+            _merge_two(
+                database, number, MergeRequest(str(source), str(destination), despite_no_match=despite_no_match), yes
+            )
     except DomainError as refusal:
         fail(refusal.detail)
 
@@ -59,9 +64,11 @@ def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool
     _show(preview)
     if preview.plan.obstacles:
         fail("The merge is refused; clear what stands in the way, or merge by the API with the steps it offers.")
+    if preview.no_match and yes and not request.despite_no_match:
+        fail('Somebody said "No Match" of the two; merge them with --despite-no-match if you mean it.')
     if not yes and not Confirm.ask("Merge? Only a lead can undo it.", console=out):
         raise typer.Exit(1)
-    confirmed = request._replace(versions=preview.plan.versions, digest=preview.plan.digest)
+    confirmed = request._replace(versions=preview.plan.versions, digest=preview.plan.digest, despite_no_match=True)
     row, _ = run_in_transaction(database, number, lambda unit: merging.merge(unit, confirmed, _ACTOR))
     out.print(f"Merged; merge {row.id}.")
 
@@ -74,6 +81,8 @@ def _show(preview: Preview) -> None:
             table.add_row(outcome.field, *sides, outcome.kept or "-", outcome.why)
     out.print(table)
     out.print(f"{preview.conversations} conversations and {preview.drafts} drafts come along.")
+    for said in preview.no_match:
+        err.print(f"[yellow]No Match[/yellow]: {said.agent or 'an API key'} said so on {said.at:%Y-%m-%d %H:%M} UTC.")
     for obstacle in preview.plan.obstacles:
         err.print(f"[red]{obstacle.code}[/red]: {obstacle.detail}")
 

@@ -162,7 +162,7 @@ RUN_KINDS = {
     "rebuild_matches": "Re-scoring suggestions",
 }
 RUN_STATES = {"running": "under way", "stopped": "stopped", "finished": "finished", "failed": "failed"}
-RUN_COUNTS = {"one_already": "already merged"}
+RUN_COUNTS = {"one_already": "already merged", "no_match": "left out (“No Match”)"}
 
 ACTIONS: dict[Action, str] = {
     "profile.merged": "Merge",

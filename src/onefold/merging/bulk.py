@@ -20,7 +20,7 @@ from onefold.runs import service as runs
 from onefold.runs import store
 from onefold.runs.store import PairRow, RunRow
 
-OUTCOMES = ("merged", "one_already", "refused")
+OUTCOMES = ("merged", "one_already", "no_match", "refused")
 MOST_PAIRS = 100_000
 
 
@@ -103,7 +103,8 @@ def _merge_pair(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
     ) as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
         obstacles = refusal.facts.get("obstacles", ())
         codes = dict.fromkeys(obstacle["code"] for obstacle in obstacles)  # type: ignore[attr-defined]
-        return pair._replace(outcome="refused", code=" ".join(codes) or refusal.code, detail=refusal.detail)
+        outcome = "no_match" if refusal.code == "no_match_said" else "refused"
+        return pair._replace(outcome=outcome, code=" ".join(codes) or refusal.code, detail=refusal.detail)
     return pair._replace(outcome="merged")
 
 

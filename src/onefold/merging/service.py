@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from onefold.accounts.service import merger_of
+from onefold.accounts.store import list_agents
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.conversations import store as conversations
@@ -37,7 +38,8 @@ from onefold.profiles.store import ProfileRow
 
 class MergeRequest(NamedTuple):
     """What is asked for. `versions` (source, destination) and `digest` are those of the preview that was confirmed
-    (MRG-12); None where nobody has seen one. `agent_id` is on whose behalf an API key merges."""
+    (MRG-12); None where nobody has seen one. `agent_id` is on whose behalf an API key merges. `despite_no_match` says
+    that a "No Match" between the two is known and the merge meant (SUG-4)."""
 
     source_id: str
     destination_id: str
@@ -46,6 +48,15 @@ class MergeRequest(NamedTuple):
     versions: tuple[int | None, int | None] = (None, None)
     digest: str | None = None
     agent_id: str | None = None
+    despite_no_match: bool = False
+
+
+class NoMatch(NamedTuple):
+    """That the two were said not to be one customer: who said it, None for an API key, and when (SUG-4)."""
+
+    agent_id: str | None
+    agent: str | None
+    at: datetime
 
 
 class Preview(NamedTuple):
@@ -56,6 +67,7 @@ class Preview(NamedTuple):
     destination: ProfileSummary
     conversations: int
     drafts: int
+    no_match: tuple[NoMatch, ...]
 
 
 def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
@@ -69,6 +81,32 @@ def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
         destination,
         conversations=conversations.count_of(unit, origins),
         drafts=store.count_drafts(unit, plan.source_id),
+        no_match=_said_no_match(unit, request),
+    )
+
+
+def needs_a_look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> bool:
+    """Whether a merge cannot be done at one click: something stands in its way, or somebody said "No Match" (SUG-4)."""
+    return bool(preview(unit, request, actor).obstacles or _said_no_match(unit, request))
+
+
+def _said_no_match(unit: UnitOfWork, request: MergeRequest) -> tuple[NoMatch, ...]:
+    """What was said of the two, or of profiles that have been merged into them; the newest first."""
+    pair = pair_of(request.source_id, request.destination_id)
+    verdicts = matches.verdicts_between(unit, [pair])[pair]
+    names = {agent.id: agent.name for agent in list_agents(unit)} if verdicts else {}
+    said = [NoMatch(v.agent_id, names.get(v.agent_id or ""), v.created_at) for v in verdicts]
+    return tuple(sorted(said, key=lambda one: one.at, reverse=True))
+
+
+def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
+    if request.despite_no_match or not (said := _said_no_match(unit, request)):
+        return
+    raise Conflict(
+        f'{said[0].agent or "Somebody"} said on {said[0].at:%Y-%m-%d} that these two are not one customer ("No '
+        'Match"). Merge them only if you mean it.',
+        code="no_match_said",
+        no_match=[{"agent_id": one.agent_id, "agent": one.agent, "at": one.at.isoformat()} for one in said],
     )
 
 
@@ -83,14 +121,15 @@ def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
 def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
     """Merges the source into the destination, all or nothing (MRG-10).
 
-    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `merge_refused` with what stands in the way
-    (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
+    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `no_match_said` (SUG-4), `merge_refused` with what
+    stands in the way (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
     source, destination = _two(unit, request, _lock)
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
     plan = _plan(source, destination, request, merger=merger, policy=policy)
     _refuse_changed(plan, request)
+    _refuse_no_match(unit, request)
     _refuse_obstructed(plan)
     if plan.detached:
         owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
@@ -185,7 +224,7 @@ def _apply(
     record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
     _find_by(unit, source, destination, plan=plan, before=match_state, policy=policy, now=now)
     event_seq = conversations.add_events(unit, plan.destination_id, plan.events, agent_id=actor.agent_id, now=now)
-    details = {
+    details: dict[str, object] = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],
         "choices": {field: kept for field, kept in record.choices.items() if "." not in field},
@@ -193,6 +232,8 @@ def _apply(
         "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }
+    if request.despite_no_match and _said_no_match(unit, request):
+        details["despite_no_match"] = True
     _emit(unit, merge_id, plan, former_ids=record.former_ids, led_on=led_on, now=now)
     seq = audit.record(
         unit,

@@ -34,7 +34,9 @@ def _request(body: schemas.MergePreviewInput) -> MergeRequest:
 def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoices) -> MergeRequest:
     """What a body asks to be merged, and how."""
     steps = [Step(s.step, s.side, s.contact_point_id) for s in body.steps]
-    return MergeRequest(source_id, destination_id, body.choices, steps, agent_id=body.agent_id)
+    return MergeRequest(
+        source_id, destination_id, body.choices, steps, agent_id=body.agent_id, despite_no_match=body.despite_no_match
+    )
 
 
 @router.post(

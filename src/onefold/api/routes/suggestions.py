@@ -17,6 +17,7 @@ from onefold.api.routes.merging import merge_request
 from onefold.api.routes.profiles import READ, WRITE
 from onefold.api.schemas import Listing, Page, cursor_of, invalid_cursor, position_of
 from onefold.core.actor import Actor
+from onefold.core.errors import VersionConflict
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.merging import service as merging
@@ -93,10 +94,16 @@ def read_why(call: AnyCall, profile_id: str, other_id: str) -> Response:
     openapi_extra=_POSTS,
 )
 def match(call: AnyCall, profile_id: str, body: schemas.MatchInput) -> Response:
-    """ "Match": merges the newer of the two profiles into the older one, unless turned round (SUG-3)."""
+    """ "Match": merges the newer of the two profiles into the older one, unless turned round (SUG-3). By an id that was
+    merged away only with the digest of what was seen (MRG-12)."""
 
     def work(unit: UnitOfWork) -> Result:
         source, destination = suggestions.sides_of_match(unit, profile_id, body.profile_id, swapped=body.turned)
+        if body.digest is None and {source, destination} != {profile_id, body.profile_id}:
+            raise VersionConflict(
+                "One of the two was merged into another since; look at that one's preview and send its digest.",
+                code="plan_changed",
+            )
         request = merge_request(source, destination, body)._replace(digest=body.digest)
         return Result(merging_views.merge(merging.merge(unit, request, call.actor)[0]))
 

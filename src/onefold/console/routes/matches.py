@@ -66,7 +66,7 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
                 "One of the two was merged meanwhile; look at the matches again.", code="plan_changed"
             )
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
-        if merging.preview(unit, request, visitor.actor).obstacles:
+        if merging.needs_a_look(unit, request, visitor.actor):
             return False, destination, source
         row, _ = merging.merge(unit, request, visitor.actor)
         return True, row.destination_id, row.source_id

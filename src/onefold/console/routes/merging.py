@@ -109,6 +109,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
             steps=steps,
             versions=versions,
             digest=form.line("digest"),
+            despite_no_match=form.flag("despite_no_match"),
         )
         return merging.merge(unit, asked, visitor.actor)[0].destination_id
 
@@ -120,9 +121,11 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
             request, visitor, profile_id, source_id=source_id, choices=choices, steps=steps, status=412, notice=notice
         )
     except Conflict as refusal:
-        if refusal.code != "merge_refused":
+        if refusal.code not in ("merge_refused", "no_match_said"):
             return _survivor(visitor, profile_id, source_id, refusal)
         notice = "There is a conflict. Choose how to resolve it."
+        if refusal.code == "no_match_said":
+            notice = "Somebody said “No Match”. Tick below that you mean to merge them."
         return _show(
             request, visitor, profile_id, source_id=source_id, choices=choices, steps=steps, status=409, notice=notice
         )

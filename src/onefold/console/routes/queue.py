@@ -183,7 +183,7 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
         if {source, destination} != {*asked}:
             raise VersionConflict("One of the two was merged into another.", code="plan_changed")
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
-        if merging.preview(unit, request, visitor.actor).obstacles:
+        if merging.needs_a_look(unit, request, visitor.actor):
             return f"/customers/{destination}/merge/{source}"
         merging.merge(unit, request, visitor.actor)
         return None
