@@ -22,13 +22,17 @@ class From(NamedTuple):
     sound: bool
 
 
+# Readers differ in whether a control character ends a line, is skipped, or is part of an address.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
 def sender_of(message: Message) -> From:
     """Who the message says it is from; two From lines, several mailboxes or any defect make it unsound."""
     lines = message.get_all("From", [])
     if not lines:
         return From(None, None, False)
     sender = _Reader(lines[0]).result()
-    return sender if len(lines) == 1 else sender._replace(sound=False)
+    return sender._replace(sound=sender.sound and len(lines) == 1 and not _CONTROL.search(lines[0]))
 
 
 class _Reader:
@@ -43,6 +47,7 @@ class _Reader:
         self._angle: list[str] | None = None
         self._angles: list[str] = []
         self._bare: list[str] = []
+        self._bare_quotes: list[str] = []
         self._name: list[str] = []
         self._comments: list[str] = []
         self._stray = False
@@ -65,7 +70,9 @@ class _Reader:
         self._quoted ^= token == '"'
         if self._angle is not None:
             self._angle.append(token)
-        elif token != '"':
+            return
+        self._bare_quotes.append(token)
+        if token != '"':
             self._name.append(token[-1] if token[0] == "\\" else token)
 
     def _read_comment(self, token: str) -> None:
@@ -88,9 +95,12 @@ class _Reader:
 
     def result(self) -> From:
         """The address in the last angle brackets, or the last bare one, and the name beside it."""
-        bare = "".join(self._bare)
+        bare = "".join(self._bare).strip()
         several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
+        # Of `"john doe"@x.com` only the domain stands outside the quotes.
+        if bare.startswith("@") and not self._angles:
+            bare = "".join(self._bare_quotes) + bare
         address = or_otherwise(lambda: parse_email(self._address_as_written(bare).strip()), None)
         return From(address, display_name(name), address is not None and not several and not self._torn())
 
