@@ -103,7 +103,7 @@ def unflowed(text: str, delete_space: bool = False) -> str:
     for written in text.split("\n"):
         quotes = len(written) - len(written.lstrip(">"))
         line = written[quotes:].removeprefix(" ")
-        if is_open and (quotes != depth or line == _SIGNATURE):
+        if is_open and (quotes != depth or line in ("", _SIGNATURE)):
             is_open = False
         if not is_open and paragraph:
             lines.append("".join(paragraph))

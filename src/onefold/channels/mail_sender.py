@@ -98,15 +98,16 @@ class _Reader:
         bare = "".join(self._bare).strip()
         several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
-        # Of `"john doe"@x.com` only the domain stands outside the quotes.
-        if bare.startswith("@") and not self._angles:
-            bare = "".join(self._bare_quotes) + bare
         address = or_otherwise(lambda: parse_email(self._address_as_written(bare).strip()), None)
         return From(address, display_name(name), address is not None and not several and not self._torn())
 
     def _address_as_written(self, bare: str) -> str:
         bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
-        return bracketed[-1] if bracketed else re.split("[,;]", bare.strip().rstrip(";"))[-1]
+        if bracketed:
+            return bracketed[-1]
+        last = re.split("[,;]", bare.rstrip(";"))[-1]
+        # Of `"john doe"@x.com` only the domain stands outside the quotes.
+        return "".join(self._bare_quotes) + last if last.startswith("@") else last
 
     def _torn(self) -> bool:
         """Whether something was left open, or closed that was not."""

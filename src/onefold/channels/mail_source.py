@@ -16,6 +16,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")
 _ENVELOPE = re.compile(rb">*From ")
+_ENCODED = re.compile(rb"content-type:\s*multipart/|content-transfer-encoding:\s*(?:base64|x?-?uue?)", re.IGNORECASE)
 # A list of signed headers (`from:to:subject`) may be folded before `from:`; no address follows the colon there.
 _FOLDED_FROM = re.compile(rb"[ \t]+from[ \t]*:[^:;]*@", re.IGNORECASE)
 # A text whose first lines look like headers, but like none of these, is a text.
@@ -69,13 +70,21 @@ def source_of(raw: bytes) -> Source:
     last = max((number for number, line in enumerate(lines) if line.is_of_mail()), default=None)
     if last is None:
         return Source(b"\n" + source, False)
-    strays = [n for n, line in enumerate(lines) if line.name is None and not line.is_envelope()]
-    count = last + 1 if strays else len(lines)
-    headers = [line for line in lines[:count] if line.name is not None]
-    text = [part for line in lines[count:] for part in line.lines]
+    strays = any(line.name is None and not line.is_envelope() for line in lines)
+    headers = [line for line in lines[: last + 1 if strays else None] if line.name is not None]
+    behind = lines[last + 1 :] if strays else []
+    among = [line for line in lines[1 if lines[0].is_envelope() else 0 : last + 1] if line.name is None]
+    if _is_encoded(headers):
+        among, behind = among + behind, []
+    text = [part for line in behind for part in line.lines]
     content = b"\n".join([*(line.written() for line in headers), b"", *text, *([b""] if text and end else []), body])
     sound = not doubled and not _has_bare_returns(head) and _from_is_sound(lines)
-    return Source(content, sound, tuple(b" ".join(lines[n].lines) for n in strays if n < count))
+    return Source(content, sound, tuple(b" ".join(line.lines) for line in among))
+
+
+def _is_encoded(headers: list[_Line]) -> bool:
+    """Whether text put before the body would not be seen as a part of it, or spoil it."""
+    return any(_ENCODED.match(line.written()) for line in headers)
 
 
 def _logical_lines(head: bytes) -> list[_Line]:

@@ -56,6 +56,8 @@ _CODE_PAGE = re.compile(r"(?:x-)?(?:cp|ibm|ms|windows|win|dos|oem)[-_]?0*([1-9][
 # Codecs for other things than mail; some take quadratic time.
 _NOT_FOR_MAIL = frozenset(("idna", "punycode", "undefined", "unicode_escape", "unicode-escape", "raw_unicode_escape"))
 _META = re.compile(rb"""<meta\s[^>]{0,500}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{1,40})""", re.IGNORECASE)
+_FIRST_LINE = re.compile(rb"([\r\n]+)")
+_NO_SIGNS = dict.fromkeys(range(0xF8F0, 0xF8F4), "\ufffd")
 _USER_DEFINED = {byte: 0xF700 + byte for byte in range(0x80, 0x100)}
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _META_WITHIN = 4_096
@@ -107,11 +109,18 @@ def html_charset(content: bytes) -> str | None:
 
 
 def _decoded(content: bytes, codec: str) -> str:
+    if codec == "cp932":
+        return _cp932(content)
     if codec == "x-user-defined":
         return content.decode("latin-1").translate(_USER_DEFINED)
     if codec == "euc_jp":
         return or_otherwise(lambda: content.decode(codec), content.decode("euc_jis_2004", "replace"))
     return content.decode(codec, "replace")
+
+
+def _cp932(content: bytes) -> str:
+    """Python gives the four bytes without a meaning private signs of its own."""
+    return content.decode("cp932", "replace").translate(_NO_SIGNS)
 
 
 def _likely(content: bytes) -> str:
@@ -134,21 +143,22 @@ def _japanese(content: bytes) -> str:
     first, *rest = _JAPANESE.split(content)
     texts = [_one_byte_run(first)]
     for escape, run in zip(rest[::2], rest[1::2], strict=True):
-        if escape in (b"\x1b(I", b"\x0e"):
-            texts.append(
-                bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in run).decode("cp932", "replace")
-            )
-        elif escape == b"\x1b$(D":
-            texts.append((escape + run).decode("iso2022_jp_2", "replace"))
-        elif escape.startswith(b"\x1b$"):
-            texts.append(_two_byte_run(run))
-        else:
-            texts.append(_one_byte_run(run))
+        # Every line begins in ASCII again, so that a lost sequence does not cost the next one.
+        line, end, others = _FIRST_LINE.split(run, 1) if _FIRST_LINE.search(run) else (run, b"", b"")
+        texts += [_japanese_run(escape, line), end.decode("ascii"), _one_byte_run(others)]
     return "".join(texts)
 
 
+def _japanese_run(escape: bytes, run: bytes) -> str:
+    if escape in (b"\x1b(I", b"\x0e"):
+        return _cp932(bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in run))
+    if escape == b"\x1b$(D":
+        return (escape + run).decode("iso2022_jp_2", "replace")
+    return _two_byte_run(run) if escape.startswith(b"\x1b$") else _one_byte_run(run)
+
+
 def _one_byte_run(run: bytes) -> str:
-    return or_otherwise(lambda: run.decode("utf-8"), run.decode("cp932", "replace"))
+    return or_otherwise(lambda: run.decode("utf-8"), _cp932(run))
 
 
 def _two_byte_run(run: bytes) -> str:
@@ -157,7 +167,7 @@ def _two_byte_run(run: bytes) -> str:
         if len(part) == 1 and 0x21 <= part[0] <= 0x7E:
             texts.append("\ufffd")
         elif 0x21 <= part[0] <= 0x7E:
-            texts.append(_shift_jis(part).decode("cp932", "replace"))
+            texts.append(_cp932(_shift_jis(part)))
         else:
             texts.append(_one_byte_run(part))
     return "".join(texts)
