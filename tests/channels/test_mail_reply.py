@@ -133,6 +133,7 @@ def test_nothing_is_lost_in_folding(lines: list[str], end: str) -> None:
         "2025年3月3日(月) 8:00 <a> " * 30_000 + ":",
         ("2025年3月3日(月) 8:00 <a> " * 8 + ":\n") * 4_900,
         ("-" * 190 + "\n") * 4_900,
+        ("* " * 95 + ":\n") * 4_900,
     ],
     ids=lambda body: repr(body[:12]),
 )

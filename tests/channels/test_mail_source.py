@@ -13,7 +13,9 @@ from onefold.receiving.contact import Contact
 
 
 def read(*lines: str | bytes) -> Contact:
-    return contact_of_email(b"\r\n".join(line if isinstance(line, bytes) else line.encode() for line in lines))
+    return contact_of_email(
+        b"\r\n".join(line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape") for line in lines)
+    )
 
 
 PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
@@ -56,6 +58,8 @@ PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
         (("From: Anna\x0b <a@x.com>",), "a@x.com"),
         (("From: a@x.com\rb: c", "To: d"), None),
         (("From: victim@x.com\x00 <b@y.com>",), "b@y.com"),
+        (("From: Anna <\udcf1anna@x.com>",), None),
+        (("From: anna@\udce9x.com",), None),
     ],
 )  # fmt: skip
 def test_a_from_line_in_any_other_spelling_is_failed__RES_14(lines: tuple[str, ...], address: str | None) -> None:
@@ -82,6 +86,11 @@ def test_a_from_line_in_any_other_spelling_is_failed__RES_14(lines: tuple[str, .
 def test_a_from_line_that_everybody_reads_alike_is_sound__RES_14(lines: tuple[str, ...]) -> None:
     contact = read(*lines, "", "Hello")
     assert (contact.sender.email, contact.sender_state, contact.body) == ("a@x.com", "unchecked", "Hello")
+
+
+def test_a_from_line_behind_an_obsolete_header_is_sound_but_proves_nobody__RES_14() -> None:
+    assert read(PASSED, "Subject : Hi", "From: a@x.com", "", "Hello").sender_state == "unchecked"
+    assert read(PASSED, "Subject: Hi", "From: a@x.com", "", "Hello").sender_state == "proven"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ _MOST_INTRODUCTIONS = 50
 _SIGNATURE_LINES = 10
 _SIGNATURE_LINE_LENGTH = 80
 _BLANKS = " \t\r\n\x0b\x0c\x1c\x1d\x1e\x85\xa0\u200b\u200e\u2028\u2029\ufeff"
-_HEADER = re.compile(r"[>* ]*[^\s:：]{1,20}(?: [^\s:：]{1,20})?[* ]*[:：]")
+_HEADER = re.compile(r"[>* ]*+[^\s:：>*]{1,20}+(?: [^\s:：*]{1,20}+)?[* ]*+[:：]")
 _SEPARATOR = re.compile(r"-{4,} ?[^\s-][^-]{2,40} ?-{4,}|_{20,}")
 _ADDRESS_OR_DATE = re.compile(r"@|\d{4}|\d{1,2}[./-]\d{1,2}|\d{1,2}:\d{2}")
 

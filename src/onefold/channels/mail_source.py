@@ -12,6 +12,8 @@ import codecs
 import re
 from typing import NamedTuple
 
+from onefold.channels.mail_text import or_otherwise
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")
@@ -32,11 +34,13 @@ _OF_MAIL = re.compile(
 class Source(NamedTuple):
     """A mail as the library can read it. `sound` is False where readers may not agree on its From lines.
 
-    `stray` are the lines among the headers that are none; a reader should not lose them.
+    `strict` is False where only a reader that takes the obsolete spelling `Subject : text` for a header sees the From
+    line behind it: the sender is then not proven. `stray` are the lines among the headers that are none.
     """
 
     content: bytes
     sound: bool
+    strict: bool
     stray: tuple[bytes, ...] = ()
 
 
@@ -69,7 +73,7 @@ def source_of(raw: bytes) -> Source:
     lines = _logical_lines(head)
     last = max((number for number, line in enumerate(lines) if line.is_of_mail()), default=None)
     if last is None:
-        return Source(b"\n" + source, False)
+        return Source(b"\n" + source, False, False)
     strays = any(line.name is None and not line.is_envelope() for line in lines)
     headers = [line for line in lines[: last + 1 if strays else None] if line.name is not None]
     behind = lines[last + 1 :] if strays else []
@@ -79,7 +83,12 @@ def source_of(raw: bytes) -> Source:
     text = [part for line in behind for part in line.lines]
     content = b"\n".join([*(line.written() for line in headers), b"", *text, *([b""] if text and end else []), body])
     sound = not doubled and not _has_bare_returns(head) and _from_is_sound(lines)
-    return Source(content, sound, tuple(b" ".join(line.lines) for line in among))
+    strict = sound and not any(map(_is_obsolete, lines))
+    return Source(content, sound, strict, tuple(b" ".join(line.lines) for line in among))
+
+
+def _is_obsolete(line: _Line) -> bool:
+    return line.name is not None and not line.lines[0].startswith(line.name + b":") and line.name != b"From"
 
 
 def _is_encoded(headers: list[_Line]) -> bool:
@@ -109,8 +118,16 @@ def _read_line(lines: list[bytes]) -> _Line:
         return _Line(tuple(lines), None)
     name = b"".join(before)
     if re.sub(rb"[^!-~]+", b"", name).lstrip(b">").lower() == b"from":
-        return _Line(tuple(lines), b"From", odd=name.lower() != b"from" or len(before) > 1)
+        odd = name.lower() != b"from" or len(before) > 1 or _has_address_in_no_charset(b"".join(lines))
+        return _Line(tuple(lines), b"From", odd)
     return _Line(tuple(lines), name.rstrip() if _NAME.fullmatch(name) else None)
+
+
+def _has_address_in_no_charset(line: bytes) -> bool:
+    """Whether which address a line holds depends on the charset that a reader takes its bytes for."""
+    if line.isascii() or or_otherwise(lambda: line.decode("utf-8"), None) is not None:
+        return False
+    return not all(word.isascii() for word in re.split(rb"[\s<>]+", line) if b"@" in word)
 
 
 def _from_is_sound(lines: list[_Line]) -> bool:
