@@ -60,6 +60,8 @@ PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
         (("From: victim@x.com\x00 <b@y.com>",), "b@y.com"),
         (("From: Anna <\udcf1anna@x.com>",), None),
         (("From: anna@\udce9x.com",), None),
+        (("From: =?utf-8?q?anna?=@x.com",), None),
+        (("From: Anna <=?utf-8?q?anna?=@x.com>",), None),
     ],
 )  # fmt: skip
 def test_a_from_line_in_any_other_spelling_is_failed__RES_14(lines: tuple[str, ...], address: str | None) -> None:
@@ -91,6 +93,12 @@ def test_a_from_line_that_everybody_reads_alike_is_sound__RES_14(lines: tuple[st
 def test_a_from_line_behind_an_obsolete_header_is_sound_but_proves_nobody__RES_14() -> None:
     assert read(PASSED, "Subject : Hi", "From: a@x.com", "", "Hello").sender_state == "unchecked"
     assert read(PASSED, "Subject: Hi", "From: a@x.com", "", "Hello").sender_state == "proven"
+
+
+@pytest.mark.parametrize("name", ["[Shop] Anna", "Anna \\", "Anna]"])
+def test_a_name_that_should_be_quoted_proves_nobody__RES_14(name: str) -> None:
+    assert read(PASSED, f"From: {name} <a@x.com>", "", "Hello").sender_state == "unchecked"
+    assert read(PASSED, f'From: "{name.replace(chr(92), "")}" <a@x.com>', "", "Hello").sender_state == "proven"
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
     message, whole = parse(source.content)
     leaves = list(leaves_of(message)) if whole else []
     sender = sender_of(message)
-    sender = sender._replace(sound=sender.sound and source.sound)
-    state = sender_state(message, sender)
+    sender = sender._replace(sound=sender.sound and source.sound, strict=sender.strict and source.strict)
     return Contact(
         channel="email",
         message_id=_message_id(message, raw),
@@ -71,7 +70,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
         occurred_at=_occurred_at(message),
         inbox_id=inbox_id,
         reply_to=_reply_to(message, leaves, sender),
-        sender_state=state if source.strict or state == "failed" else "unchecked",
+        sender_state=sender_state(message, sender),
         data=_data(message, source.stray),
         attachments=_attachments(leaves, None if whole else raw),
     )

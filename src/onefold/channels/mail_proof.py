@@ -72,7 +72,7 @@ def sender_state(message: Message, sender: From) -> SenderState:
             proven = proven or _proves(clause, (sender.address or "").rpartition("@")[2])
     if not sender.sound or _fails(said):
         return "failed"
-    return "proven" if proven else "unchecked"
+    return "proven" if proven and sender.strict else "unchecked"
 
 
 def _own_results(message: Message) -> Iterator[tuple[_Results, bool]]:

@@ -15,13 +15,18 @@ HEADER_LENGTH = 10_000
 
 
 class From(NamedTuple):
-    """Who a From line names. `sound` is False where another reader of it might see someone else."""
+    """Who a From line names. `sound` is False where another reader of it might see someone else.
+
+    `strict` is False where a reader that knows only the standard sees nobody: the sender is then not proven.
+    """
 
     address: str | None
     name: str | None
     sound: bool
+    strict: bool = False
 
 
+_MUST_BE_QUOTED = re.compile(r"[\[\]\\]")
 # Readers differ in whether a control character ends a line, is skipped, or is part of an address.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -96,10 +101,14 @@ class _Reader:
     def result(self) -> From:
         """The address in the last angle brackets, or the last bare one, and the name beside it."""
         bare = "".join(self._bare).strip()
-        several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
+        unclear = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
-        address = or_otherwise(lambda: parse_email(self._address_as_written(bare).strip()), None)
-        return From(address, display_name(name), address is not None and not several and not self._torn())
+        written = self._address_as_written(bare).strip()
+        address = or_otherwise(lambda: parse_email(written), None)
+        # Some readers decode an encoded word in an address, where none may stand.
+        unclear = unclear or "=?" in written
+        sound = address is not None and not unclear and not self._torn()
+        return From(address, display_name(name), sound, strict=sound and not _MUST_BE_QUOTED.search(bare))
 
     def _address_as_written(self, bare: str) -> str:
         bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
