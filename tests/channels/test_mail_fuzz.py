@@ -141,10 +141,8 @@ def _plain_reading(raw: bytes) -> list[str]:
 
 
 def _reading_of_the_library(raw: bytes) -> list[str]:
-    # Its headers are those up to the first blank line, also where it comes before them all.
-    source = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     # The modern policy raises at some other headers, so that it is given only these to read.
-    lines = BytesParser(policy=compat32).parsebytes(source, headersonly=True).get_all("From", [])
+    lines = BytesParser(policy=compat32).parsebytes(raw, headersonly=True).get_all("From", [])
     headers = [default.header_fetch_parse("From", str(line)) for line in lines]
     return [parse_email(one.addr_spec) for header in headers for one in header.addresses]
 

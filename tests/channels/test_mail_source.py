@@ -61,6 +61,7 @@ PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
         (("From: Anna <\udcf1anna@x.com>",), None),
         (("From: anna@\udce9x.com",), None),
         (("From: =?utf-8?q?anna?=@x.com",), None),
+        (("From: \ufeffanna@x.com",), None),
         (("From: Anna <=?utf-8?q?anna?=@x.com>",), None),
     ],
 )  # fmt: skip
@@ -90,8 +91,10 @@ def test_a_from_line_that_everybody_reads_alike_is_sound__RES_14(lines: tuple[st
     assert (contact.sender.email, contact.sender_state, contact.body) == ("a@x.com", "unchecked", "Hello")
 
 
-def test_a_from_line_behind_an_obsolete_header_is_sound_but_proves_nobody__RES_14() -> None:
+def test_a_from_line_behind_what_some_readers_take_for_the_end_is_sound_but_proves_nobody__RES_14() -> None:
     assert read(PASSED, "Subject : Hi", "From: a@x.com", "", "Hello").sender_state == "unchecked"
+    assert read("", PASSED, "From: a@x.com", "", "Hello").sender_state == "unchecked"
+    assert read("\ufeff" + PASSED, "From: a@x.com", "", "Hello").sender_state == "unchecked"
     assert read(PASSED, "Subject: Hi", "From: a@x.com", "", "Hello").sender_state == "proven"
 
 

@@ -84,7 +84,7 @@ def body(content: bytes, *, kind: str = "text/plain", charset: str | None = None
     ],
 )
 def test_a_charset_is_known_by_every_name_it_goes_by(charset: str, content: bytes, text: str) -> None:
-    assert text_of(content, charset) == text
+    assert text_of(content, charset).removeprefix("\ufeff") == text
     assert body(content, charset=charset) == text or "\x00" in content.decode("latin-1")
 
 

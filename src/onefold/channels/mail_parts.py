@@ -109,7 +109,7 @@ def text_in(part: Message) -> str:
     """The text of a part, in lines that end in one newline each."""
     content = content_of(part)
     charset = or_otherwise(part.get_content_charset, None) or (html_charset(content) if is_html(part) else None)
-    text = text_of(content, charset)
+    text = text_of(content, charset).removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

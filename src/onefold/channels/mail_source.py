@@ -34,8 +34,8 @@ _OF_MAIL = re.compile(
 class Source(NamedTuple):
     """A mail as the library can read it. `sound` is False where readers may not agree on its From lines.
 
-    `strict` is False where only a reader that takes the obsolete spelling `Subject : text` for a header sees the From
-    line behind it: the sender is then not proven. `stray` are the lines among the headers that are none.
+    `strict` is False where only some readers see any From line, because of the obsolete spelling `Subject : text` or of
+    something before all headers: the sender is then not proven. `stray` are the lines among the headers that are none.
     """
 
     content: bytes
@@ -65,6 +65,7 @@ class _Line(NamedTuple):
 def source_of(raw: bytes) -> Source:
     """The mail with its headers mended; text that holds no header of mail is all body."""
     source = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    as_sent = len(source) == len(raw)
     doubled = re.match(rb"[^\r\n]*\r\r+\n", source) is not None
     if doubled:
         source = re.sub(rb"\r+\n", b"\r\n", source)
@@ -83,7 +84,7 @@ def source_of(raw: bytes) -> Source:
     text = [part for line in behind for part in line.lines]
     content = b"\n".join([*(line.written() for line in headers), b"", *text, *([b""] if text and end else []), body])
     sound = not doubled and not _has_bare_returns(head) and _from_is_sound(lines)
-    strict = sound and not any(map(_is_obsolete, lines))
+    strict = sound and as_sent and not any(map(_is_obsolete, lines))
     return Source(content, sound, strict, tuple(b" ".join(line.lines) for line in among))
 
 

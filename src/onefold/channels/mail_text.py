@@ -95,7 +95,7 @@ def text_of(content: bytes, charset: str | None) -> str:
     if codec == "x-user-defined" and _is_utf_8(content):
         codec = "utf-8"
     text = None if codec is None else or_otherwise(lambda: _decoded(content, codec), content.decode("utf-8", "replace"))
-    return (_likely(content) if text is None else text).removeprefix("\ufeff")
+    return _likely(content) if text is None else text
 
 
 def html_charset(content: bytes) -> str | None:
