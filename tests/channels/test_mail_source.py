@@ -62,6 +62,9 @@ PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
         (("From: anna@\udce9x.com",), None),
         (("From: =?utf-8?q?anna?=@x.com",), None),
         (("From: \ufeffanna@x.com",), None),
+        (("From: \u2028anna@x.com",), "anna@x.com"),
+        (("From: \xa0anna@x.com",), "anna@x.com"),
+        (("From: Anna <\u3000anna@x.com>",), "anna@x.com"),
         (("From: Anna <=?utf-8?q?anna?=@x.com>",), None),
     ],
 )  # fmt: skip

@@ -28,7 +28,7 @@ class _AsWritten(Compat32):
 
     def header_fetch_parse(self, name: str, value: str) -> str:
         raw = value.replace("\r", "").replace("\n", "").encode("utf-8", "surrogateescape")
-        return text_of(raw, None).strip()
+        return text_of(raw, None).strip(" \t")
 
     def fold_binary(self, name: str, value: str) -> bytes:
         return f"{name}: {value}{self.linesep}".encode("utf-8", "surrogateescape")

@@ -28,7 +28,8 @@ class From(NamedTuple):
 
 _MUST_BE_QUOTED = re.compile(r"[\[\]\\]")
 # Readers differ in whether a control character ends a line, is skipped, or is part of an address.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+_BLANKS = " \t\r\n"
 
 
 def sender_of(message: Message) -> From:
@@ -94,19 +95,19 @@ class _Reader:
             self._angle = None
 
     def _read_bare(self, token: str) -> None:
-        self._stray |= token == ")" or (bool(self._angles) and not token.isspace())
+        self._stray |= token == ")" or (bool(self._angles) and token.strip(_BLANKS) != "")
         self._bare.append(token)
         self._name.append(token)
 
     def result(self) -> From:
         """The address in the last angle brackets, or the last bare one, and the name beside it."""
-        bare = "".join(self._bare).strip()
+        bare = "".join(self._bare).strip(_BLANKS)
         unclear = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
-        written = self._address_as_written(bare).strip()
+        written = self._address_as_written(bare).strip(_BLANKS)
         address = or_otherwise(lambda: parse_email(written), None)
-        # Some readers decode an encoded word in an address, where none may stand.
-        unclear = unclear or "=?" in written
+        # Some readers decode an encoded word in an address, or pass over blanks that are not ASCII.
+        unclear = unclear or "=?" in written or written != written.strip()
         sound = address is not None and not unclear and not self._torn()
         return From(address, display_name(name), sound, strict=sound and not _MUST_BE_QUOTED.search(bare))
 
