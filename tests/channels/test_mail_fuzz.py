@@ -127,7 +127,7 @@ def check(raw: bytes) -> bool:
         return False
     assert contact.sender.email is not None
     assert _plain_reading(raw) == [contact.sender.email]
-    assert _reading_of_the_library(raw) == [contact.sender.email]
+    assert _reading_of_the_library(raw) in ([contact.sender.email], None)
     return True
 
 
@@ -140,11 +140,16 @@ def _plain_reading(raw: bytes) -> list[str]:
     return [parse_email(address) for address in re.findall(r"[^\s<>,;:]+@[^\s<>,;:]+", line)]
 
 
-def _reading_of_the_library(raw: bytes) -> list[str]:
-    # The modern policy raises at some other headers, so that it is given only these to read.
+def _reading_of_the_library(raw: bytes) -> list[str] | None:
+    """The addresses that the standard library's modern policy reads; None where it breaks down itself."""
+    # It is given only the From lines to read: at some other headers it raises, too.
     lines = BytesParser(policy=compat32).parsebytes(raw, headersonly=True).get_all("From", [])
-    headers = [default.header_fetch_parse("From", str(line)) for line in lines]
-    return [parse_email(one.addr_spec) for header in headers for one in header.addresses]
+    try:
+        headers = [default.header_fetch_parse("From", str(line)) for line in lines]
+        specs = [one.addr_spec for header in headers for one in header.addresses]
+    except (AttributeError, IndexError):
+        return None
+    return [parse_email(spec) for spec in specs]
 
 
 @pytest.mark.parametrize("raw", CORPUS, ids=range(len(CORPUS)))

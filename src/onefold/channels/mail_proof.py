@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email.message import Message
+from functools import lru_cache
 from typing import NamedTuple
 
 import authres
@@ -80,11 +81,11 @@ def _own_results(message: Message) -> Iterator[tuple[_Results, bool]]:
     own: str | None = None
     trusted = True
     hosts: list[str] = []
-    for header, value in message.items():
+    for header, value in message.raw_items():
         if header.lower() == "received":
-            hosts += _taken_by(value)
+            hosts += _taken_by(message.policy.header_fetch_parse(header, value))
         elif header.lower() == "authentication-results":
-            results = _results(value)
+            results = _results(message.policy.header_fetch_parse(header, value))
             own = results.name if own is None else own
             if results.name != own:
                 return
@@ -161,8 +162,12 @@ def _all_failing(results: set[str]) -> bool:
 def _proves(clause: str, domain: str) -> bool:
     if len(clause) > _LONGEST_CLAUSE or not domain:
         return False
-    header = or_otherwise(lambda: _LIBRARY.parse_value(f"own; {clause}"), None)
-    return header is not None and any(_is_pass_for(result, domain) for result in header.results)
+    return any(_is_pass_for(result, domain) for result in _read_by_library(clause.strip()))
+
+
+@lru_cache(maxsize=1_000)  # the library is slow, and a server says much the same of every mail
+def _read_by_library(clause: str) -> tuple[authres.AuthenticationResult, ...]:
+    return or_otherwise(lambda: tuple(_LIBRARY.parse_value(f"own; {clause}").results), ())
 
 
 def _is_pass_for(result: authres.AuthenticationResult, domain: str) -> bool:

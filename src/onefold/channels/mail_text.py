@@ -125,6 +125,8 @@ def _cp932(content: bytes) -> str:
 
 def _likely(content: bytes) -> str:
     """As UTF-8, even with some bytes in it that are none, else as Windows-1252."""
+    if content.isascii():
+        return content.decode("ascii")
     text = content.decode("utf-8", "replace")
     replaced = text.count("\ufffd")
     return text if len(_BEYOND_ASCII.findall(text)) >= 2 * replaced else content.decode("cp1252", "replace")
