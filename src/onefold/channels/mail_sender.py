@@ -15,11 +15,21 @@ HEADER_LENGTH = 10_000
 
 
 class From(NamedTuple):
-    """Who a From line names. `sound` is False where another reader of it might see someone else."""
+    """Who a From line names. `sound` is False where another reader of it might see someone else.
+
+    `strict` is False where a reader that knows only the standard sees nobody: the sender is then not proven.
+    """
 
     address: str | None
     name: str | None
     sound: bool
+    strict: bool = False
+
+
+_MUST_BE_QUOTED = re.compile(r"[\[\]\\]")
+# Readers differ in whether a control character ends a line, is skipped, or is part of an address.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+_BLANKS = " \t\r\n"
 
 
 def sender_of(message: Message) -> From:
@@ -28,7 +38,7 @@ def sender_of(message: Message) -> From:
     if not lines:
         return From(None, None, False)
     sender = _Reader(lines[0]).result()
-    return sender if len(lines) == 1 else sender._replace(sound=False)
+    return sender._replace(sound=sender.sound and len(lines) == 1 and not _CONTROL.search(lines[0]))
 
 
 class _Reader:
@@ -43,6 +53,7 @@ class _Reader:
         self._angle: list[str] | None = None
         self._angles: list[str] = []
         self._bare: list[str] = []
+        self._bare_quotes: list[str] = []
         self._name: list[str] = []
         self._comments: list[str] = []
         self._stray = False
@@ -65,7 +76,9 @@ class _Reader:
         self._quoted ^= token == '"'
         if self._angle is not None:
             self._angle.append(token)
-        elif token != '"':
+            return
+        self._bare_quotes.append(token)
+        if token != '"':
             self._name.append(token[-1] if token[0] == "\\" else token)
 
     def _read_comment(self, token: str) -> None:
@@ -82,21 +95,29 @@ class _Reader:
             self._angle = None
 
     def _read_bare(self, token: str) -> None:
-        self._stray |= token == ")" or (bool(self._angles) and not token.isspace())
+        self._stray |= token == ")" or (bool(self._angles) and token.strip(_BLANKS) != "")
         self._bare.append(token)
         self._name.append(token)
 
     def result(self) -> From:
         """The address in the last angle brackets, or the last bare one, and the name beside it."""
-        bare = "".join(self._bare)
-        several = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
+        bare = "".join(self._bare).strip(_BLANKS)
+        unclear = len(self._angles) > 1 or re.search("[,;:]", bare) is not None or (self._angles and "@" in bare)
         name = "".join(self._name if self._angles else self._comments)
-        address = or_otherwise(lambda: parse_email(self._address_as_written(bare).strip()), None)
-        return From(address, display_name(name), address is not None and not several and not self._torn())
+        written = self._address_as_written(bare).strip(_BLANKS)
+        address = or_otherwise(lambda: parse_email(written), None)
+        # Some readers decode an encoded word in an address, or pass over blanks that are not ASCII.
+        unclear = unclear or "=?" in written or written != written.strip()
+        sound = address is not None and not unclear and not self._torn()
+        return From(address, display_name(name), sound, strict=sound and not _MUST_BE_QUOTED.search(bare))
 
     def _address_as_written(self, bare: str) -> str:
         bracketed = re.findall("<([^<>]*)", self._line) if self._torn() and not self._angles else self._angles
-        return bracketed[-1] if bracketed else re.split("[,;]", bare.strip().rstrip(";"))[-1]
+        if bracketed:
+            return bracketed[-1]
+        last = re.split("[,;]", bare.rstrip(";"))[-1]
+        # Of `"john doe"@x.com` only the domain stands outside the quotes.
+        return "".join(self._bare_quotes) + last if last.startswith("@") else last
 
     def _torn(self) -> bool:
         """Whether something was left open, or closed that was not."""
