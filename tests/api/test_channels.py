@@ -76,12 +76,18 @@ def test_an_attachment_is_read_back_to_be_saved_and_never_shown(api: Api) -> Non
     assert saved.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"\0" * 100, bytes(range(256)), b"no header at all"], ids=lambda raw: str(raw[:12])
-)
-def test_what_is_no_email_is_refused(api: Api, raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"", b" \r\n\r\n"], ids=str)
+def test_nothing_is_no_email(api: Api, raw: bytes) -> None:
     problem(api.post("/v1/channels/email", content=raw), 422, "not_a_message")
     assert profiles(api) == []
+
+
+@pytest.mark.parametrize("raw", [b"\0" * 100, bytes(range(256)), b"no header at all"], ids=lambda raw: str(raw[:12]))
+def test_whatever_else_comes_as_an_email_is_kept(api: Api, raw: bytes) -> None:
+    answer = api.post("/v1/channels/email", content=raw)
+    assert answer.status_code in (200, 201), answer.text
+    (item,) = api.read(f"/v1/profiles/{answer.json()['profile_id']}/items")["data"]
+    assert (item["sender_state"], item["contact_point_id"]) == ("failed", None)
 
 
 def test_a_channel_is_routed_to_its_inbox(api: Api) -> None:

@@ -67,6 +67,31 @@ def test_what_is_no_phone_says_so_without_quoting_it__PRO_10(written: str, code:
     assert written not in refusal.value.detail
 
 
+@pytest.mark.parametrize(
+    ("written", "region"), [("82123456789012", "KR"), ("4912345678901234", "DE"), ("911234567890123", "IN")]
+)
+def test_an_id_that_begins_with_the_regions_code_is_no_phone__PRO_10(written: str, region: str) -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        parse_phone(written, region)
+    assert refusal.value.code == "not_a_phone"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+14155552671 ext. 12345678",
+        "+14155552671;ext=123456789012",
+        "+14155552671 # 1234567",
+        "+14155552671 x7",
+        "+14155552671 #123456789",
+    ],
+)
+def test_an_extension_is_given_back_as_it_was_taken__PRO_10(written: str) -> None:
+    normal = parse_phone(written, "US").value
+    assert ";ext=" in normal
+    assert parse_phone(normal, "US").value == normal
+
+
 SECOND_SPELLINGS = [
     ("+5215512345678", Phone("+525512345678", "+525512345678")),
     ("+551187654321", Phone("+5511987654321", "+5511987654321")),

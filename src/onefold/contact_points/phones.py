@@ -43,8 +43,10 @@ _E164 = re.compile(r"\+([1-9]\d{6,14})\Z", re.ASCII)
 _NORTH_AMERICAN = re.compile(r"\+1[2-9]\d\d[2-9]\d{6}\Z", re.ASCII)
 _SHORT_CODE = re.compile(r"\+?[\d\s.\-]{1,8}\Z", re.ASCII)
 # The library reads letters as digits and takes a number out of the middle of a text; nobody is identified by that.
-_WRITTEN = re.compile(r"[^a-z]*(?:(?:;?ext=?|extn?|x|#)[.:]?\s*\d{1,7})?\Z", re.IGNORECASE)
+_WRITTEN = re.compile(r"[^a-z]*(?:(?:;?ext=?|extn?|x|#)[.:]?\s*\d{1,20})?\Z", re.IGNORECASE)
 _SPELLED_TWICE = ("52", "54", "55")
+_NO_PLUS = phonenumbers.CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN
+_NO_CODE = phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY
 _LANDLINES = (PhoneNumberType.FIXED_LINE,)
 
 
@@ -103,9 +105,11 @@ def _parse(text: str, region: str, field: str) -> Phone:
     if stripped.startswith("00"):
         stripped = "+" + stripped[2:]
     try:
-        number = phonenumbers.parse(stripped, region)
+        number = phonenumbers.parse(stripped, region, keep_raw_input=True)
     except phonenumbers.NumberParseException:
         raise _not_a_phone(text, field) from None
+    if _is_id_of_a_system(number):
+        raise _not_a_phone(text, field)
     number = _respell(number)
     # Not `is_possible_number`, which lets local numbers and short codes pass as if an area code could be added.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
@@ -115,6 +119,12 @@ def _parse(text: str, region: str, field: str) -> Phone:
         return _parse(dialled_number, region, field)  # "+44 (0)20", whose zero the library takes away one at a time
     suffix = f";ext={number.extension}" if number.extension else ""
     return Phone(_line(dialled_number) + suffix, dialled_number + suffix)
+
+
+def _is_id_of_a_system(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether digits without a `+` are only as long as a number may be: nobody dials such a one at home."""
+    source, is_long = number.country_code_source, number.national_number >= 10**11
+    return (source == _NO_PLUS or (source == _NO_CODE and is_long)) and not phonenumbers.is_valid_number(number)
 
 
 def _national_zero(number: phonenumbers.PhoneNumber) -> bool:
