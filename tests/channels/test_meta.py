@@ -16,6 +16,7 @@ from onefold.channels.meta import contacts_of_messenger, contacts_of_whatsapp, m
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.organizations.policy import Policy
 from onefold.receiving.normalise import normalise_contact
+from tests.dsl.cases import Base
 
 POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))
 
@@ -169,3 +170,32 @@ def test_any_json_gives_contacts_that_can_be_received(events: list[dict[str, obj
         normalise_contact(contact, POLICY)
         assert contact.data is not None
         contact.data.encode()
+
+
+# Users who hide their number (RES-1)
+
+
+def hidden(message_id: str, **who: str) -> dict[str, Any]:
+    message = {"id": message_id, "type": "text", "text": {"body": "Hi"}, **who}
+    people = [{"user_id": "US.17", "profile": {"name": "Ada", "username": "ada.b"}}]
+    return {"entry": [{"changes": [{"field": "messages", "value": {"contacts": people, "messages": [message]}}]}]}
+
+
+@pytest.mark.parametrize("key", ["from_user_id", "user_id"])
+def test_a_whatsapp_user_without_a_number_is_known_by_the_user_id__RES_1(key: str) -> None:
+    (contact,) = contacts_of_whatsapp(hidden("m-1", **{key: "US.17"}))
+    assert (contact.sender.phone, contact.sender.user_id) == (None, "US.17")
+    assert (contact.sender.name, contact.sender.handle) == ("Ada", "ada.b")
+
+
+def test_a_number_and_a_user_id_open_one_profile__RES_1() -> None:
+    base = Base()
+    first = base.receives(contacts_of_whatsapp(hidden("m-1", from_user_id="US.17"))[0])
+    both = base.receives(contacts_of_whatsapp(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
+    phone = base.receives(contacts_of_whatsapp(hidden("m-3", **{"from": "447911123456"}))[0])
+    assert [one.outcome for one in (first, both, phone)] == ["created", "opened", "opened"]
+    assert first.profile_id == both.profile_id == phone.profile_id
+    other = Base()
+    both = other.receives(contacts_of_whatsapp(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
+    later = other.receives(contacts_of_whatsapp(hidden("m-4", user_id="US.17"))[0])
+    assert later.profile_id == both.profile_id

@@ -62,12 +62,7 @@ def test_a_withheld_number_goes_on_to_be_blocked__PRO_12(number: str) -> None:
     "sender",
     [
         "",
-        "72345",
-        "+72345",
         "ACME",
-        "sip:anna@example.com",
-        "client:anna",
-        "02079460123",
         "+4420\x00",
         "whatsapp:",
         "\ud800",
@@ -77,6 +72,35 @@ def test_a_sender_that_is_no_phone_is_anonymous__RES_8(sender: str) -> None:
     contact = contact_of_twilio({**CALL, "From": sender})
     assert normalise_contact(contact, POLICY).identifier is None
     assert sender == "" or json.loads(contact.data or "")["from"]
+
+
+ACCOUNTS = [
+    ({**SMS, "From": "messenger:1784"}, "social", "facebook:1784"),
+    ({**SMS, "From": "instagram:1784"}, "social", "instagram:1784"),
+    ({**SMS, "From": "viber:abc=="}, "social", "viber:abc=="),
+    ({**SMS, "From": "rcs:agent_17@bot.example"}, "sms", "rcs:agent_17@bot.example"),
+    ({**SMS, "From": "rcs:+447911123456"}, "sms", "+447911123456"),
+    ({**SMS, "From": "72345"}, "sms", "sms:72345"),
+    ({**SMS, "From": "+72345"}, "sms", "sms:72345"),
+    ({**SMS, "From": "ACME Shop"}, "sms", "sms:ACME Shop"),
+    ({**SMS, "From": "whatsapp:447911123456"}, "whatsapp", "+447911123456"),
+    ({**SMS, "From": "whatsapp:+447911123456"}, "whatsapp", "+447911123456"),
+    ({**SMS, "From": "whatsapp:anna.b", "To": "whatsapp:+1"}, "whatsapp", "whatsapp:anna.b"),
+    ({**SMS, "From": "whatsapp:", "To": "whatsapp:+1", "ExternalUserId": "US.17"}, "whatsapp", "whatsapp:US.17"),
+    ({**CALL, "From": "72345"}, "voice", "sms:72345"),
+    ({**CALL, "From": "sip:anna@PBX.example.com;transport=tls"}, "voice", "sip:anna@pbx.example.com"),
+    ({**CALL, "From": "sip:+442079460123@pbx"}, "voice", "+442079460123"),
+    ({**CALL, "From": "client:anna"}, "voice", "client:anna"),
+    ({**CALL, "From": "tel:+442079460123"}, "voice", "+442079460123"),
+]
+
+
+@pytest.mark.parametrize(("form", "channel", "value"), ACCOUNTS, ids=[case[0]["From"] for case in ACCOUNTS])
+def test_a_stable_id_that_is_no_phone_is_an_account__RES_1(form: dict[str, str], channel: str, value: str) -> None:
+    contact = contact_of_twilio(form)
+    identifier = normalise_contact(contact, POLICY).identifier
+    assert identifier is not None
+    assert (contact.channel, identifier.value) == (channel, value)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def contacts_of_whatsapp(payload: Json, *, inbox_id: str | None = None) -> list[
         contact
         for value in _values(payload)
         for message in _objects(value.get("messages"))
-        if (contact := _whatsapp(message, _names(value), inbox_id)) is not None
+        if (contact := _whatsapp(message, _people(value), inbox_id)) is not None
     ]
 
 
@@ -69,20 +69,30 @@ def _values(payload: Json) -> Iterator[Json]:
                 yield _object(change.get("value"))
 
 
-def _names(value: Json) -> dict[str, str | None]:
-    people = _objects(value.get("contacts"))
-    return {_text(person.get("wa_id")): _name(_object(person.get("profile")).get("name")) for person in people}
+def _people(value: Json) -> dict[str, Json]:
+    """Who is named in a change, by the WhatsApp id and by the id of users who hide their number."""
+    people = list(_objects(value.get("contacts")))
+    return {
+        key: person
+        for person in people
+        for key in (_text(person.get("wa_id")), _text(person.get("user_id") or person.get("from_user_id")))
+        if key
+    }
 
 
-def _whatsapp(message: Json, names: Mapping[str, str | None], inbox_id: str | None) -> Contact | None:
+def _whatsapp(message: Json, people: Mapping[str, Json], inbox_id: str | None) -> Contact | None:
     message_id, kind, sender = _id(message.get("id")), _text(message.get("type")), _text(message.get("from"))
     if message_id is None or kind == "system":
         return None
+    user_id = _user_id(_text(message.get("from_user_id") or message.get("user_id")))
+    person = people.get(sender) or people.get(user_id or "") or _NOBODY
+    profile = _object(person.get("profile"))
+    name, handle = _name(profile.get("name")), _name(profile.get("username") or person.get("username"))
     content = _object(message.get(kind))
     return Contact(
         channel="whatsapp",
         message_id=message_id,
-        sender=Sender(phone=_phone(sender), name=names.get(sender)),
+        sender=Sender(phone=_phone(sender), user_id=user_id, handle=handle, name=name),
         body=_whatsapp_body(kind, content),
         occurred_at=_moment(message.get("timestamp"), 1),
         inbox_id=inbox_id,

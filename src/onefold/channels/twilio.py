@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from twilio.request_validator import RequestValidator
 
-from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.contact_points.kinds import Channel
-from onefold.contact_points.phones import parse_phone
+from onefold.contact_points.telephony import network_account
 from onefold.core.errors import InvalidValue
 from onefold.core.text import cut_name, mend_text, validate_text
 from onefold.receiving.contact import Contact, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
-_WITHHELD = Blocklist(DEFAULT_ENTRIES)
 _WHATSAPP = "whatsapp:"
 _INCOMING = frozenset(("", "received", "receiving"))
 _DATA_LENGTH = 1_000
+_USER_ID_LENGTH = 200
 _MOST_MEDIA = 50
 _TOLD = {
     "from": "From",
@@ -36,17 +36,23 @@ def contact_of_twilio(form: Mapping[str, str], *, inbox_id: str | None = None) -
     """The contact of a webhook: a call, an SMS or a WhatsApp message, by the phone it comes from (RES-1).
 
     The callbacks of one call carry one message id (RES-12). A sender that is no phone (a short code, a name, a SIP
-    address) leaves the contact anonymous (RES-8). Raises InvalidValue: `not_a_contact` for what is not about something
+    address, `messenger:17`) is an account (RES-1). Raises InvalidValue: `not_a_contact` for what is not about something
     coming in, `message_id_missing` for a webhook without a sid.
     """
     channel = _channel(form)
     message_id = _message_id(form, channel)
     if not _comes_in(form, channel):
         raise InvalidValue("This webhook is not about something that came in.", code="not_a_contact", field="Direction")
+    sender = Sender(phone=_phone(form), name=_name(form.get("ProfileName") or form.get("CallerName")))
+    account = network_account(form["From"])
+    if channel != "voice" and account is not None:
+        channel, sender = "social", sender._replace(phone=None, network=account[0], user_id=account[1])
+    elif channel == "whatsapp":
+        sender = sender._replace(user_id=_user_id(form))
     return Contact(
         channel=channel,
         message_id=message_id,
-        sender=Sender(phone=_phone(form), name=_name(form.get("ProfileName") or form.get("CallerName"))),
+        sender=sender,
         body=mend_text(form.get("Body", "")) or None,
         occurred_at=_occurred_at(form.get("Timestamp", "")),
         inbox_id=inbox_id,
@@ -94,23 +100,22 @@ def _comes_in(form: Mapping[str, str], channel: Channel) -> bool:
 
 
 def _phone(form: Mapping[str, str]) -> str | None:
-    """The sender's number. What stands for a withheld one goes on as it is, for the blocklist to know (PRO-12)."""
-    sender = form.get("From", "").strip()
-    if not sender.lower().startswith(_WHATSAPP):
-        return sender if _is_phone(sender) else None
-    wa_id = "+" + form.get("WaId", "").strip().lstrip("+")
-    return next((number for number in (sender[len(_WHATSAPP) :].strip(), wa_id) if _is_phone(number)), None)
+    """What names the sender; of a WhatsApp user without a number nothing does but the user id."""
+    sender = mend_text(form.get("From", "").strip(), _DATA_LENGTH)
+    wa_id = form.get("WaId", "").strip().lstrip("+")
+    if sender.lower().startswith(_WHATSAPP) and wa_id.isascii() and wa_id.isdigit():
+        return sender if _is_number(sender[len(_WHATSAPP) :]) else f"+{wa_id}"
+    return sender or None
 
 
-def _is_phone(text: str) -> bool:
-    if _WITHHELD.holds("phone", text) or _WITHHELD.holds("phone", text.lower()):
-        return True
-    try:
-        # No region: Twilio sends numbers in full, what is shorter is a short code.
-        parse_phone(text, "ZZ")
-    except InvalidValue:
-        return False
-    return mend_text(text) == text
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\+?[\d\s().-]{5,30}", text.strip(), re.ASCII) is not None
+
+
+def _user_id(form: Mapping[str, str]) -> str | None:
+    """The id that WhatsApp gives to users who hide their number."""
+    user_id = form.get("ExternalUserId") or form.get("FromUserId") or form.get("WhatsAppUserId") or ""
+    return mend_text(user_id.strip(), _USER_ID_LENGTH) or None
 
 
 def _name(text: str | None) -> str | None:

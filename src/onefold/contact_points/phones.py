@@ -123,7 +123,7 @@ def _parse(text: str, region: str, field: str) -> Phone:
 
 def _is_id_of_a_system(number: phonenumbers.PhoneNumber) -> bool:
     """Whether digits without a `+` are only as long as a number may be: nobody dials such a one at home."""
-    source, is_long = number.country_code_source, number.national_number >= 10**11
+    source, is_long = number.country_code_source, (number.national_number or 0) >= 10**11
     return (source == _NO_PLUS or (source == _NO_CODE and is_long)) and not phonenumbers.is_valid_number(number)
 
 

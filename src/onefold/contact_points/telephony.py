@@ -12,8 +12,18 @@ from onefold.core.errors import InvalidValue
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30}):(.+)\Z", re.DOTALL)
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 ._&+-]{0,14}\Z", re.ASCII)
+_NUMBERED = ("tel", "sms", "whatsapp", "rcs")
 # By what it is called when the network itself says who wrote: one person has one account of it.
 _NETWORKS = {"messenger": "facebook", "fb-messenger": "facebook", "facebook": "facebook"}
+
+
+def network_account(text: str) -> tuple[str, str] | None:
+    """(network, id) of a sender that a provider names as the account of a social network: `messenger:17`."""
+    address = _ADDRESS.match(text.strip())
+    scheme = address[1].lower() if address else "tel"
+    if address is None or scheme in (*_NUMBERED, "sip", "sips", "client"):
+        return None
+    return _NETWORKS.get(scheme, scheme), address[2].strip()
 
 
 def telephony_point(text: str, channel: Channel, region: str, blocklist: Blocklist, field: str) -> Point:
@@ -26,7 +36,7 @@ def telephony_point(text: str, channel: Channel, region: str, blocklist: Blockli
     scheme, rest = (address[1].lower(), address[2].strip()) if address else ("tel", text.strip())
     if scheme in ("sip", "sips"):
         return _sip_point(rest, region, blocklist, field)
-    if scheme not in ("tel", "sms", "whatsapp"):
+    if scheme not in _NUMBERED:
         return social_point(_NETWORKS.get(scheme, scheme), rest, None, blocklist=blocklist, field=field)
     if scheme == "whatsapp" and rest.isascii() and rest.isdigit():
         rest = f"+{rest}"  # WhatsApp's ids of people are their numbers
@@ -36,8 +46,8 @@ def telephony_point(text: str, channel: Channel, region: str, blocklist: Blockli
         is_account = refusal.code == "short_code" or (channel != "voice" and _ALPHANUMERIC.match(rest))
         if not is_account:
             raise
-    network = "whatsapp" if "whatsapp" in (scheme, channel) else "sms"
-    return social_point(network, rest, None, blocklist=blocklist, field=field)
+    network = "whatsapp" if "whatsapp" in (scheme, channel) else "rcs" if scheme == "rcs" else "sms"
+    return social_point(network, rest.removeprefix("+"), None, blocklist=blocklist, field=field)
 
 
 def _sip_point(rest: str, region: str, blocklist: Blocklist, field: str) -> Point:
