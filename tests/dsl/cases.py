@@ -19,8 +19,9 @@ from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import ASK, BY_RULE
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Contact, Sender
+from onefold.receiving.decision import Decision
 from onefold.receiving.normalise import normalise_contact
-from onefold.receiving.resolve import Decision, resolve
+from onefold.receiving.resolve import resolve
 from onefold.receiving.snapshot import BatchSnapshot, Thread
 
 INBOX = "00000000-0000-7000-8000-00000000000a"

@@ -11,7 +11,7 @@ from onefold.api.schemas import Input, ProfileSummary
 
 Id = Annotated[str, Field(max_length=100)]
 Which = Literal["source", "destination", "both"]
-EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread"]
+EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread", "browser"]
 
 
 class StepInput(Input):

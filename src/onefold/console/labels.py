@@ -32,6 +32,7 @@ KINDS = {
     "handle": "Handle",
     "similar_email": "Similar email",
     "thread": "Conversation",
+    "browser": "Browser",
 }
 PHONE_TYPES = {"mobile": "Mobile", "home": "Home", "office": "Office", "other": "Other"}
 ROLES = {"agent": "Agent", "lead": "Lead", "admin": "Admin"}
@@ -46,6 +47,7 @@ REASONS = {
     "mistyped_domain": "Same email but for a mistyped provider",
     "typing_slip": "Emails one typing slip apart",
     "thread": "Replied into the other's conversation",
+    "browser": "Signed in from the browser in which the other had chatted",
     "social": "Same social account",
     "handle": "Same handle",
     "mobile": "Same mobile phone",

@@ -40,6 +40,7 @@ FEATURES = {
     "mistyped_domain": Feature("Equal but for a well-known provider mistyped: gmial.com", _RAISES),
     "typing_slip": Feature("One letter more, less, other or swapped before the @", _RAISES),
     "thread": Feature("Somebody new replied into a customer's conversation", _RAISES),
+    "browser": Feature("A customer signed in from a browser in which somebody had chatted without", _RAISES),
     "social": Feature("The same account of a network", _RAISES),
     "handle": Feature("The same username or handle", _RAISES),
     "mobile": Feature("The same number, listed as a mobile by one of them", _RAISES),

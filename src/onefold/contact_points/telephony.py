@@ -43,7 +43,8 @@ def telephony_point(text: str, channel: Channel, region: str, blocklist: Blockli
     try:
         return phone_point(rest, region, blocklist, field)
     except InvalidValue as refusal:
-        is_account = refusal.code == "short_code" or (channel != "voice" and _ALPHANUMERIC.match(rest))
+        by_network = refusal.code == "short_code" or scheme in ("whatsapp", "rcs")
+        is_account = by_network or (channel != "voice" and _ALPHANUMERIC.match(rest))
         if not is_account:
             raise
     network = "whatsapp" if "whatsapp" in (scheme, channel) else "rcs" if scheme == "rcs" else "sms"

@@ -18,7 +18,7 @@ from onefold.core.text import fold
 from onefold.matching.similar_emails import match_keys, similarity
 from onefold.organizations.match_weights import Weight
 
-EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread"]
+EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread", "browser"]
 EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
     "customer_id",
     "email",
@@ -27,6 +27,7 @@ EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
     "handle",
     "similar_email",
     "thread",
+    "browser",
 )
 """What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
 ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
@@ -198,7 +199,10 @@ def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
 
 
 def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
-    """PRO-13, RES-14: whether more than a claim stands behind a value; what was brought and not taken is one."""
+    """PRO-13, RES-14: whether more than a claim stands behind a value; what was brought and not taken is one. Of a
+    browser the site has vouched."""
+    if kind == "browser":
+        return True
     if kind == "handle":
         if facts.username and handle_key(facts.username) == value:
             return True

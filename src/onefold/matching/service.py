@@ -296,7 +296,7 @@ def _drop_unsupported(
     speaking = {one: evidence_values(features.username, features.points) for one, features in facts.items()}
 
     def rests(row: Evidence) -> bool:
-        if row.kind == "thread":
+        if row.kind in ("thread", "browser"):
             return True  # it has happened, whatever the two hold
         holding = sum(piece in speaking[one] for one, piece in zip(row.pair, row.pieces, strict=True))
         return holding >= (2 if row.kind in ALIKE_KINDS else 1)

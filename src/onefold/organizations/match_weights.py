@@ -27,6 +27,7 @@ DEFAULT_WEIGHTS: dict[str, Weight] = {
     "mistyped_domain": Weight(0.5, 0.0015),
     "typing_slip": Weight(0.3, 0.008),
     "thread": Weight(0.3, 0.02),
+    "browser": Weight(0.8, 0.002),
     "social": Weight(0.9, 0.0005),
     "handle": Weight(0.4, 0.035),
     "mobile": Weight(0.85, 0.001),

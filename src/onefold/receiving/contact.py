@@ -120,6 +120,13 @@ class NormalizedContact(NamedTuple):
     unread: tuple[Unread, ...] = ()
     sender_key: str = ""
 
+    @property
+    def token(self) -> Point | None:
+        """The browser's token of a chat whose customer the site has signed in (RES-17)."""
+        if self.contact.channel != "chat" or not self.contact.sender.proven or self.identifier is None:
+            return None
+        return next((point for point in self.further if point.kind == "visitor" and not point.blocked), None)
+
 
 Outcome = Literal["opened", "created"]
 

@@ -8,71 +8,18 @@ many hold it                 a new profile, and suggestions; never a merge   RES
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from onefold.contact_points.kinds import Kind, PhoneType
+from onefold.contact_points.kinds import PhoneType
 from onefold.contact_points.phones import LineTypes, dialled_number
 from onefold.contact_points.points import Holder, Key, Point
-from onefold.contact_points.standing import Standing
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Answer, NormalizedContact, Outcome
+from onefold.receiving.decision import Decision, NewPoint, PointChange, Suggestion
 from onefold.receiving.snapshot import BatchSnapshot, Thread
 
 NewId = Callable[[], str]
 """Hands out ids that sort by the time they were made (UUIDv7)."""
-
-
-class NewPoint(NamedTuple):
-    """A contact point to be listed on a profile."""
-
-    contact_point_id: str
-    profile_id: str
-    point: Point
-    identifying: bool
-    contacted: bool
-
-
-class PointChange(NamedTuple):
-    """A held contact point after the contact: a phone that became mobile or got its SMS tag (RES-4), a listed value
-    the customer has now contacted from (RES-9, PRO-13)."""
-
-    contact_point_id: str
-    profile_id: str
-    phone_type: PhoneType | None
-    sms: bool
-    identifying: bool
-    standing: Standing
-
-
-class Suggestion(NamedTuple):
-    """Two profiles that may be one customer, and the value that says so (SUG-1); of a `thread` its conversation's id
-    (RES-13)."""
-
-    profile_id: str
-    other_id: str
-    kind: Kind | Literal["thread"]
-    value: str
-
-
-class Decision(NamedTuple):
-    """What one contact does. `repeats` is the answer given before (RES-12); then everything else is empty.
-
-    `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13); `left_out` are claims
-    that the profile has no room for (RES-11).
-    """
-
-    arrival: NormalizedContact
-    outcome: Outcome
-    profile_id: str
-    conversation_id: str
-    opens_conversation: bool
-    contact_point_id: str | None
-    new_points: tuple[NewPoint, ...] = ()
-    change: PointChange | None = None
-    suggestions: tuple[Suggestion, ...] = ()
-    repeats: Answer | None = None
-    joins_thread: Thread | None = None
-    left_out: tuple[Point, ...] = ()
 
 
 def resolve(
@@ -93,6 +40,10 @@ def resolve(
         )
     opening = _open(arrival, book, policy, line_types, new_id)
     points, suggestions = opening.points, opening.suggestions
+    release = None
+    if arrival.token is not None:
+        used, release = _use_token(arrival.token, opening, book, new_id)
+        points, suggestions = (*points, *used.points), (*suggestions, *used.suggestions)
     left_out: tuple[Point, ...] = ()
     if arrival.further:
         further = _list_further(arrival.further, opening, book, policy, new_id)
@@ -122,6 +73,7 @@ def resolve(
         points,
         opening.change,
         suggestions,
+        release=release,
         joins_thread=thread,
         left_out=left_out,
     )
@@ -163,7 +115,62 @@ def _open(
         return _open_text(point._replace(phone_type="mobile", sms=sms), book, policy, new_id)
     if point.kind == "customer_id" and len(listed := _not_claimed(key, book)) == 1:
         return _promote(key, listed[0], None, False, book)
+    if (profile_id := _signs_in(arrival, book)) is not None:
+        new = _enter(profile_id, point, book, policy, new_id, is_sender=True)
+        suggestions = _suggest(profile_id, point, book, policy)
+        return _Opening("opened", profile_id, new.contact_point_id, (new,), suggestions=suggestions)
     return _create(point, book, policy, new_id)
+
+
+def _signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:
+    """RES-17: whose a proven identity is that nobody holds: the profile's that holds the proven email beside it and has
+    no customer ID, else the anonymous profile's of the browser."""
+    if arrival.contact.channel != "chat" or not arrival.contact.sender.proven:
+        return None
+    for point in arrival.further:
+        if point.kind == "email" and point.standing == "contacted":
+            holder = book.identified.get((point.kind, point.value))
+            if holder is not None and holder.profile_id not in book.with_customer_id:
+                return holder.profile_id
+    if arrival.token is None:
+        return None
+    holder = book.identified.get((arrival.token.kind, arrival.token.value))
+    is_anonymous = holder is not None and holder.profile_id not in book.identities
+    return holder.profile_id if holder and is_anonymous and not _is_shared(arrival.token, book) else None
+
+
+def _is_shared(token: Point, book: BatchSnapshot) -> bool:
+    """Whether two proven identities have used a browser: since the second one its token opens neither (RES-17)."""
+    return any(holder.standing == "contacted" for holder in book.listed.get((token.kind, token.value), ()))
+
+
+class _UsedToken(NamedTuple):
+    points: tuple[NewPoint, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+def _use_token(
+    token: Point, opening: _Opening, book: BatchSnapshot, new_id: NewId
+) -> tuple[_UsedToken, PointChange | None]:
+    """RES-17: what the browser of a customer who has signed in says of whom it opened before."""
+    key = (token.kind, token.value)
+    holder, is_shared = book.identified.get(key), _is_shared(token, book)
+    on_profile = any(one.profile_id == opening.profile_id for one in book.holders(key))
+    if holder is not None and holder.profile_id != opening.profile_id and holder.profile_id not in book.identities:
+        if is_shared:
+            return _UsedToken(), None
+        return _UsedToken((), (Suggestion(opening.profile_id, holder.profile_id, "browser", token.value),)), None
+    if on_profile or (holder is None and not is_shared):
+        return _UsedToken(), None  # it is the customer's own, or becomes it as a further value
+    new = NewPoint(new_id(), opening.profile_id, token, identifying=False, contacted=True)
+    book.add(key, Holder(new.contact_point_id, new.profile_id, contacted=True, standing="contacted"), False)
+    if holder is None:
+        return _UsedToken((new,)), None
+    book.release(key, holder)
+    released = PointChange(
+        holder.contact_point_id, holder.profile_id, None, False, identifying=False, standing=holder.standing
+    )
+    return _UsedToken((new,)), released
 
 
 def _open_unidentified(

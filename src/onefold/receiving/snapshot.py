@@ -27,6 +27,7 @@ class BatchSnapshot:
       version 0.4 do not have (RES-12);
     - `threads`: where a named conversation or message leads, by its id (RES-13);
     - `with_customer_id`: profiles that have a customer ID already (at most one each, PRO-1);
+    - `identities`: of those with a chat token that a contact signs in with, who hold more than tokens and claims;
     - `claims`: how many claimed contact points a profile has, of those that a contact brings further values for;
     - `versions`: of every stored profile that a decision may touch, as it was read.
     """
@@ -38,6 +39,7 @@ class BatchSnapshot:
         self.earlier: dict[tuple[str, str, str | None], Answer] = {}
         self.threads: dict[str, Thread] = {}
         self.with_customer_id: set[str] = set()
+        self.identities: set[str] = set()
         self.claims: Counter[str] = Counter()
         self.versions: dict[str, int] = {}
 
@@ -62,10 +64,17 @@ class BatchSnapshot:
             self.identified[key] = holder
         else:
             self.listed.setdefault(key, []).append(holder)
+        if holder.standing != "claimed" and key[0] != "visitor":
+            self.identities.add(holder.profile_id)
         if holder.standing == "claimed":
             self.claims[holder.profile_id] += 1
         elif key[0] == "customer_id":
             self.with_customer_id.add(holder.profile_id)
+
+    def release(self, key: Key, holder: Holder) -> None:
+        """Enters that a contact point opens its profile no more."""
+        del self.identified[key]
+        self.listed.setdefault(key, []).append(holder)
 
     def promote(self, key: Key, holder: Holder) -> None:
         """Enters that a contact point held so far without identifying now opens its profile."""

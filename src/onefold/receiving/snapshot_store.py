@@ -69,6 +69,16 @@ def _customer_ids(d: Dialect) -> str:
 
 
 @cache
+def _identities(d: Dialect) -> str:
+    """RES-17: of the profiles that chat tokens open, those that hold more than tokens and claims."""
+    token = "t.organization_id = ? AND t.kind = 'visitor' AND t.value = k.value AND t.identifying"
+    held = "cp.organization_id = t.organization_id AND cp.profile_id = t.profile_id"
+    more = f"{held} AND cp.kind <> 'visitor' AND cp.standing <> 'claimed'"
+    joins = d.join("contact_points", "t", token) + d.join("contact_points", "cp", more, one=False)
+    return f"SELECT DISTINCT cp.profile_id FROM {d.keys} {joins}"
+
+
+@cache
 def _claims(d: Dialect) -> str:
     claimed = "cp.organization_id = ? AND cp.profile_id = k.value AND cp.standing = 'claimed'"
     return f"SELECT cp.profile_id FROM {d.id_keys} {d.join('contact_points', 'cp', claimed, one=False)}"
@@ -91,6 +101,11 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         rows = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in rows)
+    tokens = [a.token.value for a in arrivals if a.token is not None]
+    if tokens:
+        book.identities.update(
+            row[0] for row in unit.lookup(_identities(unit.dialect), (unit.organization_id,), tokens)
+        )
     if book.versions and any(arrival.further for arrival in arrivals):
         book.claims.update(
             row[0] for row in unit.lookup(_claims(unit.dialect), (unit.organization_id,), list(book.versions))

@@ -19,7 +19,8 @@ from onefold.outbox.store import OUTBOX
 from onefold.profiles.search import search_terms
 from onefold.profiles.store import TERMS
 from onefold.receiving.contact import Answer
-from onefold.receiving.resolve import Decision, NewId
+from onefold.receiving.decision import Decision
+from onefold.receiving.resolve import NewId
 from onefold.receiving.snapshot import BatchSnapshot
 
 PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
@@ -160,7 +161,8 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 
 
 def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
-    changes = {d.change.contact_point_id: d.change for d in fresh if d.change is not None}
+    made = [change for d in fresh for change in (d.change, d.release) if change is not None]
+    changes = {change.contact_point_id: change for change in made}
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing) for c in changes.values()]
         unit.update_rows(CHANGES, rows)

@@ -10,7 +10,7 @@ from onefold.matching import service as matching
 from onefold.matching.scoring import Shared
 from onefold.matching.service import Arisen, SharedBetween
 from onefold.organizations.policy import Policy
-from onefold.receiving.resolve import Decision
+from onefold.receiving.decision import Decision
 
 
 def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:

@@ -1,0 +1,101 @@
+"""A visitor who signs in stays one customer, and a browser that several sign in from is nobody's (RES-17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onefold.receiving.contact import Further
+from tests.conftest import Base as Database
+from tests.dsl.cases import Base, contact
+from tests.dsl.words import receive, show, suggested
+
+A = "00000000-0000-7000-9000-000000000001"
+ID, MAIL = {"customer_id": "C-1"}, {"email": "ada@example.com"}
+
+
+def signed_in(token: str = "t-1", **who: Any) -> Any:
+    return contact("chat", visitor=token, proven=True, **who)
+
+
+@pytest.mark.parametrize("who", [ID, MAIL, {**ID, **MAIL}], ids=["by customer ID", "by email", "by both"])
+def test_nobody_holds_the_identity_and_the_anonymous_profile_gets_it(who: dict[str, str]) -> None:
+    base = Base()
+    before = base.receives(contact("chat", visitor="t-1", further=Further(emails=("claimed@example.com",))))
+    decision = base.receives(signed_in(**who))
+    assert (decision.outcome, decision.profile_id) == ("opened", before.profile_id)
+    assert decision.conversation_id == before.conversation_id
+    for kind, value in who.items():
+        assert base.book.identified[kind, value].profile_id == before.profile_id  # type: ignore[index]
+    assert base.receives(contact("chat", visitor="t-1")).profile_id == before.profile_id
+
+
+def test_somebody_holds_the_identity_and_the_anonymous_profile_is_suggested() -> None:
+    base = Base()
+    base.holds(A, "customer_id", "C-1")
+    before = base.receives(contact("chat", visitor="t-1"))
+    decision = base.receives(signed_in(**ID))
+    assert decision.profile_id == A
+    assert [(s.other_id, s.kind, s.value) for s in decision.suggestions if s.kind != "visitor"] == [
+        (before.profile_id, "browser", "t-1")
+    ]
+
+
+def test_an_email_customer_who_signs_in_gets_the_customer_id() -> None:
+    base = Base()
+    base.holds(A, "email", "ada@example.com")
+    decision = base.receives(signed_in(**ID, **MAIL))
+    assert (decision.outcome, decision.profile_id) == ("opened", A)
+    assert base.book.identified["customer_id", "C-1"].profile_id == A
+
+
+def test_an_email_customer_who_has_another_customer_id_is_somebody_else() -> None:
+    base = Base()
+    base.holds(A, "email", "ada@example.com")
+    base.holds(A, "customer_id", "C-9")
+    decision = base.receives(signed_in(**ID, **MAIL))
+    assert (decision.outcome, decision.profile_id != A) == ("created", True)
+
+
+def test_a_browser_that_two_have_signed_in_from_opens_neither() -> None:
+    base = Base()
+    first = base.receives(signed_in(**ID))
+    second = base.receives(signed_in(customer_id="C-2"))
+    assert first.profile_id != second.profile_id
+    anonymous = base.receives(contact("chat", visitor="t-1"))
+    assert anonymous.outcome == "created"
+    again = base.receives(signed_in(**ID))
+    assert again.profile_id == first.profile_id
+    assert [s for s in again.suggestions if s.kind == "browser"] == []
+    third = base.receives(signed_in(customer_id="C-3"))
+    assert (third.outcome, third.profile_id != anonymous.profile_id) == ("created", True)
+
+
+def test_a_placeholder_for_a_token_joins_nobody__PRO_12() -> None:
+    base = Base()
+    before = base.receives(contact("chat", visitor="null"))
+    assert base.receives(signed_in("null", **ID)).profile_id != before.profile_id
+
+
+def test_what_is_only_claimed_signs_nobody_in__PRO_13() -> None:
+    base = Base()
+    before = base.receives(contact("chat", visitor="t-1"))
+    claimed = base.receives(contact("chat", visitor="t-1", **ID))
+    assert claimed.profile_id == before.profile_id
+    assert ("customer_id", "C-1") not in base.book.identified
+    assert base.receives(signed_in("t-2", **ID)).profile_id != before.profile_id
+
+
+def test_it_holds_as_it_is_stored(base: Database) -> None:
+    anonymous = receive(base, "chat", visitor="t-1")
+    known = receive(base, "email", email="ada@example.com")
+    there = receive(base, "chat", visitor="t-1", proven=True, **MAIL)
+    assert there.profile_id == known.profile_id
+    assert suggested(base, known.profile_id) == {anonymous.profile_id: ("browser",)}
+    new = receive(base, "chat", visitor="t-2")
+    assert receive(base, "chat", visitor="t-2", proven=True, **ID).profile_id == new.profile_id
+    assert show(base, new.profile_id).customer_id == "C-1"
+    other = receive(base, "chat", visitor="t-2", proven=True, customer_id="C-2")
+    assert other.profile_id != new.profile_id
+    assert receive(base, "chat", visitor="t-2").outcome == "created"
