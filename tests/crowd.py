@@ -165,6 +165,34 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 "true",
             )
         ],
+        "set_aside": [
+            (
+                {
+                    "id": id_(_OTHER),
+                    "inbox_id": inbox,
+                    "reason": "'machine'",
+                    "channel": "'email'",
+                    "message_id": "'aside-' || n",
+                    "sender_key": "''",
+                    "sender_state": "'unchecked'",
+                    **at("occurred_at"),
+                    **at("recorded_at"),
+                },
+                "true",
+            )
+        ],
+        "set_aside_files": [
+            (
+                {
+                    "set_aside_id": id_(_OTHER),
+                    "position": "0",
+                    "filename": "'a.txt'",
+                    "content": "'abc'",
+                    "content_type": "'text/plain'",
+                },
+                "true",
+            )
+        ],
         "match_keys": [({"key": "'e:crowd' || n || '@crowd.example'", "holder_id": id_(_EMAIL)}, living)],
         "evidence": [
             (

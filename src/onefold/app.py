@@ -34,6 +34,7 @@ from onefold.api.routes import (
     organization,
     privacy,
     profiles,
+    set_aside,
     suggestions,
     system,
     webhooks,
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Any:
 
 _ROUTES = (
     profiles,
+    set_aside,
     privacy,
     conversations,
     drafts,

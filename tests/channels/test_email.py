@@ -216,8 +216,8 @@ RETURNED = "Message-ID: <answer@shop>\nIn-Reply-To: <2@x>\nReferences: <1@x> <2@
 @pytest.mark.parametrize(
     ("headers", "kind"),
     [
-        ("Content-Type: multipart/report; boundary=b", "message/rfc822"),
-        ("Content-Type: multipart/report; boundary=b", "text/rfc822-headers"),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=b", "message/rfc822"),
+        ("Content-Type: multipart/report; report-type=delivery-status; boundary=b", "text/rfc822-headers"),
         ("Return-Path: <>\nContent-Type: multipart/mixed; boundary=b", "message/rfc822"),
         ("From: MAILER-DAEMON@mx.example.com\nContent-Type: multipart/mixed; boundary=b", "message/rfc822"),
     ],

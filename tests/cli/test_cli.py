@@ -116,7 +116,14 @@ def test_lines_are_ingested_and_refused_ones_kept_with_the_reason__RES_12(shell:
     (shell.folder / "day.jsonl").write_text("\n".join(lines) + "\n")
     done = shell.run("ingest", "day.jsonl")
     counted = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if len(line.split()) == 2}
-    assert counted == {"outcome": "contacts", "created": "4", "opened": "0", "repeated": "1", "refused": "4"}
+    assert counted == {
+        "outcome": "contacts",
+        "created": "4",
+        "opened": "0",
+        "set_aside": "0",
+        "repeated": "1",
+        "refused": "4",
+    }
     refused = [json.loads(line) for line in (shell.folder / "refused.jsonl").read_text().splitlines()]
     assert [(r["entry"], r["code"]) for r in refused] == [
         (4, "malformed_json"),

@@ -13,7 +13,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
-from onefold.receiving.contact import Attachment
+from onefold.receiving.contact import Attachment, Machine
 from onefold.runs import service as runs
 from onefold.settings import mobile_identification
 from onefold.webhooks import service as webhooks
@@ -61,6 +61,7 @@ def cast(console: Console, author_id: str) -> Cast:
 
     merged_id = console.customer("Ada Kite Sr")
     merge = words.merge(base, merged_id, other_id)
+    notice = words.receive(base, "email", email="mailer-daemon@mx.example", machine=Machine("bounce"))
     return {
         "profile_id": profile_id,
         "other_id": other_id,
@@ -69,6 +70,7 @@ def cast(console: Console, author_id: str) -> Cast:
         "merge_id": merge.id,
         "inbox_id": console.inbox_id,
         "email": email,
+        "set_aside_id": notice.item_id,
         **words.do(base, more),
     }
 

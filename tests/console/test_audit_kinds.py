@@ -22,6 +22,8 @@ from onefold.merging import undo as undoing
 from onefold.privacy import erasure as erasing
 from onefold.profiles import parts, store
 from onefold.profiles.service import PointInput
+from onefold.receiving import set_aside
+from onefold.receiving.contact import Machine
 from onefold.suggestions import service as suggestions
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html
@@ -53,6 +55,8 @@ KINDS: dict[Action, Told] = {
         {"Contact point": GRACE, "Conversations moved": "1", "Conversations split": "0"},
     ),
     "profile.erased": Told("erased a customer and all their data", {"Erased": "1 profile, 1 contact point"}),
+    "contact.filed": Told("filed a message that was nobody’s with Fay", {}),
+    "contact.removed": Told("removed a message that was nobody’s", {}),
     "suggestion.dismissed": Told("marked Bo and Cy as “No Match”", {"Evidence": "Phone"}),
     "suggestion.reopened": Told("withdrew “No Match” for Bo and Cy", {}),
     "merges.started": Told("started a bulk merge of 1 pair of customers", {"Bulk merge": "See its progress"}),
@@ -92,6 +96,12 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: many_merges.begin(unit, [(cy, bo)], actor, state="stopped"))
     eve = console.customer("Eve", PointInput("email", "eve@kite.example"))
     do(lambda unit: erasing.erase(unit, eve, eve, actor), exclusive=True)
+    fay = console.customer("Fay", PointInput("email", "fay@kite.example"))
+    notices = [
+        words.receive(base, "email", email="mailer-daemon@mx.example", machine=Machine("bounce")).item_id for _ in "12"
+    ]
+    do(lambda unit: set_aside.file(unit, notices[0], fay, actor))
+    do(lambda unit: set_aside.remove(unit, notices[1], actor))
     ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
     do(lambda unit: signing_in.make_link(unit, ivo, "invitation", timedelta(days=7), actor))
     do(lambda unit: signing_in.make_link(unit, ivo, "link", timedelta(hours=1), actor))

@@ -55,22 +55,17 @@ def add_history(base: Base, profile_id: str, number: int) -> None:
     """So many items of a kilobyte."""
     (conversation,) = rows(base, f"SELECT id FROM conversations WHERE profile_id = '{profile_id}'")
     at = instant_text(utc_now())
-    row = (
-        base.organization_id,
-        profile_id,
-        str(conversation.id),
-        None,
-        "note",
-        None,
-        None,
-        None,
-        None,
-        "x" * 1_000,
-        None,
-        at,
-        at,
-        0,
-    )
+    values = {
+        "organization_id": base.organization_id,
+        "profile_id": profile_id,
+        "conversation_id": str(conversation.id),
+        "kind": "note",
+        "body": "x" * 1_000,
+        "occurred_at": at,
+        "recorded_at": at,
+        "timeline_second": 0,
+    }
+    row = tuple(values.get(column) for column in _WRITTEN.columns)
     for _ in range(number // 1_000):
         do(base, lambda unit: unit.append(_WRITTEN, [row] * 1_000))
 

@@ -151,6 +151,7 @@ def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str
         password_hash=password_hash,
     )
     store.add_agent(unit, agent, utc_now())
+    change_settings(unit)  # whose address it is decides on mail from it (RES-18)
     return agent
 
 

@@ -126,6 +126,7 @@ class ContactPoint(BaseModel):
     identifying: bool = Field(description="Alone, it opens the profile (PRO-3).")
     contacted: bool = Field(description="The customer has contacted from it.")
     current: bool = Field(description="False for a social account that is not the one shown of its network (MRG-3).")
+    undeliverable: bool = Field(description="A mail server has said that nothing arrives there (RES-19).")
     standing: Standing = Field(
         description="How it is known (PRO-13): `contacted` from, `entered` by an agent or a system that vouches for "
         "it, or only `claimed`; what is claimed opens nothing until it is confirmed."

@@ -55,6 +55,7 @@ def _point(p: HeldPoint, dialled: Mapping[str, str]) -> schemas.ContactPoint:
         handle=p.handle,
         identifying=p.identifying,
         contacted=p.standing == "contacted",
+        undeliverable=p.undeliverable,
         current=p.current,
         standing=p.standing,
         proven=p.standing != "claimed",

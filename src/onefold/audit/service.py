@@ -31,6 +31,8 @@ Action = Literal[
     "profile.unmerged",
     "profile.detached",
     "profile.erased",
+    "contact.filed",
+    "contact.removed",
     "suggestion.dismissed",
     "suggestion.reopened",
     "merges.started",

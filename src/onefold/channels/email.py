@@ -13,17 +13,17 @@ import itertools
 import json
 import mimetypes
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
+from onefold.channels.machine_mail import MachineMail, machine_mail
 from onefold.channels.mail_body import body_of
 from onefold.channels.mail_parts import (
     STRUCTURE_LENGTH,
     Leaf,
     content_of,
-    headers_of,
     inner_parts,
     is_html,
     is_text,
@@ -32,12 +32,12 @@ from onefold.channels.mail_parts import (
     text_in,
 )
 from onefold.channels.mail_proof import sender_state
-from onefold.channels.mail_sender import HEADER_LENGTH, From, display_name, sender_of
+from onefold.channels.mail_sender import HEADER_LENGTH, display_name, sender_of
 from onefold.channels.mail_source import source_of
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
 from onefold.core.errors import InvalidValue
 from onefold.core.text import BODY_LENGTH, mend_text
-from onefold.receiving.contact import Attachment, Contact, Sender
+from onefold.receiving.contact import Attachment, Contact, Machine, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 _DATA_LENGTH = 1_000
@@ -61,17 +61,20 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
     leaves = list(leaves_of(message)) if whole else []
     sender = sender_of(message)
     sender = sender._replace(sound=sender.sound and source.sound, strict=sender.strict and source.strict)
+    body = body_of(leaves)
+    machine = or_otherwise(lambda: machine_mail(message, body), None)
     return Contact(
         channel="email",
         message_id=_message_id(message, raw),
         sender=Sender(email=sender.address, name=sender.name),
         subject=_subject(message),
-        body=body_of(leaves),
+        body=body,
         occurred_at=_occurred_at(message),
         inbox_id=inbox_id,
-        reply_to=_reply_to(message, leaves, sender),
+        reply_to=_reply_to(message, machine),
         sender_state=sender_state(message, sender),
-        data=_data(message, source.stray),
+        data=_data(message, source.stray, machine),
+        machine=Machine(machine.kind, machine.recipients, machine.permanent) if machine else None,
         attachments=_attachments(leaves, None if whole else raw),
     )
 
@@ -98,13 +101,14 @@ def _occurred_at(message: Message) -> datetime | None:
     return sent_at.replace(tzinfo=UTC) if sent_at.tzinfo is None else sent_at.astimezone(UTC)
 
 
-def _data(message: Message, stray: Sequence[bytes]) -> str:
+def _data(message: Message, stray: Sequence[bytes], machine: MachineMail | None) -> str:
     """What the mail says of itself, for people to read: nothing is looked up by it. `stray` is there only if it is."""
     values = {
         "from": "\n".join(message.get_all("From", [])) or None,
         "to": message.get("To"),
         "cc": message.get("Cc"),
         "reply_to": message.get("Reply-To"),
+        **({"machine": machine.kind} if machine else {}),
         **({"stray": text_of(b"\n".join(stray), None)} if stray else {}),
     }
     return json.dumps({key: _name_of_file(value) for key, value in values.items()}, ensure_ascii=False)
@@ -123,12 +127,9 @@ def _message_id(message: Message, raw: bytes) -> str:
     return ids[0] if ids else f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
-def _reply_to(message: Message, leaves: Iterable[Leaf], sender: From) -> tuple[str, ...]:
+def _reply_to(message: Message, machine: MachineMail | None) -> tuple[str, ...]:
     """The messages it answers, nearest first (RES-13). What a bounce returns is what it answers."""
-    returned = _returned_messages(message, leaves, sender)
-    ids = [
-        name for original in returned for name in (*_ids(original.get("Message-ID") or ""), *_answered_ids(original))
-    ]
+    ids = machine.original_message_ids if machine else ()
     return tuple(dict.fromkeys((*ids, *_answered_ids(message))))[:_MOST_REFERENCES]
 
 
@@ -147,23 +148,6 @@ def _ids(text: str) -> list[str]:
 def _bare_ids(text: str) -> list[str]:
     words = [word for word in re.split(r"[\s,<>]+", text) if word]
     return words if len(words) == 1 else [word for word in words if "@" in word]
-
-
-def _returned_messages(message: Message, leaves: Iterable[Leaf], sender: From) -> Iterator[Message]:
-    """The messages that a bounce returns, whole or only their headers (RFC 3464, RFC 6522)."""
-    if not _is_bounce(message, sender):
-        return
-    for leaf in leaves:
-        if leaf.part.get_content_type() in ("message/rfc822", "message/global"):
-            yield from inner_parts(leaf.part)[:1]
-        elif leaf.part.get_content_type() in ("text/rfc822-headers", "message/global-headers"):
-            yield headers_of(content_of(leaf.part).lstrip())
-
-
-def _is_bounce(message: Message, sender: From) -> bool:
-    null_sender = (message.get("Return-Path") or "").replace(" ", "") == "<>"
-    daemon = (sender.address or "").startswith("mailer-daemon@")
-    return null_sender or daemon or message.get_content_type() == "multipart/report"
 
 
 # Attachments

@@ -106,6 +106,7 @@ FLASH_MESSAGES = {
     "undone": "Merge undone. The customer is restored with its ID.",
     "removed": "Removed.",
     "confirmed": "Confirmed.",
+    "message-filed": "Filed with this customer.",
     "not_sent": "Recorded, not sent.",
     "note-added": "Note added.",
     "task-added": "Task added.",
@@ -157,6 +158,21 @@ IN_PROCESS = {
 }
 """What is said while an answer takes longer than a second (MRG-10)."""
 
+MACHINE = {
+    "bounce": "not delivered",
+    "delay": "delivery delayed",
+    "auto_reply": "auto-reply",
+    "receipt": "receipt",
+    "list": "list mail",
+    "other": "automatic",
+}
+"""What a mail is that no person wrote (RES-19)."""
+
+SET_ASIDE = {
+    "machine": "A mail server's notice about nobody known",
+    "own_address": "From one of your own addresses",
+}
+
 RUN_KINDS = {
     "merge_pairs": "Bulk merge",
     "identify_mobiles": "Mobile Phone Number Identification",
@@ -174,6 +190,8 @@ ACTIONS: dict[Action, str] = {
     "suggestion.reopened": "No Match withdrawn",
     "merges.started": "Bulk merge started",
     "profile.erased": "Customer erased",
+    "contact.filed": "Message filed",
+    "contact.removed": "Message removed",
     "agent.invited": "Agent invited",
     "agent.link_made": "Sign-in link created",
     "agent.second_factor_on": "Second factor on",

@@ -48,6 +48,7 @@ class HeldPoint(NamedTuple):
     contacted: bool
     current: bool = True
     standing: Standing = "entered"
+    undeliverable: bool = False
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> HeldPoint:

@@ -54,7 +54,7 @@ def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, se
     return holders
 
 
-_POINT = "id, kind, value, written, phone_type, main, sms, handle, identifying, contacted, current, standing"
+_POINT = ", ".join("id" if field == "contact_point_id" else field for field in HeldPoint._fields)
 
 
 def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]]:
@@ -74,6 +74,7 @@ def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]
                 identifying=bool(stored.identifying),
                 contacted=bool(stored.contacted),
                 current=bool(stored.current),
+                undeliverable=bool(stored.undeliverable),
             )
         )
     return points

@@ -51,6 +51,7 @@ def _one_of(
         contacted=any(p.contacted for p in (twin, point) if p.standing == standing),
         current=twin.current or (point.current and not _shown_by(destination, point)),
         standing=standing,
+        undeliverable=twin.undeliverable or point.undeliverable,
     )
 
 

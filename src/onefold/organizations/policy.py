@@ -23,7 +23,8 @@ class Policy(NamedTuple):
     `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
     suggestions, and `match_weights` rate them (SUG-5). Contacts that name no inbox go to `default_inbox_id`.
     `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
-    With `webhooks` somebody waits to be told of events (EVT-1).
+    Mail from `own_addresses`, its agents', is never a customer's (RES-18). With `webhooks` somebody waits to be told of
+    events (EVT-1).
     """
 
     version: int
@@ -38,6 +39,7 @@ class Policy(NamedTuple):
     merge_policies: Mapping[str, Mode] = BY_RULE
     undo_days: int = 30
     webhooks: bool = False
+    own_addresses: frozenset[str] = frozenset()
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, standing: Standing) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12, PRO-13)."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from onefold.contact_points.blocklist import Blocklist, Entry
 from onefold.core.errors import NotFound, Unavailable
 from onefold.database.engine import Database, RetryTransaction, UnitOfWork
-from onefold.database.tables import blocklist, inboxes, organizations
+from onefold.database.tables import agents, blocklist, inboxes, organizations
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE
 from onefold.organizations.policy import Policy
@@ -123,6 +123,7 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         match_weights={**DEFAULT_WEIGHTS, **{k: Weight(*v) for k, v in (row.match_weights or {}).items()}},
         merge_policies={**BY_RULE, **(row.merge_policies or {})},
         undo_days=row.undo_days,
+        own_addresses=frozenset(unit.execute(unit.select(agents.c.email)).scalars()),
     )
 
 

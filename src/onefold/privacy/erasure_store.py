@@ -33,6 +33,8 @@ from onefold.database.tables import (
     profiles,
     relationships,
     search_terms,
+    set_aside,
+    set_aside_files,
     suggestions,
     verdicts,
 )
@@ -263,7 +265,25 @@ def delete_texts(unit: UnitOfWork, traces: Traces) -> dict[str, int]:
     """
     records = _delete_telling(unit, audit_records.c.seq, audit_records.c.record, traces)
     answers = _delete_telling(unit, idempotency_keys.c.key, idempotency_keys.c.body, traces)
-    return {"audit_records": records, "idempotency_keys": answers}
+    return {"audit_records": records, "idempotency_keys": answers, "set_aside": _delete_set_aside(unit, traces)}
+
+
+def _delete_set_aside(unit: UnitOfWork, traces: Traces) -> int:
+    """Mail that is nobody's and names one of the customer's values: a notice of a mail server, say (RES-19)."""
+    values = [str(json.loads(value)) for value in traces.values]
+    a = set_aside.c
+    deleted, after = 0, None
+    while True:
+        select = unit.select(a.id, a.sender, a.subject, a.body).order_by(a.id).limit(_TEXTS_AT_ONCE)
+        rows = unit.execute(select if after is None else select.where(a.id > after)).all()
+        texts = {row.id: "\n".join(filter(None, (row.sender, row.subject, row.body))) for row in rows}
+        telling = [row_id for row_id, text in texts.items() if any(value in text for value in values)]
+        for part in _parts(telling):
+            unit.execute(unit.delete(set_aside_files).where(set_aside_files.c.set_aside_id.in_(part)))
+            deleted += unit.execute(unit.delete(set_aside).where(a.id.in_(part))).rowcount
+        if len(rows) < _TEXTS_AT_ONCE:
+            return deleted
+        after = rows[-1].id
 
 
 def _delete_telling(unit: UnitOfWork, key: sa.Column[Any], text: sa.Column[Any], traces: Traces) -> int:

@@ -56,6 +56,20 @@ class Further(NamedTuple):
     vouched: bool = False
 
 
+MachineKind = Literal["bounce", "delay", "auto_reply", "receipt", "list", "other"]
+
+
+class Machine(NamedTuple):
+    """That no person wrote a mail (RES-19).
+
+    `recipients` are those that a bounce could not reach, as written; `permanent` says that it is for good.
+    """
+
+    kind: MachineKind
+    recipients: tuple[str, ...] = ()
+    permanent: bool = False
+
+
 class Attachment(NamedTuple):
     """A file that came with a message."""
 
@@ -86,6 +100,7 @@ class Contact(NamedTuple):
     sender_state: SenderState | None = None
     data: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    machine: Machine | None = None
 
     @property
     def state_of_sender(self) -> SenderState:
@@ -107,7 +122,7 @@ class NormalizedContact(NamedTuple):
 
     `answers` are the ids of messages it replies to. `account` is the one that the channel names beside the sender's
     phone: either opens the profile (RES-1); it is among `further` as well. The same message id with another
-    `sender_key` is another message (RES-12).
+    `sender_key` is another message (RES-12). `recipients` are those that a bounce could not reach (RES-19).
     """
 
     contact: Contact
@@ -119,6 +134,7 @@ class NormalizedContact(NamedTuple):
     account: Point | None = None
     unread: tuple[Unread, ...] = ()
     sender_key: str = ""
+    recipients: tuple[Point, ...] = ()
 
     @property
     def token(self) -> Point | None:
@@ -128,11 +144,16 @@ class NormalizedContact(NamedTuple):
         return next((point for point in self.further if point.kind == "visitor" and not point.blocked), None)
 
 
-Outcome = Literal["opened", "created"]
+Outcome = Literal["opened", "created", "set_aside"]
+SetAsideReason = Literal["machine", "own_address"]
+"""Why a contact is nobody's yet: a machine wrote about nobody known, or one of the organization's own addresses did."""
 
 
 class Answer(NamedTuple):
-    """Where a contact has landed. The same delivery again gets the same answer, `repeated` aside (RES-12)."""
+    """Where a contact has landed. The same delivery again gets the same answer, `repeated` aside (RES-12).
+
+    What was `set_aside` is on no profile and in no conversation: then their ids are empty.
+    """
 
     outcome: Outcome
     profile_id: str

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from onefold.contact_points.kinds import Kind, PhoneType
 from onefold.contact_points.points import Point
 from onefold.contact_points.standing import Standing
-from onefold.receiving.contact import Answer, NormalizedContact, Outcome
+from onefold.receiving.contact import Answer, NormalizedContact, Outcome, SetAsideReason
 from onefold.receiving.snapshot import Thread
 
 
@@ -48,6 +48,8 @@ class Decision(NamedTuple):
 
     `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13); `left_out` are claims
     that the profile has no room for (RES-11). `release` is a chat token that opens its profile no more (RES-17).
+    With `set_aside` it is nobody's, and there is nothing else (RES-18, RES-19). A bounce has said of
+    `undeliverable_ids` that nothing arrives there.
     """
 
     arrival: NormalizedContact
@@ -63,3 +65,5 @@ class Decision(NamedTuple):
     repeats: Answer | None = None
     joins_thread: Thread | None = None
     left_out: tuple[Point, ...] = ()
+    set_aside: SetAsideReason | None = None
+    undeliverable_ids: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from onefold.runs.store import RunRow
 
 BATCH = 500
 KIND = "ingest"
-OUTCOMES = ("created", "opened", "repeated", "refused")
+OUTCOMES = ("created", "opened", "set_aside", "repeated", "refused")
 
 
 class Refusal(NamedTuple):

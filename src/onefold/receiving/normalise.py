@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from onefold.contact_points.kinds import PHONE_CHANNELS, PhoneType
@@ -15,7 +16,7 @@ from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.core.text import BODY_LENGTH, VALUE_LENGTH, clean_name, cut_name, mend_text, validate_text
 from onefold.organizations.policy import Policy
-from onefold.receiving.contact import Contact, Further, NormalizedContact, Sender, Unread
+from onefold.receiving.contact import Contact, Further, Machine, NormalizedContact, Sender, Unread
 
 MESSAGE_ID_LENGTH = 1_000
 _MOST_FURTHER = 50
@@ -44,7 +45,7 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         further = (account._replace(standing="contacted"), *further)
     if further:
         further = _once(further, identifier, only_claimed=is_failed)
-    name = reader.name(contact.sender.name)
+    name = None if contact.machine else reader.name(contact.sender.name)
     answers = _named_messages(contact)
     return NormalizedContact(
         contact,
@@ -56,6 +57,7 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         account=account,
         unread=tuple(reader.unread),
         sender_key=_sender_key(identifier),
+        recipients=reader.recipients(contact.machine) if contact.machine else (),
     )
 
 
@@ -196,6 +198,14 @@ class _Reader:
         for n, s in enumerate(further.social):
             yield self._account(s.network, s.user_id, s.handle, f"further.social[{n}]")
         yield self._customer_id(further.customer_id, "further.customer_id")
+
+    def recipients(self, machine: Machine) -> tuple[Point, ...]:
+        """Whom a bounce names, as far as these are addresses that can be somebody's (RES-19)."""
+        points = []
+        for text in machine.recipients:
+            with suppress(InvalidValue):
+                points.append(email_point(text, self._blocklist))
+        return tuple(point for point in points if not point.blocked)
 
     def name(self, name: str | None) -> str | None:
         """A display name; one that cannot be kept as it is, mended and cut."""

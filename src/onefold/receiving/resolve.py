@@ -14,7 +14,7 @@ from onefold.contact_points.kinds import PhoneType
 from onefold.contact_points.phones import LineTypes, dialled_number
 from onefold.contact_points.points import Holder, Key, Point
 from onefold.organizations.policy import Policy
-from onefold.receiving.contact import Answer, NormalizedContact, Outcome
+from onefold.receiving.contact import Answer, NormalizedContact, Outcome, SetAsideReason
 from onefold.receiving.decision import Decision, NewPoint, PointChange, Suggestion
 from onefold.receiving.snapshot import BatchSnapshot, Thread
 
@@ -38,7 +38,10 @@ def resolve(
             None,
             repeats=earlier,
         )
-    opening = _open(arrival, book, policy, line_types, new_id)
+    nobodys = _whose(arrival, book, policy)
+    if isinstance(nobodys, str):
+        return Decision(arrival, "set_aside", "", "", False, None, set_aside=nobodys)
+    opening = nobodys or _open(arrival, book, policy, line_types, new_id)
     points, suggestions = opening.points, opening.suggestions
     release = None
     if arrival.token is not None:
@@ -56,6 +59,8 @@ def resolve(
             Suggestion(opening.profile_id, thread.profile_id, "thread", thread.conversation_id),
         )
     conversation_id = book.open_conversations.get(opening.profile_id)
+    if conversation_id is None and contact.machine is not None:
+        conversation_id = book.last_conversations.get(opening.profile_id)  # a machine reopens nothing (RES-19)
     opens = conversation_id is None
     if conversation_id is None:
         conversation_id = book.open_conversations[opening.profile_id] = new_id()
@@ -74,6 +79,7 @@ def resolve(
         opening.change,
         suggestions,
         release=release,
+        undeliverable_ids=opening.undeliverable_ids,
         joins_thread=thread,
         left_out=left_out,
     )
@@ -86,6 +92,35 @@ class _Opening(NamedTuple):
     points: tuple[NewPoint, ...] = ()
     change: PointChange | None = None
     suggestions: tuple[Suggestion, ...] = ()
+    undeliverable_ids: tuple[str, ...] = ()
+
+
+def _whose(arrival: NormalizedContact, book: BatchSnapshot, policy: Policy) -> _Opening | SetAsideReason | None:
+    """Of mail whose sender is nobody: whom it is about, or why it is set aside; None of everything else.
+
+    A bounce is about the recipient it names, else about whose message it returns (RES-19). An own address is never a
+    customer (RES-18): what is written from it belongs to the thread it is written into.
+    """
+    machine, sender = arrival.contact.machine, arrival.identifier
+    about_failure = machine is not None and machine.kind in ("bounce", "delay")
+    is_own = sender is not None and sender.kind == "email" and sender.value in policy.own_addresses
+    if not about_failure and not is_own:
+        return None
+    named = [holder for point in arrival.recipients if (holder := _only_holder(point, book))]
+    thread = _named_thread(arrival, book)
+    if about_failure and named:
+        failed = tuple(holder.contact_point_id for holder in named) if machine and machine.permanent else ()
+        return _Opening("opened", named[0].profile_id, None, undeliverable_ids=failed)
+    if thread is not None:
+        return _Opening("opened", thread.profile_id, None)
+    return "machine" if about_failure else "own_address"
+
+
+def _only_holder(point: Point, book: BatchSnapshot) -> Holder | None:
+    """Whom an address opens, else who alone has it listed."""
+    key = (point.kind, point.value)
+    listed = _not_claimed(key, book)
+    return book.identified.get(key) or (listed[0] if len(listed) == 1 else None)
 
 
 def _open(

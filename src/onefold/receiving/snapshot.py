@@ -23,6 +23,7 @@ class BatchSnapshot:
     - `identified`: the one holder of an identifying contact point, by kind and value;
     - `listed`: other holders of a value, oldest first, at most `Policy.shared_limit` + 1 of them;
     - `open_conversations`: by profile, at most one each;
+    - `last_conversations`: the newest of those that what a machine wrote may land on, open or not (RES-19);
     - `earlier`: the answers already given, by channel, message id and the key of the sender, which those of before
       version 0.4 do not have (RES-12);
     - `threads`: where a named conversation or message leads, by its id (RES-13);
@@ -36,6 +37,7 @@ class BatchSnapshot:
         self.identified: dict[Key, Holder] = {}
         self.listed: dict[Key, list[Holder]] = {}
         self.open_conversations: dict[str, str] = {}
+        self.last_conversations: dict[str, str] = {}
         self.earlier: dict[tuple[str, str, str | None], Answer] = {}
         self.threads: dict[str, Thread] = {}
         self.with_customer_id: set[str] = set()

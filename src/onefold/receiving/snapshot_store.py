@@ -3,7 +3,7 @@ statement for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -69,6 +69,15 @@ def _customer_ids(d: Dialect) -> str:
 
 
 @cache
+def _last_conversations(d: Dialect) -> str:
+    newest = (
+        "SELECT c.id FROM conversations AS c WHERE c.organization_id = ? AND c.profile_id = keys.value "
+        "AND c.merged_into_id IS NULL ORDER BY c.id DESC LIMIT 1"
+    )
+    return f"WITH keys AS (SELECT k.value FROM {d.id_keys}) SELECT keys.value, ({newest}) FROM keys"
+
+
+@cache
 def _identities(d: Dialect) -> str:
     """RES-17: of the profiles that chat tokens open, those that hold more than tokens and claims."""
     token = "t.organization_id = ? AND t.kind = 'visitor' AND t.value = k.value AND t.identifying"
@@ -96,11 +105,14 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
         book.earlier[channel, message_id, sender_key] = answer
     if wanted.values:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
-    _load_threads(unit, book, arrivals)
+    _load_threads(unit, book, arrivals, policy.own_addresses)
     _load_beyond(unit, book, policy.shared_limit + 1)
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         rows = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
         book.with_customer_id.update(profile_id for (profile_id,) in rows)
+    if book.versions and any(arrival.contact.machine for arrival in arrivals):
+        last = unit.lookup(_last_conversations(unit.dialect), (unit.organization_id,), list(book.versions))
+        book.last_conversations.update((row[0], row[1]) for row in last if row[1] is not None)
     tokens = [a.token.value for a in arrivals if a.token is not None]
     if tokens:
         book.identities.update(
@@ -128,6 +140,8 @@ class _Wanted(NamedTuple):
             wanted.messages[contact.channel, arrival.message_key] = None
             if point is not None and not point.blocked:
                 wanted.values[point.kind, point.value] = None
+            for recipient in arrival.recipients:
+                wanted.values[recipient.kind, recipient.value] = None
             for further in arrival.further:
                 if not further.blocked:
                     wanted.values[further.kind, further.value] = None
@@ -182,13 +196,16 @@ def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
     return Holder(point_id, profile_id, phone_type, bool(sms), bool(contacted), standing)  # type: ignore[arg-type]
 
 
-def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:
+def _load_threads(
+    unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact], own_addresses: Collection[str]
+) -> None:
     """RES-13: where the threads lead that contacts name whose sender opens nothing."""
     replies: dict[str, dict[str, None]] = {}
     conversations: dict[str, None] = {}
     for arrival in arrivals:
         point, contact = arrival.identifier, arrival.contact
-        if point is None or point.blocked or (point.kind, point.value) not in book.identified:
+        opens = point is not None and not point.blocked and (point.kind, point.value) in book.identified
+        if not opens or contact.machine is not None or (point and point.value in own_addresses):
             if arrival.answers:
                 replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
             if contact.conversation_id is not None:

@@ -18,6 +18,7 @@ from onefold.organizations.policy import Policy
 from onefold.outbox.store import OUTBOX
 from onefold.profiles.search import search_terms
 from onefold.profiles.store import TERMS
+from onefold.receiving import set_aside_store
 from onefold.receiving.contact import Answer
 from onefold.receiving.decision import Decision
 from onefold.receiving.resolve import NewId
@@ -89,7 +90,7 @@ def lock_opened(unit: UnitOfWork, decisions: Iterable[Decision], book: BatchSnap
 
     Without it, what is appended to a profile at the instant of its merge would be stranded there.
     """
-    fresh = [d for d in decisions if d.repeats is None]
+    fresh = _landing(decisions)
     opened = [d for d in fresh if d.profile_id in book.versions]
     joined = {d.joins_thread.profile_id for d in fresh if d.joins_thread is not None} & book.versions.keys()
     ids = sorted({d.profile_id for d in opened} | joined)
@@ -108,7 +109,7 @@ def apply_decisions(
 ) -> list[Answer]:
     """Writes a batch's decisions; returns each one's answer in order. Raises RetryTransaction if a claim was lost."""
     org, moment = unit.organization_id, instant_text(now)
-    fresh = [d for d in decisions if d.repeats is None]
+    fresh = _landing(decisions)
     if fresh:
         _apply_new(unit, fresh, policy, moment)
         _apply_changes(unit, fresh, moment)
@@ -117,7 +118,13 @@ def apply_decisions(
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
         _say_who_joined(unit, fresh, now, moment)
-    return _answers(decisions, numbers)
+    kept = set_aside_store.add(unit, [d for d in decisions if d.set_aside], policy, now, new_id)
+    return _answers(decisions, numbers, kept)
+
+
+def _landing(decisions: Iterable[Decision]) -> list[Decision]:
+    """Those that land on a profile, and are there for the first time."""
+    return [d for d in decisions if d.repeats is None and d.set_aside is None]
 
 
 def _apply_new(unit: UnitOfWork, fresh: Sequence[Decision], policy: Policy, moment: str) -> None:
@@ -166,6 +173,10 @@ def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> 
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing) for c in changes.values()]
         unit.update_rows(CHANGES, rows)
+    failed = sorted({point_id for d in fresh for point_id in d.undeliverable_ids})
+    if failed:
+        points = tables.contact_points
+        unit.execute(unit.update(points).where(points.c.id.in_(failed)).values(undeliverable=True))
     _move_versions(unit, fresh, {d.profile_id for d in _creations(fresh)})
 
 
@@ -233,7 +244,7 @@ def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object
         c.subject,
         c.body,
         _data(d),
-        c.state_of_sender,
+        "unchecked" if d.contact_point_id is None and c.state_of_sender == "proven" else c.state_of_sender,
         moment if c.occurred_at is None else instant_text(occurred_at),
         moment,
         timeline_second(occurred_at, now),
@@ -312,14 +323,16 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
         unit.append(ITEMS, rows)
 
 
-def _answers(decisions: Sequence[Decision], numbers: Sequence[int]) -> list[Answer]:
+def _answers(decisions: Sequence[Decision], numbers: Sequence[int], kept: Sequence[Answer]) -> list[Answer]:
     """Each decision's answer; a repeat inside the batch gets the number its first delivery got."""
-    remaining = iter(numbers)
+    remaining, aside = iter(numbers), iter(kept)
     given: dict[tuple[str, str, str], Answer] = {}
     answers = []
     for d in decisions:
         key = (d.arrival.contact.channel, d.arrival.message_key, d.arrival.sender_key)
-        if d.repeats is None:
+        if d.set_aside is not None:
+            answer = next(aside)
+        elif d.repeats is None:
             answer = Answer(d.outcome, d.profile_id, d.conversation_id, str(next(remaining)))
             given[key] = answer
         elif d.repeats.item_id:

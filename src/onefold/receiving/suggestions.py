@@ -15,7 +15,7 @@ from onefold.receiving.decision import Decision
 
 def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
     """What a batch of contacts gives cause to suggest. Costs nothing where no profile got a value."""
-    fresh = [d for d in decisions if d.repeats is None]
+    fresh = [d for d in decisions if d.repeats is None and d.set_aside is None]
     exact = [
         SharedBetween(s.profile_id, s.other_id, Shared(s.kind, s.value, s.value))
         for d in fresh

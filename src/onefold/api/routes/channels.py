@@ -15,7 +15,7 @@ from onefold.api.auth import allow
 from onefold.api.call import AnyCall, header_parameters
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import responses
-from onefold.api.routes.contacts import AnswerJson
+from onefold.api.routes.contacts import answer_json
 from onefold.channels import meta, twilio
 from onefold.channels.contact_json import Malformed
 from onefold.channels.email import contact_of_email
@@ -61,7 +61,7 @@ async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None)
 
     async def receive() -> Response:
         answer = await _receive(request, call.principal, contact)
-        outcome = AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id)
+        outcome = answer_json(answer)
         headers = {"Onefold-Repeated": "true"} if answer.repeated else None
         return Response(msgspec.json.encode(outcome), 200, headers, "application/json")
 

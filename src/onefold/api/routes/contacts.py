@@ -44,11 +44,14 @@ class WarningJson(msgspec.Struct):
 
 
 class AnswerJson(msgspec.Struct):
-    """Where a contact has landed: `created` a profile or `opened` one. `warnings` name what could not be read."""
+    """Where a contact has landed: `created` a profile or `opened` one. `warnings` name what could not be read.
+
+    Mail that is nobody's yet is `set_aside`: it has neither profile nor conversation, and `item_id` names it there.
+    """
 
     outcome: str
-    profile_id: str
-    conversation_id: str
+    profile_id: str | None
+    conversation_id: str | None
     item_id: str
     warnings: list[WarningJson] = []
 
@@ -124,7 +127,7 @@ class ContactRoutes:
         if isinstance(answer, DomainError):
             raise answer
         headers = {"Onefold-Repeated": "true"} if answer.repeated else None
-        return Response(_encode(_answer(answer)), 200, headers, "application/json")
+        return Response(_encode(answer_json(answer)), 200, headers, "application/json")
 
     async def _batch(self, principal: Principal, body: bytes) -> Response:
         given = decode(_batches, body).contacts
@@ -180,15 +183,18 @@ def _contact(raw: msgspec.Raw) -> Contact | DomainError:
         return refusal
 
 
-def _answer(answer: Answer) -> AnswerJson:
+def answer_json(answer: Answer) -> AnswerJson:
+    """The answer as it is sent."""
     warnings = [WarningJson(unread.field, unread.code, unread.detail) for unread in answer.warnings]
-    return AnswerJson(answer.outcome, answer.profile_id, answer.conversation_id, answer.item_id, warnings)
+    return AnswerJson(
+        answer.outcome, answer.profile_id or None, answer.conversation_id or None, answer.item_id, warnings
+    )
 
 
 def _result(answer: Answer | DomainError) -> ResultJson:
     if isinstance(answer, DomainError):
         return ResultJson("refused", problem=problem_of(answer))
-    return ResultJson("repeated" if answer.repeated else "received", _answer(answer))
+    return ResultJson("repeated" if answer.repeated else "received", answer_json(answer))
 
 
 def _count(contact: Contact, answer: Answer | DomainError) -> None:

@@ -151,7 +151,7 @@ def read_candidates(call: AnyCall) -> Response:
 
 
 @router.post("/blocklist/preview", response_model=schemas.BlockPreview, responses=responses(409))
-def preview_block(call: AnyCall, body: schemas.Entry) -> Response:
+def preview_block(call: AnyCall, body: schemas.NewEntry) -> Response:
     """What blocking a value would do; nothing is changed (PRO-12)."""
 
     def work(unit: UnitOfWork) -> Result:

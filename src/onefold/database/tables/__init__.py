@@ -21,7 +21,14 @@ from onefold.database.tables.accounts import (
 )
 from onefold.database.tables.columns import Id, Instant, Json, Value, instant, instant_text, metadata
 from onefold.database.tables.events import outbox, webhook_deliveries, webhook_endpoints, webhook_turns
-from onefold.database.tables.history import attachments, conversation_reads, conversations, items
+from onefold.database.tables.history import (
+    attachments,
+    conversation_reads,
+    conversations,
+    items,
+    set_aside,
+    set_aside_files,
+)
 from onefold.database.tables.matching import evidence, match_keys, suggestions, verdicts
 from onefold.database.tables.merging import absorbed_points, audit, audit_records, merges
 from onefold.database.tables.operations import counted_until, daily_counts, idempotency_keys, run_pairs, runs
@@ -81,6 +88,8 @@ __all__ = [
     "runs",
     "search_terms",
     "sessions",
+    "set_aside",
+    "set_aside_files",
     "sign_in_tokens",
     "suggestions",
     "verdicts",

@@ -124,6 +124,43 @@ items = Table(
     **CLUSTERED,
 )
 
+# Mail that is nobody's yet: what a machine sent about nobody known, what an agent sent (RES-18, RES-19).
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("inbox_id", Id, nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("channel", sa.Text, nullable=False),
+    Column("message_id", Value, nullable=False),
+    Column("sender_key", sa.Text, nullable=False),
+    Column("sender", sa.Text),
+    Column("subject", sa.Text),
+    Column("body", sa.Text),
+    Column("data", Json),
+    Column("sender_state", sa.Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    primary_key("id"),
+    refers_to("inboxes", "inbox_id"),
+    sa.UniqueConstraint("organization_id", "channel", "message_id", "sender_key", name="set_aside_once"),
+    Index("set_aside_inbox", "organization_id", "inbox_id", "id"),
+)
+
+set_aside_files = Table(
+    "set_aside_files",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("set_aside_id", Id, nullable=False),
+    Column("position", sa.Integer, nullable=False),
+    Column("filename", sa.Text, nullable=False),
+    Column("content_type", sa.Text, nullable=False),
+    Column("content", sa.LargeBinary, nullable=False),
+    primary_key("set_aside_id", "position"),
+    refers_to("set_aside", "set_aside_id"),
+)
+
 attachments = Table(
     "attachments",
     metadata,

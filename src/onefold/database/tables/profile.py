@@ -62,6 +62,7 @@ contact_points = Table(
     flag("contacted"),
     # A former customer ID, or the social account of a network that is not the one shown (MRG-3): opens, is not shown.
     flag("current", True),
+    flag("undeliverable"),  # a mail server has said so (RES-19), and nothing has come from it since
     Column("standing", sa.Text, nullable=False, server_default="entered"),  # contacted, entered or claimed (PRO-13)
     Column("created_at", Instant, nullable=False),
     primary_key("id"),

@@ -6,11 +6,11 @@ from a sender that had failed, becomes claimed, and opens its profile no more.
 """
 
 import logging
+import re
 
 import sqlalchemy as sa
 from alembic import op
 
-from onefold.contact_points.blocklist import Blocklist, Entry
 from onefold.database.tables import Id
 
 revision = "0008"
@@ -19,10 +19,21 @@ down_revision = "0007"
 _log = logging.getLogger("onefold.upgrade")
 _TABLES = ("items", "contact_points", "blocklist")
 _AT_ONCE = 10_000
-_NEW_ENTRIES = [
-    Entry("email", f"{local}@*")
-    for local in ("noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "nobody")
-]
+_NEW_LOCALS = ("noreply", "no-reply", "no_reply", "no.reply", "donotreply", "do-not-reply", "do_not_reply", "nobody")
+# As contact_points/blocklist.py said it when this was written.
+_NO_VALUE = frozenset(
+    (
+        *"""
+        null none nil nul undefined nan na n.a n/a unknown unbekannt inconnu desconocido empty blank missing anonymous
+        anonym guest user visitor customer test tester default placeholder example false true noname notset notprovided
+        tbd tba xxx -1
+        """.split(),
+        *("object object", "no name", "no value", "not available", "not set", "not provided", "not applicable"),
+    )
+)
+_AROUND = "()[]{}<>\"'`*#_-.:;,!?/\\|~ "
+_REPEATED = re.compile(r"(?:0+|([0-9a-z])\1{3,})\Z")
+_NO_NUMBER = re.compile(r"\+\d{0,5}?(\d)\1{7,}\Z|\+?\d{0,3}(?:1234567890|0123456789|9876543210)\Z|\+?123456789\Z")
 _entries = sa.table(
     "blocklist",
     sa.column("organization_id", sa.BigInteger),
@@ -95,22 +106,31 @@ def upgrade() -> None:
 def _block_what_stands_for_nobody() -> None:
     """Placeholders open nothing (PRO-12), and every organization gets the addresses that are new on the list."""
     connection = op.get_bind()
-    blocklist = Blocklist(_NEW_ENTRIES)
     c = _points.c
     for organization_id in connection.execute(sa.text("SELECT id FROM organizations ORDER BY id")).scalars().all():
         opening = sa.select(c.id, c.kind, c.value).where(c.organization_id == organization_id, c.identifying)
         after = "00000000-0000-0000-0000-000000000000"
         while rows := connection.execute(opening.where(c.id > after).order_by(c.id).limit(_AT_ONCE)).all():
             after = rows[-1][0]
-            blocked = [point_id for point_id, kind, value in rows if blocklist.holds(kind, value)]
+            blocked = [point_id for point_id, kind, value in rows if _stands_for_nobody(kind, value)]
             closing = _points.update().where(c.organization_id == organization_id, c.id.in_(blocked))
             connection.execute(closing.values(identifying=False))
         of_organization = sa.select(_entries.c.value).where(_entries.c.organization_id == organization_id)
         listed = set(connection.execute(of_organization).scalars())
-        missing = [entry for entry in _NEW_ENTRIES if entry.value not in listed]
-        for entry in missing:
-            values = {"organization_id": organization_id, "kind": entry.kind, "value": entry.value}
+        for value in {f"{local}@*" for local in _NEW_LOCALS} - listed:
+            values = {"organization_id": organization_id, "kind": "email", "value": value}
             connection.execute(_entries.insert().values(**values))
+
+
+def _stands_for_nobody(kind: str, value: str) -> bool:
+    if kind == "email":
+        return value.rpartition("@")[0] in _NEW_LOCALS
+    if kind == "phone":
+        return _NO_NUMBER.match(value) is not None
+    text = value.partition(":")[2] if kind == "social" else value
+    bare = text.strip().casefold().strip(_AROUND)
+    letters = "".join(char for char in bare if char.isalnum())
+    return bare in _NO_VALUE or text.strip() == "-1" or not letters or _REPEATED.match(letters) is not None
 
 
 def _report() -> None:

@@ -1,0 +1,66 @@
+"""Mail that is nobody's yet: reading it, saying whose it is, taking it away (RES-18, RES-19)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from onefold.accounts import store as accounts
+from onefold.console.forms import AnyForm
+from onefold.console.pages import page, redirect_to
+from onefold.console.visitor import AnyVisitor
+from onefold.core.errors import InvalidValue
+from onefold.core.ids import is_id
+from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
+from onefold.receiving import set_aside, set_aside_store
+
+router = APIRouter(prefix="/set-aside")
+_SHOWN = 50
+
+
+@router.get("")
+def show(request: Request, visitor: AnyVisitor, after: str | None = None) -> Response:
+    """What is set aside in every inbox, newest first."""
+
+    def work(unit: UnitOfWork) -> dict[str, Any]:
+        before = after if after and is_id(after) else None
+        rows = set_aside_store.page(unit, None, before, _SHOWN + 1)
+        more = f"/set-aside?after={rows[_SHOWN - 1].id}" if len(rows) > _SHOWN else None
+        return {"rows": rows[:_SHOWN], "more": more, "inboxes": dict(accounts.list_inboxes(unit))}
+
+    return page(request, visitor, "set_aside.html", **visitor.read(work))
+
+
+@router.post("/{set_aside_id}/file")
+def file(visitor: AnyVisitor, set_aside_id: str, form: AnyForm) -> Response:
+    """Files it with the one customer that is found by what was written (MRG-1)."""
+    query = form.line("customer")
+    if query is None:
+        raise InvalidValue("Say whose it is: an email, a phone, a name or a customer ID.", field="customer")
+
+    def work(unit: UnitOfWork) -> str:
+        owner_id = _owner(unit, query)
+        set_aside.file(unit, set_aside_id, owner_id, visitor.actor)
+        return owner_id
+
+    return redirect_to(f"/customers/{visitor.write(work)}", "message-filed")
+
+
+def _owner(unit: UnitOfWork, query: str) -> str:
+    if is_id(query):
+        return profiles.resolve_redirect(unit, query)
+    hits = profiles.search(unit, query, 2)
+    if len(hits) != 1:
+        found = "More than one customer is" if hits else "No customer is"
+        raise InvalidValue(f"{found} found by that; write the whole email, phone or customer ID.", field="customer")
+    return hits[0].row.id
+
+
+@router.post("/{set_aside_id}/remove")
+def remove(visitor: AnyVisitor, set_aside_id: str) -> Response:
+    """Takes it away for good."""
+    visitor.write(lambda unit: set_aside.remove(unit, set_aside_id, visitor.actor))
+    return redirect_to("/set-aside", "removed")
