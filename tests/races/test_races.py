@@ -219,7 +219,7 @@ def test_values_listed_by_a_contact_are_found_although_an_agent_edits_the_profil
 def test_an_agents_edit_is_not_undone_by_a_call_that_was_decided_before_it_PRO_5(base: Base) -> None:
     """A call marks the mobile as contacted; in between an agent says that it is a home phone. It stays a home phone."""
     profile_id, point_id = _by_hand(base, PointInput("phone", mobile(1), phone_type="mobile"))
-    call = Contact("voice", "call", Sender(phone=mobile(1)), further=Further(emails=("ada@example.com",)))
+    call = Contact("voice", "call", Sender(phone=mobile(1)), further=Further(emails=("ada@example.com",), vouched=True))
 
     other = Database(base.url)
     with ThreadPoolExecutor(2) as pool:
