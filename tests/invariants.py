@@ -209,11 +209,21 @@ def _wrong_search_terms(unit: UnitOfWork) -> list[tuple[object, ...]]:
         points[profile_id].append((kind, value, handle))
     for profile_id, term in _found(unit, "SELECT profile_id, term FROM search_terms WHERE organization_id = :org"):
         terms[profile_id].add(term)
+    former = defaultdict(list)
+    former_sql = """
+        SELECT s.survivor_id, m.former_name FROM merges AS m
+        JOIN profiles AS s ON s.organization_id = m.organization_id AND s.id = m.source_id
+        WHERE m.organization_id = :org AND m.undone_at IS NULL AND m.former_name IS NOT NULL ORDER BY m.id DESC
+    """
+    for profile_id, former_name in _found(unit, former_sql):
+        former[profile_id].append(former_name)
     wrong: list[tuple[object, ...]] = []
     for profile_id, name, username in names:
-        most = search_terms(name, username, points[profile_id])
+        most = search_terms(name, username, points[profile_id], former[profile_id])
         # Whether text that is no evidence (PRO-12) can be searched for is left open.
-        least = search_terms(name, username, [p for p in points[profile_id] if p[:2] not in blocked])
+        least = search_terms(
+            name, username, [p for p in points[profile_id] if p[:2] not in blocked], former[profile_id]
+        )
         if not least <= terms[profile_id] <= most:
             wrong.append((profile_id, sorted(least - terms[profile_id]), sorted(terms[profile_id] - most)))
     return wrong

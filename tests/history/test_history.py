@@ -141,7 +141,7 @@ def test_a_detach_is_told_on_both_sides__DET_1(base: Base) -> None:
 def test_what_was_detached_and_merged_back_is_part_of_it_again(base: Base) -> None:
     ada = profile(base, PointInput("email", ADA), PointInput("email", BOB), name="Ada")
     new = detach(base, ada, point_of(base, ada, BOB).contact_point_id).new_profile_id
-    merge(base, new, ada)
+    merge(base, new, ada, despite_no_match=True)
     history = read_history(base, ada)
     assert parts(history) == {ada, new}
     assert sorted(a.text for a in history.arrivals) == [ADA, BOB]

@@ -54,6 +54,7 @@ from tests.dsl.words import (
     suggested,
     timeline,
     told,
+    undo,
 )
 from tests.invariants import check_base
 
@@ -733,3 +734,40 @@ def test_merging_two_that_were_suggested_ends_the_suggestion__MRG_2_SUG_1(base: 
     with base.database.read(base.organization_id) as unit:
         assert suggestions.of_profile(unit, other, dismissed=True) == []
     assert rows(base, "SELECT profile_id FROM evidence") == []
+
+
+# What the two were called, and since when (MRG-19) --------------------------------------------------------------------
+
+
+def test_a_name_that_lost_still_finds_the_customer_until_the_merge_is_undone__MRG_19(base: Base) -> None:
+    ada = profile(base, PointInput("email", ADA), name="Ada Lovelace")
+    gus = profile(base, PointInput("email", BOB), name="Augusta King")
+    merged = merge(base, gus, ada, choices={"name": "destination"})
+    assert found_by(base, "king aug") == found_by(base, "lovelace") == [ada]
+    edit(base, ada, username="ada")
+    assert found_by(base, "augusta") == [ada]
+    undo(base, merged.id)
+    assert (found_by(base, "augusta"), found_by(base, "lovelace")) == ([gus], [ada])
+
+
+def test_the_destinations_own_name_is_found_as_well_where_it_lost__MRG_19(base: Base) -> None:
+    ada = profile(base, PointInput("email", ADA), name="Ada Lovelace")
+    gus = profile(base, PointInput("email", BOB), name="Augusta King")
+    merge(base, gus, ada, choices={"name": "source"})
+    assert show(base, ada).row.name == "Augusta King"
+    assert found_by(base, "lovelace") == [ada]
+
+
+def test_a_customer_is_one_since_the_oldest_of_those_merged__MRG_19(base: Base) -> None:
+    old, new = (profile(base, PointInput("email", address)) for address in (ADA, BOB))
+    since = show(base, old).row.created_at
+    merged = merge(base, old, new)
+    assert show(base, new).row.created_at == since
+    undo(base, merged.id)
+    assert show(base, new).row.created_at > since
+
+
+def test_an_address_is_found_as_people_write_its_domain__MRG_1(base: Base) -> None:
+    jo = profile(base, PointInput("email", "jo@bücher.example"))
+    for query in ("jo@bücher.example", "jo@büch", "bücher", "jo@bucher", "jo@xn--bcher-kva.example"):
+        assert found_by(base, query) == [jo], query

@@ -244,6 +244,7 @@ def _apply(
         details=details,
         before=record.to_json(),
     )
+    lost = (name for name in (destination.name, source.name) if name and name != plan.after.name)
     row = MergeRow(
         merge_id,
         plan.source_id,
@@ -253,8 +254,10 @@ def _apply(
         audit_seq=seq,
         created_at=now,
         undone_at=None,
+        former_name=next(lost, None),
     )
     store.add_merge(unit, row)
+    profiles.reindex(unit, plan.destination_id)
     return row
 
 
@@ -322,7 +325,6 @@ def _find_by(
 ) -> None:
     """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
     profiles.forget_terms(unit, plan.source_id)
-    profiles.reindex(unit, plan.destination_id)
     for point in source.points:
         if point.contact_point_id in plan.absorbed:
             matches.remove_keys(unit, keys_of_point(point.kind, point.value, point.handle), point.contact_point_id)

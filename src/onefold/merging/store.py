@@ -28,7 +28,8 @@ from onefold.profiles.store import ProfileRow, relationships_of
 
 
 class MergeRow(NamedTuple):
-    """A merge. Items numbered from `event_seq` on came with or after it; both sides before are in the audit record."""
+    """A merge. Items numbered from `event_seq` on came with or after it; both sides before are in the audit record.
+    `former_name` is the name that lost, if one did (MRG-19)."""
 
     id: str
     source_id: str
@@ -38,6 +39,7 @@ class MergeRow(NamedTuple):
     audit_seq: int
     created_at: datetime
     undone_at: datetime | None
+    former_name: str | None = None
 
 
 # Reading a side ------------------------------------------------------------------------------------------------------

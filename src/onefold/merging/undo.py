@@ -85,9 +85,9 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         since=found.merge.event_seq,
     )
     share_conversations(unit, parting, record)
+    store.mark_undone(unit, merge_id, now)  # its former name finds nobody any more
     share_evidence(unit, found.merge, found.plan, record=record, layer=look.taken.layer, policy=look.policy, now=now)
     _write_events(unit, found, actor, now)
-    store.mark_undone(unit, merge_id, now)
     source_id = found.plan.source.profile_id
     data = {"merge_id": merge_id, "unmerged": dict.fromkeys(found.returning, source_id)}
     emit(unit, new_id(), "profile.unmerged", profile_id=found.profile_id, data=data, now=now)

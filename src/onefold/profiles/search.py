@@ -16,15 +16,22 @@ _DIAL = re.compile(r"[\d\s()+./\-]+\Z", re.ASCII)
 _NOT_DIGIT = re.compile(r"\D", re.ASCII)
 
 
-def search_terms(name: str | None, username: str | None, points: Iterable[tuple[Kind, str, str | None]]) -> set[str]:
+def search_terms(
+    name: str | None,
+    username: str | None,
+    points: Iterable[tuple[Kind, str, str | None]],
+    former_names: Iterable[str] = (),
+) -> set[str]:
     """Every text whose beginning finds the profile: a search is one look at an ordered index.
 
-    Names from each of their words on; emails from each part on; phones by international, national, last seven and
-    last four digits; handles; customer IDs. `points` are (kind, normal form, handle). The name's own terms come first
-    where a profile has so many that some must go.
+    Names from each of their words on; emails from each part on, and as people write their domains; phones by
+    international, national, last seven and last four digits; handles; customer IDs; names that lost in a merge
+    (MRG-19). `points` are (kind, normal form, handle). The name's own terms come first where a profile has so many that
+    some must go.
     """
     terms: dict[str, None] = {}
-    for term in _terms(name, username, points):
+    former = (term for former_name in former_names for term in _name_terms(former_name))
+    for term in (*_terms(name, username, points), *former):
         if term and len(terms) < _MOST_TERMS:
             terms[term[:_TERM_LENGTH]] = None
     return set(terms)
@@ -48,8 +55,9 @@ def _name_terms(name: str) -> Iterator[str]:
 def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
     """Visitor tokens are not for people and are not searched."""
     if kind == "email":
-        yield value
-        yield from (value[m.end() :] for m in _WORD_BREAK.finditer(value) if m.end() < len(value) - 3)
+        for written in (value, _in_unicode(value)) if "xn--" in value else (value,):
+            yield written
+            yield from (written[m.end() :] for m in _WORD_BREAK.finditer(written) if m.end() < len(written) - 3)
     elif kind == "phone":
         yield from _phone_terms(value)
     elif kind == "social":
@@ -58,6 +66,15 @@ def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
             yield fold(handle).lstrip("@")
     elif kind == "customer_id":
         yield fold(value)
+
+
+def _in_unicode(email: str) -> str:
+    """An address with its domain as people write it, folded as searches are."""
+    local, _, domain = email.rpartition("@")
+    try:
+        return fold(f"{local}@{domain.encode('ascii').decode('idna')}")
+    except UnicodeError:
+        return email
 
 
 def _phone_terms(value: str) -> Iterator[str]:

@@ -95,8 +95,10 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     points = contact_points.points_of(unit, [row.id])[row.id]
     visible_points = [p for p in points if p.kind != "customer_id"]
     region = load_policy(unit).default_region
+    former_ids = store.merged_into(unit, row.id)[1:]
+    oldest = store.first_created(unit, row.id) if former_ids else None
     return ProfileView(
-        row=row,
+        row=row._replace(created_at=min(row.created_at, oldest or row.created_at)),
         display_name=display_name(row.name, points),
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         former_customer_ids=[
@@ -111,7 +113,7 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
         relationships=_relationships(unit, row.id),
         suggestions=[s for s in suggestions_of(unit, row.id) if s.state == "open"],
-        former_ids=store.merged_into(unit, row.id)[1:],
+        former_ids=former_ids,
     )
 
 

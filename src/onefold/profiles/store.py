@@ -146,9 +146,28 @@ def reindex(unit: UnitOfWork, profile_id: str) -> None:
     row = read_profile(unit, profile_id)
     points = [(p.kind, p.value, p.handle) for p in points_of(unit, [profile_id])[profile_id]]
     forget_terms(unit, profile_id)
-    rows = [(unit.organization_id, term, profile_id) for term in search_terms(row.name, row.username, points)]
+    terms = search_terms(row.name, row.username, points, former_names(unit, profile_id))
+    rows = [(unit.organization_id, term, profile_id) for term in terms]
     if rows:
         unit.insert(TERMS, rows)
+
+
+def former_names(unit: UnitOfWork, profile_id: str) -> list[str]:
+    """The names that lost in the merges that a living profile stands on, the newest first (MRG-19)."""
+    sources = merged_into(unit, profile_id)[1:]
+    if not sources:
+        return []
+    d = unit.dialect
+    standing = "m.organization_id = ? AND m.source_id = k.value AND m.undone_at IS NULL"
+    sql = f"SELECT m.id, m.former_name FROM {d.id_keys}{d.join('merges', 'm', standing, one=False)}"
+    rows = unit.lookup(sql, (unit.organization_id,), sources)
+    return [str(name) for _, name in sorted(rows, key=lambda row: str(row[0]), reverse=True) if name is not None]
+
+
+def first_created(unit: UnitOfWork, profile_id: str) -> datetime | None:
+    """When the oldest of the profiles that were merged into one was created; None where none was."""
+    p = profiles.c
+    return unit.execute(unit.select(sa.func.min(p.created_at), of=profiles).where(p.survivor_id == profile_id)).scalar()
 
 
 class Part(NamedTuple):

@@ -19,6 +19,7 @@ merges = Table(
     Column("audit_seq", BigInteger, nullable=False),  # where both sides before are kept
     Column("created_at", Instant, nullable=False),
     Column("undone_at", Instant),
+    Column("former_name", sa.Text),  # the name that lost, by which the customer is still found (MRG-19)
     primary_key("id"),
     Index("merges_source", "organization_id", "source_id"),
     Index("merges_destination", "organization_id", "destination_id"),
