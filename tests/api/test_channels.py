@@ -251,3 +251,12 @@ def test_an_idempotency_key_holds_for_channels_too__RES_12(api: Api) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
     other = api.post("/v1/channels/email", content=mail.replace(b"idem-1", b"idem-2"), headers=headers)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+
+
+def test_metas_handshake_is_answered_to_who_knows_the_token__RES_20(sqlite_served: Any) -> None:
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "s3cret"}
+    with serving(sqlite_served.url, meta_verify_token="s3cret") as address:
+        answer = httpx.get(f"{address}/v1/channels/meta", params=asked)
+        assert (answer.status_code, answer.text) == (200, "1158201444")
+        wrong = httpx.get(f"{address}/v1/channels/meta", params={**asked, "hub.verify_token": "wrong"})
+        assert wrong.status_code == 403

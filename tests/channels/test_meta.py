@@ -53,14 +53,14 @@ def test_a_whatsapp_message_comes_from_a_phone__RES_1_RES_3() -> None:
     [
         ("text", {"body": "a\x00\ud800"}, "a\ufffd\ufffd"),
         ("image", {"id": "9", "caption": "Look"}, "Look"),
-        ("sticker", {"id": "9"}, None),
+        ("sticker", {"id": "9"}, "(sticker)"),
         ("button", {"text": "Yes", "payload": "y"}, "Yes"),
         ("interactive", {"type": "button_reply", "button_reply": {"id": "1", "title": "Yes"}}, "Yes"),
         ("interactive", {"type": "list_reply", "list_reply": {"title": "One"}}, "One"),
         ("location", {"latitude": 51.5, "longitude": 0.1, "name": "Shop"}, "Shop, 51.5, 0.1"),
         ("reaction", {"message_id": "wamid.0", "emoji": "👍"}, "👍"),
-        ("contacts", [{"name": {}}], None),
-        ("unsupported", None, None),
+        ("contacts", [{"name": {}}], "(contact card)"),
+        ("unsupported", None, "(message that cannot be shown here: unsupported)"),
     ],
 )
 def test_every_type_of_whatsapp_message_is_a_contact(kind: str, content: object, body: str | None) -> None:
@@ -75,10 +75,17 @@ def test_a_whatsapp_reply_names_what_it_answers__RES_13() -> None:
     assert contact.reply_to == ("wamid.0",)
 
 
-@pytest.mark.parametrize("sender", ["", "123", "US.13491208655302741918", None])
-def test_a_whatsapp_sender_that_is_no_phone_is_anonymous__RES_8(sender: str | None) -> None:
+@pytest.mark.parametrize("sender", ["", None])
+def test_a_whatsapp_sender_without_any_id_is_anonymous__RES_8(sender: str | None) -> None:
     (contact,) = contacts_of_whatsapp(whatsapp(said(**{"from": sender})))
     assert normalise_contact(contact, POLICY).identifier is None
+
+
+def test_a_whatsapp_sender_that_is_no_phone_is_an_account__RES_1() -> None:
+    (contact,) = contacts_of_whatsapp(whatsapp(said(**{"from": "US.13491208655302741918"})))
+    identifier = normalise_contact(contact, POLICY).identifier
+    assert identifier is not None
+    assert identifier.value == "whatsapp:US.13491208655302741918"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,6 @@ def test_a_whatsapp_sender_that_is_no_phone_is_anonymous__RES_8(sender: str | No
         {"entry": None},
         {"entry": [1, {"changes": [None, {"value": []}]}]},
         whatsapp(statuses=[{"id": "wamid.1", "status": "read"}]),
-        whatsapp(said(type="system")),
         whatsapp(said(id=None), "message", said(id="\x00"), said(id="x" * 2000)),
         {"entry": [{"changes": [{"field": "smb_message_echoes", "value": {"messages": [said()]}}]}]},
     ],
@@ -110,7 +116,7 @@ def test_a_message_comes_from_an_account_on_its_network__RES_1(network: str, val
 def test_a_messenger_reply_and_its_files_are_kept__RES_13() -> None:
     files = [{"type": "image", "payload": {"url": "https://x/1"}}, {"type": "fallback"}]
     (contact,) = contacts_of_messenger(messenger(sent(text=None, reply_to={"mid": "m_0"}, attachments=files)))
-    assert (contact.body, contact.reply_to) == (None, ("m_0",))
+    assert (contact.body, contact.reply_to) == ("(image)", ("m_0",))
     assert json.loads(contact.data or "")["media"][0] == {"type": "image", "url": "https://x/1"}
 
 
@@ -124,7 +130,6 @@ def test_a_button_of_messenger_is_a_contact() -> None:
     [
         {},
         messenger(sent(is_echo=True)),
-        messenger(sent(is_deleted=True)),
         messenger({"sender": {"id": "42"}, "delivery": {"mids": ["m_1"]}}),
         messenger({"sender": {"id": "42"}, "read": {"watermark": 1}}),
         messenger(None, {"message": "text"}, {"message": {"mid": ""}}),
@@ -199,3 +204,60 @@ def test_a_number_and_a_user_id_open_one_profile__RES_1() -> None:
     both = other.receives(contacts_of_whatsapp(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
     later = other.receives(contacts_of_whatsapp(hidden("m-4", user_id="US.17"))[0])
     assert later.profile_id == both.profile_id
+
+
+# What has no words is said to be what it is (RES-20)
+
+
+EVENTS = [
+    ({"postback": {"title": "Start"}}, "Start"),
+    ({"postback": {"payload": "GET_STARTED"}}, "GET_STARTED"),
+    ({"referral": {"source": "SHORTLINK", "ref": "spring"}}, "(came by SHORTLINK spring)"),
+    ({"reaction": {"mid": "m_1", "action": "react", "emoji": "👍"}}, "(reaction 👍)"),
+    ({"reaction": {"mid": "m_1", "action": "unreact"}}, "(took back reaction )"),
+    ({"message_edit": {"mid": "m_1", "text": "Hello!", "num_edit": 1}}, "(edited) Hello!"),
+    ({"message": {"mid": "m_1", "is_deleted": True}}, "(deleted a message)"),
+    (
+        {"message": {"mid": "m_9", "attachments": [{"type": "story_mention"}]}},
+        "(message that cannot be shown here: story_mention)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "body"), EVENTS, ids=[case[1] for case in EVENTS])
+def test_every_event_that_says_something_is_an_item__RES_20(event: dict[str, Any], body: str) -> None:
+    (contact,) = contacts_of_messenger(messenger({"sender": {"id": "42"}, "timestamp": 1740981600000, **event}))
+    assert contact.body == body
+    identifier = normalise_contact(contact, POLICY).identifier
+    assert identifier is not None
+    assert identifier.value == "facebook:42"
+
+
+def test_a_comment_is_of_the_account_that_wrote_it__RES_20() -> None:
+    value = {"id": "c-1", "text": "Nice", "from": {"id": "42", "username": "ada"}}
+    payload = {"object": "instagram", "entry": [{"changes": [{"field": "comments", "value": value}]}]}
+    (contact,) = contacts_of_messenger(payload)
+    assert (contact.message_id, contact.body, contact.sender.user_id, contact.sender.handle) == (
+        "c-1",
+        "Nice",
+        "42",
+        "ada",
+    )
+
+
+def test_a_change_of_number_that_whatsapp_reports_is_the_same_customers__RES_20() -> None:
+    base = Base()
+    old = base.receives(contacts_of_whatsapp(whatsapp(said()))[0])
+    system = {"type": "user_changed_number", "body": "Ada changed to +44 7700 900999", "new_wa_id": "447700900999"}
+    changed = base.receives(contacts_of_whatsapp(whatsapp(said(id="wamid.2", type="system", system=system)))[0])
+    assert (changed.profile_id, changed.arrival.contact.body) == (old.profile_id, system["body"])
+    new = base.receives(contacts_of_whatsapp(whatsapp(said(id="wamid.3", **{"from": "447700900999"})))[0])
+    assert (new.outcome, new.profile_id) == ("opened", old.profile_id)
+
+
+def test_a_change_to_a_number_that_somebody_holds_is_a_suggestion__RES_20() -> None:
+    base = Base()
+    base.holds("00000000-0000-7000-9000-000000000001", "phone", "+447700900999", "mobile")
+    system = {"type": "user_changed_number", "new_wa_id": "447700900999"}
+    changed = base.receives(contacts_of_whatsapp(whatsapp(said(type="system", system=system)))[0])
+    assert [s.other_id for s in changed.suggestions] == ["00000000-0000-7000-9000-000000000001"]

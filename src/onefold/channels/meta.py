@@ -26,6 +26,21 @@ _DATA_LENGTH = 1_000
 _USER_ID_LENGTH = 200
 _MOST_MEDIA = 50
 _NOBODY: Json = {}
+_KINDS = {
+    "image": "image",
+    "video": "video",
+    "audio": "voice message",
+    "document": "file",
+    "sticker": "sticker",
+    "contacts": "contact card",
+    "location": "location",
+    "order": "order",
+    "reaction": "reaction taken back",
+    "system": "change of the account",
+    "call": "call",
+    "deleted": "deleted a message",
+}
+"""What a message without words is; other kinds are named as the network names them."""
 
 
 def contacts_of_whatsapp(payload: Json, *, inbox_id: str | None = None) -> list[Contact]:
@@ -43,12 +58,15 @@ def contacts_of_messenger(payload: Json, *, inbox_id: str | None = None) -> list
     network = _NETWORKS.get(_text(payload.get("object")))
     if network is None:
         return []
-    return [
-        contact
+    made_of_events = [
+        made
         for entry in _objects(payload.get("entry"))
-        for event in _objects(entry.get("messaging"))
-        if (contact := _messenger(event, network, inbox_id)) is not None
+        for made in (
+            *(_messenger(event, network, inbox_id) for event in _objects(entry.get("messaging"))),
+            *(_comment(change, network, inbox_id) for change in _objects(entry.get("changes"))),
+        )
     ]
+    return [contact for contact in made_of_events if contact is not None]
 
 
 def meta_signature_valid(app_secret: str, body: bytes, header: str) -> bool:
@@ -82,9 +100,10 @@ def _people(value: Json) -> dict[str, Json]:
 
 def _whatsapp(message: Json, people: Mapping[str, Json], inbox_id: str | None) -> Contact | None:
     message_id, kind, sender = _id(message.get("id")), _text(message.get("type")), _text(message.get("from"))
-    if message_id is None or kind == "system":
+    if message_id is None:
         return None
-    user_id = _user_id(_text(message.get("from_user_id") or message.get("user_id")))
+    phone = _phone(sender)
+    user_id = _user_id(_text(message.get("from_user_id") or message.get("user_id")) or ("" if phone else sender))
     person = people.get(sender) or people.get(user_id or "") or _NOBODY
     profile = _object(person.get("profile"))
     name, handle = _name(profile.get("name")), _name(profile.get("username") or person.get("username"))
@@ -92,7 +111,7 @@ def _whatsapp(message: Json, people: Mapping[str, Json], inbox_id: str | None) -
     return Contact(
         channel="whatsapp",
         message_id=message_id,
-        sender=Sender(phone=_phone(sender), user_id=user_id, handle=handle, name=name),
+        sender=Sender(phone=phone, user_id=user_id, handle=handle, name=name, changed_to=_new_number(kind, content)),
         body=_whatsapp_body(kind, content),
         occurred_at=_moment(message.get("timestamp"), 1),
         inbox_id=inbox_id,
@@ -113,35 +132,99 @@ def _phone(wa_id: str) -> str | None:
     return number
 
 
-def _whatsapp_body(kind: str, content: Json) -> str | None:
+def _new_number(kind: str, content: Json) -> str | None:
+    """The number that WhatsApp says a customer has changed to (RES-20)."""
+    new = _text(content.get("new_wa_id") or content.get("wa_id"))
+    return _phone(new) if kind == "system" and new else None
+
+
+def _whatsapp_body(kind: str, content: Json) -> str:
+    """What was said; of what has no words, what it is (RES-20)."""
     if kind == "interactive":
         content = _object(content.get(_text(content.get("type"))))
     if kind == "location":
         values = [content.get(key) for key in ("name", "address", "latitude", "longitude")]
-        return mend_text(", ".join(_text(value) for value in values if value is not None)) or None
-    if kind == "contacts":
-        return None
-    texts = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
-    return mend_text(next((text for text in texts if text), "")) or None
+        said = ", ".join(_text(value) for value in values if value is not None)
+    elif kind == "contacts":
+        said = ""
+    else:
+        texts = (_text(content.get(key)) for key in ("body", "caption", "text", "title", "emoji"))
+        said = next((text for text in texts if text), "")
+    return mend_text(said) or _what_it_is(kind)
+
+
+def _what_it_is(kind: str) -> str:
+    return f"({_KINDS.get(kind) or 'message that cannot be shown here: ' + kind})"
 
 
 # Messenger and Instagram
 
 
 def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | None:
-    message = _object(event.get("message")) or _object(event.get("postback"))
-    message_id, user_id = _id(message.get("mid")), _text(_object(event.get("sender")).get("id"))
-    if message_id is None or message.get("is_echo") or message.get("is_deleted"):
+    """A contact of an event that says something; None of what only tells what became of our own messages."""
+    message, user_id = _object(event.get("message")), _text(_object(event.get("sender")).get("id"))
+    said = _said(event)
+    if said is None or message.get("is_echo"):
+        return None
+    own_id, body = said
+    moment = _text(event.get("timestamp"))
+    message_id = own_id or (_id(f"{user_id}:{moment}") if user_id and moment else None)
+    if message_id is None:
         return None
     return Contact(
         channel="social",
         message_id=message_id,
         sender=Sender(network=network, user_id=_user_id(user_id)),
-        body=mend_text(_text(message.get("text")) or _text(message.get("title"))) or None,
+        body=mend_text(body) or None,
         occurred_at=_moment(event.get("timestamp"), 1_000),
         inbox_id=inbox_id,
         reply_to=_ids(_object(message.get("reply_to")).get("mid")),
         data=_data({"from": user_id, "media": _media(message)}),
+    )
+
+
+def _said(event: Json) -> tuple[str | None, str] | None:
+    """(the network's id of it, what it says) of a message, a button, a referral, an edit or a reaction (RES-20)."""
+    if message := _object(event.get("message")):
+        mid = _id(message.get("mid"))
+        if message.get("is_deleted"):
+            return (None if mid is None else f"{mid}:deleted"), _what_it_is("deleted")
+        kinds = [_text(file.get("type")) for file in _objects(message.get("attachments"))]
+        return mid, _text(message.get("text")) or (_what_it_is(kinds[0]) if kinds else "")
+    if postback := _object(event.get("postback")):
+        return _id(postback.get("mid")), _text(postback.get("title")) or _text(postback.get("payload"))
+    if edit := _object(event.get("message_edit")):
+        return _id(f"{_text(edit.get('mid'))}:{_text(edit.get('num_edit'))}"), f"(edited) {_text(edit.get('text'))}"
+    if reaction := _object(event.get("reaction")):
+        emoji = _text(reaction.get("emoji")) or _text(reaction.get("reaction"))
+        return None, f"({'took back ' if reaction.get('action') == 'unreact' else ''}reaction {emoji})"
+    if referral := _object(event.get("referral")):
+        words = ("came by", _text(referral.get("source")) or "a link", _text(referral.get("ref")))
+        return None, f"({' '.join(filter(None, words))})"
+    return None
+
+
+def _comment(change: Json, network: str, inbox_id: str | None) -> Contact | None:
+    """A comment under a post, by the account of whoever wrote it."""
+    value = _object(change.get("value"))
+    message_id = _id(value.get("comment_id") or value.get("id"))
+    who = _object(value.get("from"))
+    is_comment = change.get("field") == "comments" or value.get("item") == "comment"
+    if not is_comment or message_id is None or value.get("verb") == "remove":
+        return None
+    return Contact(
+        channel="social",
+        message_id=message_id,
+        sender=Sender(
+            network=network,
+            user_id=_user_id(_text(who.get("id"))),
+            handle=_name(who.get("username")),
+            name=_name(who.get("name")),
+        ),
+        body=mend_text(_text(value.get("text") or value.get("message"))) or None,
+        occurred_at=_moment(value.get("created_time"), 1),
+        inbox_id=inbox_id,
+        data=_data({"from": _text(who.get("id")), "type": "comment"}),
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from twilio.request_validator import RequestValidator
 
@@ -62,9 +63,10 @@ def contact_of_twilio(form: Mapping[str, str], *, inbox_id: str | None = None) -
 
 
 def twilio_signature_valid(
-    auth_token: str, url: str, form: Mapping[str, str], signature: str, *, algorithm: str | None = None
+    auth_token: str, url: str, form: Mapping[str, Any], signature: str, *, algorithm: str | None = None
 ) -> bool:
-    """Whether the webhook was signed with the account's token; `url` is the public one that Twilio called."""
+    """Whether the webhook was signed with the account's token; `url` is the public one that Twilio called, `form`
+    as it came: a key that came twice is signed twice."""
     if not auth_token or not signature:
         return False
     try:

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     twilio_auth_token: str = Field("", description="If set, Twilio's requests must carry its signature.")
     meta_app_secret: str = Field("", description="If set, Meta's requests must carry its signature.")
+    meta_verify_token: str = Field("", description="The verify token of Meta's webhook, for its handshake.")
     twilio_lookup_account: str = Field("", description="Account SID for line-type lookups (RES-6); empty: none.")
     twilio_lookup_token: str = Field("", description="Auth token for line-type lookups.")
     twilio_lookup_url: str = "https://lookups.twilio.com"

@@ -14,7 +14,8 @@ class Sender(NamedTuple):
     """Who a contact comes from, as the channel says; RES-1 tells which of it identifies on which channel.
 
     `proven` is for chat: the site vouches for `customer_id` or `email` (a signed token); unproven, they are only
-    further values (RES-11). `name` is a display name sent by the channel, never confirmed.
+    further values (RES-11). `name` is a display name sent by the channel, never confirmed;
+    `changed_to` a number that the channel itself says the sender has now (RES-20).
     """
 
     email: str | None = None
@@ -26,6 +27,7 @@ class Sender(NamedTuple):
     customer_id: str | None = None
     proven: bool = False
     name: str | None = None
+    changed_to: str | None = None
 
 
 class ListedPhone(NamedTuple):

@@ -171,11 +171,13 @@ class _Reader:
         with its proof the email, the customer ID and the browser are proven (PRO-14)."""
         kind = None if identifier is None else identifier.kind
         by_site: Standing = "contacted" if sender.proven else "claimed"
-        points = []
+        points: list[tuple[Point | None, Standing]] = []
         if sender.email is not None and kind != "email":
             points.append((self._email(sender.email, "sender.email"), by_site))
         if sender.phone is not None and kind not in ("phone", "social"):
             points.append((self._phone(sender.phone, "sender.phone", "other"), "claimed"))
+        if sender.changed_to is not None:
+            points.append((self._phone(sender.changed_to, "sender.changed_to", "mobile"), "contacted"))
         if sender.customer_id is not None and kind != "customer_id":
             points.append((self._customer_id(sender.customer_id, "sender.customer_id"), by_site))
         if sender.visitor is not None and kind != "visitor":

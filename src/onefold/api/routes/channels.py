@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -17,7 +18,7 @@ from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import responses
 from onefold.api.routes.contacts import answer_json
 from onefold.channels import meta, twilio
-from onefold.channels.contact_json import Malformed
+from onefold.channels.contact_json import decode
 from onefold.channels.email import contact_of_email
 from onefold.core.errors import DomainError, InvalidValue, NotAllowed
 from onefold.core.process_settings import Settings
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1/channels", tags=["channels"])
 Inbox = Annotated[str | None, Query(max_length=100, description="The inbox the channel is routed to.")]
 
 _log = structlog.get_logger("onefold.channels")
+_json = msgspec.json.Decoder()
 _TEXT = {"schema": {"type": "string", "format": "binary"}}
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -81,14 +83,15 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
     `ONEFOLD_TWILIO_AUTH_TOKEN` and `ONEFOLD_PUBLIC_URL` to have Twilio's signature checked as well.
     """
     allow(call.principal, "contacts:write")
-    form = {k: v for k, v in (await request.form()).items() if isinstance(v, str)}
+    sent = await request.form()
+    form = {k: v for k, v in sent.items() if isinstance(v, str)}
     settings: Settings = request.app.state.settings
     if settings.twilio_auth_token:
         url = (
             settings.public_url.rstrip("/") + request.url.path + (f"?{request.url.query}" if request.url.query else "")
         )
         signature = request.headers.get("x-twilio-signature", "")
-        if not twilio.twilio_signature_valid(settings.twilio_auth_token, url, form, signature):
+        if not twilio.twilio_signature_valid(settings.twilio_auth_token, url, sent, signature):
             raise NotAllowed("The request does not carry Twilio's signature.", code="signature_wrong")
     try:
         contact = twilio.contact_of_twilio(form, inbox_id=inbox_id)
@@ -102,6 +105,18 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
         return Response(_TWIML, media_type="application/xml")
 
     return await call.once(receive)
+
+
+@router.get("/meta", response_class=Response, responses=responses(403))
+async def answer_meta(request: Request) -> Response:
+    """Answers the handshake by which Meta asks whether its webhook is wanted: the verify token is
+    `ONEFOLD_META_VERIFY_TOKEN`."""
+    settings: Settings = request.app.state.settings
+    asked, token = request.query_params, settings.meta_verify_token
+    is_ours = bool(token) and secrets.compare_digest(asked.get("hub.verify_token", "").encode(), token.encode())
+    if asked.get("hub.mode") != "subscribe" or not is_ours:
+        raise NotAllowed("This is not a handshake with the verify token that is set.", code="verify_token_wrong")
+    return Response(asked.get("hub.challenge", ""), media_type="text/plain")
 
 
 @router.post(
@@ -134,10 +149,7 @@ async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) 
 
 
 def _meta_contacts(body: bytes) -> list[Contact]:
-    try:
-        payload = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Malformed("The body is not JSON in UTF-8, or is nested too deeply.") from None
+    payload = decode(_json, body)
     if not isinstance(payload, dict):
         raise InvalidValue("The body is not a webhook of Meta's.", code="invalid_request")
     if payload.get("object") == "whatsapp_business_account":
