@@ -50,10 +50,15 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
             {"kind": "customer_id", "value": "void"},
             {"kind": "customer_id", "value": "blank"},
         ),
+        "/v1/blocklist/preview": (
+            "/v1/blocklist/preview",
+            {"kind": "customer_id", "value": "void"},
+            {"kind": "customer_id", "value": "hollow"},
+        ),
         "/v1/blocklist/remove": (
             "/v1/blocklist/remove",
-            {"kind": "customer_id", "value": "guest"},
-            {"kind": "customer_id", "value": "nil"},
+            {"kind": "email", "value": "test@test.com"},
+            {"kind": "email", "value": "a@a.com"},
         ),
         "/v1/webhooks/{webhook_id}/replay": (
             f"/v1/webhooks/{ids['webhook_id']}/replay",
@@ -101,7 +106,7 @@ KEYED = sorted(
     if any(p["name"] == "Idempotency-Key" for p in operations.get("post", {}).get("parameters", []))
 )
 # Erasing is done once anyhow; its answer is tried in test_erasure.py. What is undone is undone: it is tried below.
-FINAL = {"/v1/profiles/{profile_id}/erase", "/v1/merges/{merge_id}/undo"}
+FINAL = {"/v1/profiles/{profile_id}/erase", "/v1/merges/{merge_id}/undo", "/v1/set-aside/{set_aside_id}/file"}
 # These have no body that could differ; the first is tried below, the others are refused the second time anyhow.
 WITHOUT_BODY = {
     "/v1/settings/mobile-identification/preview",
@@ -109,6 +114,7 @@ WITHOUT_BODY = {
     "/v1/runs/{run_id}/resume",
     "/v1/drafts/{draft_id}/send",
     "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+    "/v1/profiles/{profile_id}/contact-points/{point_id}/confirm",
     "/v1/profiles/{profile_id}/contact-points/{point_id}/detach",
 }
 

@@ -150,7 +150,12 @@ def read_candidates(call: AnyCall) -> Response:
     return call.read(READ, work)
 
 
-@router.post("/blocklist/preview", response_model=schemas.BlockPreview, responses=responses(409))
+@router.post(
+    "/blocklist/preview",
+    response_model=schemas.BlockPreview,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
 def preview_block(call: AnyCall, body: schemas.NewEntry) -> Response:
     """What blocking a value would do; nothing is changed (PRO-12)."""
 
@@ -159,7 +164,7 @@ def preview_block(call: AnyCall, body: schemas.NewEntry) -> Response:
         entry = schemas.Entry(kind=planned.entry.kind, value=planned.entry.value)
         return Result(schemas.BlockPreview(**{**planned._asdict(), "entry": entry}))
 
-    return call.read(WRITE, work)
+    return call.write(WRITE, work)
 
 
 @router.post(

@@ -151,7 +151,7 @@ def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: sche
     "/{profile_id}/contact-points/{point_id}/confirm",
     response_model=schemas.Profile,
     responses=_EDITED,
-    openapi_extra=_EDITS,
+    openapi_extra=_ADDS,
 )
 def confirm_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Response:
     """Says that a claimed contact point is the customer's: it counts as entered (PRO-13). Refused where another profile
