@@ -82,6 +82,7 @@ def test_an_agents_own_mail_makes_no_customer(base: Base) -> None:
     answer = receive(base, "email", email=address, name="Mara", body="FYI")
     assert answer.outcome == "set_aside"
     assert rows(base, "SELECT id FROM profiles") == []
+    assert receive(base, "chat", email=address, proven=True).outcome == "created"  # it is mail that is an agent's
     ada = receive(base, "email", "m-1", email=ADA)
     assert receive(base, "email", email=address, reply_to=("m-1",)).profile_id == ada.profile_id
     assert [p.value for p in show(base, ada.profile_id).points] == [ADA]

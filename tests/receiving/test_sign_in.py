@@ -78,6 +78,15 @@ def test_a_placeholder_for_a_token_joins_nobody__PRO_12() -> None:
     assert base.receives(signed_in("null", **ID)).profile_id != before.profile_id
 
 
+def test_who_failed_the_sites_own_check_has_not_signed_in__RES_14() -> None:
+    base = Base()
+    owner = base.receives(signed_in(**ID))
+    before = base.receives(contact("chat", visitor="t-2"))
+    failed = base.receives(signed_in("t-2", customer_id="C-2", sender_state="failed"))
+    assert failed.profile_id not in (owner.profile_id, before.profile_id)
+    assert base.receives(contact("chat", visitor="t-2")).profile_id == before.profile_id
+
+
 def test_what_is_only_claimed_signs_nobody_in__PRO_13() -> None:
     base = Base()
     before = base.receives(contact("chat", visitor="t-1"))

@@ -37,6 +37,7 @@ _POINT = (
     "contacted",
     "current",
     "standing",
+    "undeliverable",
     "created_at",
 )
 _DETAIL = ("id", "key", "value", "from_profile_id", "created_at")
@@ -70,7 +71,7 @@ _ITEM = (
     "recorded_at",
     "timeline_second",
 )
-_MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at")
+_MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at", "former_name")
 
 
 def _select(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -141,7 +141,8 @@ class NormalizedContact(NamedTuple):
     @property
     def token(self) -> Point | None:
         """The browser's token of a chat whose customer the site has signed in (RES-17)."""
-        if self.contact.channel != "chat" or not self.contact.sender.proven or self.identifier is None:
+        who = self.identifier
+        if self.contact.channel != "chat" or not self.contact.sender.proven or who is None or who.standing == "claimed":
             return None
         return next((point for point in self.further if point.kind == "visitor" and not point.blocked), None)
 

@@ -103,7 +103,7 @@ def _whose(arrival: NormalizedContact, book: BatchSnapshot, policy: Policy) -> _
     """
     machine, sender = arrival.contact.machine, arrival.identifier
     about_failure = machine is not None and machine.kind in ("bounce", "delay")
-    is_own = sender is not None and sender.kind == "email" and sender.value in policy.own_addresses
+    is_own = arrival.contact.channel == "email" and sender is not None and sender.value in policy.own_addresses
     if not about_failure and not is_own:
         return None
     named = [holder for point in arrival.recipients if (holder := _only_holder(point, book))]
@@ -161,7 +161,7 @@ def _signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:
     """RES-17: whose a proven identity is that nobody holds: the profile's that holds the proven email beside it and has
     no customer ID, else the anonymous profile's of the browser."""
     if arrival.contact.channel != "chat" or not arrival.contact.sender.proven:
-        return None
+        return None  # and who failed has been seen to before
     for point in arrival.further:
         if point.kind == "email" and point.standing == "contacted":
             holder = book.identified.get((point.kind, point.value))
