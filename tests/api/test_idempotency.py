@@ -85,6 +85,11 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
             {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]},
             {"source_id": ids["second_id"], "destination_id": ids["profile_id"]},
         ),
+        "/v1/conversations/{conversation_id}/move": (
+            f"/v1/conversations/{ids['conversation_id']}/move",
+            {"profile_id": ids["friend_id"]},
+            {"profile_id": ids["second_id"]},
+        ),
         "/v1/merges/preview": (
             "/v1/merges/preview",
             {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]},

@@ -65,6 +65,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", "/"): Place(303, least=NOBODY, foreign=None, page=False),
     ("GET", "/customers"): _LIST,
     ("GET", "/inboxes/{inbox_id}"): _PAGE,
+    ("POST", "/conversations/{conversation_id}/move"): _done(customer="{other_id}"),
     ("GET", "/set-aside"): _LIST,
     ("POST", "/set-aside/{set_aside_id}/file"): _done(customer="{profile_id}"),
     ("POST", "/set-aside/{set_aside_id}/remove"): _DONE,

@@ -18,6 +18,7 @@ from onefold.core.actor import Actor
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
+from onefold.merging import move_conversation as moving
 from onefold.merging import undo as undoing
 from onefold.privacy import erasure as erasing
 from onefold.profiles import parts, store
@@ -55,6 +56,7 @@ KINDS: dict[Action, Told] = {
         {"Contact point": GRACE, "Conversations moved": "1", "Conversations split": "0"},
     ),
     "profile.erased": Told("erased a customer and all their data", {"Erased": "1 profile, 1 contact point"}),
+    "conversation.moved": Told("moved a conversation from Fay to Eli", {}),
     "contact.filed": Told("filed a message that was nobody’s with Fay", {}),
     "contact.removed": Told("removed a message that was nobody’s", {}),
     "suggestion.dismissed": Told("marked Bo and Cy as “No Match”", {"Evidence": "Phone"}),
@@ -102,6 +104,9 @@ def do_everything(console: Console) -> dict[str, Entry]:
     ]
     do(lambda unit: set_aside.file(unit, notices[0], fay, actor))
     do(lambda unit: set_aside.remove(unit, notices[1], actor))
+    eli = console.customer("Eli", PointInput("email", "eli@kite.example"))
+    (talk,) = words.rows(base, f"SELECT id FROM conversations WHERE profile_id = '{fay}'")
+    do(lambda unit: moving.move_conversation(unit, str(talk.id), eli, actor))
     ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
     do(lambda unit: signing_in.make_link(unit, ivo, "invitation", timedelta(days=7), actor))
     do(lambda unit: signing_in.make_link(unit, ivo, "link", timedelta(hours=1), actor))

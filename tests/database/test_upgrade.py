@@ -131,7 +131,7 @@ def test_an_event_of_before_is_read_from_its_sentence__MRG_6(event: TimelineEven
     for one in (event, event.without_names()):
         read = TimelineEvent.from_json(migration._event(one.in_words()))
         assert (read.kind, read.in_words()) == (one.kind, one.in_words())
-    assert {one.kind for one in EVENTS} == set(EVENT_KINDS)
+    assert {one.kind for one in EVENTS} == set(EVENT_KINDS) - {"moved_to", "moved_from"}  # which are new since
 
 
 def test_message_ids_with_brackets_meet_those_without__RES_13(base: Base) -> None:

@@ -164,6 +164,8 @@ def test_whoever_is_related_sees_a_new_version(base: Base) -> None:
             TimelineEvent("detached_from", "Lin", "Ada", "a@x.org"),
             "Lin detached a contact point from another customer",
         ),
+        (TimelineEvent("moved_to", "Lin", "Ada"), "Lin moved a conversation to another customer"),
+        (TimelineEvent("moved_from", "Lin", "Ada"), "Lin moved a conversation here from another customer"),
         (
             TimelineEvent("routed", routed_from="Lin", routed_to="Bea"),
             "Routed from Lin to Bea due to customer merge",

@@ -69,6 +69,21 @@ class MatchInput(MergeChoices):
     digest: Annotated[str, Field(max_length=64)] | None = None
 
 
+class MoveInput(Input):
+    """Whose a conversation is."""
+
+    profile_id: Id | None = Field(None, description="None: a new customer's.")
+
+
+class MovedConversation(BaseModel):
+    """Where a conversation was, and where it is now."""
+
+    conversation_id: str
+    from_profile_id: str
+    profile_id: str
+    created: bool
+
+
 class PairInput(Input):
     """The other profile of a pair."""
 

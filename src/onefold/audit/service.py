@@ -31,6 +31,7 @@ Action = Literal[
     "profile.unmerged",
     "profile.detached",
     "profile.erased",
+    "conversation.moved",
     "contact.filed",
     "contact.removed",
     "suggestion.dismissed",

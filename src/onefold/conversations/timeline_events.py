@@ -17,6 +17,8 @@ EventKind = Literal[
     "detached_from",
     "unmerged",
     "unmerged_from",
+    "moved_to",
+    "moved_from",
     "replied_elsewhere",
     "other_replied",
     "other",
@@ -70,6 +72,10 @@ class TimelineEvent(NamedTuple):
                 return f"{self.agent} undid the merge of {self.customer or 'another'} into this customer"
             case "unmerged_from":
                 return f"{self.agent} undid the merge of this customer into {self.customer or 'another'}"
+            case "moved_to":
+                return f"{self.agent} moved a conversation to {self.customer or 'another customer'}"
+            case "moved_from":
+                return f"{self.agent} moved a conversation here from {self.customer or 'another customer'}"
             case "replied_elsewhere":
                 return "Replied into a conversation of another customer"
             case "other_replied":

@@ -17,6 +17,7 @@ from onefold.api.schemas import Page, cursor_of, id_of, number_of
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
+from onefold.merging import move_conversation as moving
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.outcomes import Step
@@ -123,6 +124,23 @@ def merge_many(call: AnyCall, body: schemas.ManyMerges) -> Response:
     run; an id that was merged away stands for its survivor."""
     pairs = [(pair.source_id, pair.destination_id) for pair in body.pairs]
     return call.write(WRITE, lambda unit: Result(views.run(many_merges.begin(unit, pairs, call.actor))), status=202)
+
+
+@router.post(
+    "/conversations/{conversation_id}/move",
+    response_model=schemas.MovedConversation,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
+def move(call: AnyCall, conversation_id: str, body: schemas.MoveInput) -> Response:
+    """Moves a conversation to the customer it belongs to, or to a new one; the contact points stay (DET-4). Moving it
+    back takes it back."""
+
+    def work(unit: UnitOfWork) -> Result:
+        moved = moving.move_conversation(unit, conversation_id, body.profile_id, call.actor)
+        return Result(schemas.MovedConversation(**moved._asdict()))
+
+    return call.write(WRITE, work)
 
 
 @router.get("/runs/{run_id}/pairs", response_model=Page[schemas.RunPair], responses=responses(404))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path
 from starlette.responses import JSONResponse, Response
 
+from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
@@ -19,6 +20,7 @@ from onefold.conversations.service import Written
 from onefold.conversations.store import ItemRow
 from onefold.core.errors import InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
+from onefold.merging import move_conversation as moving
 
 router = APIRouter()
 _KINDS = ("email", "sms", "whatsapp", "note", "task")
@@ -87,6 +89,17 @@ def delete_draft(visitor: AnyVisitor, draft_id: str) -> Response:
         return draft.profile_id
 
     return redirect_to(f"/customers/{visitor.write(work)}?draft=new", "draft-deleted")
+
+
+@router.post("/conversations/{conversation_id}/move")
+def move(visitor: AnyVisitor, conversation_id: str, form: AnyForm) -> Response:
+    """Moves a conversation to the one customer that is found by what was written, or to a new one (DET-4)."""
+
+    def work(unit: UnitOfWork) -> str:
+        to = None if form.flag("new") else only_customer(unit, form.line("customer"))
+        return moving.move_conversation(unit, conversation_id, to, visitor.actor).profile_id
+
+    return redirect_to(f"/customers/{visitor.write(work)}", "moved")
 
 
 @router.post("/conversations/{conversation_id}/change")

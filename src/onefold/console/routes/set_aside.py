@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.accounts import store as accounts
+from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm
 from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor
-from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
-from onefold.profiles import service as profiles
 from onefold.receiving import set_aside, set_aside_store
 
 router = APIRouter(prefix="/set-aside")
@@ -37,26 +36,13 @@ def show(request: Request, visitor: AnyVisitor, after: str | None = None) -> Res
 @router.post("/{set_aside_id}/file")
 def file(visitor: AnyVisitor, set_aside_id: str, form: AnyForm) -> Response:
     """Files it with the one customer that is found by what was written (MRG-1)."""
-    query = form.line("customer")
-    if query is None:
-        raise InvalidValue("Say whose it is: an email, a phone, a name or a customer ID.", field="customer")
 
     def work(unit: UnitOfWork) -> str:
-        owner_id = _owner(unit, query)
+        owner_id = only_customer(unit, form.line("customer"))
         set_aside.file(unit, set_aside_id, owner_id, visitor.actor)
         return owner_id
 
     return redirect_to(f"/customers/{visitor.write(work)}", "message-filed")
-
-
-def _owner(unit: UnitOfWork, query: str) -> str:
-    if is_id(query):
-        return profiles.resolve_redirect(unit, query)
-    hits = profiles.search(unit, query, 2)
-    if len(hits) != 1:
-        found = "More than one customer is" if hits else "No customer is"
-        raise InvalidValue(f"{found} found by that; write the whole email, phone or customer ID.", field="customer")
-    return hits[0].row.id
 
 
 @router.post("/{set_aside_id}/remove")
