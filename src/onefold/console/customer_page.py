@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from onefold.accounts import store as accounts
@@ -100,7 +101,8 @@ def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | No
 
 
 def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, list[HeldPoint]]:
-    """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one."""
+    """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one;
+    what is only claimed, or where nothing arrives, last."""
     emails = [p for p in points if p.kind == "email"]
     phones = [p for p in points if p.kind == "phone"]
     reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
@@ -108,12 +110,12 @@ def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, 
     for age, item in enumerate(recent):
         if item.direction == "in":
             wrote.setdefault((item.channel, item.contact_point_id), age)
-    return {
-        kind: sorted(
-            some, key=lambda p: (wrote.get((kind, p.contact_point_id), len(recent)), not p.main, not p.contacted)
-        )
-        for kind, some in reach.items()
-    }
+
+    def rank(kind: str, p: HeldPoint) -> tuple[object, ...]:
+        is_doubtful = p.standing == "claimed" or p.undeliverable
+        return is_doubtful, wrote.get((kind, p.contact_point_id), len(recent)), not p.main, not p.contacted
+
+    return {kind: sorted(some, key=partial(rank, kind)) for kind, some in reach.items()}
 
 
 def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[ItemRow]) -> str:
