@@ -26,7 +26,7 @@ class Point(NamedTuple):
     sms: bool = False
     handle: str | None = None
     blocked: bool = False
-    standing: Standing = "entered"
+    standing: Standing = "contacted"
 
 
 class HeldPoint(NamedTuple):

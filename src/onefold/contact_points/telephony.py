@@ -32,6 +32,8 @@ def telephony_point(text: str, channel: Channel, region: str, blocklist: Blockli
     A short code, an alphanumeric sender and an address such as `messenger:17` are accounts: network and id. Raises
     InvalidValue for what is neither that nor a number.
     """
+    if text.startswith("+"):
+        return _number_or_account(text, "tel", channel, region=region, blocklist=blocklist, field=field)
     address = _ADDRESS.match(text.strip())
     scheme, rest = (address[1].lower(), address[2].strip()) if address else ("tel", text.strip())
     if scheme in ("sip", "sips"):
@@ -40,6 +42,12 @@ def telephony_point(text: str, channel: Channel, region: str, blocklist: Blockli
         return social_point(_NETWORKS.get(scheme, scheme), rest, None, blocklist=blocklist, field=field)
     if scheme == "whatsapp" and rest.isascii() and rest.isdigit():
         rest = f"+{rest}"  # WhatsApp's ids of people are their numbers
+    return _number_or_account(rest, scheme, channel, region=region, blocklist=blocklist, field=field)
+
+
+def _number_or_account(
+    rest: str, scheme: str, channel: Channel, *, region: str, blocklist: Blocklist, field: str
+) -> Point:
     try:
         return phone_point(rest, region, blocklist, field)
     except InvalidValue as refusal:

@@ -39,10 +39,10 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
     if contact.further is not None:
         further = (*further, *reader.further(contact.further))
     is_failed = contact.state_of_sender == "failed"
-    if identifier is not None:
-        identifier = identifier._replace(standing=standing_of_sender(contact.state_of_sender))
+    if identifier is not None and (standing := standing_of_sender(contact.state_of_sender)) != identifier.standing:
+        identifier = identifier._replace(standing=standing)
     if account is not None:
-        further = (account._replace(standing="contacted"), *further)
+        further = (account, *further)
     if further:
         further = _once(further, identifier, only_claimed=is_failed)
     name = None if contact.machine else reader.name(contact.sender.name)
@@ -65,7 +65,7 @@ def _sender_key(identifier: Point | None) -> str:
     """Tells senders apart who use one message id (RES-12), without naming them."""
     if identifier is None:
         return ""
-    return hashlib.sha256(f"{identifier.kind}:{identifier.value}".encode()).hexdigest()[:16]
+    return hashlib.blake2b(f"{identifier.kind}:{identifier.value}".encode(), digest_size=8).hexdigest()
 
 
 def _once(points: tuple[Point, ...], identifier: Point | None, *, only_claimed: bool) -> tuple[Point, ...]:
@@ -110,10 +110,10 @@ class _Reader:
 
     def texts(self, contact: Contact) -> Contact:
         """The contact with texts that can be kept, and threads that can be looked for."""
-        if contact.subject:
-            contact = contact._replace(subject=self._text(contact.subject, "subject"))
-        if contact.body:
-            contact = contact._replace(body=self._text(contact.body, "body"))
+        if contact.subject and (subject := self._text(contact.subject, "subject")) is not contact.subject:
+            contact = contact._replace(subject=subject)
+        if contact.body and (body := self._text(contact.body, "body")) is not contact.body:
+            contact = contact._replace(body=body)
         if contact.reply_to:
             names = contact.reply_to[:_MOST_REFERENCES]
             if len(names) < len(contact.reply_to):
