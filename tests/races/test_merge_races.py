@@ -320,6 +320,7 @@ DOCUMENTED = {
     "relationship_present",
     "same_profile",
     "no_verdict",
+    "no_match_said",
 }
 
 
