@@ -222,8 +222,9 @@ def pages(edge: Edge, ids: Cast) -> Iterator[Case]:
 def addresses(edge: Edge, ids: Cast) -> Iterator[Case]:
     """Every address of the API that reads."""
     needed = {"/v1/profiles/search": {"q": "Ada"}}
+    handshakes = ("/v1/channels/meta",)  # which look at nothing
     path_values = {**ids, "seq": "1", "position": "0", "mode": "contacted"}
     for path, operations in document()["paths"].items():
         name = f"GET {path}"
-        if "get" in operations and path.startswith("/v1/") and name not in MEANT:
+        if "get" in operations and path.startswith("/v1/") and path not in handshakes and name not in MEANT:
             yield name, partial(edge.get, path.format(**path_values), True, **needed.get(path, {}))
