@@ -662,3 +662,23 @@ def test_what_left_the_source_and_came_another_way_stays__MRG_13_MRG_5(base: Bas
     assert {p.value for p in show(base, d).points} == {emails[0], emails[2]}
     assert {p.value for p in show(base, s).points} == {emails[1]}
     assert {str(row.profile_id) for row in rows(base, "SELECT profile_id FROM drafts")} == {d}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the merge first", "the friends' merge first"])
+def test_two_relationships_that_have_become_one_come_back_as_one__MRG_13_PRO_8(
+    base: Base, order: tuple[int, int]
+) -> None:
+    """A customer's two friends have become one: undoing the customer's own merge cannot name that one twice."""
+    ada, bob, eve, fay = (profile(base, name=name) for name in ("Ada", "Bob", "Eve", "Fay"))
+    for friend in (eve, fay):
+        do(base, lambda unit, friend=friend: parts.relate(unit, ada, friend, "friend", None))
+    pairs = ((ada, bob), (fay, eve))
+    merges = {pairs[n]: merge(base, *pairs[n]) for n in order}
+    undo(base, merges[ada, bob].id)
+    assert [(r.profile_id, r.kind) for r in show(base, ada).relationships] == [(eve, "friend")]
+    assert show(base, bob).relationships == []
+    check_base(base.database, base.organization_id)
+    undo(base, merges[fay, eve].id)
+    if order == (1, 0):  # else the friends' merge has kept the friendship as Bob's, with whom Ada was one then
+        assert {r.profile_id for r in show(base, ada).relationships} == {eve, fay}
+    check_base(base.database, base.organization_id)

@@ -209,6 +209,7 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
         of_source.append(
             _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, survivors=survivors)
         )
+    of_source = _each_once(of_source, source_id, there)
     back = {r.id for r in of_source}
     of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
     living = set(survivors)
@@ -217,6 +218,15 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
         [r for r in of_destination if r.profile_id != r.other_id],
         gone,
     )
+
+
+def _each_once(relations: Sequence[Relation], profile_id: str, there: Collection[str]) -> list[Relation]:
+    """Two of them whose others have become one since are one now, as a merge of that other would have it (MRG-3): that
+    which is there already, else the older."""
+    by_meaning: dict[tuple[str, str], Relation] = {}
+    for relation in sorted(relations, key=lambda r: (r.id not in there, r.id)):
+        by_meaning.setdefault(relation.seen_from(profile_id), relation)
+    return list(by_meaning.values())
 
 
 def _restore_relation(
@@ -240,4 +250,5 @@ def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, o
         moved = relation.moved(other_id, others.survivors.get(other_id, other_id))
         if moved.seen_from(now.profile_id) not in known:
             found.append(moved)
+            known.add(moved.seen_from(now.profile_id))
     return found
