@@ -15,7 +15,7 @@ from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.core.errors import InvalidValue
 from onefold.core.text import BODY_LENGTH, NAME_LENGTH
 from onefold.organizations.policy import Policy
-from onefold.receiving.contact import Contact, NormalizedContact
+from onefold.receiving.contact import Contact, NormalizedContact, Sender
 from onefold.receiving.normalise import normalise_contact
 from tests.corpus import mails
 
@@ -151,7 +151,7 @@ def test_a_homoglyph_domain_is_another_sender__PRO_10() -> None:
 )
 def test_an_address_nobody_can_have_leaves_the_contact_anonymous__RES_8(address: str) -> None:
     contact = read(f"From: Anna <{address}>")
-    assert contact.sender == (None,) * 7 + (False, "Anna")
+    assert contact.sender == Sender(name="Anna")
     assert contact.sender_state == "failed"
     assert "Anna" in json.loads(contact.data or "")["from"]
 

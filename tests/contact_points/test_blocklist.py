@@ -46,6 +46,8 @@ def test_an_id_of_somebody_is_no_placeholder__PRO_12(text: str) -> None:
         ("+442079460000", False),
         ("+14155552671", False),
         ("+15550000000", False),
+        ("", False),
+        ("1111", False),
         ("+447911123456", False),
     ],
 )

@@ -120,7 +120,7 @@ def is_placeholder(text: str) -> bool:
 
 def _is_no_number(number: str) -> bool:
     """Whether a number ends in one digit eight times, or counts up or down behind its country code."""
-    if number[-8:] == number[-1:] * 8:
+    if len(number) >= 8 and number[-8:] == number[-1] * 8:
         return True
     return (number.endswith(_COUNTED_UP) and len(number) <= 14) or number in ("123456789", "+123456789")
 
