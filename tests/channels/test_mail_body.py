@@ -7,7 +7,7 @@ import time
 import pytest
 
 from onefold.channels.email import contact_of_email
-from onefold.channels.mail_body import unflowed
+from onefold.channels.mail_body import unflow
 from onefold.receiving.contact import Contact
 
 
@@ -121,12 +121,12 @@ def test_a_stub_without_an_alternative_is_all_there_is() -> None:
     ],
 )
 def test_flowed_lines_are_joined(written: str, read: str) -> None:
-    assert unflowed(written) == read
+    assert unflow(written) == read
 
 
 def test_flowed_lines_without_their_space_are_joined() -> None:
-    assert unflowed("注文は \nどこ ですか。\nさて", True) == "注文はどこ ですか。\nさて"
-    assert unflowed("a  \nb", True) == "a b"
+    assert unflow("注文は \nどこ ですか。\nさて", True) == "注文はどこ ですか。\nさて"
+    assert unflow("a  \nb", True) == "a b"
 
 
 def test_flowed_is_said_by_the_content_type() -> None:

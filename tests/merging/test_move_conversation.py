@@ -8,6 +8,7 @@ from onefold.core.actor import Actor
 from onefold.core.clock import new_id
 from onefold.core.errors import Conflict, NotFound
 from onefold.merging.move_conversation import Moved, move_conversation
+from onefold.privacy import erasure as erasing
 from onefold.profiles.service import PointInput
 from tests.conftest import Base
 from tests.dsl.words import do, events, merge, profile, receive, rows, said, set_conversation, show, undo
@@ -86,3 +87,13 @@ def test_what_cannot_be_moved_says_why(base: Base) -> None:
     for conversation_id, to in ((new_id(), ada.profile_id), (ada.conversation_id, new_id())):
         with pytest.raises(NotFound):
             move(base, conversation_id, to)
+
+
+@pytest.mark.parametrize("erased", ["who had it", "who has it"])
+def test_an_erased_customer_is_named_by_no_event_of_the_move(base: Base, erased: str) -> None:
+    ada, bob = receive(base, "sms", phone=PHONE, name="Ada"), profile(base, name="Bob")
+    move(base, ada.conversation_id, bob)
+    gone, stays = (ada.profile_id, bob) if erased == "who had it" else (bob, ada.profile_id)
+    do(base, lambda unit: erasing.erase(unit, gone, gone, ACTOR), exclusive=True)
+    assert len(events(base, stays)) == 1
+    assert events(base, stays)[0].endswith("another customer")

@@ -105,3 +105,12 @@ def test_what_is_set_aside_is_taken_away(base: Base) -> None:
     (row,) = aside(base)
     do(base, lambda unit: set_aside.remove(unit, row.id, ACTOR))
     assert aside(base) == []
+
+
+def test_an_address_is_deliverable_again_once_its_customer_writes_from_it(base: Base) -> None:
+    ada = receive(base, "email", email=ADA)
+    bounce(base)
+    receive(base, "email", email=ADA, sender_state="failed")
+    assert point_of(base, ada.profile_id, ADA).undeliverable
+    receive(base, "email", email=ADA)
+    assert not point_of(base, ada.profile_id, ADA).undeliverable

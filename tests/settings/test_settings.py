@@ -230,3 +230,19 @@ def test_a_placeholder_joins_nobody_in_either_mode__PRO_12(base: Base) -> None:
             assert one != other
         one, other = (receive(base, "social", network="facebook", user_id="0").profile_id for _ in range(2))
         assert one != other
+
+
+def test_a_switch_of_mode_passes_over_a_placeholder_however_many_have_it__PRO_12_RES_9(base: Base) -> None:
+    for _ in range(3):
+        receive(base, "chat", visitor="null")
+    entered = profiles_of(base, "visitor")
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    receive(base, "social", network="facebook", user_id="0")
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
+    assert rows(base, "SELECT count(*) FROM contact_points WHERE identifying") == [(0,)]
+    assert profiles_of(base, "visitor") == entered
+
+
+def profiles_of(base: Base, kind: str) -> int:
+    """How many contact points of a kind there are."""
+    return int(rows(base, f"SELECT count(*) FROM contact_points WHERE kind = '{kind}'")[0][0])

@@ -233,7 +233,7 @@ def named_recipients(text: str, readings: Readings) -> tuple[str, ...]:
     as "Recipient:", or in the first sentence that names any.
     """
     lines = list(_failed_lines(_notice(text)))
-    for named in (_set_out(lines), _labelled(lines, _RECIPIENT), _labelled(lines, _TO)):
+    for named in (_set_out(lines), _addresses_behind(lines, _RECIPIENT), _addresses_behind(lines, _TO)):
         addresses = [address for address in named if _is_meant(address, readings)]
         if addresses:
             return tuple(addresses[:_MOST_RECIPIENTS])
@@ -248,7 +248,7 @@ def expansions(text: str) -> dict[str, str]:
 def returned_ids(text: str) -> list[str]:
     """The ids of the mail that a notice returns as part of its text: its own, then those it answers, nearest first."""
     fields = [_RETURNED_ID[name].search(text[:_NOTICE_LENGTH]) for name in ("message-id", "in-reply-to", "references")]
-    own, answered, references = ([] if field is None else _bracketed(field[1]) for field in fields)
+    own, answered, references = ([] if field is None else _addresses_in_brackets(field[1]) for field in fields)
     return list(dict.fromkeys((*own[:1], *answered, *references[::-1]))) if own else []
 
 
@@ -260,7 +260,7 @@ def returned_recipients(text: str) -> list[str]:
     return [] if line is None else addresses_in(line[1])
 
 
-def _bracketed(value: str) -> list[str]:
+def _addresses_in_brackets(value: str) -> list[str]:
     ids = ("".join(inner.split()) for inner in re.findall(r"<([^<>]*)>", value))
     return [one for one in ids if 0 < len(one) <= MESSAGE_ID_LENGTH]
 
@@ -307,7 +307,7 @@ def _set_out_in(line: str) -> list[str]:
     return [] if leading is None else [leading[1] or leading[2]]
 
 
-def _labelled(lines: list[str], label: re.Pattern[str]) -> list[str]:
+def _addresses_behind(lines: list[str], label: re.Pattern[str]) -> list[str]:
     labels = (label.match(line) for line in lines if "@" in line)
     return each_once(address for one in labels if one for address in addresses_in(one[1]))
 

@@ -144,9 +144,9 @@ def returned_headers(parts: Iterable[Part]) -> list[Headers]:
     returned = []
     for number, part in enumerate(parts):
         if part.content_type in _RETURNED_TYPES and part.message.is_multipart():
-            returned.append(_attached(part.message))
+            returned.append(_headers_of_attached(part.message))
         elif part.content_type in _RETURNED_HEADERS:
-            returned.append(_parsed(_source(part.message)))
+            returned.append(_parse_headers(_source(part.message)))
         elif number and "message-id" in (headers := Headers(part.message)):
             returned.append(headers)
     return returned
@@ -188,10 +188,10 @@ def _groups(source: str) -> list[dict[str, str]]:
             groups.append({})
         if line.strip():
             groups[-1].setdefault(name, value.strip()[:_HEADER_LENGTH])
-    return _joined(groups)
+    return _join_groups(groups)
 
 
-def _joined(groups: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+def _join_groups(groups: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """The groups, what a stray blank line tore off put back to its recipient."""
     joined: list[dict[str, str]] = []
     for group in groups:
@@ -269,13 +269,13 @@ def _plain(text: str, encoding: str) -> str:
     return text_of(binascii.a2b_base64(letters + "=" * (-len(letters) % 4)), None)
 
 
-def _attached(part: Message) -> Headers:
+def _headers_of_attached(part: Message) -> Headers:
     inner = _inner(part)[:1]
     if inner and inner[0].keys() and _encoding(part) not in ("base64", "quoted-printable"):
         return Headers(inner[0])
-    return _parsed(_source(part))
+    return _parse_headers(_source(part))
 
 
-def _parsed(source: str) -> Headers:
+def _parse_headers(source: str) -> Headers:
     raw = source.lstrip().encode("utf-8", "surrogateescape")
     return Headers(BytesParser().parsebytes(raw, headersonly=True))

@@ -293,12 +293,12 @@ class _Reading:
         ids = self._returned_ids()
         return MachineMail(kind, recipients, ids[0] if ids else None, tuple(ids), permanent)
 
-    def _returned(self) -> list[Headers]:
+    def _returned_mails(self) -> list[Headers]:
         return returned_headers(self._parts)
 
     def _returned_ids(self) -> list[str]:
         """The ids of the mail it returns, or else of the one that it says it answers."""
-        returned = [one for headers in self._returned() for one in ids_of(headers)]
+        returned = [one for headers in self._returned_mails() for one in ids_of(headers)]
         ids = [*returned, *reported_ids(self._parts)] or bounces.returned_ids(self._text)
         if ids:
             return list(dict.fromkeys(ids))
@@ -310,7 +310,7 @@ class _Reading:
         """The addresses named by the report, else by a header, else by the text, else the only one it was sent to."""
         used = bounces.expansions(self._text)
         reported = [self._as_used(outcome, used) for outcome in outcomes if outcome.recipient]
-        listed = [used.get(one.casefold(), one) for one in self._listed()]
+        listed = [used.get(one.casefold(), one) for one in self._listed_recipients()]
         sent_to = self._addresses_of_returned()
         for addresses in (reported, listed):
             sound = [one for one in addresses if not bounces.is_tagged(one)]
@@ -328,16 +328,16 @@ class _Reading:
         recipient = outcome.recipient or ""
         return recipient if outcome.is_original else used.get(recipient.casefold(), recipient)
 
-    def _listed(self) -> list[str]:
+    def _listed_recipients(self) -> list[str]:
         return bounces.addresses_in(" , ".join(self._headers.all("x-failed-recipients")))
 
     def _addresses_of_returned(self) -> list[str]:
-        lines = [value for headers in self._returned()[:1] for value in headers.all("to", "cc")]
+        lines = [value for headers in self._returned_mails()[:1] for value in headers.all("to", "cc")]
         return bounces.addresses_in(" , ".join(lines)) or bounces.returned_recipients(self._text)
 
     def _own_addresses(self) -> list[str]:
         names = ("to", "from", "delivered-to", "x-original-to", "envelope-to", "return-path")
         senders = [
-            value for headers in self._returned()[:1] for value in headers.all("from", "return-path", "reply-to")
+            value for headers in self._returned_mails()[:1] for value in headers.all("from", "return-path", "reply-to")
         ]
         return bounces.addresses_in(" , ".join([*self._headers.all(*names), *senders]))

@@ -31,12 +31,12 @@ def body_of(leaves: Sequence[Leaf]) -> str | None:
 
     Where every text is a file, those not sent as attachments are what there is to read.
     """
-    body = _joined([leaf for leaf in leaves if is_text(leaf.part)])
-    body = body or _joined([leaf for leaf in leaves if is_named_text(leaf.part)])
+    body = _join_texts([leaf for leaf in leaves if is_text(leaf.part)])
+    body = body or _join_texts([leaf for leaf in leaves if is_named_text(leaf.part)])
     return mend_text(body) or None
 
 
-def _joined(leaves: Sequence[Leaf]) -> str:
+def _join_texts(leaves: Sequence[Leaf]) -> str:
     texts = {id(leaf): _seen(leaf.part) for leaf in leaves if not is_html(leaf.part)}
     dropped: set[int] = set()
     for choices in _alternatives(leaves):
@@ -90,11 +90,11 @@ def _seen(part: Message) -> str:
     if is_html(part):
         return html_text(text)
     if parameter(part, "format") == "flowed":
-        return unflowed(text, parameter(part, "delsp") == "yes")
+        return unflow(text, parameter(part, "delsp") == "yes")
     return text
 
 
-def unflowed(text: str, delete_space: bool = False) -> str:
+def unflow(text: str, delete_space: bool = False) -> str:
     """Text in format=flowed (RFC 3676) with its paragraphs on one line each. Quotations keep their marks."""
     lines: list[str] = []
     depth = 0

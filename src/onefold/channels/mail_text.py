@@ -94,7 +94,7 @@ def text_of(content: bytes, charset: str | None) -> str:
         return _japanese(content)
     if codec == "x-user-defined" and _is_utf_8(content):
         codec = "utf-8"
-    text = None if codec is None else or_otherwise(lambda: _decoded(content, codec), content.decode("utf-8", "replace"))
+    text = None if codec is None else or_otherwise(lambda: _decode(content, codec), content.decode("utf-8", "replace"))
     return _likely(content) if text is None else text
 
 
@@ -108,7 +108,7 @@ def html_charset(content: bytes) -> str | None:
     return "utf-8" if name is not None and name.startswith("utf-16") else name
 
 
-def _decoded(content: bytes, codec: str) -> str:
+def _decode(content: bytes, codec: str) -> str:
     if codec == "cp932":
         return _cp932(content)
     if codec == "x-user-defined":

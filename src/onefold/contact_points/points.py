@@ -69,3 +69,4 @@ class Holder(NamedTuple):
     sms: bool = False
     contacted: bool = False
     standing: Standing = "entered"
+    undeliverable: bool = False

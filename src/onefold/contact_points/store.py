@@ -22,7 +22,8 @@ def with_profile(d: Dialect) -> str:
 
 
 HOLDER_COLUMNS = (
-    "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.standing, p.version, c.id"
+    "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.standing, cp.undeliverable, "
+    "p.version, c.id"
 )
 """A value, who holds it and how, the profile's version and its open conversation."""
 
@@ -54,6 +55,8 @@ def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, se
     return holders
 
 
+HOLDER = tuple(contact_points.c["id" if field == "contact_point_id" else field] for field in Holder._fields)
+"""The columns a `Holder` is made of, in its order."""
 _POINT = ", ".join("id" if field == "contact_point_id" else field for field in HeldPoint._fields)
 
 
@@ -83,11 +86,7 @@ def points_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[HeldPoint]
 def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
     """The profile that an identifying value opens."""
     c = contact_points.c
-    row = unit.execute(
-        unit.select(c.id, c.profile_id, c.phone_type, c.sms, c.contacted, c.standing).where(
-            c.kind == kind, c.value == value, IDENTIFYING
-        )
-    ).one_or_none()
+    row = unit.execute(unit.select(*HOLDER).where(c.kind == kind, c.value == value, IDENTIFYING)).one_or_none()
     return None if row is None else Holder._make(row)
 
 

@@ -224,16 +224,6 @@ def _apply(
     record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
     _find_by(unit, source, destination, plan=plan, before=match_state, policy=policy, now=now)
     event_seq = conversations.add_events(unit, plan.destination_id, plan.events, agent_id=actor.agent_id, now=now)
-    details: dict[str, object] = {
-        "merge_id": merge_id,
-        "steps": [s._asdict() for s in request.steps],
-        "choices": {field: kept for field, kept in record.choices.items() if "." not in field},
-        "versions": plan.versions,
-        "evidence": sorted({piece.kind for piece in record.evidence_between}),
-        "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
-    }
-    if request.despite_no_match and _said_no_match(unit, request):
-        details["despite_no_match"] = True
     _emit(unit, merge_id, plan, former_ids=record.former_ids, led_on=led_on, now=now)
     seq = audit.record(
         unit,
@@ -241,7 +231,7 @@ def _apply(
         "profile.merged",
         profile_id=plan.destination_id,
         other_id=plan.source_id,
-        details=details,
+        details=_details(unit, merge_id, plan, request=request, record=record),
         before=record.to_json(),
     )
     lost = (name for name in (destination.name, source.name) if name and name != plan.after.name)
@@ -259,6 +249,23 @@ def _apply(
     store.add_merge(unit, row)
     profiles.reindex(unit, plan.destination_id)
     return row
+
+
+def _details(
+    unit: UnitOfWork, merge_id: str, plan: MergePlan, *, request: MergeRequest, record: MergeRecord
+) -> dict[str, object]:
+    """What the audit log says of a merge (MRG-14), and whether it was against a "No Match" (SUG-4)."""
+    details: dict[str, object] = {
+        "merge_id": merge_id,
+        "steps": [s._asdict() for s in request.steps],
+        "choices": {field: choice for field, choice in record.choices.items() if "." not in field},
+        "versions": plan.versions,
+        "evidence": sorted({piece.kind for piece in record.evidence_between}),
+        "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
+    }
+    if request.despite_no_match and _said_no_match(unit, request):
+        details["despite_no_match"] = True
+    return details
 
 
 def _record(

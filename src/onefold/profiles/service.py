@@ -204,7 +204,7 @@ def edit(unit: UnitOfWork, profile_id: str, changes: Mapping[str, Any], version:
     if values.get("image") is not None:
         validate_text(values["image"], "image", 2_000)
     if "attributes" in values:
-        values["attributes"] = checked_attributes(_patched(row.attributes, values["attributes"]))
+        values["attributes"] = checked_attributes(_patch_attributes(row.attributes, values["attributes"]))
     gone, policy = [], load_policy(unit)
     if "customer_id" in changes:
         gone += _set_customer_id(unit, row.id, changes["customer_id"], policy)
@@ -219,7 +219,7 @@ def _lost_username(unit: UnitOfWork, row: ProfileRow) -> Shared:
     return Shared("handle", key, key)
 
 
-def _patched(attributes: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
+def _patch_attributes(attributes: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
     """Attributes changed key by key; None takes one away, and None for all of them every one (PRO-1, RFC 7396)."""
     if changes is None:
         return {}

@@ -29,41 +29,22 @@ def resolve(
     contact = arrival.contact
     earlier = book.earlier_answer(arrival)
     if earlier is not None:
-        return Decision(
-            arrival,
-            earlier.outcome,
-            earlier.profile_id,
-            earlier.conversation_id,
-            False,
-            None,
-            repeats=earlier,
-        )
+        landed = (earlier.outcome, earlier.profile_id, earlier.conversation_id)
+        return Decision(arrival, *landed, False, None, repeats=earlier)
     nobodys = _whose(arrival, book, policy)
     if isinstance(nobodys, str):
         return Decision(arrival, "set_aside", "", "", False, None, set_aside=nobodys)
     opening = nobodys or _open(arrival, book, policy, line_types, new_id)
-    points, suggestions = opening.points, opening.suggestions
-    release = None
-    if arrival.token is not None:
-        used, release = _use_token(arrival.token, opening, book, new_id)
-        points, suggestions = (*points, *used.points), (*suggestions, *used.suggestions)
-    left_out: tuple[Point, ...] = ()
+    used = _UsedToken() if arrival.token is None else _use_token(arrival.token, opening, book, new_id)
+    further = _FurtherValues([], [], [])
     if arrival.further:
         further = _list_further(arrival.further, opening, book, policy, new_id)
-        points, suggestions = (*points, *further.listed), (*suggestions, *further.suggestions)
-        left_out = tuple(further.left_out)
+    suggestions = (*opening.suggestions, *used.suggestions, *further.suggestions)
     thread = _thread_of_another(arrival, opening, book)
     if thread is not None:
-        suggestions = (
-            *suggestions,
-            Suggestion(opening.profile_id, thread.profile_id, "thread", thread.conversation_id),
-        )
-    conversation_id = book.open_conversations.get(opening.profile_id)
-    if conversation_id is None and contact.machine is not None:
-        conversation_id = book.last_conversations.get(opening.profile_id)  # a machine reopens nothing (RES-19)
-    opens = conversation_id is None
-    if conversation_id is None:
-        conversation_id = book.open_conversations[opening.profile_id] = new_id()
+        joined = Suggestion(opening.profile_id, thread.profile_id, "thread", thread.conversation_id)
+        suggestions = (*suggestions, joined)
+    conversation_id, opens = _conversation_for(arrival, opening.profile_id, book, new_id)
     book.earlier[contact.channel, arrival.message_key, arrival.sender_key] = Answer(
         opening.outcome, opening.profile_id, conversation_id, "", repeated=True
     )
@@ -75,14 +56,28 @@ def resolve(
         conversation_id,
         opens,
         opening.contact_point_id,
-        points,
+        (*opening.points, *used.points, *further.listed),
         opening.change,
         suggestions,
-        release=release,
+        release=used.release,
         undeliverable_ids=opening.undeliverable_ids,
         joins_thread=thread,
-        left_out=left_out,
+        left_out=tuple(further.left_out),
     )
+
+
+def _conversation_for(
+    arrival: NormalizedContact, profile_id: str, book: BatchSnapshot, new_id: NewId
+) -> tuple[str, bool]:
+    """The profile's open conversation, or a new one, and whether it is new; what a machine wrote reopens none, and
+    stands in the last there was (RES-19)."""
+    conversation_id = book.open_conversations.get(profile_id)
+    if conversation_id is None and arrival.contact.machine is not None:
+        conversation_id = book.last_conversations.get(profile_id)
+    if conversation_id is not None:
+        return conversation_id, False
+    book.open_conversations[profile_id] = new_id()
+    return book.open_conversations[profile_id], True
 
 
 class _Opening(NamedTuple):
@@ -182,30 +177,30 @@ def _is_shared(token: Point, book: BatchSnapshot) -> bool:
 class _UsedToken(NamedTuple):
     points: tuple[NewPoint, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    release: PointChange | None = None
 
 
-def _use_token(
-    token: Point, opening: _Opening, book: BatchSnapshot, new_id: NewId
-) -> tuple[_UsedToken, PointChange | None]:
+def _use_token(token: Point, opening: _Opening, book: BatchSnapshot, new_id: NewId) -> _UsedToken:
     """RES-17: what the browser of a customer who has signed in says of whom it opened before."""
     key = (token.kind, token.value)
     holder, is_shared = book.identified.get(key), _is_shared(token, book)
     on_profile = any(one.profile_id == opening.profile_id for one in book.holders(key))
     if holder is not None and holder.profile_id != opening.profile_id and holder.profile_id not in book.identities:
         if is_shared:
-            return _UsedToken(), None
-        return _UsedToken((), (Suggestion(opening.profile_id, holder.profile_id, "browser", token.value),)), None
+            return _UsedToken()
+        same = Suggestion(opening.profile_id, holder.profile_id, "browser", token.value)
+        return _UsedToken(suggestions=(same,))
     if on_profile or (holder is None and not is_shared):
-        return _UsedToken(), None  # it is the customer's own, or becomes it as a further value
+        return _UsedToken()  # it is the customer's own, or becomes it as a further value
     new = NewPoint(new_id(), opening.profile_id, token, identifying=False, contacted=True)
     book.add(key, Holder(new.contact_point_id, new.profile_id, contacted=True, standing="contacted"), False)
     if holder is None:
-        return _UsedToken((new,)), None
+        return _UsedToken((new,))
     book.release(key, holder)
     released = PointChange(
         holder.contact_point_id, holder.profile_id, None, False, identifying=False, standing=holder.standing
     )
-    return _UsedToken((new,)), released
+    return _UsedToken((new,), release=released)
 
 
 def _open_unidentified(
@@ -237,8 +232,9 @@ def _named_thread(arrival: NormalizedContact, book: BatchSnapshot) -> Thread | N
 
 
 def _open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> _Opening:
-    """RES-2. A text message proves that the phone takes them (RES-4), and any contact that the value is used."""
-    if holder.standing == "contacted" and (holder.sms or not sms):
+    """RES-2. A text message proves that the phone takes them (RES-4), and any contact that the value is used, and that
+    something arrives there (RES-19)."""
+    if holder.standing == "contacted" and (holder.sms or not sms) and not holder.undeliverable:
         return _Opening("opened", holder.profile_id, holder.contact_point_id)
     return _promote(key, holder, holder.phone_type, holder.sms or sms, book)
 
@@ -276,7 +272,7 @@ def _not_claimed(key: Key, book: BatchSnapshot) -> list[Holder]:
 
 
 def _promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: BatchSnapshot) -> _Opening:
-    after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted")
+    after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted", undeliverable=False)
     book.promote(key, after)
     change = PointChange(
         holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, standing="contacted"

@@ -45,8 +45,8 @@ def file(unit: UnitOfWork, row_id: str, profile_id: str, actor: Actor) -> int:
     )
     store.move_files(unit, row.id, seq)
     store.remove(unit, row.id)
-    told = {"channel": row.channel, "outcome": "opened", "conversation_id": conversation_id, "item_id": str(seq)}
-    emit(unit, new_id(), "contact.received", profile_id=owner.id, data=told, now=now)
+    landed = {"channel": row.channel, "outcome": "opened", "conversation_id": conversation_id, "item_id": str(seq)}
+    emit(unit, new_id(), "contact.received", profile_id=owner.id, data=landed, now=now)
     audit.record(unit, actor, "contact.filed", profile_id=owner.id, details={"item_id": str(seq), "reason": row.reason})
     return seq
 

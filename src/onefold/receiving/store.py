@@ -45,7 +45,11 @@ POINTS = Insert(
     ),
     skip_taken=True,
 )
-CHANGES = Update(tables.contact_points, ("phone_type", "sms", "identifying", "standing"), also="contacted = true")
+CHANGES = Update(
+    tables.contact_points,
+    ("phone_type", "sms", "identifying", "standing"),
+    also="contacted = true, undeliverable = false",
+)
 VERSIONS = Update(tables.profiles, (), also="version = version + 1")
 CONVERSATIONS = Insert(
     tables.conversations,
@@ -118,8 +122,8 @@ def apply_decisions(
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
         _say_who_joined(unit, fresh, now, moment)
-    kept = set_aside_store.add(unit, [d for d in decisions if d.set_aside], policy, now, new_id)
-    return _answers(decisions, numbers, kept)
+    set_aside = set_aside_store.add(unit, [d for d in decisions if d.set_aside], policy, now, new_id)
+    return _answers(decisions, numbers, set_aside)
 
 
 def _landing(decisions: Iterable[Decision]) -> list[Decision]:
@@ -323,9 +327,9 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
         unit.append(ITEMS, rows)
 
 
-def _answers(decisions: Sequence[Decision], numbers: Sequence[int], kept: Sequence[Answer]) -> list[Answer]:
+def _answers(decisions: Sequence[Decision], numbers: Sequence[int], set_aside: Sequence[Answer]) -> list[Answer]:
     """Each decision's answer; a repeat inside the batch gets the number its first delivery got."""
-    remaining, aside = iter(numbers), iter(kept)
+    remaining, aside = iter(numbers), iter(set_aside)
     given: dict[tuple[str, str, str], Answer] = {}
     answers = []
     for d in decisions:

@@ -10,6 +10,7 @@ from onefold.contact_points.blocklist import BLOCKED_KINDS, Blocklist, Entry
 from onefold.contact_points.kinds import PhoneType
 from onefold.contact_points.points import Holder
 from onefold.contact_points.standing import Standing
+from onefold.contact_points.store import HOLDER
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import IDENTIFYING, LISTED, contact_points, evidence
 
@@ -77,15 +78,18 @@ def set_identifying_for_listed(unit: UnitOfWork, blocklist: Blocklist) -> None:
     """Every listed value that is not blocklisted begins to open its profile."""
     unit.allow_whole_base()
     listed = (LISTED, _opens(), _c.kind != "customer_id")
-    named = unit.execute(unit.select(_c.id, _c.kind, _c.value).where(*listed, _c.kind != "email"))
-    placeholders = [row.id for row in named if blocklist.holds(row.kind, row.value)]
     exact = [e for e in blocklist.entries() if "*" not in e.value]
+    # By value: one placeholder may stand on very many profiles.
+    named = unit.execute(unit.select(_c.kind, _c.value).where(*listed, _c.kind != "email").distinct())
+    placeholders = [(row.kind, row.value) for row in named if blocklist.holds(row.kind, row.value)]
+    values = {kind: [e.value for e in exact if e.kind == kind] for kind in BLOCKED_KINDS}
+    for kind, value in placeholders:
+        values[kind].append(value)
     blocked = [
-        *(sa.and_(_c.kind == kind, _c.value.in_([e.value for e in exact if e.kind == kind])) for kind in BLOCKED_KINDS),
+        *(sa.and_(_c.kind == kind, _c.value.in_(of_kind)) for kind, of_kind in values.items()),
         *(sa.and_(_c.kind == e.kind, _matches(e)) for e in blocklist.entries() if "*" in e.value),
     ]
-    opening = unit.update(contact_points).where(*listed, sa.not_(sa.or_(*blocked)), _c.id.not_in(placeholders))
-    unit.execute(opening.values(identifying=True))
+    unit.execute(unit.update(contact_points).where(*listed, sa.not_(sa.or_(*blocked))).values(identifying=True))
 
 
 def touched_by(unit: UnitOfWork, entry: Entry, examples: int) -> tuple[int, int, list[str]]:
@@ -156,8 +160,7 @@ def count_other_phones(unit: UnitOfWork) -> int:
 
 def telling_holders(unit: UnitOfWork, number: str) -> list[Holder]:
     """The holders of a number that RES-7 turns on: up to two as `other`, one as mobile."""
-    select = unit.select(_c.id, _c.profile_id, _c.phone_type, _c.sms, _c.contacted, _c.standing)
-    select = select.where(_c.kind == "phone", _c.value == number, _NOT_CLAIMED)
+    select = unit.select(*HOLDER).where(_c.kind == "phone", _c.value == number, _NOT_CLAIMED)
     holders = []
     for phone_type, limit in (("mobile", 1), ("other", 2)):
         for half in (IDENTIFYING, LISTED):
