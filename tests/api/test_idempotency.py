@@ -60,6 +60,11 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
             {"kind": "email", "value": "test@test.com"},
             {"kind": "email", "value": "a@a.com"},
         ),
+        "/v1/settings/whose-mail/preview": (
+            "/v1/settings/whose-mail/preview",
+            {"own_addresses": ["a@kite.example"]},
+            {"own_addresses": ["b@kite.example"]},
+        ),
         "/v1/webhooks/{webhook_id}/replay": (
             f"/v1/webhooks/{ids['webhook_id']}/replay",
             {"since": "2026-01-01T00:00:00Z"},

@@ -180,6 +180,11 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", "/settings/keys"): _SETTINGS,
     ("POST", "/settings/keys"): _set(name="Shop", scope="contacts:write")._replace(answers=200),
     ("POST", "/settings/keys/{key_id}/revoke"): _of(),
+    ("GET", "/settings/mail"): _SETTINGS,
+    ("POST", "/settings/mail"): _set(change="add-own", address="{serial}@kite.example"),
+    ("POST", "/settings/mail/preview"): _SETTINGS._replace(
+        fields={"change": "add-own", "address": "{serial}@kite.example"}
+    ),
     ("GET", "/settings/matching"): _SETTINGS,
     ("POST", "/settings/matching/mode"): _set(mode="listed"),
     ("POST", "/settings/matching/mobiles"): _set(on=""),

@@ -217,6 +217,38 @@ def test_policies_are_set_by_field_or_all_at_once_by_a_preset__MRG_4(console: Co
         console.admin.refused(path, 422, **wrong)
 
 
+# Whose mail -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_own_address_is_tried_on_the_last_mails_then_added_and_removed__RES_18(console: Console) -> None:
+    path, given = "/settings/mail", {"change": "add-own", "address": "Shop.Example"}
+    words.receive(console.base, "email", email="help@shop.example", subject="An own mail")
+    page = Html(console.admin.post(f"{path}/preview", data=given).text)
+    assert "Of the last 1 email, 1 email would be filed differently" in page.one("main").text
+    assert "nobody: set aside" in page.one("table").text
+    assert "*@shop.example" not in console.admin.page(path).one("main").text
+    assert console.admin.sent(path, **given) == (path, "saved")
+    assert [item.text for item in console.admin.page(path).all("li") if "*@shop.example" in item.text] == [
+        "*@shop.example Remove …"
+    ]
+    assert console.admin.sent(path, change="remove-own", address="*@shop.example") == (path, "saved")
+    assert "No own addresses yet" in console.admin.page(path).one("main").text
+
+
+def test_an_address_that_sends_for_others_is_added_and_removed__RES_18(console: Console) -> None:
+    path = "/settings/mail"
+    given = {"address": "forms@shop.example", "customer_in": "body", "line": "Email: *", "proven": ""}
+    assert console.admin.sent(path, change="add-relay", **given) == (path, "saved")
+    assert "In a line of the text: “Email: *” · not confirmed" in console.admin.page(path).one("main").text
+    assert console.admin.sent(path, change="remove-relay", **given) == (path, "saved")
+    assert "None yet" in console.admin.page(path).one("main").text
+    console.admin.refused(path, 422, change="add-relay", **{**given, "line": "Email:"})
+    console.admin.refused(path, 422, change="add-relay", **{**given, "customer_in": "elsewhere"})
+    console.admin.refused(path, 422, change="add-own", address="nonsense")
+    console.admin.refused(path, 422, change="add-own", address=" ")
+    console.admin.refused(path, 422, change="else", **given)
+
+
 # The blocklist --------------------------------------------------------------------------------------------------------
 
 

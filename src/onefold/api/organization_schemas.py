@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from onefold.accounts.service import Scope
 from onefold.api.schemas import Input
 from onefold.contact_points.blocklist import BlockedKind
+from onefold.organizations.mail_senders import MOST_ENTRIES, CustomerIn
 from onefold.organizations.policy import BOUNDS, MatchingMode
 
 
@@ -102,6 +103,48 @@ class MadeKey(Key):
     token: str
 
 
+class Relay(Input):
+    """An address that sends for others, and where its mail names the customer (RES-18)."""
+
+    address: Annotated[str, Field(max_length=320, description="An address, or `*@domain`.")]
+    customer_in: CustomerIn = Field(description="Reply-To, X-Original-From, or a line of the text.")
+    line: Annotated[str, Field(max_length=200)] | None = Field(
+        None, description="With `body`: the line, with a `*` where the address stands, such as `Email: *`."
+    )
+    proven: bool = Field(False, description="Whether what it names is as good as the customer's own mail.")
+
+
+_OwnAddresses = Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=MOST_ENTRIES)]
+_Relays = Annotated[list[Relay], Field(max_length=MOST_ENTRIES)]
+
+
+class MailPreviewInput(Input):
+    """Own addresses and relays to try; what is left out stays as it is."""
+
+    own_addresses: _OwnAddresses | None = None
+    relays: _Relays | None = None
+
+
+class FiledOtherwise(BaseModel):
+    """A mail that would be filed otherwise: by whose address, before and after; null where it is set aside."""
+
+    item_id: str | None
+    profile_id: str | None
+    subject: str | None
+    occurred_at: datetime
+    sender: str
+    customer_before: str | None
+    customer_after: str | None
+
+
+class MailPreview(BaseModel):
+    """How many of the last mails would be filed otherwise, and the newest of them."""
+
+    mails: int
+    filed_otherwise: int
+    examples: list[FiledOtherwise]
+
+
 class Settings(BaseModel):
     """The organization's settings."""
 
@@ -116,6 +159,8 @@ class Settings(BaseModel):
     match_weights: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
         description="m and u of each feature (docs/matching.md)."
     )
+    own_addresses: list[str] = Field(description="Addresses and domains whose mail is never a customer's (RES-18).")
+    relays: list[Relay] = Field(description="Addresses that send for others (RES-18).")
 
 
 _Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -140,6 +185,8 @@ class SettingsChange(Input):
     ] = Field(
         {}, description="By feature: how often it is seen between two profiles of one customer (m), and of two (u)."
     )
+    own_addresses: _OwnAddresses = Field([], description="All of them: addresses, and domains as `*@domain` (RES-18).")
+    relays: _Relays = Field([], description="All of them: addresses that send for others (RES-18).")
 
 
 class Obstacle(BaseModel):

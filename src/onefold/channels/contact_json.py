@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,7 +11,8 @@ import msgspec
 
 from onefold.contact_points.kinds import Channel, PhoneType
 from onefold.core.errors import DomainError, InvalidValue
-from onefold.receiving.contact import Contact, Further, ListedPhone, ListedSocial, Sender
+from onefold.core.text import mend_text
+from onefold.receiving.contact import Contact, Further, ListedPhone, ListedSocial, NamedInMail, Sender
 
 _Text = Annotated[str, msgspec.Meta(max_length=1_000)]
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -56,6 +58,13 @@ class FurtherJson(msgspec.Struct, forbid_unknown_fields=True):
     vouched: bool = False
 
 
+class MailJson(msgspec.Struct, forbid_unknown_fields=True):
+    """Of a mail, whom its header names besides its sender: looked at where the sender sends for others (RES-18)."""
+
+    reply_to: str | None = None
+    original_from: str | None = None
+
+
 class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
     """One incoming event on a channel."""
 
@@ -70,6 +79,7 @@ class ContactJson(msgspec.Struct, forbid_unknown_fields=True):
     conversation_id: _Text | None = None
     further: FurtherJson | None = None
     verified: bool | None = None
+    mail: MailJson | None = None
 
 
 _decoder = msgspec.json.Decoder(ContactJson)
@@ -141,7 +151,15 @@ def _contact(c: ContactJson) -> Contact:
         conversation_id=c.conversation_id,
         further=None if c.further is None else _further(c.further),
         sender_state=None if c.verified is None else "proven" if c.verified else "failed",
+        names=NamedInMail() if c.mail is None else NamedInMail(c.mail.reply_to, c.mail.original_from),
+        data=None if c.mail is None else _data(c.mail),
     )
+
+
+def _data(mail: MailJson) -> str:
+    names = {"reply_to": mail.reply_to, "original_from": mail.original_from}
+    texts = {field: mend_text(name, 1_000) for field, name in names.items() if name is not None}
+    return json.dumps(texts, ensure_ascii=False)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -37,7 +37,7 @@ from onefold.channels.mail_source import source_of
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
 from onefold.core.errors import InvalidValue
 from onefold.core.text import BODY_LENGTH, mend_text
-from onefold.receiving.contact import Attachment, Contact, Machine, Sender
+from onefold.receiving.contact import Attachment, Contact, Machine, NamedInMail, Sender
 from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 
 _DATA_LENGTH = 1_000
@@ -75,11 +75,28 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
         sender_state=sender_state(message, sender),
         data=_data(message, source.stray, machine),
         machine=Machine(machine.kind, machine.recipients, machine.permanent) if machine else None,
+        names=NamedInMail(
+            reply_to=_whole_header(message, "Reply-To"),
+            original_from=_whole_header(message, "X-Original-From"),
+            attached_from=_attached_from(leaves),
+        ),
         attachments=_attachments(leaves, None if whole else raw),
     )
 
 
+def _attached_from(leaves: Sequence[Leaf]) -> str | None:
+    """The From of the mail that is attached; None where there is none, or more than one (RES-18)."""
+    mails = [leaf.part for leaf in leaves if leaf.part.get_content_type() == "message/rfc822"]
+    inner = [message for part in mails if part.is_multipart() for message in inner_parts(part)]
+    return _whole_header(inner[0], "From") if len(inner) == 1 else None
+
+
 # Headers
+
+
+def _whole_header(message: Message, name: str) -> str | None:
+    """A header's text, None if it is not there; where it stands twice, no reader knows which one counts."""
+    return _header(message, name) if len(message.get_all(name, [])) == 1 else None
 
 
 def _header(message: Message, name: str) -> str | None:
@@ -108,6 +125,7 @@ def _data(message: Message, stray: Sequence[bytes], machine: MachineMail | None)
         "to": message.get("To"),
         "cc": message.get("Cc"),
         "reply_to": message.get("Reply-To"),
+        **({"original_from": message["X-Original-From"]} if "X-Original-From" in message else {}),
         **({"machine": machine.kind} if machine else {}),
         **({"stray": text_of(b"\n".join(stray), None)} if stray else {}),
     }

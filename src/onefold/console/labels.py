@@ -169,9 +169,18 @@ MACHINE = {
 }
 """What a mail is that no person wrote (RES-19)."""
 
+SENT_FOR = {"forward": "forwarded by", "relay": "sent for them by"}
+"""RES-18: how somebody else's address comes to be a mail's From."""
+
+SENT_FOR_TITLES = {
+    "claimed": "That this customer wrote it is not confirmed",
+    "confirmed": "Your settings say that this address names only customers it has checked",
+}
+
 SET_ASIDE = {
     "machine": "A mail server's notice about nobody known",
     "own_address": "From one of your own addresses",
+    "relay": "Sent for somebody it doesn't name",
 }
 
 RUN_KINDS = {

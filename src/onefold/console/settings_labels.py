@@ -21,6 +21,21 @@ MODES = {
 """RES-9: name and meaning of each matching mode."""
 
 
+CUSTOMER_IN = {
+    "reply_to": "In Reply-To",
+    "original_from": "In X-Original-From",
+    "body": "In a line of the text",
+}
+"""RES-18: where a mail that was sent for somebody names the customer."""
+
+MAIL_CHANGES = {
+    "add-own": "Add your own address",
+    "remove-own": "Remove your own address",
+    "add-relay": "Add an address that sends for others:",
+    "remove-relay": "Remove an address that sends for others:",
+}
+
+
 class Feature(NamedTuple):
     """What a feature of two profiles means, and what seeing it does."""
 

@@ -22,6 +22,7 @@ TABS = (
     ("/settings/matching", "Matching"),
     ("/settings/merging", "Merging"),
     ("/settings/blocklist", "Blocklist"),
+    ("/settings/mail", "Whose mail"),
     ("/settings/inboxes", "Inboxes"),
     ("/settings/agents", "Agents"),
     ("/settings/keys", "API keys"),

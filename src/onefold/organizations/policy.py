@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from onefold.contact_points.blocklist import Blocklist
 from onefold.contact_points.kinds import Kind, PhoneType
 from onefold.contact_points.standing import Standing
+from onefold.organizations.mail_senders import NO_SENDERS, MailSenders
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE, Mode
 
@@ -23,8 +24,8 @@ class Policy(NamedTuple):
     `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
     suggestions, and `match_weights` rate them (SUG-5). Contacts that name no inbox go to `default_inbox_id`.
     `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
-    Mail from `own_addresses`, its agents', is never a customer's (RES-18). With `webhooks` somebody waits to be told of
-    events (EVT-1).
+    `mail_senders` know whose mail an address sends (RES-18). With `webhooks` somebody waits to be told of events
+    (EVT-1).
     """
 
     version: int
@@ -39,7 +40,7 @@ class Policy(NamedTuple):
     merge_policies: Mapping[str, Mode] = BY_RULE
     undo_days: int = 30
     webhooks: bool = False
-    own_addresses: frozenset[str] = frozenset()
+    mail_senders: MailSenders = NO_SENDERS
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, standing: Standing) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12, PRO-13)."""

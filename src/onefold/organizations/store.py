@@ -12,6 +12,7 @@ from onefold.contact_points.blocklist import Blocklist, Entry
 from onefold.core.errors import NotFound, Unavailable
 from onefold.database.engine import Database, RetryTransaction, UnitOfWork
 from onefold.database.tables import agents, blocklist, inboxes, organizations
+from onefold.organizations.mail_senders import MailSenders, Relay
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE
 from onefold.organizations.policy import Policy
@@ -123,7 +124,11 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         match_weights={**DEFAULT_WEIGHTS, **{k: Weight(*v) for k, v in (row.match_weights or {}).items()}},
         merge_policies={**BY_RULE, **(row.merge_policies or {})},
         undo_days=row.undo_days,
-        own_addresses=frozenset(unit.execute(unit.select(agents.c.email)).scalars()),
+        mail_senders=MailSenders(
+            row.own_addresses or (),
+            agents=unit.execute(unit.select(agents.c.email)).scalars(),
+            relays=[Relay(**relay) for relay in row.relays or ()],
+        ),
     )
 
 

@@ -72,6 +72,17 @@ class Machine(NamedTuple):
     permanent: bool = False
 
 
+class NamedInMail(NamedTuple):
+    """Whom a mail names beside its From, as its headers have it: looked at where the From is no customer (RES-18).
+
+    `attached_from` is the From of the one mail that is attached to it.
+    """
+
+    reply_to: str | None = None
+    original_from: str | None = None
+    attached_from: str | None = None
+
+
 class Attachment(NamedTuple):
     """A file that came with a message."""
 
@@ -103,6 +114,7 @@ class Contact(NamedTuple):
     data: str | None = None
     attachments: tuple[Attachment, ...] = ()
     machine: Machine | None = None
+    names: NamedInMail = NamedInMail()
 
     @property
     def state_of_sender(self) -> SenderState:
@@ -119,12 +131,19 @@ class Unread(NamedTuple):
     value: str
 
 
+Outcome = Literal["opened", "created", "set_aside"]
+SetAsideReason = Literal["machine", "own_address", "relay"]
+"""Why a contact is nobody's yet: a machine wrote about nobody known, one of the organization's own addresses did, or
+one that sends for others and did not say for whom (RES-18, RES-19)."""
+
+
 class NormalizedContact(NamedTuple):
     """A contact after normalising: what the resolver decides on.
 
     `answers` are the ids of messages it replies to. `account` is the one that the channel names beside the sender's
     phone: either opens the profile (RES-1); it is among `further` as well. The same message id with another
-    `sender_key` is another message (RES-12). `recipients` are those that a bounce could not reach (RES-19).
+    `sender_key` is another message (RES-12). `recipients` are those that a bounce could not reach (RES-19). `nobodys`
+    says why a mail's From is no customer, where nobody else can be read from it (RES-18).
     """
 
     contact: Contact
@@ -137,6 +156,7 @@ class NormalizedContact(NamedTuple):
     unread: tuple[Unread, ...] = ()
     sender_key: str = ""
     recipients: tuple[Point, ...] = ()
+    nobodys: SetAsideReason | None = None
 
     @property
     def token(self) -> Point | None:
@@ -145,11 +165,6 @@ class NormalizedContact(NamedTuple):
         if self.contact.channel != "chat" or not self.contact.sender.proven or who is None or who.standing == "claimed":
             return None
         return next((point for point in self.further if point.kind == "visitor" and not point.blocked), None)
-
-
-Outcome = Literal["opened", "created", "set_aside"]
-SetAsideReason = Literal["machine", "own_address"]
-"""Why a contact is nobody's yet: a machine wrote about nobody known, or one of the organization's own addresses did."""
 
 
 class Answer(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -16,7 +17,8 @@ from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.core.text import BODY_LENGTH, VALUE_LENGTH, clean_name, cut_name, mend_text, validate_text
 from onefold.organizations.policy import Policy
-from onefold.receiving.contact import Contact, Further, Machine, NormalizedContact, Sender, Unread
+from onefold.receiving.contact import Contact, Further, Machine, NormalizedContact, Sender, SetAsideReason, Unread
+from onefold.receiving.whose_mail import SentBy, sent_by
 
 MESSAGE_ID_LENGTH = 1_000
 _MOST_FURTHER = 50
@@ -35,9 +37,16 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         raise InvalidValue("inbox_id is none of the organization's inboxes.", code="unknown_inbox", field="inbox_id")
     contact = reader.texts(contact)
     identifier, account = reader.sender(contact)
-    further = reader.besides(contact.sender, identifier)
-    if contact.further is not None:
-        further = (*further, *reader.further(contact.further))
+    written_by, nobodys = identifier, None
+    if contact.channel == "email" and identifier is not None:
+        by = sent_by(contact, identifier.value, policy.mail_senders)
+        if by is not None:
+            contact, identifier, nobodys = reader.of_customer(contact, by)
+    further: tuple[Point, ...] = ()
+    if nobodys is None:
+        further = reader.besides(contact.sender, identifier)
+        if contact.further is not None:
+            further = (*further, *reader.further(contact.further))
     is_failed = contact.state_of_sender == "failed"
     if identifier is not None and (standing := standing_of_sender(contact.state_of_sender)) != identifier.standing:
         identifier = identifier._replace(standing=standing)
@@ -56,8 +65,9 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         answers,
         account=account,
         unread=tuple(reader.unread),
-        sender_key=_sender_key(identifier),
+        sender_key=_sender_key(identifier or written_by),
         recipients=reader.recipients(contact.machine) if contact.machine else (),
+        nobodys=nobodys,
     )
 
 
@@ -134,6 +144,21 @@ class _Reader:
         if contact.channel == "social":
             return self._social_sender(sender), None
         return self._chat_sender(sender), None
+
+    def of_customer(self, contact: Contact, by: SentBy) -> tuple[Contact, Point | None, SetAsideReason | None]:
+        """RES-18: the contact as its customer's, and its identifier; or why it is nobody's."""
+        customer = by.customer
+        point = customer and self._email(customer.address, "sender.email")
+        if customer is None or point is None or point.blocked:
+            return contact, None, by.reason
+        is_proven = by.proven and contact.state_of_sender != "failed"
+        data = {**json.loads(contact.data or "{}"), "sent_by": by.address, "sent_how": by.how}
+        of_customer = contact._replace(
+            sender=Sender(email=customer.address, name=customer.name),
+            sender_state=contact.state_of_sender if is_proven else "failed",
+            data=json.dumps(data, ensure_ascii=False),
+        )
+        return of_customer, point, None
 
     def _telephony(self, contact: Contact) -> tuple[Point | None, Point | None]:
         sender, channel = contact.sender, contact.channel

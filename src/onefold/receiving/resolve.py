@@ -31,7 +31,7 @@ def resolve(
     if earlier is not None:
         landed = (earlier.outcome, earlier.profile_id, earlier.conversation_id)
         return Decision(arrival, *landed, False, None, repeats=earlier)
-    nobodys = _whose(arrival, book, policy)
+    nobodys = _whose(arrival, book)
     if isinstance(nobodys, str):
         return Decision(arrival, "set_aside", "", "", False, None, set_aside=nobodys)
     opening = nobodys or _open(arrival, book, policy, line_types, new_id)
@@ -90,16 +90,15 @@ class _Opening(NamedTuple):
     undeliverable_ids: tuple[str, ...] = ()
 
 
-def _whose(arrival: NormalizedContact, book: BatchSnapshot, policy: Policy) -> _Opening | SetAsideReason | None:
+def _whose(arrival: NormalizedContact, book: BatchSnapshot) -> _Opening | SetAsideReason | None:
     """Of mail whose sender is nobody: whom it is about, or why it is set aside; None of everything else.
 
-    A bounce is about the recipient it names, else about whose message it returns (RES-19). An own address is never a
-    customer (RES-18): what is written from it belongs to the thread it is written into.
+    A bounce is about the recipient it names, else about whose message it returns (RES-19). What comes from an own
+    address, or from one that sends for others, and names nobody belongs to the thread it is written into (RES-18).
     """
-    machine, sender = arrival.contact.machine, arrival.identifier
+    machine = arrival.contact.machine
     about_failure = machine is not None and machine.kind in ("bounce", "delay")
-    is_own = arrival.contact.channel == "email" and sender is not None and sender.value in policy.own_addresses
-    if not about_failure and not is_own:
+    if not about_failure and arrival.nobodys is None:
         return None
     named = [holder for point in arrival.recipients if (holder := _only_holder(point, book))]
     thread = _named_thread(arrival, book)
@@ -108,7 +107,7 @@ def _whose(arrival: NormalizedContact, book: BatchSnapshot, policy: Policy) -> _
         return _Opening("opened", named[0].profile_id, None, undeliverable_ids=failed)
     if thread is not None:
         return _Opening("opened", thread.profile_id, None)
-    return "machine" if about_failure else "own_address"
+    return "machine" if about_failure else arrival.nobodys
 
 
 def _only_holder(point: Point, book: BatchSnapshot) -> Holder | None:

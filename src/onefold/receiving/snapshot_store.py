@@ -3,7 +3,7 @@ statement for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
         book.earlier[channel, message_id, sender_key] = answer
     if wanted.values:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
-    _load_threads(unit, book, arrivals, policy.own_addresses)
+    _load_threads(unit, book, arrivals)
     _load_beyond(unit, book, policy.shared_limit + 1)
     if book.versions and any(kind == "customer_id" for kind, _ in wanted.values):
         rows = unit.lookup(_customer_ids(unit.dialect), (unit.organization_id,), list(book.versions))
@@ -197,16 +197,14 @@ def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
     return Holder(point_id, profile_id, phone_type, standing=standing, **flags)  # type: ignore[arg-type]
 
 
-def _load_threads(
-    unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact], own_addresses: Collection[str]
-) -> None:
+def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:
     """RES-13: where the threads lead that contacts name whose sender opens nothing."""
     replies: dict[str, dict[str, None]] = {}
     conversations: dict[str, None] = {}
     for arrival in arrivals:
         point, contact = arrival.identifier, arrival.contact
         opens = point is not None and not point.blocked and (point.kind, point.value) in book.identified
-        if not opens or contact.machine is not None or (point and point.value in own_addresses):
+        if not opens or contact.machine is not None:
             if arrival.answers:
                 replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
             if contact.conversation_id is not None:

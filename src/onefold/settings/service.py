@@ -10,6 +10,7 @@ import phonenumbers
 from onefold.core.errors import InvalidValue
 from onefold.core.text import clean_name
 from onefold.database.engine import UnitOfWork
+from onefold.organizations.mail_senders import Relay, read_own_addresses, read_relays
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
 from onefold.organizations.policy import BOUNDS, MatchingMode
@@ -30,10 +31,13 @@ class SettingsView(NamedTuple):
     undo_days: int
     merge_policies: dict[str, Mode]
     match_weights: dict[str, Weight]
+    own_addresses: tuple[str, ...]
+    relays: tuple[Relay, ...]
 
 
 class SettingsChanges(TypedDict, total=False):
-    """Settings to change: policies as a preset or modes by field (MRG-4), weights as m and u by feature (SUG-5)."""
+    """Settings to change: policies as a preset or modes by field (MRG-4), weights as m and u by feature (SUG-5);
+    own addresses and relays as a whole (RES-18)."""
 
     name: str
     default_region: str
@@ -44,15 +48,21 @@ class SettingsChanges(TypedDict, total=False):
     undo_days: int
     merge_policies: str | Mapping[str, str]
     match_weights: Mapping[str, Sequence[float]]
+    own_addresses: Sequence[str]
+    relays: Sequence[Relay]
 
 
 def read(unit: UnitOfWork) -> SettingsView:
     """The settings."""
     row, policy = settings_row(unit), load_policy(unit)
     plain = {field: getattr(row, field) for field in SettingsView._fields}
-    return SettingsView(
-        **{**plain, "merge_policies": dict(policy.merge_policies), "match_weights": dict(policy.match_weights)}
-    )
+    read_by_policy = {
+        "merge_policies": dict(policy.merge_policies),
+        "match_weights": dict(policy.match_weights),
+        "own_addresses": policy.mail_senders.own,
+        "relays": policy.mail_senders.relays,
+    }
+    return SettingsView(**{**plain, **read_by_policy})
 
 
 def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
@@ -73,6 +83,10 @@ def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
         values["merge_policies"] = {**before.merge_policies, **_policies(values["merge_policies"])}
     if "match_weights" in values:
         values["match_weights"] = {**before.match_weights, **_weights(values["match_weights"])}
+    if "own_addresses" in values:
+        values["own_addresses"] = read_own_addresses(values["own_addresses"])
+    if "relays" in values:
+        values["relays"] = [relay._asdict() for relay in read_relays(values["relays"])]
     mode = values.get("matching_mode", before.matching_mode)
     if mode != before.matching_mode:
         matching_mode.switch_mode(unit, mode)

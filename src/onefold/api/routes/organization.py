@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from fastapi import APIRouter
@@ -19,11 +19,12 @@ from onefold.api.problems import responses
 from onefold.api.schemas import Listing
 from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
+from onefold.organizations.mail_senders import Relay
 from onefold.organizations.policy import MatchingMode
 from onefold.runs import service as runs
 from onefold.runs import store as run_store
 from onefold.runs.store import RunRow
-from onefold.settings import blocklist, matching_mode, mobile_identification
+from onefold.settings import blocklist, matching_mode, mobile_identification, whose_mail
 from onefold.settings import service as settings
 from onefold.settings.service import SettingsChanges
 
@@ -33,7 +34,9 @@ MERGE = "profiles:write"
 
 
 def _settings(unit: UnitOfWork) -> Result:
-    return Result(schemas.Settings(**settings.read(unit)._asdict()))
+    view = settings.read(unit)
+    relays = [schemas.Relay(**relay._asdict()) for relay in view.relays]
+    return Result(schemas.Settings(**{**view._asdict(), "relays": relays}))
 
 
 @router.get("/settings", response_model=schemas.Settings, responses=responses())
@@ -47,12 +50,37 @@ def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
     """Changes settings. Switching the matching mode is refused where several profiles would open on one value (RES-9);
     switching Mobile Phone Number Identification on starts its run (RES-7)."""
     changes = cast(SettingsChanges, body.model_dump(exclude_unset=True))
+    if "relays" in changes:
+        changes["relays"] = _relays(body.relays)
 
     def work(unit: UnitOfWork) -> Result:
         settings.change(unit, changes)
         return _settings(unit)
 
     return call.write(WRITE, work, exclusive=True)
+
+
+def _relays(relays: Iterable[schemas.Relay]) -> list[Relay]:
+    return [Relay(**relay.model_dump()) for relay in relays]
+
+
+@router.post(
+    "/settings/whose-mail/preview",
+    response_model=schemas.MailPreview,
+    responses=responses(409),
+    openapi_extra=header_parameters(),
+)
+def preview_whose_mail(call: AnyCall, body: schemas.MailPreviewInput) -> Response:
+    """A dry run of other own addresses and relays: which of the last 1,000 mails would be filed otherwise. Nothing is
+    changed (RES-18)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        relays = None if body.relays is None else _relays(body.relays)
+        planned = whose_mail.preview(unit, body.own_addresses, relays)
+        examples = [schemas.FiledOtherwise(**mail._asdict()) for mail in planned.examples]
+        return Result(schemas.MailPreview(**{**planned._asdict(), "examples": examples}))
+
+    return call.write(WRITE, work)
 
 
 @router.get("/settings/matching-mode/{mode}/preview", response_model=schemas.ModePreview, responses=responses())

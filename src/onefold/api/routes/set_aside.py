@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ from onefold.api.schemas import Input, Page, cursor_of, id_of
 from onefold.contact_points.standing import SenderState
 from onefold.database.engine import UnitOfWork
 from onefold.receiving import set_aside, set_aside_store
+from onefold.receiving.contact import SetAsideReason
 
 router = APIRouter(prefix="/v1/set-aside", tags=["set aside"])
 
@@ -26,7 +27,7 @@ class SetAside(BaseModel):
 
     id: str
     inbox_id: str
-    reason: Literal["machine", "own_address"]
+    reason: SetAsideReason
     channel: str
     message_id: str
     sender: str | None = Field(description="Who it says it is from.")
