@@ -275,13 +275,13 @@ def mark_undone(unit: UnitOfWork, merge_id: str, now: datetime) -> None:
 def list_merges(unit: UnitOfWork, profile_ids: Sequence[str] | None, before: str | None, limit: int) -> list[MergeRow]:
     """Merges, newest first; of some profiles on either side, or of the whole organization."""
     m = merges.c
-    by_id: dict[str, MergeRow] = {}
-    for side in (None,) if profile_ids is None else (m.source_id, m.destination_id):
-        select = unit.select(*_MERGE)
-        if side is not None:
-            select = select.where(side.in_(profile_ids or ()))
-        if before is not None:
-            select = select.where(m.id < before)
-        for row in unit.execute(select.order_by(m.id.desc()).limit(limit)):
-            by_id[row.id] = MergeRow._make(row)
-    return sorted(by_id.values(), key=lambda row: row.id, reverse=True)[:limit]
+    select = unit.select(*_MERGE)
+    if profile_ids is None:
+        select = select if before is None else select.where(m.id < before)
+        return [MergeRow._make(row) for row in unit.execute(select.order_by(m.id.desc()).limit(limit))]
+    # In order and with a limit PostgreSQL would walk the whole organization's merges for those of many profiles.
+    sides = [unit.select(m.id).where(side.in_(profile_ids)) for side in (m.source_id, m.destination_id)]
+    ids = {merge_id for side in sides for merge_id in unit.execute(side).scalars()}
+    newest = sorted((one for one in ids if before is None or one < before), reverse=True)[:limit]
+    rows = unit.execute(select.where(m.id.in_(newest))) if newest else ()
+    return sorted((MergeRow._make(row) for row in rows), key=lambda row: row.id, reverse=True)
