@@ -148,6 +148,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                     "message_id": "'crowd-' || n",
                     "outcome": "'created'",
                     "body": "'Hello'",
+                    "inbox_id": inbox,
                 },
                 "true",
             ),
@@ -165,6 +166,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 "true",
             )
         ],
+        "item_inboxes": [({"item_seq": "2 * n - 1", "inbox_id": inbox}, "true")],
         "set_aside": [
             (
                 {

@@ -6,6 +6,7 @@ The stateful test holds the service against it: the same history in, the same pa
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 IDENTIFYING_KINDS = ("email", "social", "visitor", "customer_id")
@@ -20,6 +21,7 @@ class Point:
     contacted: bool = False
     identifying: bool = False
     claimed: bool = False
+    number: int = field(default_factory=itertools.count().__next__)
 
 
 @dataclass(eq=False)
@@ -150,7 +152,9 @@ class Model:
         return [profile for profile in self.holders(kind, value) if not profile.point(kind, value).claimed]  # type: ignore[union-attr]
 
     def _type_of_call(self, number: str) -> str:
-        types = {profile.point("phone", number).type for profile in self.known_holders("phone", number)}  # type: ignore[union-attr]
+        points = [point for profile in self.known_holders("phone", number) if (point := profile.point("phone", number))]
+        oldest = sorted(points, key=lambda point: (not point.contacted, point.number))[: self.shared_limit + 1]
+        types = {point.type for point in oldest}
         if "mobile" in types:
             return "mobile"
         if types:
@@ -206,6 +210,7 @@ class Model:
             return False
         if there:
             profile.points.remove(there)
+            point.number = there.number
         self.list_on(profile, point)
         self.look_again(profile)
         return True

@@ -10,12 +10,13 @@ from onefold.core.errors import DomainError, InvalidValue
 from onefold.matching.store import evidence_of, suggestions_of
 from onefold.organizations.store import change_settings
 from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Further, ListedPhone
 from onefold.receiving.service import Receiver
 from onefold.settings import service as settings
 from tests.conftest import Base
 from tests.dsl.cases import contact
-from tests.dsl.words import do, holders, merge, receive, rows, show
+from tests.dsl.words import do, holders, merge, profile, receive, rows, show
 
 MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+442079460000", "+14155552671"
 
@@ -175,3 +176,11 @@ def test_what_too_many_list_can_be_listed_once_more_by_any_of_them__RES_11_SUG_6
     again = receive(base, "email", email="person3@kite.example", further=shared)
     assert again.profile_id == answers[3].profile_id
     assert [p.value for p in show(base, again.profile_id).points if p.kind == "phone"] == [MOBILE]
+
+
+def test_claims_however_many_hide_no_holder__RES_4_PRO_13(base: Base) -> None:
+    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
+    for number in range(4):
+        receive(base, "chat", visitor=f"v{number}", further=Further(phones=(ListedPhone(LANDLINE),)))
+    ada = profile(base, PointInput("phone", LANDLINE, phone_type="home"), name="Ada")
+    assert receive(base, "sms", phone=LANDLINE).profile_id == ada

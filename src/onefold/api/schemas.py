@@ -286,6 +286,8 @@ class Item(BaseModel):
     )
     channel: str | None
     message_id: str | None
+    inbox_id: str | None = Field(description="The inbox that it was routed to; null for what did not come in.")
+    further_inbox_ids: list[str] = Field(description="Inboxes that it was delivered to as well (RES-12).")
     agent_id: str | None
     subject: str | None
     body: str | None

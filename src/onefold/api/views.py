@@ -83,7 +83,7 @@ def conversation(row: ConversationRow, owner: str) -> schemas.Conversation:
     return schemas.Conversation(**{**fields, "profile_id": owner})
 
 
-def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.Item:
+def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]], inboxes: Sequence[str] = ()) -> schemas.Item:
     """An entry of a timeline."""
     own = ("seq", "profile_id", "body", "data")
     return schemas.Item(
@@ -91,6 +91,7 @@ def item(row: ItemRow, files: Sequence[tuple[int, str, str, int]]) -> schemas.It
         id=str(row.seq),
         body=row.text,
         state=sending.state_of(row),
+        further_inbox_ids=list(inboxes),
         verified=row.sender_state != "failed",
         attachments=[schemas.Attachment(position=p, filename=n, content_type=t, size=size) for p, n, t, size in files],
     )

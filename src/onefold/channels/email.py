@@ -140,9 +140,20 @@ def _name_of_file(value: str | None) -> str | None:
 
 
 def _message_id(message: Message, raw: bytes) -> str:
-    """The Message-ID without its angle brackets; where no use can be made of it, one made from the content (RES-12)."""
+    """The Message-ID without its angle brackets; where no use can be made of it, one made of the mail (RES-12)."""
     ids = _ids((message.get("Message-ID") or "")[: MESSAGE_ID_LENGTH + 10])
-    return ids[0] if ids else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    return ids[0] if ids else f"sha256:{hashlib.sha256(_lasting(message, raw)).hexdigest()}"
+
+
+def _lasting(message: Message, raw: bytes) -> bytes:
+    """What is the same of a mail by whatever way it comes: sender, date, subject and content, not what servers wrote on
+    its way. Without a date two mails may say the same and be two: then all of it counts."""
+    if not (message.get("Date") or "").strip():
+        return raw
+    headers = [str(message.get(name) or "") for name in ("From", "Date", "Subject", "Content-Type")]
+    head = "\n".join(" ".join(header.split()) for header in headers)
+    content = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[-1]
+    return mend_text(head).encode() + b"\n\n" + b"\n".join(content.splitlines()).rstrip()
 
 
 def _reply_to(message: Message, machine: MachineMail | None) -> tuple[str, ...]:

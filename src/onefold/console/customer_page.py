@@ -74,8 +74,12 @@ def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[s
 def _items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[str, Any]:
     rows = conversations.timeline(unit, profile_id, before, ITEMS_AT_ONCE + 1)
     items = rows[:ITEMS_AT_ONCE]
-    files = conversation_store.attachments_of(unit, [row.seq for row in items]) if items else {}
+    seqs = [row.seq for row in items]
+    files = conversation_store.attachments_of(unit, seqs) if items else {}
+    names = dict(accounts.list_inboxes(unit))
+    further = conversation_store.further_inboxes_of(unit, seqs)
     return {
+        "also_in": {seq: ", ".join(names[inbox_id] for inbox_id in ids) for seq, ids in further.items()},
         "items": items,
         "more": items[-1].seq if len(rows) > ITEMS_AT_ONCE else None,
         "files": {seq: [f for f in some if f[1] != _ORIGINAL] for seq, some in files.items()},

@@ -37,9 +37,11 @@ def identified_sql(d: Dialect) -> str:
 
 @cache
 def listed_sql(d: Dialect) -> str:
-    """Of many (kind, value): who else holds it, the oldest first; its parameters are `Dialect.first_parameters`."""
+    """Of many (kind, value): who else holds it; first those who have contacted from it, and last those who only claim
+    it, because claims cost nothing and must hide no holder (PRO-13). Its parameters are `Dialect.first_parameters`."""
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
-    first = d.first("contact_points", "cp", point, index="contact_points_listed")
+    order = "(cp.standing = 'claimed'), (cp.standing = 'entered'), cp.id"
+    first = d.first("contact_points", "cp", point, order, index="contact_points_listed")
     return f"SELECT {HOLDER_COLUMNS} FROM {d.pairs} {first} {with_profile(d)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.dialects import Insert
 from onefold.database.engine import UnitOfWork, same_organization
-from onefold.database.tables import attachments, conversations, instant_text, items
+from onefold.database.tables import attachments, conversations, instant_text, item_inboxes, items
 
 _WRITTEN = Insert(
     items,
@@ -38,6 +38,7 @@ _WRITTEN = Insert(
         "occurred_at",
         "recorded_at",
         "timeline_second",
+        "inbox_id",
     ),
 )
 
@@ -76,6 +77,7 @@ class ItemRow(NamedTuple):
     sender_state: SenderState | None
     occurred_at: datetime
     recorded_at: datetime
+    inbox_id: str | None
 
     @property
     def happened_at(self) -> datetime:
@@ -236,6 +238,35 @@ def add_events(
         for event in events
     ]
     return numbers[0]
+
+
+def add_inboxes(unit: UnitOfWork, deliveries: Iterable[tuple[int, str]]) -> None:
+    """Notes of each (item, inbox) that it was delivered there as well, where it was not routed to (RES-12)."""
+    inboxes_by_item: dict[int, set[str]] = {}
+    for seq, inbox_id in deliveries:
+        inboxes_by_item.setdefault(seq, set()).add(inbox_id)
+    if not inboxes_by_item:
+        return
+    seqs, i = list(inboxes_by_item), items.c
+    noted = further_inboxes_of(unit, seqs)
+    routed = unit.execute(unit.select(i.seq, i.inbox_id).where(i.seq.in_(seqs), i.inbox_id.is_not(None)))
+    rows = [
+        {"organization_id": unit.organization_id, "inbox_id": inbox_id, "item_seq": row.seq}
+        for row in routed
+        for inbox_id in sorted(inboxes_by_item[row.seq] - {row.inbox_id, *noted.get(row.seq, ())})
+    ]
+    if rows:
+        unit.execute(item_inboxes.insert(), rows)
+
+
+def further_inboxes_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[str]]:
+    """The inboxes that items were delivered to besides the one they were routed to."""
+    known = item_inboxes.c
+    select = unit.select(known.item_seq, known.inbox_id).where(known.item_seq.in_(seqs)).order_by(known.inbox_id)
+    inboxes: dict[int, list[str]] = {}
+    for row in unit.execute(select) if seqs else ():
+        inboxes.setdefault(row.item_seq, []).append(row.inbox_id)
+    return inboxes
 
 
 def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tuple[int, str, str, int]]]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from onefold.conversations.store import IS_OPEN, ConversationRow
 from onefold.database.engine import UnitOfWork
-from onefold.database.tables import conversation_reads, conversations, items
+from onefold.database.tables import conversation_reads, conversations, item_inboxes, items
 
 
 class NewestRow(NamedTuple):
@@ -36,6 +36,21 @@ def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[Conver
     c = conversations.c
     select = unit.select(*(c[name] for name in ConversationRow._fields)).where(c.assignee_id == agent_id, IS_OPEN)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+
+
+def delivered_to(unit: UnitOfWork, inbox_id: str, limit: int) -> list[ConversationRow]:
+    """The open conversations of other inboxes that hold something delivered to this one as well (RES-12), by the newest
+    of it."""
+    known, i, c = item_inboxes.c, items.c, conversations.c
+    newest = unit.select(known.item_seq).where(known.inbox_id == inbox_id).order_by(known.item_seq.desc()).limit(limit)
+    seqs = list(unit.execute(newest).scalars())
+    of_items = unit.select(i.conversation_id).where(i.seq.in_(seqs)).distinct()
+    ids = list(unit.execute(of_items).scalars()) if seqs else []
+    led = unit.select(c.id, c.merged_into_id).where(c.id.in_(ids))
+    living = {row.merged_into_id or row.id for row in unit.execute(led)} if ids else set()
+    select = unit.select(*(c[name] for name in ConversationRow._fields))
+    rows = unit.execute(select.where(c.id.in_(living), c.inbox_id != inbox_id, IS_OPEN)) if living else ()
+    return [ConversationRow._make(row) for row in rows]
 
 
 def newest_of_conversations(unit: UnitOfWork, conversation_ids: Sequence[str]) -> dict[str, NewestRow]:

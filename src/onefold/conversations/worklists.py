@@ -32,8 +32,10 @@ def my_customers(unit: UnitOfWork, agent_id: str) -> list[Entry]:
 
 
 def inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> list[Entry]:
-    """The open conversations of an inbox, whoever's, what happened last first; of more than 200 the newest ones."""
-    return _entries(unit, agent_id, conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN))
+    """The open conversations of an inbox, whoever's, what happened last first; of more than 200 the newest ones. With
+    those of other inboxes that hold something delivered to this one as well (RES-12)."""
+    own = conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN)
+    return _entries(unit, agent_id, [*own, *store.delivered_to(unit, inbox_id, MOST_SHOWN - len(own))])
 
 
 def _entries(unit: UnitOfWork, agent_id: str, rows: Sequence[ConversationRow]) -> list[Entry]:

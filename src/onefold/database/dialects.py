@@ -66,8 +66,8 @@ class Dialect:
         """The same where the one row may be missing."""
         raise NotImplementedError
 
-    def first(self, table: str, alias: str, condition: str, index: str) -> str:
-        """Joins the first rows by id, by an index that ends in it."""
+    def first(self, table: str, alias: str, condition: str, order: str, index: str) -> str:
+        """Joins the first rows in an order, by an index that ends in it."""
         raise NotImplementedError
 
     def first_of_key(self, table: str, alias: str, column: str) -> str:

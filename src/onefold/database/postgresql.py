@@ -35,8 +35,8 @@ class PostgreSQL(Dialect):
         inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} LIMIT 1"
         return f" LEFT JOIN LATERAL ({inner}) AS {alias} ON true"
 
-    def first(self, table: str, alias: str, condition: str, index: str) -> str:
-        inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+    def first(self, table: str, alias: str, condition: str, order: str, index: str) -> str:
+        inner = f"SELECT * FROM {table} AS {alias} WHERE {condition} ORDER BY {order} LIMIT ?"
         return f" CROSS JOIN LATERAL ({inner}) AS {alias}"
 
     def first_of_key(self, table: str, alias: str, column: str) -> str:

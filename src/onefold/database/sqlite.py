@@ -27,9 +27,9 @@ class SQLite(Dialect):
     def left_join(self, table: str, alias: str, condition: str) -> str:
         return f" LEFT JOIN {table} AS {alias} ON {condition}"
 
-    def first(self, table: str, alias: str, condition: str, index: str) -> str:
+    def first(self, table: str, alias: str, condition: str, order: str, index: str) -> str:
         indexed = f"{table} AS {alias} INDEXED BY {index}"
-        inner = f"SELECT {alias}.id FROM {indexed} WHERE {condition} ORDER BY {alias}.id LIMIT ?"
+        inner = f"SELECT {alias}.id FROM {indexed} WHERE {condition} ORDER BY {order} LIMIT ?"
         return f" CROSS JOIN {table} AS {alias} ON {alias}.organization_id = ? AND {alias}.id IN ({inner})"
 
     def first_of_key(self, table: str, alias: str, column: str) -> str:

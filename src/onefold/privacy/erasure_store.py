@@ -28,6 +28,7 @@ from onefold.database.tables import (
     drafts,
     evidence,
     idempotency_keys,
+    item_inboxes,
     items,
     merges,
     profiles,
@@ -188,6 +189,7 @@ def _next_part(unit: UnitOfWork, profile_id: str, spared: int | None) -> list[in
 
 
 def _delete_part(unit: UnitOfWork, numbers: Sequence[int]) -> dict[str, int]:
+    unit.execute(unit.delete(item_inboxes).where(item_inboxes.c.item_seq.in_(numbers)))
     files = unit.delete(attachments).where(attachments.c.item_seq.in_(numbers))
     counts = {"attachments": unit.execute(files).rowcount}
     return counts | {"items": unit.execute(unit.delete(items).where(items.c.seq.in_(numbers))).rowcount}
@@ -213,6 +215,7 @@ def _empty(unit: UnitOfWork, seq: int, profile_id: str) -> dict[str, int]:
     emptying = unit.update(items).where(items.c.seq == seq, items.c.profile_id == profile_id)
     if unit.execute(emptying.values(kind="erased", **values)).rowcount == 0:
         return {}
+    unit.execute(unit.delete(item_inboxes).where(item_inboxes.c.item_seq == seq))
     files = unit.execute(unit.delete(attachments).where(attachments.c.item_seq == seq)).rowcount
     return {"items": 1, "attachments": files}
 

@@ -70,6 +70,7 @@ _ITEM = (
     "occurred_at",
     "recorded_at",
     "timeline_second",
+    "inbox_id",
 )
 _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at", "former_name")
 

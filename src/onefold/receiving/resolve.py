@@ -292,7 +292,11 @@ def _open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId)
 
 def _open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId) -> _Opening:
     """RES-5 for a number that is only shared, RES-6 for one never seen."""
-    held_as = {h.phone_type for h in _not_claimed((point.kind, point.value), book)}
+    # Of a line that very many share no more are looked at, whatever came in the same batch.
+    holders = sorted(
+        _not_claimed((point.kind, point.value), book), key=lambda h: (h.standing != "contacted", h.contact_point_id)
+    )
+    held_as = {h.phone_type for h in holders[: policy.shared_limit + 1]}
     phone_type: PhoneType
     if not held_as:
         phone_type = _detect_type(point, policy, line_types)

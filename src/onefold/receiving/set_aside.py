@@ -42,6 +42,7 @@ def file(unit: UnitOfWork, row_id: str, profile_id: str, actor: Actor) -> int:
         data=None if row.data is None else json.dumps(row.data),
         sender_state="unchecked" if row.sender_state == "proven" else row.sender_state,
         occurred_at=row.occurred_at,
+        inbox_id=row.inbox_id,
     )
     store.move_files(unit, row.id, seq)
     store.remove(unit, row.id)

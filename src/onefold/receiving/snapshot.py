@@ -21,7 +21,8 @@ class BatchSnapshot:
     """The part of the base that a batch touches.
 
     - `identified`: the one holder of an identifying contact point, by kind and value;
-    - `listed`: other holders of a value, oldest first, at most `Policy.shared_limit` + 1 of them;
+    - `listed`: other holders of a value, at most `Policy.shared_limit` + 1 of them: first those who have contacted
+      from it, last those who only claim it, the oldest first;
     - `open_conversations`: by profile, at most one each;
     - `last_conversations`: the newest of those that what a machine wrote may land on, open or not (RES-19);
     - `earlier`: the answers already given, by channel, message id and the key of the sender, which those of before

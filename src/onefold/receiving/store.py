@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from onefold.conversations import store as conversations
 from onefold.conversations.timeline import timeline_second
 from onefold.conversations.timeline_events import TimelineEvent
 from onefold.database import tables
@@ -76,6 +77,7 @@ ITEMS = Insert(
         "occurred_at",
         "recorded_at",
         "timeline_second",
+        "inbox_id",
     ),
 )
 ATTACHMENTS = (
@@ -117,13 +119,15 @@ def apply_decisions(
     if fresh:
         _apply_new(unit, fresh, policy, moment)
         _apply_changes(unit, fresh, moment)
-    numbers = unit.append(ITEMS, [_item_row(org, d, now, moment) for d in fresh]) if fresh else []
+    numbers = unit.append(ITEMS, [_item_row(org, d, policy, now, moment) for d in fresh]) if fresh else []
     if fresh:
         unit.append(OUTBOX, _outbox_rows(org, fresh, numbers, policy.webhooks, moment, new_id))
         _apply_attachments(unit, fresh, numbers)
         _say_who_joined(unit, fresh, now, moment)
     set_aside = set_aside_store.add(unit, [d for d in decisions if d.set_aside], policy, now, new_id)
-    return _answers(decisions, numbers, set_aside)
+    answers = _answers(decisions, numbers, set_aside)
+    _note_inboxes(unit, decisions, answers, policy)
+    return answers
 
 
 def _landing(decisions: Iterable[Decision]) -> list[Decision]:
@@ -231,7 +235,7 @@ def _conversation_rows(org: int, fresh: Sequence[Decision], policy: Policy, mome
     ]
 
 
-def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object, ...]:
+def _item_row(org: int, d: Decision, policy: Policy, now: datetime, moment: str) -> tuple[object, ...]:
     c = d.arrival.contact
     occurred_at = now if c.occurred_at is None else c.occurred_at
     return (
@@ -252,6 +256,7 @@ def _item_row(org: int, d: Decision, now: datetime, moment: str) -> tuple[object
         moment if c.occurred_at is None else instant_text(occurred_at),
         moment,
         timeline_second(occurred_at, now),
+        c.inbox_id or policy.default_inbox_id,
     )
 
 
@@ -315,6 +320,7 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
             moment,
             moment,
             second,
+            None,
         )
         for d in fresh
         if d.joins_thread is not None
@@ -325,6 +331,16 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
     ]
     if rows:
         unit.append(ITEMS, rows)
+
+
+def _note_inboxes(unit: UnitOfWork, decisions: Sequence[Decision], answers: Sequence[Answer], policy: Policy) -> None:
+    """RES-12: what was delivered to another inbox as well belongs there too; its conversation stays where it is."""
+    deliveries = [
+        (int(answer.item_id), d.arrival.contact.inbox_id or policy.default_inbox_id)
+        for d, answer in zip(decisions, answers, strict=True)
+        if d.repeats is not None
+    ]
+    conversations.add_inboxes(unit, deliveries)
 
 
 def _answers(decisions: Sequence[Decision], numbers: Sequence[int], set_aside: Sequence[Answer]) -> list[Answer]:

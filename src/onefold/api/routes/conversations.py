@@ -31,8 +31,9 @@ def _conversations(unit: UnitOfWork, rows: Sequence[ConversationRow], limit: int
 
 def _items(unit: UnitOfWork, rows: Sequence[ItemRow], limit: int) -> Result:
     more = schemas.cursor_of(str(rows[limit - 1].seq)) if len(rows) > limit else None
-    files = store.attachments_of(unit, [row.seq for row in rows[:limit]])
-    data = [views.item(row, files.get(row.seq, ())) for row in rows[:limit]]
+    seqs = [row.seq for row in rows[:limit]]
+    files, inboxes = store.attachments_of(unit, seqs), store.further_inboxes_of(unit, seqs)
+    data = [views.item(row, files.get(row.seq, ()), inboxes.get(row.seq, ())) for row in rows[:limit]]
     return Result(schemas.Page[schemas.Item](data=data, next_cursor=more))
 
 

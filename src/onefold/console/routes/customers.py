@@ -47,7 +47,13 @@ def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
         entries = worklists.inbox(unit, inbox_id, visitor.agent_id)
         agents = {agent.id: agent.name for agent in accounts.list_agents(unit)}
-        return {"inbox_name": names[inbox_id], "entries": entries, "agents": agents}
+        return {
+            "inbox_id": inbox_id,
+            "inbox_name": names[inbox_id],
+            "inbox_names": names,
+            "entries": entries,
+            "agents": agents,
+        }
 
     return page(request, visitor, "inbox.html", **visitor.read(work))
 

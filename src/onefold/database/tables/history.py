@@ -105,6 +105,7 @@ items = Table(
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # conversations/timeline.py
+    Column("inbox_id", Id),  # which it was routed to; none of what did not come in, nor before 0.4
     primary_key("seq"),
     refers_to("conversations", "conversation_id"),
     # As timelines are read: by when things happened.
@@ -121,6 +122,20 @@ items = Table(
         sqlite_where=text("message_id IS NOT NULL"),
         postgresql_where=text("message_id IS NOT NULL"),
     ),
+    **CLUSTERED,
+)
+
+# The inboxes that an item was delivered to besides its own (RES-12).
+item_inboxes = Table(
+    "item_inboxes",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("inbox_id", Id, nullable=False),
+    Column("item_seq", BigInteger, nullable=False),
+    primary_key("item_seq", "inbox_id"),
+    refers_to("inboxes", "inbox_id"),
+    ForeignKeyConstraint(["organization_id", "item_seq"], ["items.organization_id", "items.seq"]),
+    Index("item_inboxes_inbox", "organization_id", "inbox_id", "item_seq"),
     **CLUSTERED,
 )
 

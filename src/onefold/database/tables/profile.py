@@ -83,6 +83,8 @@ contact_points = Table(
         "organization_id",
         "kind",
         "value",
+        text("(standing = 'claimed')"),
+        text("(standing = 'entered')"),
         "id",
         sqlite_where=text("NOT identifying"),
         postgresql_where=text("NOT identifying"),
