@@ -184,3 +184,12 @@ def test_claims_however_many_hide_no_holder__RES_4_PRO_13(base: Base) -> None:
         receive(base, "chat", visitor=f"v{number}", further=Further(phones=(ListedPhone(LANDLINE),)))
     ada = profile(base, PointInput("phone", LANDLINE, phone_type="home"), name="Ada")
     assert receive(base, "sms", phone=LANDLINE).profile_id == ada
+
+
+def test_a_value_that_many_claim_can_be_claimed_again_by_one_of_them__RES_11(base: Base) -> None:
+    """The profile lists it already, beyond those who are looked at, and something else besides."""
+    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
+    claimed = Further(emails=("ada@kite.example",), phones=(ListedPhone(LANDLINE),))
+    for number in range(6):
+        receive(base, "chat", visitor=f"v{number}", further=claimed)
+    assert receive(base, "chat", visitor="v5", further=claimed).outcome == "opened"

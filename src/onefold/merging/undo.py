@@ -171,10 +171,24 @@ def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: 
     known = {r.id for r in now.relations}
     sides = (taken.layer.source, taken.change_of(now.profile_id).new, now)
     others = {(r.id, one) for side in sides for r in side.relations for one in (r.profile_id, r.other_id)}
-    survivors = profiles.read_survivors(unit, sorted({one for _, one in others}))
+    ours = {*returning, now.profile_id}
+    missing = {row_id: one for row_id, one in others if row_id not in known and one not in ours}
+    homes = {row_id: _home(unit, row_id, one, taken.layer.created_at) for row_id, one in missing.items()}
+    survivors = profiles.read_survivors(unit, sorted({one for _, one in others} | set(homes.values())))
     survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
-    missing = sorted({one for row_id, one in others if row_id not in known} - {*returning, now.profile_id})
-    return Others(survivors, _left_out(unit, missing))
+    return Others(survivors, _left_out(unit, sorted(set(missing.values()))), homes)
+
+
+def _home(unit: UnitOfWork, row_id: str, profile_id: str, at: datetime) -> str:
+    """Whose a relationship is that a profile had at a time: the merge by which it had come there may have been undone
+    since, when it was not there to be given back."""
+    for merge in store.merges_into(unit, [profile_id]):
+        if merge.undone_at is None or not merge.created_at <= at < merge.undone_at:
+            continue
+        record = merging.read_record(unit, merge)
+        if record is not None and any(row_id == relation.id for relation in record.source.relations):
+            return _home(unit, row_id, merge.source_id, merge.created_at)
+    return profile_id
 
 
 def _left_out(unit: UnitOfWork, profile_ids: Sequence[str]) -> set[str]:

@@ -33,10 +33,12 @@ class UndoPlan(NamedTuple):
 
 class Others(NamedTuple):
     """The profiles that relationships name. `survivors` is where each leads to, erased ones left out; `dropped` are
-    relationships that merges of theirs have left out, as both who became one had it."""
+    relationships that merges of theirs have left out, as both who became one had it. `homes` are by relationship whom
+    it names now, where that one was merged into the one it named and has come out again since."""
 
     survivors: Mapping[str, str]
     dropped: Collection[str]
+    homes: Mapping[str, str]
 
 
 R = TypeVar("R")
@@ -206,9 +208,8 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
         if returning is None and row_id not in others.dropped:
             gone.append(row_id)
             continue
-        of_source.append(
-            _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, survivors=survivors)
-        )
+        restored = _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, others=others)
+        of_source.append(restored)
     of_source = _each_once(of_source, source_id, there)
     back = {r.id for r in of_source}
     of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
@@ -230,12 +231,12 @@ def _each_once(relations: Sequence[Relation], profile_id: str, there: Collection
 
 
 def _restore_relation(
-    returning: Relation, before: Relation, now: Relation | None, source_id: str, survivors: Mapping[str, str]
+    returning: Relation, before: Relation, now: Relation | None, source_id: str, others: Others
 ) -> Relation:
     """A relationship of the source: its own side is the source again, the other one whoever that is by now."""
     mine, other = ("profile_id", "other_id") if before.profile_id == source_id else ("other_id", "profile_id")
-    other_id = getattr(before if now is None else now, other)
-    return returning._replace(**{mine: source_id, other: survivors.get(other_id, other_id)})
+    other_id = others.homes.get(before.id, getattr(before, other)) if now is None else getattr(now, other)
+    return returning._replace(**{mine: source_id, other: others.survivors.get(other_id, other_id)})
 
 
 def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> list[Relation]:
@@ -246,8 +247,9 @@ def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, o
     found = list(as_left.relations)
     known = {r.seen_from(now.profile_id) for r in found}
     for relation in left_out:
-        other_id = relation.seen_from(now.profile_id)[0]
-        moved = relation.moved(other_id, others.survivors.get(other_id, other_id))
+        named_then = relation.seen_from(now.profile_id)[0]
+        other_id = others.homes.get(relation.id, named_then)
+        moved = relation.moved(named_then, others.survivors.get(other_id, other_id))
         if moved.seen_from(now.profile_id) not in known:
             found.append(moved)
             known.add(moved.seen_from(now.profile_id))

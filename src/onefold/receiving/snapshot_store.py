@@ -29,7 +29,7 @@ def _earlier(d: Dialect) -> str:
 def _listed_on(d: Dialect) -> str:
     columns = HOLDER_COLUMNS.replace("k.kind, k.value", "cp.kind, cp.value")
     point = "cp.organization_id = ? AND cp.profile_id = k.value AND NOT cp.identifying"
-    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point)} {with_profile(d)}"
+    return f"SELECT {columns} FROM {d.id_keys} {d.join('contact_points', 'cp', point, one=False)} {with_profile(d)}"
 
 
 def _leading(d: Dialect, of: str) -> str:
