@@ -8,6 +8,7 @@ from __future__ import annotations
 from onefold.channels.line_lookup import twilio_lookup
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
+from onefold.merging import join_browser
 from onefold.receiving.service import Receiver
 
 
@@ -21,4 +22,4 @@ def receiver_of(settings: Settings, database: Database) -> Receiver:
     lookup = None
     if settings.twilio_lookup_account:
         lookup = twilio_lookup(settings.twilio_lookup_url, settings.twilio_lookup_account, settings.twilio_lookup_token)
-    return Receiver(database, lookup=lookup)
+    return Receiver(database, lookup=lookup, join=join_browser.join)

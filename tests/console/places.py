@@ -190,6 +190,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/settings/matching/mobiles"): _set(on=""),
     ("POST", "/settings/matching/mobiles/preview"): _set(),
     ("POST", "/settings/matching/runs/{run_id}/{turn}"): _of()._replace(values={"turn": "resume"}),
+    ("POST", "/settings/matching/visitors"): _set(visitor_sign_in="join"),
     ("POST", "/settings/matching/weights"): _set(feature="email", m="90", u="1"),
     ("POST", "/settings/matching/weights/defaults"): _set(),
     ("GET", "/settings/merging"): _SETTINGS,

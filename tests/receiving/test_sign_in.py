@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from onefold.core.errors import InvalidValue
+from onefold.merging import join_browser
+from onefold.profiles.service import PointInput, resolve_redirect
 from onefold.receiving.contact import Further
+from onefold.receiving.service import Receiver
+from onefold.settings import service as settings
+from onefold.suggestions import service as suggestions
 from tests.conftest import Base as Database
 from tests.dsl.cases import Base, contact
-from tests.dsl.words import receive, show, suggested
+from tests.dsl.words import COMMAND, do, list_point, receive, rows, said, show, suggested, undo
 
 A = "00000000-0000-7000-9000-000000000001"
 ID, MAIL = {"customer_id": "C-1"}, {"email": "ada@example.com"}
@@ -108,3 +114,53 @@ def test_it_holds_as_it_is_stored(base: Database) -> None:
     other = receive(base, "chat", visitor="t-2", proven=True, customer_id="C-2")
     assert other.profile_id != new.profile_id
     assert receive(base, "chat", visitor="t-2").outcome == "created"
+
+
+# `join`, where the admin chose it
+
+
+def joining(base: Database) -> Receiver:
+    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "join"}), exclusive=True)
+    return Receiver(base.database, join=join_browser.join)
+
+
+def test_the_anonymous_profile_joins_at_once(base: Database) -> None:
+    receiver = joining(base)
+    ada = receive(base, "chat", customer_id="C-1", visitor="t-0", proven=True)
+    claims = Further(emails=("claimed@kite.example",))
+    before = receive(base, "chat", visitor="t-1", body="hello", further=claims)
+    [answer] = receiver.receive(base.organization_id, [signed_in(customer_id="C-1", body="it is me")])
+    assert (answer.profile_id, answer.conversation_id) == (ada.profile_id, ada.conversation_id)
+    assert do(base, lambda unit: resolve_redirect(unit, before.profile_id)) == ada.profile_id
+    assert {"hello", "it is me"} <= set(said(base, ada.profile_id))
+    assert receive(base, "chat", visitor="t-1").profile_id == ada.profile_id
+    (merged,) = rows(base, "SELECT id FROM merges")
+    undo(base, str(merged[0]))
+    assert show(base, before.profile_id).row.id == before.profile_id
+
+
+@pytest.mark.parametrize("chosen", ["suggest", "join"])
+def test_who_holds_more_than_a_token_and_claims_is_never_joined(base: Database, chosen: Any) -> None:
+    receiver = joining(base)
+    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": chosen}), exclusive=True)
+    receive(base, "chat", customer_id="C-1", visitor="t-0", proven=True)
+    before = receive(base, "chat", visitor="t-1")
+    if chosen == "join":
+        list_point(base, before.profile_id, PointInput("email", "bob@kite.example"))
+    receiver.receive(base.organization_id, [signed_in(customer_id="C-1")])
+    assert show(base, before.profile_id).row.id == before.profile_id
+
+
+def test_who_was_said_to_be_somebody_else_is_not_joined(base: Database) -> None:
+    receiver = joining(base)
+    ada = receive(base, "chat", customer_id="C-1", visitor="t-0", proven=True)
+    before = receive(base, "chat", visitor="t-1")
+    do(base, lambda unit: suggestions.no_match(unit, ada.profile_id, before.profile_id, COMMAND))
+    [answer] = receiver.receive(base.organization_id, [signed_in(customer_id="C-1")])
+    assert answer.profile_id == ada.profile_id
+    assert show(base, before.profile_id).row.id == before.profile_id
+
+
+def test_anything_else_is_no_setting(base: Database) -> None:
+    with pytest.raises(InvalidValue):
+        do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "always"}), exclusive=True)  # type: ignore[typeddict-item]

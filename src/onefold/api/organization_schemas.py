@@ -11,7 +11,7 @@ from onefold.accounts.service import Scope
 from onefold.api.schemas import Input
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.organizations.mail_senders import MOST_ENTRIES, CustomerIn
-from onefold.organizations.policy import BOUNDS, MatchingMode
+from onefold.organizations.policy import BOUNDS, MatchingMode, VisitorSignIn
 
 
 def _bounds_of(setting: str) -> Any:
@@ -159,6 +159,9 @@ class Settings(BaseModel):
     match_weights: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
         description="m and u of each feature (docs/matching.md)."
     )
+    visitor_sign_in: VisitorSignIn = Field(
+        description="What becomes of the anonymous profile of a browser when its visitor signs in (RES-17)."
+    )
     own_addresses: list[str] = Field(description="Addresses and domains whose mail is never a customer's (RES-18).")
     relays: list[Relay] = Field(description="Addresses that send for others (RES-18).")
 
@@ -185,6 +188,7 @@ class SettingsChange(Input):
     ] = Field(
         {}, description="By feature: how often it is seen between two profiles of one customer (m), and of two (u)."
     )
+    visitor_sign_in: VisitorSignIn = "suggest"
     own_addresses: _OwnAddresses = Field([], description="All of them: addresses, and domains as `*@domain` (RES-18).")
     relays: _Relays = Field([], description="All of them: addresses that send for others (RES-18).")
 

@@ -21,6 +21,18 @@ MODES = {
 """RES-9: name and meaning of each matching mode."""
 
 
+VISITOR_SIGN_IN = {
+    "suggest": (
+        "Suggest",
+        "An agent decides whether the anonymous chat before was the same customer's.",
+    ),
+    "join": (
+        "Join at once",
+        "The anonymous chat is merged into the customer's profile. Choose this only where nobody shares a browser.",
+    ),
+}
+"""RES-17: what becomes of the anonymous profile of a browser whose visitor signs in."""
+
 CUSTOMER_IN = {
     "reply_to": "In Reply-To",
     "original_from": "In X-Original-From",

@@ -124,6 +124,7 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         match_weights={**DEFAULT_WEIGHTS, **{k: Weight(*v) for k, v in (row.match_weights or {}).items()}},
         merge_policies={**BY_RULE, **(row.merge_policies or {})},
         undo_days=row.undo_days,
+        visitor_sign_in=row.visitor_sign_in,
         mail_senders=MailSenders(
             row.own_addresses or (),
             agents=unit.execute(unit.select(agents.c.email)).scalars(),

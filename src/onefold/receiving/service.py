@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from onefold.contact_points.phones import LineTypes, dialled_number, line_type
 from onefold.core.clock import Clock, new_id, utc_now
@@ -11,6 +11,7 @@ from onefold.database.engine import Database, RetryTransaction, UnitOfWork, Unst
 from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.receiving.contact import Answer, Contact, NormalizedContact
+from onefold.receiving.decision import Decision
 from onefold.receiving.normalise import normalise_contact
 from onefold.receiving.resolve import resolve
 from onefold.receiving.snapshot_store import load_snapshot
@@ -18,18 +19,29 @@ from onefold.receiving.store import apply_decisions, lock_opened
 from onefold.receiving.suggestions import after_contacts
 
 _ATTEMPTS = 12
+Join = Callable[[Database, int, str, str], None]
+"""Merges, in an organization, an anonymous profile into a customer's; never raises a DomainError."""
 
 
 class Receiver:
     """Brings contacts to their profiles. One per process; safe to use from several threads.
 
     `lookup` is a service that knows more of a number than its numbering plan (RES-6); it is asked before a transaction
-    begins, only for numbers that nobody holds.
+    begins, only for numbers that nobody holds. `join` merges the anonymous profile of a browser into that of the
+    customer who has signed in, where the admin chose so (RES-17).
     """
 
-    def __init__(self, database: Database, *, lookup: LineTypes | None = None, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lookup: LineTypes | None = None,
+        join: Join | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self._database = database
         self._lookup = lookup
+        self._join = join
         self._clock = clock
 
     def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
@@ -65,16 +77,18 @@ class Receiver:
             line_types = self._line_types(organization_id, arrivals, policy)
             try:
                 with self._database.write(organization_id) as unit:
-                    answers = self._decide_and_apply(unit, arrivals, policy, line_types)
+                    decisions, answers = self._decide_and_apply(unit, arrivals, policy, line_types)
             except RetryTransaction:
                 continue
+            if policy.visitor_sign_in == "join":
+                self._join_browsers(organization_id, decisions)
             given = iter(answers)
             return [a if isinstance(a, DomainError) else next(given) for a in normalised]
         raise Unavailable("Too many contacts of one customer at once; try again in a moment.", code="contended")
 
     def _decide_and_apply(
         self, unit: UnitOfWork, arrivals: Sequence[NormalizedContact], policy: Policy, line_types: LineTypes
-    ) -> list[Answer]:
+    ) -> tuple[list[Decision], list[Answer]]:
         if not self._still_holds(unit, policy):
             raise RetryTransaction
         book = load_snapshot(unit, arrivals, policy)
@@ -83,7 +97,13 @@ class Receiver:
         now = self._clock()
         answers = apply_decisions(unit, decisions, policy, now, new_id)
         after_contacts(unit, decisions, policy, now)
-        return answers
+        return decisions, answers
+
+    def _join_browsers(self, organization_id: int, decisions: Sequence[Decision]) -> None:
+        """After the commit: whatever becomes of it, the contacts are received, and the suggestions there."""
+        for suggestion in (s for d in decisions for s in d.suggestions if s.kind == "browser"):
+            if self._join is not None:
+                self._join(self._database, organization_id, suggestion.other_id, suggestion.profile_id)
 
     def _is_current(self, organization_id: int, policy: Policy) -> bool:
         """Whether a refusal may be given by these settings: another process may have changed them since they were

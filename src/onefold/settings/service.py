@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, get_args
 
 import phonenumbers
 
@@ -13,7 +13,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.organizations.mail_senders import Relay, read_own_addresses, read_relays
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS, Weight
 from onefold.organizations.merge_policies import BY_RULE, PRESETS, Mode, allowed_modes
-from onefold.organizations.policy import BOUNDS, MatchingMode
+from onefold.organizations.policy import BOUNDS, MatchingMode, VisitorSignIn
 from onefold.organizations.store import change_settings, load_policy, settings_row
 from onefold.runs import service as runs
 from onefold.settings import matching_mode, mobile_identification
@@ -31,6 +31,7 @@ class SettingsView(NamedTuple):
     undo_days: int
     merge_policies: dict[str, Mode]
     match_weights: dict[str, Weight]
+    visitor_sign_in: VisitorSignIn
     own_addresses: tuple[str, ...]
     relays: tuple[Relay, ...]
 
@@ -48,6 +49,7 @@ class SettingsChanges(TypedDict, total=False):
     undo_days: int
     merge_policies: str | Mapping[str, str]
     match_weights: Mapping[str, Sequence[float]]
+    visitor_sign_in: VisitorSignIn
     own_addresses: Sequence[str]
     relays: Sequence[Relay]
 
@@ -83,6 +85,8 @@ def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
         values["merge_policies"] = {**before.merge_policies, **_policies(values["merge_policies"])}
     if "match_weights" in values:
         values["match_weights"] = {**before.match_weights, **_weights(values["match_weights"])}
+    if values.get("visitor_sign_in", "suggest") not in get_args(VisitorSignIn):
+        raise InvalidValue("visitor_sign_in is suggest or join.", field="visitor_sign_in")
     if "own_addresses" in values:
         values["own_addresses"] = read_own_addresses(values["own_addresses"])
     if "relays" in values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from onefold.console.visitor import Visitor
 from onefold.core.errors import Conflict, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS
-from onefold.organizations.policy import MatchingMode
+from onefold.organizations.policy import MatchingMode, VisitorSignIn
 from onefold.profiles import service as profiles
 from onefold.profiles.service import ProfileSummary
 from onefold.runs import service as runs
@@ -124,6 +124,14 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
         notice = "There is a new conflict. Nothing was switched."
         return _show(request, admin, mode, status=409, notice=notice)
     return redirect_to(_PATH, "switched")
+
+
+@router.post("/visitors")
+def change_visitor_sign_in(admin: AnyAdmin, form: AnyForm) -> Response:
+    """What becomes of the anonymous profile of a browser whose visitor signs in (RES-17)."""
+    chosen = cast(VisitorSignIn, form.text("visitor_sign_in"))  # the service refuses anything else
+    admin.write(lambda unit: settings.change(unit, {"visitor_sign_in": chosen}), SCOPE, exclusive=True)
+    return redirect_to(_PATH, "saved")
 
 
 @router.post("/mobiles")
