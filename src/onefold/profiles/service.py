@@ -12,7 +12,7 @@ from onefold.contact_points.normalise import customer_id_point, email_point, pho
 from onefold.contact_points.phones import dialled_number
 from onefold.contact_points.points import HeldPoint, Point
 from onefold.core.clock import new_id, utc_now
-from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
+from onefold.core.errors import AlreadyInUse, DomainError, InvalidValue, MergedAway, NotFound
 from onefold.core.ids import is_id
 from onefold.core.text import clean_name, validate_text
 from onefold.database.engine import UnitOfWork
@@ -239,13 +239,20 @@ def checked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _set_customer_id(unit: UnitOfWork, profile_id: str, customer_id: str | None, policy: Policy) -> list[Shared]:
-    """Returns what the profile no longer holds; former customer IDs stay."""
+    """Returns what the profile no longer holds. Former customer IDs stay; one of them can be the customer ID again."""
     gone = []
-    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
-        if point.kind == "customer_id" and point.current:
+    own = [p for p in contact_points.points_of(unit, [profile_id])[profile_id] if p.kind == "customer_id"]
+    for point in own:
+        if point.current:
             contact_points.remove_point(unit, point.contact_point_id)
             gone.append(Shared("customer_id", point.value, point.value))
-    if customer_id is not None:
+    if customer_id is None:
+        return gone
+    value = customer_id_point(customer_id, policy.blocklist).value
+    former = next((p for p in own if not p.current and p.value == value and p.standing != "claimed"), None)
+    if former is not None:
+        _plan_and_save(unit, profile_id, former._replace(current=True), policy=policy, now=utc_now())
+    else:
         _place(unit, profile_id, PointInput("customer_id", customer_id), policy=policy, now=utc_now())
     return gone
 
@@ -373,13 +380,22 @@ def _normal(given: PointInput, policy: Policy) -> Point:
 
 def _plan_and_save(unit: UnitOfWork, profile_id: str, point: HeldPoint, policy: Policy, now: datetime) -> None:
     on_profile = contact_points.points_of(unit, [profile_id])[profile_id]
-    plan = plan_point(
-        point,
-        on_profile,
-        contact_points.identified_by(unit, point.kind, point.value),
-        profile_id=profile_id,
-        policy=policy,
-    )
+    identified = contact_points.identified_by(unit, point.kind, point.value)
+    if point.kind == "customer_id" and identified is not None and identified.profile_id != profile_id:
+        _refuse_former(unit, identified.profile_id, point.value)
+    plan = plan_point(point, on_profile, identified, profile_id=profile_id, policy=policy)
     if plan.demoted_id is not None:
         contact_points.clear_main(unit, plan.demoted_id)
     contact_points.save_point(unit, profile_id, plan.point, now)
+
+
+def _refuse_former(unit: UnitOfWork, holder_id: str, customer_id: str) -> None:
+    """A customer ID that a profile had before a merge opens it as before (MRG-4), so it is nobody else's."""
+    for point in contact_points.points_of(unit, [holder_id])[holder_id]:
+        if (point.kind, point.value, point.current) == ("customer_id", customer_id, False):
+            raise AlreadyInUse(
+                "Another profile had this customer ID before a merge, and a sign-in with it still opens that profile. "
+                "If both are the same customer, merge the two profiles.",
+                profile_id=holder_id,
+                offer="merge",
+            )
