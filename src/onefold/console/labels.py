@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from onefold.audit.service import Action
+from onefold.channels.mail_reply import fold_quotes
 from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
 from onefold.conversations.sending import SendingState, state_of
@@ -334,6 +335,12 @@ def verdict(rating: float) -> str:
     return "possible" if rating >= 0.25 else "unlikely"
 
 
+def _fold_shown(body: str) -> tuple[str, str]:
+    """A mail's text as it is read, and what it repeats of the one it answers."""
+    written, repeated = fold_quotes(body)
+    return written.rstrip(), repeated.strip("\r\n")
+
+
 def snippet(text: str | None, limit: int = 90) -> str:
     """The beginning of a text, on one line."""
     line = " ".join((text or "").split())
@@ -359,6 +366,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "contact_line": contact_line,
     "sending_state": state_of,
     "snippet": snippet,
+    "fold_quotes": _fold_shown,
     "verdict": verdict,
     "when": when,
 }
