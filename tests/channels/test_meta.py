@@ -12,19 +12,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefold.channels.meta import contacts_of_messenger, contacts_of_whatsapp, meta_signature_valid
+from onefold.channels.meta import from_meta, meta_signature_valid
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.organizations.policy import Policy
+from onefold.receiving.contact import Contact
 from onefold.receiving.normalise import normalise_contact
 from tests.dsl.cases import Base
 
 POLICY = Policy(1, "GB", "listed", False, 20, "inbox", frozenset(("inbox",)), Blocklist(DEFAULT_ENTRIES))
 
 
+def contacts_of(payload: dict[str, Any], **more: Any) -> list[Contact]:
+    return from_meta(payload, **more).contacts
+
+
 def whatsapp(*messages: object, **value: object) -> dict[str, Any]:
     people = [{"wa_id": "447700900123", "profile": {"name": "Zoë"}}]
     change = {"field": "messages", "value": {"contacts": people, "messages": list(messages), **value}}
     return {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}
+
+
+def changed(field: str, value: object) -> dict[str, Any]:
+    return {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": field, "value": value}]}]}
 
 
 def said(**message: object) -> dict[str, object]:
@@ -40,7 +49,7 @@ def sent(**message: object) -> dict[str, object]:
 
 
 def test_a_whatsapp_message_comes_from_a_phone__RES_1_RES_3() -> None:
-    (contact,) = contacts_of_whatsapp(whatsapp(said(text={"body": "Hello"})), inbox_id="inbox")
+    (contact,) = contacts_of(whatsapp(said(text={"body": "Hello"})), inbox_id="inbox")
     arrival = normalise_contact(contact, POLICY)
     assert arrival.identifier is not None
     assert (arrival.identifier.value, arrival.name, arrival.message_key) == ("+447700900123", "Zoë", "wamid.1")
@@ -64,25 +73,25 @@ def test_a_whatsapp_message_comes_from_a_phone__RES_1_RES_3() -> None:
     ],
 )
 def test_every_type_of_whatsapp_message_is_a_contact(kind: str, content: object, body: str | None) -> None:
-    (contact,) = contacts_of_whatsapp(whatsapp(said(type=kind, **{kind: content})))
+    (contact,) = contacts_of(whatsapp(said(type=kind, **{kind: content})))
     normalise_contact(contact, POLICY)
     assert contact.body == body
     assert json.loads(contact.data or "")["type"] == kind
 
 
 def test_a_whatsapp_reply_names_what_it_answers__RES_13() -> None:
-    (contact,) = contacts_of_whatsapp(whatsapp(said(context={"id": "wamid.0"})))
+    (contact,) = contacts_of(whatsapp(said(context={"id": "wamid.0"})))
     assert contact.reply_to == ("wamid.0",)
 
 
 @pytest.mark.parametrize("sender", ["", None])
 def test_a_whatsapp_sender_without_any_id_is_anonymous__RES_8(sender: str | None) -> None:
-    (contact,) = contacts_of_whatsapp(whatsapp(said(**{"from": sender})))
+    (contact,) = contacts_of(whatsapp(said(**{"from": sender})))
     assert normalise_contact(contact, POLICY).identifier is None
 
 
 def test_a_whatsapp_sender_that_is_no_phone_is_an_account__RES_1() -> None:
-    (contact,) = contacts_of_whatsapp(whatsapp(said(**{"from": "US.13491208655302741918"})))
+    (contact,) = contacts_of(whatsapp(said(**{"from": "US.13491208655302741918"})))
     identifier = normalise_contact(contact, POLICY).identifier
     assert identifier is not None
     assert identifier.value == "whatsapp:US.13491208655302741918"
@@ -100,12 +109,12 @@ def test_a_whatsapp_sender_that_is_no_phone_is_an_account__RES_1() -> None:
     ],
 )
 def test_what_is_no_whatsapp_message_is_passed_over(payload: dict[str, Any]) -> None:
-    assert contacts_of_whatsapp(payload) == []
+    assert contacts_of(payload) == []
 
 
 @pytest.mark.parametrize(("network", "value"), [("page", "facebook:42"), ("instagram", "instagram:42")])
 def test_a_message_comes_from_an_account_on_its_network__RES_1(network: str, value: str) -> None:
-    (contact,) = contacts_of_messenger(messenger(sent(), network=network))
+    (contact,) = contacts_of(messenger(sent(), network=network))
     arrival = normalise_contact(contact, POLICY)
     assert arrival.identifier is not None
     assert arrival.identifier.value == value
@@ -115,13 +124,13 @@ def test_a_message_comes_from_an_account_on_its_network__RES_1(network: str, val
 
 def test_a_messenger_reply_and_its_files_are_kept__RES_13() -> None:
     files = [{"type": "image", "payload": {"url": "https://x/1"}}, {"type": "fallback"}]
-    (contact,) = contacts_of_messenger(messenger(sent(text=None, reply_to={"mid": "m_0"}, attachments=files)))
+    (contact,) = contacts_of(messenger(sent(text=None, reply_to={"mid": "m_0"}, attachments=files)))
     assert (contact.body, contact.reply_to) == ("(image)", ("m_0",))
     assert json.loads(contact.data or "")["media"][0] == {"type": "image", "url": "https://x/1"}
 
 
 def test_a_button_of_messenger_is_a_contact() -> None:
-    (contact,) = contacts_of_messenger(messenger({"sender": {"id": 42}, "postback": {"mid": "m_2", "title": "Start"}}))
+    (contact,) = contacts_of(messenger({"sender": {"id": 42}, "postback": {"mid": "m_2", "title": "Start"}}))
     assert (contact.message_id, contact.body, contact.sender.user_id) == ("m_2", "Start", "42")
 
 
@@ -137,11 +146,39 @@ def test_a_button_of_messenger_is_a_contact() -> None:
     ],
 )
 def test_what_is_no_message_is_passed_over(payload: dict[str, Any]) -> None:
-    assert contacts_of_messenger(payload) == []
+    assert contacts_of(payload) == []
 
 
 def test_one_webhook_brings_many_messages() -> None:
-    assert [c.message_id for c in contacts_of_messenger(messenger(sent(), None, sent(mid="m_2")))] == ["m_1", "m_2"]
+    assert [c.message_id for c in contacts_of(messenger(sent(), None, sent(mid="m_2")))] == ["m_1", "m_2"]
+
+
+NOT_SHOWN = {
+    "states of our own messages": (whatsapp(statuses=[{"id": "1"}, {"id": "2"}]), {"statuses": 2}),
+    "errors": (whatsapp(errors=[{"code": 1}]), {"errors": 1}),
+    "a field of the account": (changed("account_update", {}), {"account_update": 1}),
+    "a call of ours": (changed("calls", {"calls": [{"id": "1", "direction": "BUSINESS_INITIATED"}]}), {"calls": 1}),
+    "a message without an id": (whatsapp(said(id=None)), {"text": 1}),
+    "an echo": (messenger(sent(is_echo=True)), {"echo": 1}),
+    "read and delivery": (messenger({"read": {}}, {"delivery": {}}, {"delivery": {}}), {"read": 1, "delivery": 2}),
+    "what nobody knows": (messenger({"sender": {"id": "1"}, "fancy_new": {}}), {"fancy_new": 1}),
+    "a name that is none": (messenger({"<b>": {}}), {"unknown": 1}),
+    "another product": ({"object": "user"}, {"unknown": 1}),
+}
+
+
+@pytest.mark.parametrize("form", NOT_SHOWN)
+def test_what_is_no_contact_is_counted_by_its_name__RES_20(form: str) -> None:
+    payload, counts = NOT_SHOWN[form]
+    assert from_meta(payload) == ([], counts)
+
+
+def test_a_whatsapp_call_is_a_contact_once__RES_20_RES_12() -> None:
+    calls = [{"id": "c-1", "from": "447700900123", "event": event} for event in ("connect", "terminate")]
+    base = Base()
+    first, again = (base.receives(contact) for contact in contacts_of(changed("calls", {"calls": calls})))
+    assert first.arrival.contact.body == "(call)"
+    assert again.repeats is not None
 
 
 def test_only_what_meta_signed_is_valid() -> None:
@@ -171,7 +208,7 @@ _EVENTS = st.dictionaries(
 
 @given(st.lists(_EVENTS, max_size=3))
 def test_any_json_gives_contacts_that_can_be_received(events: list[dict[str, object]]) -> None:
-    for contact in (*contacts_of_whatsapp(whatsapp(*events)), *contacts_of_messenger(messenger(*events))):
+    for contact in (*contacts_of(whatsapp(*events)), *contacts_of(messenger(*events))):
         normalise_contact(contact, POLICY)
         assert contact.data is not None
         contact.data.encode()
@@ -183,26 +220,26 @@ def test_any_json_gives_contacts_that_can_be_received(events: list[dict[str, obj
 def hidden(message_id: str, **who: str) -> dict[str, Any]:
     message = {"id": message_id, "type": "text", "text": {"body": "Hi"}, **who}
     people = [{"user_id": "US.17", "profile": {"name": "Ada", "username": "ada.b"}}]
-    return {"entry": [{"changes": [{"field": "messages", "value": {"contacts": people, "messages": [message]}}]}]}
+    return changed("messages", {"contacts": people, "messages": [message]})
 
 
 @pytest.mark.parametrize("key", ["from_user_id", "user_id"])
 def test_a_whatsapp_user_without_a_number_is_known_by_the_user_id__RES_1(key: str) -> None:
-    (contact,) = contacts_of_whatsapp(hidden("m-1", **{key: "US.17"}))
+    (contact,) = contacts_of(hidden("m-1", **{key: "US.17"}))
     assert (contact.sender.phone, contact.sender.user_id) == (None, "US.17")
     assert (contact.sender.name, contact.sender.handle) == ("Ada", "ada.b")
 
 
 def test_a_number_and_a_user_id_open_one_profile__RES_1() -> None:
     base = Base()
-    first = base.receives(contacts_of_whatsapp(hidden("m-1", from_user_id="US.17"))[0])
-    both = base.receives(contacts_of_whatsapp(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
-    phone = base.receives(contacts_of_whatsapp(hidden("m-3", **{"from": "447911123456"}))[0])
+    first = base.receives(contacts_of(hidden("m-1", from_user_id="US.17"))[0])
+    both = base.receives(contacts_of(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
+    phone = base.receives(contacts_of(hidden("m-3", **{"from": "447911123456"}))[0])
     assert [one.outcome for one in (first, both, phone)] == ["created", "opened", "opened"]
     assert first.profile_id == both.profile_id == phone.profile_id
     other = Base()
-    both = other.receives(contacts_of_whatsapp(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
-    later = other.receives(contacts_of_whatsapp(hidden("m-4", user_id="US.17"))[0])
+    both = other.receives(contacts_of(hidden("m-2", from_user_id="US.17", **{"from": "447911123456"}))[0])
+    later = other.receives(contacts_of(hidden("m-4", user_id="US.17"))[0])
     assert later.profile_id == both.profile_id
 
 
@@ -226,7 +263,7 @@ EVENTS = [
 
 @pytest.mark.parametrize(("event", "body"), EVENTS, ids=[case[1] for case in EVENTS])
 def test_every_event_that_says_something_is_an_item__RES_20(event: dict[str, Any], body: str) -> None:
-    (contact,) = contacts_of_messenger(messenger({"sender": {"id": "42"}, "timestamp": 1740981600000, **event}))
+    (contact,) = contacts_of(messenger({"sender": {"id": "42"}, "timestamp": 1740981600000, **event}))
     assert contact.body == body
     identifier = normalise_contact(contact, POLICY).identifier
     assert identifier is not None
@@ -236,7 +273,7 @@ def test_every_event_that_says_something_is_an_item__RES_20(event: dict[str, Any
 def test_a_comment_is_of_the_account_that_wrote_it__RES_20() -> None:
     value = {"id": "c-1", "text": "Nice", "from": {"id": "42", "username": "ada"}}
     payload = {"object": "instagram", "entry": [{"changes": [{"field": "comments", "value": value}]}]}
-    (contact,) = contacts_of_messenger(payload)
+    (contact,) = contacts_of(payload)
     assert (contact.message_id, contact.body, contact.sender.user_id, contact.sender.handle) == (
         "c-1",
         "Nice",
@@ -247,11 +284,11 @@ def test_a_comment_is_of_the_account_that_wrote_it__RES_20() -> None:
 
 def test_a_change_of_number_that_whatsapp_reports_is_the_same_customers__RES_20() -> None:
     base = Base()
-    old = base.receives(contacts_of_whatsapp(whatsapp(said()))[0])
+    old = base.receives(contacts_of(whatsapp(said()))[0])
     system = {"type": "user_changed_number", "body": "Ada changed to +44 7700 900999", "new_wa_id": "447700900999"}
-    changed = base.receives(contacts_of_whatsapp(whatsapp(said(id="wamid.2", type="system", system=system)))[0])
+    changed = base.receives(contacts_of(whatsapp(said(id="wamid.2", type="system", system=system)))[0])
     assert (changed.profile_id, changed.arrival.contact.body) == (old.profile_id, system["body"])
-    new = base.receives(contacts_of_whatsapp(whatsapp(said(id="wamid.3", **{"from": "447700900999"})))[0])
+    new = base.receives(contacts_of(whatsapp(said(id="wamid.3", **{"from": "447700900999"})))[0])
     assert (new.outcome, new.profile_id) == ("opened", old.profile_id)
 
 
@@ -259,5 +296,5 @@ def test_a_change_to_a_number_that_somebody_holds_is_a_suggestion__RES_20() -> N
     base = Base()
     base.holds("00000000-0000-7000-9000-000000000001", "phone", "+447700900999", "mobile")
     system = {"type": "user_changed_number", "new_wa_id": "447700900999"}
-    changed = base.receives(contacts_of_whatsapp(whatsapp(said(type="system", system=system)))[0])
+    changed = base.receives(contacts_of(whatsapp(said(type="system", system=system)))[0])
     assert [s.other_id for s in changed.suggestions] == ["00000000-0000-7000-9000-000000000001"]

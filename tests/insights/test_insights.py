@@ -14,6 +14,7 @@ from onefold.conversations import service as conversations
 from onefold.conversations.service import Written
 from onefold.core.clock import new_id
 from onefold.core.errors import InvalidValue
+from onefold.insights import not_shown
 from onefold.insights import service as insights
 from onefold.insights.service import ChannelContacts, Day, Insights, Precision
 from onefold.jobs.worker import Counting
@@ -261,3 +262,15 @@ def test_numbers_stay_when_a_customer_is_erased__MRG_14(base: Base) -> None:
     numbers = read(base)
     assert (numbers.days[-1].merged, numbers.days[-1].undone) == (1, 1)
     assert precision(numbers, "phone") == Precision("phone", 1, 1, 0, 0.0)
+
+
+def test_what_channels_send_that_is_no_contact_is_counted_and_listed__RES_20(base: Base) -> None:
+    for kinds in ({"statuses": 2}, {"statuses": 1, "echo": 1}):
+        do(base, lambda unit, kinds=kinds: not_shown.note(unit, "meta", kinds))
+    do(base, lambda unit: not_shown.note(unit, "twilio", {"status": 5}))
+    rows = do(base, not_shown.listed)
+    assert [(one.channel, one.kind, one.number) for one in rows] == [
+        ("twilio", "status", 5),
+        ("meta", "statuses", 3),
+        ("meta", "echo", 1),
+    ]

@@ -1,7 +1,7 @@
 """Meta's webhooks (JSON): WhatsApp Cloud API, Messenger and Instagram.
 
 One webhook brings many events. Those that are no contact (states of what was sent, echoes of our own messages) and
-those that cannot be read are passed over, so that they do not hold up the others.
+those that cannot be read are counted, and do not hold up the others.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from onefold.contact_points.phones import parse_phone
 from onefold.core.errors import InvalidValue
@@ -43,30 +45,62 @@ _KINDS = {
 """What a message without words is; other kinds are named as the network names them."""
 
 
-def contacts_of_whatsapp(payload: Json, *, inbox_id: str | None = None) -> list[Contact]:
-    """The messages of a WhatsApp Cloud API webhook, each from the phone of its sender (RES-1)."""
-    return [
-        contact
-        for value in _values(payload)
-        for message in _objects(value.get("messages"))
-        if (contact := _whatsapp(message, _people(value), inbox_id)) is not None
-    ]
+class FromMeta(NamedTuple):
+    """The contacts of a webhook, and by what they are, how many of its events are none (RES-20)."""
+
+    contacts: list[Contact]
+    not_shown: Counter[str]
 
 
-def contacts_of_messenger(payload: Json, *, inbox_id: str | None = None) -> list[Contact]:
-    """The messages of a Messenger or Instagram webhook, each from its sender's account on the network (RES-1)."""
-    network = _NETWORKS.get(_text(payload.get("object")))
-    if network is None:
-        return []
-    made_of_events = [
-        made
-        for entry in _objects(payload.get("entry"))
-        for made in (
-            *(_messenger(event, network, inbox_id) for event in _objects(entry.get("messaging"))),
-            *(_comment(change, network, inbox_id) for change in _objects(entry.get("changes"))),
-        )
-    ]
-    return [contact for contact in made_of_events if contact is not None]
+Event = tuple[str, Contact | None]
+"""What an event is called, and the contact that it is; None of what only tells what became of our own messages, and of
+what cannot be read."""
+
+
+def from_meta(payload: Json, *, inbox_id: str | None = None) -> FromMeta:
+    """A webhook of WhatsApp (each contact from the phone of its sender), Messenger or Instagram (each from its sender's
+    account on the network), RES-1."""
+    network = _text(payload.get("object"))
+    if network == "whatsapp_business_account":
+        events = list(_whatsapp_events(payload, inbox_id))
+    elif network in _NETWORKS:
+        events = list(_messenger_events(payload, _NETWORKS[network], inbox_id))
+    else:
+        events = [("unknown", None)]
+    contacts = [contact for _, contact in events if contact is not None]
+    return FromMeta(contacts, Counter(_event_name(name) for name, contact in events if contact is None))
+
+
+def _event_name(name: str) -> str:
+    """As the network calls it, if that is a name."""
+    return name if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) else "unknown"
+
+
+def _whatsapp_events(payload: Json, inbox_id: str | None) -> Iterator[Event]:
+    for entry in _objects(payload.get("entry")):
+        for change in _objects(entry.get("changes")):
+            field, value = _text(change.get("field")) or "messages", _object(change.get("value"))
+            people = _people(value)
+            if field == "messages":
+                for message in _objects(value.get("messages")):
+                    yield _text(message.get("type")) or "message", _whatsapp(message, people, inbox_id)
+            elif field == "calls":
+                for call in _objects(value.get("calls")):
+                    yield "calls", _whatsapp_call(call, people, inbox_id)
+            else:
+                yield field, None
+            for name in ("statuses", "errors"):
+                yield from ((name, None) for _ in _objects(value.get(name)))
+
+
+def _messenger_events(payload: Json, network: str, inbox_id: str | None) -> Iterator[Event]:
+    for entry in _objects(payload.get("entry")):
+        for event in _objects(entry.get("messaging")):
+            says = next((key for key in event if key not in ("sender", "recipient", "timestamp")), "unknown")
+            is_echo = says == "message" and bool(_object(event.get("message")).get("is_echo"))
+            yield "echo" if is_echo else says, _messenger(event, network, inbox_id)
+        for change in _objects(entry.get("changes")):
+            yield _text(change.get("field")), _comment(change, network, inbox_id)
 
 
 def meta_signature_valid(app_secret: str, body: bytes, header: str) -> bool:
@@ -78,13 +112,6 @@ def meta_signature_valid(app_secret: str, body: bytes, header: str) -> bool:
 
 
 # WhatsApp
-
-
-def _values(payload: Json) -> Iterator[Json]:
-    for entry in _objects(payload.get("entry")):
-        for change in _objects(entry.get("changes")):
-            if change.get("field", "messages") == "messages":
-                yield _object(change.get("value"))
 
 
 def _people(value: Json) -> dict[str, Json]:
@@ -120,6 +147,13 @@ def _whatsapp(message: Json, people: Mapping[str, Json], inbox_id: str | None) -
             {"from": sender, "type": kind, **{key: content.get(key) for key in ("id", "mime_type", "filename")}}
         ),
     )
+
+
+def _whatsapp_call(call: Json, people: Mapping[str, Json], inbox_id: str | None) -> Contact | None:
+    """A call by WhatsApp, from the same sender as its messages; what is told of one call carries one id (RES-12)."""
+    if _text(call.get("direction")).upper() == "BUSINESS_INITIATED":
+        return None
+    return _whatsapp({**call, "type": "call"}, people, inbox_id)
 
 
 def _phone(wa_id: str) -> str | None:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 import structlog
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.accounts.service import Principal
 from onefold.api.auth import allow
-from onefold.api.call import AnyCall, header_parameters
+from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import responses
 from onefold.api.routes.contacts import answer_json
+from onefold.api.schemas import Listing
 from onefold.channels import meta, twilio
 from onefold.channels.contact_json import decode
 from onefold.channels.email import contact_of_email
 from onefold.core.errors import DomainError, InvalidValue, NotAllowed
 from onefold.core.process_settings import Settings
+from onefold.database.engine import Database
+from onefold.database.transactions import run_in_transaction
+from onefold.insights import not_shown
 from onefold.receiving.contact import Answer, Contact
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
@@ -31,6 +39,15 @@ _log = structlog.get_logger("onefold.channels")
 _json = msgspec.json.Decoder()
 _TEXT = {"schema": {"type": "string", "format": "binary"}}
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+class NotShown(BaseModel):
+    """How often a channel has sent something of a kind that is no contact."""
+
+    channel: str
+    kind: str = Field(description="As the channel calls it, or the code with which a contact was refused.")
+    number: int
+    newest_day: str = Field(description="In UTC.")
 
 
 async def _receive(request: Request, principal: Principal, contact: Contact) -> Answer:
@@ -98,7 +115,8 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
     except InvalidValue as refusal:
         if refusal.code != "not_a_contact":
             raise
-        return Response(_TWIML, media_type="application/xml")  # a status callback of something we sent
+        await _note_not_shown(request, call, "twilio", {"status": 1})  # a status callback of something we sent
+        return Response(_TWIML, media_type="application/xml")
 
     async def receive() -> Response:
         await _receive(request, call.principal, contact)
@@ -133,25 +151,42 @@ async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) 
     signature = request.headers.get("x-hub-signature-256", "")
     if settings.meta_app_secret and not meta.meta_signature_valid(settings.meta_app_secret, body, signature):
         raise NotAllowed("The request does not carry Meta's signature.", code="signature_wrong")
-    contacts = [c._replace(inbox_id=inbox_id) for c in _meta_contacts(body)]
+    contacts, others = _from_meta(body, inbox_id)
     group: GroupCommit = request.app.state.group
 
     async def receive() -> Response:
         answers = await group.receive_many(call.principal.organization_id, contacts) if contacts else []
-        for answer in answers:
-            if isinstance(answer, DomainError):
-                # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
-                _log.warning("contact refused", channel="meta", code=answer.code)
+        refused = Counter(answer.code for answer in answers if isinstance(answer, DomainError))
+        for code in refused:
+            # Meta sends all of it again for one refusal, for days; what is wrong with one does not get better.
+            _log.warning("contact refused", channel="meta", code=code)
+        await _note_not_shown(request, call, "meta", others + refused)
         received = sum(isinstance(answer, Answer) for answer in answers)
         return Response(msgspec.json.encode({"received": received}), 200, None, "application/json")
 
     return await call.once(receive)
 
 
-def _meta_contacts(body: bytes) -> list[Contact]:
+def _from_meta(body: bytes, inbox_id: str | None) -> meta.FromMeta:
     payload = decode(_json, body)
     if not isinstance(payload, dict):
         raise InvalidValue("The body is not a webhook of Meta's.", code="invalid_request")
-    if payload.get("object") == "whatsapp_business_account":
-        return meta.contacts_of_whatsapp(payload)
-    return meta.contacts_of_messenger(payload)
+    return meta.from_meta(payload, inbox_id=inbox_id)
+
+
+async def _note_not_shown(request: Request, call: Call, channel: str, kinds: Mapping[str, int]) -> None:
+    """RES-20: what is no contact is counted, so that nothing is gone without a trace."""
+    if kinds:
+        database: Database = request.app.state.database
+        noting = partial(not_shown.note, channel=channel, kinds=kinds)
+        await run_in_threadpool(run_in_transaction, database, call.principal.organization_id, noting)
+
+
+@router.get("/not-shown", response_model=Listing[NotShown], responses=responses())
+def list_not_shown(call: AnyCall) -> Response:
+    """What channels have sent in the last 30 days that is no contact: states of what was sent, and what Onefold does
+    not know (RES-20)."""
+    return call.read(
+        "settings:read",
+        lambda unit: Result(Listing[NotShown](data=[NotShown(**one._asdict()) for one in not_shown.listed(unit)])),
+    )

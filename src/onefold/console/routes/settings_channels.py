@@ -8,6 +8,7 @@ from starlette.responses import Response
 from onefold.accounts import store as accounts
 from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
 from onefold.core.process_settings import Settings
+from onefold.insights import not_shown
 from onefold.settings import service as settings
 
 router = APIRouter()
@@ -17,13 +18,17 @@ router = APIRouter()
 def channels(request: Request, admin: AnyAdmin) -> Response:
     """The address of each channel, what is checked of what comes in, and where it is routed to."""
 
-    inboxes, organization_settings = admin.read(lambda unit: (accounts.list_inboxes(unit), settings.read(unit)), SCOPE)
+    inboxes, organization_settings, unshown = admin.read(
+        lambda unit: (accounts.list_inboxes(unit), settings.read(unit), not_shown.listed(unit)), SCOPE
+    )
     process: Settings = request.app.state.settings
     return settings_page(
         request,
         admin,
         "settings_channels.html",
         inboxes=inboxes,
+        not_shown=unshown,
+        answers_meta=bool(process.meta_verify_token),
         default_inbox_id=organization_settings.default_inbox_id,
         base=base_address(request),
         public=bool(process.public_url),
