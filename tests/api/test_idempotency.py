@@ -116,7 +116,12 @@ KEYED = sorted(
     if any(p["name"] == "Idempotency-Key" for p in operations.get("post", {}).get("parameters", []))
 )
 # Erasing is done once anyhow; its answer is tried in test_erasure.py. What is undone is undone: it is tried below.
-FINAL = {"/v1/profiles/{profile_id}/erase", "/v1/merges/{merge_id}/undo", "/v1/set-aside/{set_aside_id}/file"}
+FINAL = {
+    "/v1/profiles/{profile_id}/erase",
+    "/v1/merges/{merge_id}/undo",
+    "/v1/set-aside/{set_aside_id}/file",
+    "/v1/profiles/{profile_id}/contact-points/{point_id}/new-owner",
+}
 # These have no body that could differ; the first is tried below, the others are refused the second time anyhow.
 WITHOUT_BODY = {
     "/v1/settings/mobile-identification/preview",

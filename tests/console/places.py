@@ -104,6 +104,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", f"{_CUSTOMER}/file-call"): _done(other_id="{other_id}")._replace(
         values={"profile_id": "{caller_id}"}, foreign_fields=404
     ),
+    ("POST", f"{_CUSTOMER}/new-owner"): _done(contact_point_id="{line_id}")._replace(answers=409),
     ("POST", f"{_CUSTOMER}/own-line"): _done(contact_point_id="{line_id}")._replace(
         values={"profile_id": "{caller_id}"}, foreign_fields=404
     ),
@@ -153,7 +154,12 @@ PLACES: dict[tuple[str, str], Place] = {
     # Settings
     ("GET", "/settings"): _SETTINGS,
     ("POST", "/settings"): _set(
-        name="Acme", default_region="US", default_inbox_id="{general_id}", undo_days="30", shared_limit="20"
+        name="Acme",
+        default_region="US",
+        default_inbox_id="{general_id}",
+        undo_days="30",
+        silent_days="180",
+        shared_limit="20",
     )._replace(foreign_fields=422),
     ("GET", "/settings/agents"): _SETTINGS,
     ("POST", "/settings/agents"): _set(email="{serial}@kite.example", name="Nia", role="agent")._replace(answers=200),

@@ -15,10 +15,12 @@ from onefold.audit import service as audit
 from onefold.audit.service import ACTIONS, Action, Entry
 from onefold.console import labels
 from onefold.core.actor import Actor
+from onefold.core.clock import utc_now
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
 from onefold.merging import move_conversation as moving
+from onefold.merging import new_owner
 from onefold.merging import undo as undoing
 from onefold.privacy import erasure as erasing
 from onefold.profiles import parts, store
@@ -57,6 +59,7 @@ KINDS: dict[Action, Told] = {
     ),
     "profile.erased": Told("erased a customer and all their data", {"Erased": "1 profile, 1 contact point"}),
     "conversation.moved": Told("moved a conversation from Fay to Eli", {}),
+    "number.given": Told("gave a number of Gus to Zoe", {}),
     "contact.filed": Told("filed a message that was nobody’s with Fay", {}),
     "contact.removed": Told("removed a message that was nobody’s", {}),
     "suggestion.dismissed": Told("marked Bo and Cy as “No Match”", {"Evidence": "Phone"}),
@@ -107,6 +110,12 @@ def do_everything(console: Console) -> dict[str, Entry]:
     eli = console.customer("Eli", PointInput("email", "eli@kite.example"))
     (talk,) = words.rows(base, f"SELECT id FROM conversations WHERE profile_id = '{fay}'")
     do(lambda unit: moving.move_conversation(unit, str(talk.id), eli, actor))
+    for name, days_ago in (("Gus", 200), ("Zoe", 0)):
+        at = utc_now() - timedelta(days=days_ago)
+        gus = words.receive(base, "whatsapp", phone="+447911123788", name=name, occurred_at=at).profile_id
+    owner = do(lambda unit: new_owner.find(unit, gus))
+    assert owner is not None
+    do(lambda unit: new_owner.give(unit, gus, owner.contact_point_id, None, actor))
     ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
     do(lambda unit: signing_in.make_link(unit, ivo, "invitation", timedelta(days=7), actor))
     do(lambda unit: signing_in.make_link(unit, ivo, "link", timedelta(hours=1), actor))

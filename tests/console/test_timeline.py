@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from onefold.channels.email import contact_of_email
 from onefold.channels.twilio import contact_of_twilio
+from onefold.core.clock import utc_now
 from onefold.organizations.mail_senders import Relay
 from onefold.receiving.contact import Answer, NamedInMail
 from onefold.settings import service as settings
@@ -71,3 +74,21 @@ def test_a_mail_says_which_other_inboxes_it_was_sent_to__RES_12(console: Console
     table = console.agent.page(f"/inboxes/{returns}").one("table").text
     assert ADA in table
     assert "in General" in table
+
+
+def test_a_number_with_a_new_owner_is_given_away_at_one_click__RES_21(console: Console) -> None:
+    for name, days_ago in (("Gus", 200), ("Zoe", 0)):
+        at = utc_now() - timedelta(days=days_ago)
+        gus = words.receive(console.base, "whatsapp", phone="+447911123456", name=name, body=name, occurred_at=at)
+    path = f"/customers/{gus.profile_id}"
+    callout = console.agent.page(path).one("section", aria_label="A number's new owner")
+    assert "Is this still Gus?" in callout.text
+    assert "writes as “Zoe” now" in callout.text
+    point_id = words.point_of(console.base, gus.profile_id, "+447911123456").contact_point_id
+    there, flash = console.agent.sent(f"{path}/new-owner", contact_point_id=point_id)
+    assert (there != path, flash) == (True, "number-given")
+    assert "Zoe" in console.agent.page(there).one("h1").text
+    page = console.agent.page(path)
+    assert page.all("section", aria_label="A number's new owner") == []
+    assert "former" in page.one("ul", class_="points").text
+    console.agent.refused(f"{path}/new-owner", 409, contact_point_id=point_id)

@@ -125,13 +125,16 @@ EVENTS = [
 ]
 
 
+NEW_SINCE = {"moved_to", "moved_from", "number_given", "number_taken"}
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_an_event_of_before_is_read_from_its_sentence__MRG_6(event: TimelineEvent) -> None:
     migration: Any = import_module("onefold.database.migrations.versions.v0007_events_as_data")
     for one in (event, event.without_names()):
         read = TimelineEvent.from_json(migration._event(one.in_words()))
         assert (read.kind, read.in_words()) == (one.kind, one.in_words())
-    assert {one.kind for one in EVENTS} == set(EVENT_KINDS) - {"moved_to", "moved_from"}  # which are new since
+    assert {one.kind for one in EVENTS} == set(EVENT_KINDS) - NEW_SINCE
 
 
 def test_message_ids_with_brackets_meet_those_without__RES_13(base: Base) -> None:

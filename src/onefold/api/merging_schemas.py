@@ -195,6 +195,30 @@ class Detached(BaseModel):
     split_conversations: dict[str, str] = Field(description="The conversation that stays, and the one beside it.")
 
 
+class NewOwner(BaseModel):
+    """Who may have a number by now (RES-21)."""
+
+    contact_point_id: str
+    value: str
+    name: str = Field(description="As the channel gives it.")
+    since: str = Field(description="The first item of theirs.")
+    silent_since: datetime | None = Field(description="When it was last heard of before; null where it never was.")
+
+
+class NewOwnerAnswer(BaseModel):
+    """Null where nothing speaks for a new owner of any number."""
+
+    new_owner: NewOwner | None
+
+
+class GivenNumber(BaseModel):
+    """A number that a new profile has got; `contact_point_id` is on that one."""
+
+    profile_id: str
+    new_profile_id: str
+    contact_point_id: str
+
+
 class Reason(BaseModel):
     """One line of why: both values in the order of the two profiles, how many hold it, and what it adds (SUG-5)."""
 

@@ -32,6 +32,7 @@ Action = Literal[
     "profile.detached",
     "profile.erased",
     "conversation.moved",
+    "number.given",
     "contact.filed",
     "contact.removed",
     "suggestion.dismissed",

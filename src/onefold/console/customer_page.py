@@ -17,7 +17,7 @@ from onefold.conversations.draft_store import DraftRow
 from onefold.conversations.store import ConversationRow, ItemRow
 from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
-from onefold.merging import shared_lines
+from onefold.merging import new_owner, shared_lines
 from onefold.profiles import service as profiles
 from onefold.profiles.service import ProfileView
 
@@ -54,6 +54,7 @@ def customer_page(
         "sends": {channel: sending.can_send(channel) for channel in labels.UNSENT},
         "others": _others(unit, view),
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
+        "new_owner": new_owner.find(unit, view.row.id),
         "own_lines": shared_lines.own_lines(unit, view.row.id) if view.former_ids else [],
         "before": before,
         "shown_day": "",

@@ -92,6 +92,13 @@ def identified_by(unit: UnitOfWork, kind: str, value: str) -> Holder | None:
     return None if row is None else Holder._make(row)
 
 
+def created_at(unit: UnitOfWork, contact_point_id: str) -> datetime:
+    """When a contact point was written."""
+    c = contact_points.c
+    at: datetime = unit.execute(unit.select(c.created_at).where(c.id == contact_point_id)).scalar_one()
+    return at
+
+
 def save_point(unit: UnitOfWork, profile_id: str, point: HeldPoint, now: datetime) -> None:
     """Writes a contact point as planned, new or changed."""
     values = {**point._asdict(), "profile_id": profile_id}

@@ -78,6 +78,7 @@ class ItemRow(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     inbox_id: str | None
+    sender_name: str | None
 
     @property
     def happened_at(self) -> datetime:
@@ -206,6 +207,22 @@ def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow |
     arrived = select.order_by(i.seq)
     row = unit.execute(happened).one_or_none() or unit.execute(arrived).one_or_none()
     return None if row is None else ItemRow._make(row)
+
+
+def last_through(
+    unit: UnitOfWork, profile_ids: Sequence[str], contact_point_id: str, before: ItemRow
+) -> datetime | None:
+    """When something last came in through a contact point of a profile, or of those merged into it, before an item."""
+    i = items.c
+    second = timeline_second(before.occurred_at, before.recorded_at)
+    times: list[datetime] = []
+    for profile_id in profile_ids:
+        earlier = sa.or_(i.timeline_second < second, sa.and_(i.timeline_second == second, i.seq < before.seq))
+        select = unit.select(i.occurred_at, i.recorded_at).where(i.profile_id == profile_id, i.direction == "in")
+        select = select.where(i.contact_point_id == contact_point_id, i.timeline_second <= second, earlier)
+        newest = select.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
+        times += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
+    return max(times, default=None)
 
 
 def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:

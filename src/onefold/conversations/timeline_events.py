@@ -19,6 +19,8 @@ EventKind = Literal[
     "unmerged_from",
     "moved_to",
     "moved_from",
+    "number_given",
+    "number_taken",
     "replied_elsewhere",
     "other_replied",
     "other",
@@ -76,6 +78,11 @@ class TimelineEvent(NamedTuple):
                 return f"{self.agent} moved a conversation to {self.customer or 'another customer'}"
             case "moved_from":
                 return f"{self.agent} moved a conversation here from {self.customer or 'another customer'}"
+            case "number_given":
+                return f"{self.agent} gave {self.contact_point or 'a number'} to a new customer: it has a new owner"
+            case "number_taken":
+                number, customer = self.contact_point or "a number", self.customer or "another customer"
+                return f"{self.agent} took {number} over from {customer}"
             case "replied_elsewhere":
                 return "Replied into a conversation of another customer"
             case "other_replied":

@@ -156,6 +156,13 @@ def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str)
     unit.execute(unit.update(items).where(_is_said_in(conversation_id, profile_id)).values(profile_id=to))
 
 
+def repoint_items(unit: UnitOfWork, profile_id: str, before: str, after: str) -> None:
+    """What a profile has of one contact point came through another."""
+    i = items.c
+    repointing = unit.update(items).where(i.profile_id == profile_id, i.contact_point_id == before)
+    unit.execute(repointing.values(contact_point_id=after))
+
+
 def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
     """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
     releasing = unit.update(items).where(_is_said_in(conversation_id, profile_id), items.c.kind == "event")

@@ -14,7 +14,7 @@ from onefold.organizations.merge_policies import BY_RULE, Mode
 
 MatchingMode = Literal["listed", "contacted"]
 VisitorSignIn = Literal["suggest", "join"]
-BOUNDS: dict[str, tuple[int, int]] = {"shared_limit": (1, 1_000), "undo_days": (0, 3_650)}
+BOUNDS: dict[str, tuple[int, int]] = {"shared_limit": (1, 1_000), "undo_days": (0, 3_650), "silent_days": (0, 3_650)}
 """The least and the most of each setting that is a number."""
 
 
@@ -25,6 +25,7 @@ class Policy(NamedTuple):
     `matching_mode` is RES-9, `mobile_identification` RES-6. `shared_limit` is SUG-6: a value on more profiles raises no
     suggestions, and `match_weights` rate them (SUG-5). Contacts that name no inbox go to `default_inbox_id`.
     `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
+    A mobile that was silent for `silent_days` may have a new owner (RES-21); 0: never.
     `visitor_sign_in` says what becomes of the anonymous profile of a browser whose visitor signs in (RES-17).
     `mail_senders` know whose mail an address sends (RES-18). With `webhooks` somebody waits to be told of events
     (EVT-1).
@@ -44,6 +45,7 @@ class Policy(NamedTuple):
     webhooks: bool = False
     mail_senders: MailSenders = NO_SENDERS
     visitor_sign_in: VisitorSignIn = "suggest"
+    silent_days: int = 180
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, standing: Standing) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12, PRO-13)."""

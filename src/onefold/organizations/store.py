@@ -125,6 +125,7 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         merge_policies={**BY_RULE, **(row.merge_policies or {})},
         undo_days=row.undo_days,
         visitor_sign_in=row.visitor_sign_in,
+        silent_days=row.silent_days,
         mail_senders=MailSenders(
             row.own_addresses or (),
             agents=unit.execute(unit.select(agents.c.email)).scalars(),

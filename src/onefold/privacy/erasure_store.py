@@ -46,7 +46,7 @@ _ITEMS_AT_ONCE = 5_000
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Events are written in the transaction of their audit entry, a little before it; no transaction lives longer.
 _TRANSACTION = timedelta(seconds=60)
-_TELLING = ("profile.merged", "profile.unmerged", "profile.detached", "conversation.moved")
+_TELLING = ("profile.merged", "profile.unmerged", "profile.detached", "conversation.moved", "number.given")
 
 
 class Traces(NamedTuple):

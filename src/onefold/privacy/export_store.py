@@ -71,6 +71,7 @@ _ITEM = (
     "recorded_at",
     "timeline_second",
     "inbox_id",
+    "sender_name",
 )
 _MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at", "former_name")
 

@@ -78,6 +78,7 @@ ITEMS = Insert(
         "recorded_at",
         "timeline_second",
         "inbox_id",
+        "sender_name",
     ),
 )
 ATTACHMENTS = (
@@ -257,6 +258,7 @@ def _item_row(org: int, d: Decision, policy: Policy, now: datetime, moment: str)
         moment,
         timeline_second(occurred_at, now),
         c.inbox_id or policy.default_inbox_id,
+        d.arrival.name,
     )
 
 
@@ -320,6 +322,7 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
             moment,
             moment,
             second,
+            None,
             None,
         )
         for d in fresh

@@ -29,6 +29,7 @@ class SettingsView(NamedTuple):
     shared_limit: int
     default_inbox_id: str
     undo_days: int
+    silent_days: int
     merge_policies: dict[str, Mode]
     match_weights: dict[str, Weight]
     visitor_sign_in: VisitorSignIn
@@ -47,6 +48,7 @@ class SettingsChanges(TypedDict, total=False):
     shared_limit: int
     default_inbox_id: str
     undo_days: int
+    silent_days: int
     merge_policies: str | Mapping[str, str]
     match_weights: Mapping[str, Sequence[float]]
     visitor_sign_in: VisitorSignIn

@@ -18,10 +18,12 @@ from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
 from onefold.merging import move_conversation as moving
+from onefold.merging import new_owner
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.outcomes import Step
 from onefold.merging.service import MergeRequest
+from onefold.profiles import service as profiles
 from onefold.runs import store as run_store
 
 router = APIRouter(prefix="/v1", tags=["merging"])
@@ -155,6 +157,37 @@ def read_pairs(call: AnyCall, run_id: str, cursor: Cursor = None, limit: Limit =
         return Result(Page[schemas.RunPair](data=data, next_cursor=more))
 
     return call.read(READ, work)
+
+
+@router.get("/profiles/{profile_id}/new-owner", response_model=schemas.NewOwnerAnswer, responses=responses(404))
+def read_new_owner(call: AnyCall, profile_id: str) -> Response:
+    """Whether one of the profile's numbers may have a new owner: it was silent for long, and writes under another name
+    now (RES-21)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        owner = new_owner.find(unit, profiles.read(unit, profile_id).row.id)
+        found = None if owner is None else schemas.NewOwner(**owner._asdict() | {"since": str(owner.since)})
+        return Result(schemas.NewOwnerAnswer(new_owner=found))
+
+    return call.read(READ, work)
+
+
+@router.post(
+    "/profiles/{profile_id}/contact-points/{point_id}/new-owner",
+    status_code=201,
+    response_model=schemas.GivenNumber,
+    responses=responses(404, 409, 412),
+    openapi_extra=header_parameters(edits=True),
+)
+def give_number(call: AnyCall, profile_id: str, point_id: str) -> Response:
+    """ "This is someone else": gives a number that may have a new owner to a new profile, with what came from it since
+    it was silent; the old profile keeps it as former (RES-21)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        given = new_owner.give(unit, profile_id, point_id, call.version, call.actor)
+        return Result(schemas.GivenNumber(**given._asdict()))
+
+    return call.write(WRITE, work, status=201)
 
 
 @router.post(

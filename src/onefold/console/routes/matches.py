@@ -13,8 +13,8 @@ from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor
 from onefold.core.errors import VersionConflict
 from onefold.database.engine import UnitOfWork
+from onefold.merging import new_owner, shared_lines
 from onefold.merging import service as merging
-from onefold.merging import shared_lines
 from onefold.merging.service import MergeRequest
 from onefold.profiles import service as profiles
 from onefold.suggestions import service as suggestions
@@ -102,6 +102,14 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 
     path, done = visitor.write(work)
     return redirect_to(path, "filed" if done else None)
+
+
+@router.post("/new-owner")
+def give_number(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """RES-21: "This is someone else": a new customer gets the number, and what came from it since it was silent."""
+    point_id, version = form.line("contact_point_id") or "", form.number("version")
+    given = visitor.write(lambda unit: new_owner.give(unit, profile_id, point_id, version, visitor.actor))
+    return redirect_to(f"/customers/{given.new_profile_id}", "number-given")
 
 
 @router.post("/own-line")

@@ -39,5 +39,8 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
         "undo_days": number_between(form, "undo_days", "Days to undo a merge", *BOUNDS["undo_days"]),
         "shared_limit": number_between(form, "shared_limit", "The limit of a shared value", *BOUNDS["shared_limit"]),
     }
+    if form.line("silent_days") is not None:
+        label = "Days until a silent mobile may have a new owner"
+        changes["silent_days"] = number_between(form, "silent_days", label, *BOUNDS["silent_days"])
     admin.write(lambda unit: settings.change(unit, changes), SCOPE, exclusive=True)
     return redirect_to("/settings", "saved")

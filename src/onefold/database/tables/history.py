@@ -105,6 +105,7 @@ items = Table(
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("timeline_second", BigInteger, nullable=False, server_default="0"),  # conversations/timeline.py
+    Column("sender_name", sa.Text),  # as the channel gave it, of what came in since 0.4
     Column("inbox_id", Id),  # which it was routed to; none of what did not come in, nor before 0.4
     primary_key("seq"),
     refers_to("conversations", "conversation_id"),

@@ -1,0 +1,176 @@
+"""A number that was silent for long and now writes under another name may have a new owner (RES-21)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from onefold.accounts.service import merger_of
+from onefold.audit import service as audit
+from onefold.contact_points import store as contact_points
+from onefold.contact_points.kinds import PHONE_CHANNELS
+from onefold.contact_points.points import HeldPoint
+from onefold.conversations import service as conversations
+from onefold.conversations import store as conversation_store
+from onefold.conversations.store import ItemRow
+from onefold.conversations.timeline_events import TimelineEvent
+from onefold.core.actor import Actor
+from onefold.core.clock import new_id, utc_now
+from onefold.core.errors import Conflict
+from onefold.core.text import fold
+from onefold.database.engine import UnitOfWork
+from onefold.matching import service as matching
+from onefold.matching.scoring import evidence_of_point
+from onefold.merging import conversation_store as conversation_moves
+from onefold.merging import store
+from onefold.organizations.store import load_policy
+from onefold.outbox.store import emit
+from onefold.profiles import store as profiles
+from onefold.profiles.profile import display_name
+from onefold.suggestions import service as suggestions
+
+_LOOKED_AT = 50
+
+
+class NewOwner(NamedTuple):
+    """Who may have a profile's number by now: the name its channel gives, and the number of the first item of theirs.
+    `silent_since` is when the number was last heard of before; None where it never was."""
+
+    contact_point_id: str
+    value: str
+    name: str
+    since: int
+    silent_since: datetime | None
+
+
+class Given(NamedTuple):
+    """A number that was given to a new profile."""
+
+    profile_id: str
+    new_profile_id: str
+    contact_point_id: str
+
+
+def find(unit: UnitOfWork, profile_id: str) -> NewOwner | None:
+    """Whether what last came from one of a profile's numbers came under another name, after a long silence."""
+    row, silence = profiles.read_profile(unit, profile_id), timedelta(load_policy(unit).silent_days)
+    if row.name is None or row.survivor_id is not None or not silence:
+        return None
+    points = contact_points.points_of(unit, [profile_id])[profile_id]
+    numbers = {point.contact_point_id: point for point in points if _may_pass_on(point)}
+    if not numbers:
+        return None
+    items = [
+        item
+        for item in conversations.timeline(unit, profile_id, None, _LOOKED_AT)
+        if item.channel in PHONE_CHANNELS and item.direction == "in" and item.contact_point_id in numbers
+    ]
+    newest = next((item for item in items if item.sender_name), None)
+    if newest is None or not _differ(newest.sender_name or "", row.name):
+        return None
+    same_number = [item for item in items if item.contact_point_id == newest.contact_point_id]
+    return _after_silence(unit, profile_id, numbers[str(newest.contact_point_id)], same_number, silence)
+
+
+def _may_pass_on(point: HeldPoint) -> bool:
+    return point.kind == "phone" and point.phone_type == "mobile" and point.standing != "claimed"
+
+
+def _differ(name: str, known: str) -> bool:
+    """Whether two names have no word in common."""
+    return not set(fold(name).split()) & set(fold(known).split())
+
+
+def _after_silence(
+    unit: UnitOfWork, profile_id: str, point: HeldPoint, items: Sequence[ItemRow], silence: timedelta
+) -> NewOwner | None:
+    """`items` are the newest through the number, newest first; what came before them is looked for."""
+    for number, item in enumerate(items):
+        before = items[number + 1].happened_at if number + 1 < len(items) else None
+        if before is None:
+            ids = profiles.merged_into(unit, profile_id)
+            before = conversation_store.last_through(unit, ids, point.contact_point_id, item)
+        heard = before or contact_points.created_at(unit, point.contact_point_id)
+        if item.happened_at - heard >= silence:
+            name = next(one.sender_name for one in items if one.sender_name)
+            return NewOwner(point.contact_point_id, point.value, str(name), since=item.seq, silent_since=before)
+    return None
+
+
+def give(unit: UnitOfWork, profile_id: str, contact_point_id: str, version: int | None, actor: Actor) -> Given:
+    """ "This is someone else": a new profile gets the number and what came from it since the silence; the old one keeps
+    it as former, which opens nothing. The two count as "No Match". Raises NotFound, VersionConflict, and Conflict
+    `no_new_owner` where nothing speaks for a new owner."""
+    unit.lock_merging()
+    row = profiles.lock_profile(unit, profile_id, version, against_contacts=True)
+    owner = find(unit, row.id)
+    if owner is None or owner.contact_point_id != contact_point_id:
+        raise Conflict("Nothing speaks for a new owner of this number.", code="no_new_owner")
+    now, policy, given = utc_now(), load_policy(unit), Given(row.id, new_id(), new_id())
+    profiles.add_profile(unit, given.new_profile_id, now, name=owner.name)
+    point = _share_number(unit, given, owner)
+    _share_conversations(unit, given, owner)
+    pair = (given.profile_id, given.new_profile_id)
+    for one in pair:
+        profiles.reindex(unit, one)
+    matching.refresh_matches(unit, given.profile_id, policy, now, gone=evidence_of_point(point))
+    matching.refresh_matches(unit, given.new_profile_id, policy, now)
+    suggestions.remember_no_match(unit, *pair, agent_id=actor.agent_id, policy=policy, now=now)
+    _say_so(unit, row.name or "", given, owner, actor=actor)
+    return given
+
+
+def _share_number(unit: UnitOfWork, given: Given, owner: NewOwner) -> HeldPoint:
+    """Returns the number as the old profile had it."""
+    before = store.read_side(unit, profiles.read_profile(unit, given.profile_id))
+    point = next(p for p in before.points if p.contact_point_id == owner.contact_point_id)
+    former = point._replace(
+        identifying=False, contacted=False, main=False, sms=False, current=False, standing="claimed"
+    )
+    points = tuple(former if p is point else p for p in before.points)
+    # First this one: of all profiles that hold a number only one may be opened by it.
+    store.write_side(unit, [before], [before._replace(points=points)], {})
+    own = point._replace(contact_point_id=given.contact_point_id, main=False)
+    contact_points.save_point(unit, given.new_profile_id, own, utc_now())
+    profiles.change_profile(unit, given.profile_id)
+    return point
+
+
+def _share_conversations(unit: UnitOfWork, given: Given, owner: NewOwner) -> None:
+    """What came through the number since the silence goes along: a conversation it began whole, of another its part."""
+    through = [owner.contact_point_id]
+    for profile_id in profiles.merged_into(unit, given.profile_id):
+        for conversation_id in sorted(conversation_moves.carrying(unit, profile_id, through, owner.since)):
+            others = conversation_moves.points_in(unit, conversation_id, profile_id, 0) - set(through)
+            first = conversation_store.first_item(unit, conversation_id, owner.since)
+            if not others and first is not None and first.seq >= owner.since:
+                conversation_moves.release_events(unit, conversation_id, profile_id)
+                conversation_moves.move_conversation(unit, conversation_id, given.new_profile_id)
+                continue
+            beside = new_id()
+            free = conversation_store.open_conversation_of(unit, given.new_profile_id) is None
+            conversation_moves.copy_conversation(unit, conversation_id, beside, given.new_profile_id, may_be_open=free)
+            conversation_moves.move_items(
+                unit,
+                conversation_id,
+                through,
+                to_conversation=beside,
+                to_profile=given.new_profile_id,
+                since=owner.since,
+            )
+    conversation_moves.repoint_items(unit, given.new_profile_id, owner.contact_point_id, given.contact_point_id)
+
+
+def _say_so(unit: UnitOfWork, name: str, given: Given, owner: NewOwner, actor: Actor) -> None:
+    who, now = merger_of(unit, actor, None), utc_now()
+    points = contact_points.points_of(unit, [given.profile_id])[given.profile_id]
+    for one, event in (
+        (given.profile_id, TimelineEvent("number_given", who.name, owner.name, owner.value)),
+        (given.new_profile_id, TimelineEvent("number_taken", who.name, display_name(name, points), owner.value)),
+    ):
+        conversation_store.add_events(unit, one, [event], agent_id=who.agent_id, now=now)
+    data = {"from": given.profile_id, "to": given.new_profile_id, "contact_point_id": given.contact_point_id}
+    emit(unit, new_id(), "profile.created", profile_id=given.new_profile_id, data={}, now=now)
+    emit(unit, new_id(), "profile.updated", profile_id=given.profile_id, data={}, now=now)
+    audit.record(unit, actor, "number.given", profile_id=given.profile_id, other_id=given.new_profile_id, details=data)

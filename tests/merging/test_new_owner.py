@@ -1,0 +1,148 @@
+"""A number that was silent for long and writes under another name may have a new owner (RES-21)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from onefold.core.errors import Conflict, NotFound
+from onefold.merging import new_owner
+from onefold.merging.new_owner import Given, NewOwner
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Answer
+from onefold.settings import service as settings
+from tests.conftest import Base
+from tests.dsl.words import (
+    COMMAND,
+    do,
+    edit,
+    events,
+    list_point,
+    point_of,
+    profile,
+    receive,
+    rows,
+    said,
+    set_conversation,
+    show,
+    suggested,
+)
+from tests.invariants import check_base
+
+NUMBER = "+447911123456"
+NOW = datetime.now(UTC)
+
+
+def says(base: Base, name: str | None, text: str, days_ago: float) -> Answer:
+    """A message from the number, so many days ago."""
+    return receive(base, "whatsapp", phone=NUMBER, name=name, body=text, occurred_at=NOW - timedelta(days_ago))
+
+
+def ada_then(base: Base, name: str | None, days: float = 200) -> str:
+    """Ada's number, which was silent for so long and has just written under a name; returns her profile."""
+    ada = says(base, "Ada Hart", "hello", days).profile_id
+    edit(base, ada, name="Ada Hart")
+    says(base, name, "who are you?", 0)
+    return ada
+
+
+def find(base: Base, profile_id: str) -> NewOwner | None:
+    return do(base, lambda unit: new_owner.find(unit, profile_id))
+
+
+def give(base: Base, profile_id: str, point_id: str, version: int | None = None) -> Given:
+    return do(base, lambda unit: new_owner.give(unit, profile_id, point_id, version, COMMAND))
+
+
+def test_after_a_long_silence_another_name_is_a_warning(base: Base) -> None:
+    ada = ada_then(base, "Zoe Lang")
+    owner = find(base, ada)
+    assert owner is not None
+    assert (owner.value, owner.name) == (NUMBER, "Zoe Lang")
+    assert owner.silent_since is not None
+    assert NOW - owner.silent_since == timedelta(200)
+    assert said(base, ada) == ["hello", "who are you?"]  # it opens its profile
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [("Ada", 200), ("HART, Ada", 200), (None, 200), ("Zoe", 179)],
+    ids=["part of the name", "turned round", "no name", "not so long"],
+)
+def test_what_is_no_warning(base: Base, name: str | None, days: float) -> None:
+    assert find(base, ada_then(base, name, days)) is None
+
+
+def test_the_admin_sets_how_long_and_may_switch_it_off(base: Base) -> None:
+    ada = ada_then(base, "Zoe", 20)
+    for days, warns in ((20, True), (21, False), (0, False)):
+        do(base, lambda unit, days=days: settings.change(unit, {"silent_days": days}), exclusive=True)
+        assert (find(base, ada) is not None) == warns
+
+
+def test_other_channels_make_no_number_heard_of(base: Base) -> None:
+    ada = says(base, "Ada Hart", "hello", 200).profile_id
+    edit(base, ada, name="Ada Hart")
+    list_point(base, ada, PointInput("email", "ada@kite.example"))
+    receive(base, "email", email="ada@kite.example", name="A. H.")
+    says(base, "Zoe", "hi", 0)
+    assert find(base, ada) is not None
+
+
+def test_a_number_that_was_entered_long_ago_and_never_heard_of_is_one(base: Base) -> None:
+    ada = profile(base, PointInput("phone", NUMBER, phone_type="mobile"), name="Ada")
+    says(base, "Zoe", "hi", 0)
+    assert find(base, ada) is None
+    long_ago = (NOW - timedelta(200)).isoformat(timespec="microseconds")
+    do(base, lambda unit: unit.connection.exec_driver_sql(f"UPDATE contact_points SET created_at = '{long_ago}'"))
+    owner = find(base, ada)
+    assert owner is not None
+    assert owner.silent_since is None
+
+
+def test_this_is_someone_else_gives_the_number_and_what_came_since(base: Base) -> None:
+    ada = ada_then(base, "Zoe Lang")
+    list_point(base, ada, PointInput("email", "ada@kite.example"))
+    says(base, "Zoe Lang", "hello?", 0)
+    owner = find(base, ada)
+    assert owner is not None
+    given = give(base, ada, owner.contact_point_id)
+    zoe = show(base, given.new_profile_id)
+    assert (zoe.row.name, [(p.value, p.standing, p.identifying) for p in zoe.points]) == (
+        "Zoe Lang",
+        [(NUMBER, "contacted", True)],
+    )
+    assert said(base, given.new_profile_id) == ["who are you?", "hello?"]
+    assert said(base, ada) == ["hello"]
+    former = point_of(base, ada, NUMBER)
+    assert (former.identifying, former.current) == (False, False)
+    assert says(base, "Zoe Lang", "thanks", 0).profile_id == given.new_profile_id
+    assert suggested(base, ada) == {}
+    assert find(base, ada) is None
+    assert events(base, ada)[-1] == f"Onefold gave {NUMBER} to a new customer: it has a new owner"
+    assert events(base, given.new_profile_id)[-1] == f"Onefold took {NUMBER} over from Ada Hart"
+    check_base(base.database, base.organization_id)
+
+
+def test_a_conversation_of_the_new_owner_alone_goes_whole(base: Base) -> None:
+    first = says(base, "Ada Hart", "hello", 200)
+    edit(base, first.profile_id, name="Ada Hart")
+    set_conversation(base, first.conversation_id, state="closed")
+    second = says(base, "Zoe", "hi", 0)
+    owner = find(base, first.profile_id)
+    assert owner is not None
+    given = give(base, first.profile_id, owner.contact_point_id)
+    owners = dict(rows(base, "SELECT id, profile_id FROM conversations"))
+    assert {str(one): str(of) for one, of in owners.items()} == {
+        first.conversation_id: first.profile_id,
+        second.conversation_id: given.new_profile_id,
+    }
+
+
+def test_it_is_refused_where_nothing_speaks_for_it(base: Base) -> None:
+    ada = ada_then(base, "Ada")
+    with pytest.raises(Conflict, match="new owner"):
+        give(base, ada, point_of(base, ada, NUMBER).contact_point_id)
+    with pytest.raises(NotFound):
+        give(base, "00000000-0000-7000-8000-00000000dead", "x")
