@@ -225,7 +225,7 @@ def test_an_own_address_is_tried_on_the_last_mails_then_added_and_removed__RES_1
     words.receive(console.base, "email", email="help@shop.example", subject="An own mail")
     page = Html(console.admin.post(f"{path}/preview", data=given).text)
     assert "Of the last 1 email, 1 email would be filed differently" in page.one("main").text
-    assert "nobody: set aside" in page.one("table").text
+    assert "nobody: the thread it answers, or set aside" in page.one("table").text
     assert "*@shop.example" not in console.admin.page(path).one("main").text
     assert console.admin.sent(path, **given) == (path, "saved")
     assert [item.text for item in console.admin.page(path).all("li") if "*@shop.example" in item.text] == [

@@ -49,6 +49,21 @@ FORWARDS = {
     "Spanish": ("RV: Roto", "De: Ada Hart <ada@kite.example>\nEnviado el: lunes\nPara: anna@shop.example\nAsunto: x"),
     "Italian": ("I: Rotto", "Da: Ada Hart <ada@kite.example>\nInviato: lunedì\nA: anna@shop.example\nOggetto: x"),
     "Dutch": ("Doorst: Stuk", "Van: Ada Hart <ada@kite.example>\nVerzonden: maandag\nOnderwerp: x"),
+    "Yahoo, on one line": ("Fwd: x", "----- Forwarded Message ----- From: Ada Hart <ada@kite.example>To: x@y.example"),
+    "with blank lines, as HTML has it": (
+        "Fwd: x",
+        "From: Ada Hart <ada@kite.example>\n\nSent: Monday\n\nTo: x@y.example\n",
+    ),
+    "with bold marks around both": ("Fwd: x", "*From: *Ada Hart <ada@kite.example>\n*To: *x@y.example"),
+    "quoted with bars": ("Fwd: x", "| From: Ada Hart <ada@kite.example>\n| Sent: Monday\n| Subject: x"),
+    "a note above that looks like a head": (
+        "Fwd: x",
+        "To: all\nFrom: now on bob@kite.example is in charge\n\n---------- Forwarded message ---------\n"
+        "From: Ada Hart <ada@kite.example>\nDate: Monday\n\nHi",
+    ),
+    "Greek": ("Fwd: x", "Από: Ada Hart <ada@kite.example>\nΣτάλθηκε: Δευτέρα\nΠρος: Bob <bob@kite.example>\nΘέμα: x"),
+    "Hebrew": ("Fwd: x", "\u200fמאת: \u202aAda Hart\u202c <\u202aada@kite.example\u202c>\nאל: x@y.example\nנושא: x"),
+    "Romanian": ("Fwd: x", "---------- Forwarded message ---------\nDe la: Ada Hart <ada@kite.example>\nDate: x\n\nHi"),
     "Japanese": ("Fwd: 故障", "---------- 転送 ----------\n差出人: Ada Hart <ada@kite.example>\n件名: 故障\n\n壊れた"),
     "Chinese": ("转发：坏了", "发件人：Ada Hart <ada@kite.example>\n发送时间：周一\n收件人：anna@shop.example\n"),
 }
@@ -69,6 +84,20 @@ NO_FORWARDS = {
     "a text with such a line, and nothing that says it begins": ("Hello", f"I wrote\nFrom here on: nothing\n{HEAD}"),
     "a From line alone": ("Fwd: Hello", "From: Ada Hart <ada@kite.example>\n\nHello"),
     "no text": ("Fwd: Hello", None),
+    "an outer head without an address, and another within": (
+        "Fwd: x",
+        "From: Ada Hart\nSent: Monday\n\nHi\n\nFrom: Zoe <zoe@x.example>\nSent: Sunday\n\nHo",
+    ),
+    "a separator whose head is in no known language": (
+        "Fwd: x",
+        "---------- Forwarded message ---------\nXyz: Ada <ada@kite.example>\nDate: x\n\nHi\n\n"
+        "---------- Forwarded message ---------\nFrom: Zoe <zoe@x.example>\nDate: x",
+    ),
+    "a From without an address, and a recipient with one": (
+        "Fwd: x",
+        "From: Ada Hart\nRecipient: bob@kite.example\nDate: Monday",
+    ),
+    "an Italian reply": ("R: Rotto", "-----Messaggio originale-----\nDa: Bob <bob@x.example>\nInviato: lunedì"),
 }
 
 
@@ -89,7 +118,14 @@ FORMS = {
     "beneath its label": ("Your email *", "Your email\n\nada@kite.example\n", "ada@kite.example"),
     "in a sentence": ("From * via the shop", "From ada@kite.example via the shop", "ada@kite.example"),
     "in brackets": ("From: *", "From: Ada Hart <ada@kite.example>", "ada@kite.example"),
-    "the first line that has one": ("Email: *", "Email: none\nEmail: ada@kite.example", "ada@kite.example"),
+    "the first line that is like it decides": ("Email: *", "Email: none\nEmail: ada@kite.example", None),
+    "an empty field, and a line that is another's": ("Email: *", "Email:\nText: write to bob@kite.example", None),
+    "letters that grow when folded": (
+        "Kundenstraße/E-Mail:*",
+        "Kundenstraße/E-Mail:ada@kite.example",
+        "ada@kite.example",
+    ),
+    "Turkish capitals": ("İLETİŞİM E-POSTASI: *", "İLETİŞİM E-POSTASI: ada@kite.example", "ada@kite.example"),
     "not there": ("Email: *", "Mail: ada@kite.example", None),
     "two on the line": ("Email: *", "Email: ada@kite.example or bob@kite.example", None),
 }
@@ -113,6 +149,18 @@ def test_a_form_names_its_customer_on_a_line(form: str) -> None:
         ('"victim@x.example" <evil@y.example>', None),
         ("Ada Hart", None),
         ("", None),
+        ("Sean <o'brien@kite.example>", Mailbox("o'brien@kite.example", "Sean")),
+        ("Sean o&#39;brien@kite.example", None),
+        ("o&#39;brien@kite.example", Mailbox("o'brien@kite.example")),
+        ("'ada@kite.example'", Mailbox("ada@kite.example")),
+        ("*ada@kite.example*", Mailbox("ada@kite.example")),
+        ("Ada <ada.hart. long@kite.example>", Mailbox("ada.hart.long@kite.example", "Ada")),
+        ("\u202aAda\u202c <\u202aada@kite.example\u202c>", Mailbox("ada@kite.example", "Ada")),
+        ("email=ada@kite.example", None),
+        ("Email/ada@kite.example", None),
+        ("邮箱ada@kite.example", None),
+        ("now on ada@kite.example is in charge", None),
+        ("Bob <bob@kite.example> on behalf of Ada <ada@kite.example>", None),
     ],
 )
 def test_a_mailbox_in_a_line(text: str, mailbox: Mailbox | None) -> None:

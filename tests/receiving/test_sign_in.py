@@ -15,7 +15,7 @@ from onefold.settings import service as settings
 from onefold.suggestions import service as suggestions
 from tests.conftest import Base as Database
 from tests.dsl.cases import Base, contact
-from tests.dsl.words import COMMAND, do, list_point, receive, rows, said, show, suggested, undo
+from tests.dsl.words import COMMAND, add_detail, do, list_point, receive, rows, said, show, suggested, undo
 
 A = "00000000-0000-7000-9000-000000000001"
 ID, MAIL = {"customer_id": "C-1"}, {"email": "ada@example.com"}
@@ -116,7 +116,40 @@ def test_it_holds_as_it_is_stored(base: Database) -> None:
     assert receive(base, "chat", visitor="t-2").outcome == "created"
 
 
+def test_a_browser_that_two_have_signed_in_from_is_evidence_of_neither(base: Database) -> None:
+    """Also where an anonymous profile had it before, which was suggested to the first of them."""
+    ada = receive(base, "chat", customer_id="C-1", proven=True).profile_id
+    bob = receive(base, "chat", customer_id="C-2", proven=True).profile_id
+    before = receive(base, "chat", visitor="t-1").profile_id
+    receive(base, "chat", visitor="t-1", customer_id="C-1", proven=True)
+    assert suggested(base, ada) == {before: ("browser",)}
+    receive(base, "chat", visitor="t-1", customer_id="C-2", proven=True)
+    assert suggested(base, ada) == suggested(base, bob) == suggested(base, before) == {}
+    assert receive(base, "chat", visitor="t-1").outcome == "created"
+    receive(base, "chat", visitor="t-1", customer_id="C-1", proven=True)
+    assert suggested(base, ada) == {}
+
+
 # `join`, where the admin chose it
+
+
+def test_a_shared_browser_joins_nobody(base: Database) -> None:
+    ada = receive(base, "chat", customer_id="C-1", proven=True).profile_id
+    receive(base, "chat", customer_id="C-2", proven=True)
+    before = receive(base, "chat", visitor="t-1").profile_id
+    receiver = joining(base)
+    receiver.receive(base.organization_id, [signed_in(customer_id="C-1"), signed_in(customer_id="C-2")])
+    assert show(base, before).row.id == before
+    assert suggested(base, ada) == {}
+
+
+def test_what_an_agent_has_written_on_it_is_not_joined(base: Database) -> None:
+    receiver = joining(base)
+    receive(base, "chat", customer_id="C-1", proven=True)
+    before = receive(base, "chat", visitor="t-1").profile_id
+    add_detail(base, before, "colour", "green")
+    receiver.receive(base.organization_id, [signed_in(customer_id="C-1")])
+    assert show(base, before).row.id == before
 
 
 def joining(base: Database) -> Receiver:
@@ -136,7 +169,8 @@ def test_the_anonymous_profile_joins_at_once(base: Database) -> None:
     assert receive(base, "chat", visitor="t-1").profile_id == ada.profile_id
     (merged,) = rows(base, "SELECT id FROM merges")
     undo(base, str(merged[0]))
-    assert show(base, before.profile_id).row.id == before.profile_id
+    receiver.receive(base.organization_id, [signed_in(customer_id="C-1")])
+    assert show(base, before.profile_id).row.id == before.profile_id  # and is not joined again
 
 
 @pytest.mark.parametrize("chosen", ["suggest", "join"])

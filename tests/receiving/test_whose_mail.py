@@ -11,11 +11,11 @@ from onefold.channels.email import contact_of_email
 from onefold.core.errors import DomainError, InvalidValue
 from onefold.organizations.mail_senders import Relay
 from onefold.receiving import set_aside_store
-from onefold.receiving.contact import Answer, Machine, NamedInMail
+from onefold.receiving.contact import Answer, Further, Machine, NamedInMail
 from onefold.settings import service as settings
 from onefold.settings import whose_mail
 from tests.conftest import Base
-from tests.dsl.words import agent, do, point_of, receive, rows, show
+from tests.dsl.words import agent, do, point_of, receive, rows, set_conversation, show, suggested
 
 FORMS, ADA, BOB = "forms@shop.example", "ada@kite.example", "bob@kite.example"
 FORWARD = f"FYI\n\n---------- Forwarded message ---------\nFrom: Ada Hart <{ADA}>\nDate: Monday\n\nIt broke."
@@ -126,6 +126,46 @@ def test_a_reply_of_ones_own_lands_in_the_thread_it_answers(base: Base) -> None:
     assert len(show(base, ada.profile_id).points) == 1
 
 
+def test_an_own_address_is_nobodys_by_whatever_way_it_comes__PRO_12(base: Base) -> None:
+    own = "help@shop.example"
+    before = receive(base, "email", email=own).profile_id
+    assert point_of(base, before, own).identifying
+    names(base, own=("*@shop.example",))
+    assert not point_of(base, before, own).identifying
+    first = receive(base, "chat", email=own, visitor="v1", proven=True)
+    assert receive(base, "chat", email=own, visitor="v1", proven=True).profile_id == first.profile_id
+    vouched = Further(emails=(own,), vouched=True)
+    one, two = (receive(base, "sms", phone=f"+44791112345{n}", further=vouched).profile_id for n in (6, 7))
+    assert suggested(base, one) == suggested(base, two) == {}
+    names(base)
+    assert point_of(base, before, own).standing == "contacted"
+
+
+def test_one_mail_again_is_the_same_whatever_the_settings_are_by_then__RES_12(base: Base) -> None:
+    first = from_form(base, ADA, message_id="f-1")
+    names(base, relays=(Relay(FORMS, "reply_to"),))
+    assert from_form(base, ADA, message_id="f-1") == first._replace(repeated=True)
+
+
+def test_a_list_that_names_its_customer_speaks_for_a_person(base: Base) -> None:
+    names(base, relays=(Relay("list@shop.example", "original_from"),))
+    named = {"names": NamedInMail(original_from=f"Ada Hart <{ADA}>"), "machine": Machine("list")}
+    first = receive(base, "email", email="list@shop.example", **named)
+    set_conversation(base, first.conversation_id, state="closed")
+    again = receive(base, "email", email="list@shop.example", **named)
+    assert (again.profile_id, again.conversation_id != first.conversation_id) == (first.profile_id, True)
+    assert show(base, first.profile_id).row.name == "Ada Hart"
+
+
+def test_what_is_set_aside_stays_so_when_it_comes_again__RES_12(base: Base) -> None:
+    names(base, own=("*@shop.example",))
+    reply = {"email": "mara@shop.example", "message_id": "r-1", "reply_to": ("m-1",)}
+    first = receive(base, "email", **reply)  # before what it answers
+    receive(base, "email", "m-1", email=ADA)
+    assert receive(base, "email", **reply) == first._replace(repeated=True)
+    assert reasons(base) == ["own_address"]
+
+
 # Forwards
 
 
@@ -171,6 +211,25 @@ def test_a_mail_forwarded_as_a_file_names_its_sender(base: Base) -> None:
     assert not isinstance(answer, DomainError)
     view = show(base, answer.profile_id)
     assert (view.row.name, [p.value for p in view.points]) == ("Ada Hart", [ADA])
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "attached", "customer"),
+    [
+        ("Fwd: It", FORWARD, "Zoe <zoe@x.example>", ADA),  # which Ada had attached
+        ("Fwd: It", FORWARD, "Nils <nils@shop.example>", ADA),
+        ("It", "see below", f"Ada <{ADA}>", ADA),
+        ("Re: It", "see below", f"Ada <{ADA}>", None),
+    ],
+)
+def test_what_the_text_forwards_counts_before_what_is_attached(
+    base: Base, subject: str, body: str, attached: str, customer: str | None
+) -> None:
+    names(base, own=("*@shop.example",))
+    given = {"subject": subject, "body": body, "names": NamedInMail(attached_from=attached)}
+    answer = receive(base, "email", email="mara@shop.example", **given)
+    points = show(base, answer.profile_id).points if answer.profile_id else []
+    assert [point.value for point in points] == ([] if customer is None else [customer])
 
 
 def test_everybody_elses_forwards_are_their_own_mail(base: Base) -> None:

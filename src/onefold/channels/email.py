@@ -63,6 +63,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
     sender = sender._replace(sound=sender.sound and source.sound, strict=sender.strict and source.strict)
     body = body_of(leaves)
     machine = or_otherwise(lambda: machine_mail(message, body), None)
+    attached_from = or_otherwise(lambda: _attached_from(leaves), None)
     return Contact(
         channel="email",
         message_id=_message_id(message, raw),
@@ -73,12 +74,12 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
         inbox_id=inbox_id,
         reply_to=_reply_to(message, machine),
         sender_state=sender_state(message, sender),
-        data=_data(message, source.stray, machine),
+        data=_data(message, source.stray, machine, attached_from),
         machine=Machine(machine.kind, machine.recipients, machine.permanent) if machine else None,
         names=NamedInMail(
             reply_to=_whole_header(message, "Reply-To"),
             original_from=_whole_header(message, "X-Original-From"),
-            attached_from=_attached_from(leaves),
+            attached_from=attached_from,
         ),
         attachments=_attachments(leaves, None if whole else raw),
     )
@@ -86,9 +87,17 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
 
 def _attached_from(leaves: Sequence[Leaf]) -> str | None:
     """The From of the mail that is attached; None where there is none, or more than one (RES-18)."""
-    mails = [leaf.part for leaf in leaves if leaf.part.get_content_type() == "message/rfc822"]
-    inner = [message for part in mails if part.is_multipart() for message in inner_parts(part)]
-    return _whole_header(inner[0], "From") if len(inner) == 1 else None
+    mails = [leaf.part for leaf in leaves if _is_mail(leaf.part)]
+    if len(mails) != 1:
+        return None
+    inner = inner_parts(mails[0]) or [parse(content_of(mails[0]))[0]]
+    return _whole_header(inner[0], "From")
+
+
+def _is_mail(part: Message) -> bool:
+    """Whether a part is a mail, also one that is attached as any file is."""
+    filename = or_otherwise(part.get_filename, None) or ""
+    return part.get_content_type() == "message/rfc822" or filename.lower().endswith(".eml")
 
 
 # Headers
@@ -118,7 +127,7 @@ def _occurred_at(message: Message) -> datetime | None:
     return sent_at.replace(tzinfo=UTC) if sent_at.tzinfo is None else sent_at.astimezone(UTC)
 
 
-def _data(message: Message, stray: Sequence[bytes], machine: MachineMail | None) -> str:
+def _data(message: Message, stray: Sequence[bytes], machine: MachineMail | None, attached_from: str | None) -> str:
     """What the mail says of itself, for people to read: nothing is looked up by it. `stray` is there only if it is."""
     values = {
         "from": "\n".join(message.get_all("From", [])) or None,
@@ -127,6 +136,7 @@ def _data(message: Message, stray: Sequence[bytes], machine: MachineMail | None)
         "reply_to": message.get("Reply-To"),
         **({"original_from": message["X-Original-From"]} if "X-Original-From" in message else {}),
         **({"machine": machine.kind} if machine else {}),
+        **({"attached_from": attached_from} if attached_from else {}),
         **({"stray": text_of(b"\n".join(stray), None)} if stray else {}),
     }
     return json.dumps({key: _name_of_file(value) for key, value in values.items()}, ensure_ascii=False)
@@ -148,11 +158,12 @@ def _message_id(message: Message, raw: bytes) -> str:
 def _lasting(message: Message, raw: bytes) -> bytes:
     """What is the same of a mail by whatever way it comes: sender, date, subject and content, not what servers wrote on
     its way. Without a date two mails may say the same and be two: then all of it counts."""
-    if not (message.get("Date") or "").strip():
+    if _occurred_at(message) is None:
         return raw
-    headers = [str(message.get(name) or "") for name in ("From", "Date", "Subject", "Content-Type")]
+    names = ("From", "Reply-To", "X-Original-From", "Date", "Subject", "Content-Type")
+    headers = [str(message.get(name) or "") for name in names]
     head = "\n".join(" ".join(header.split()) for header in headers)
-    content = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[-1]
+    content = re.split(rb"\r?\n\r?\n|\r\r", raw.lstrip(), maxsplit=1)[-1]
     return mend_text(head).encode() + b"\n\n" + b"\n".join(content.splitlines()).rstrip()
 
 

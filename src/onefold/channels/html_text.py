@@ -61,7 +61,8 @@ def _read_piece(reader: _Reader, piece: str, until: str | None) -> str | None:
     elif name in _UNREAD:
         return f"/{name}"
     else:
-        reader.open(name, _is_hidden(piece[tag.end() :]))
+        attributes = _attributes(piece[tag.end() :])
+        reader.open(name, _is_hidden(attributes), _mail_address(attributes) if name == "a" else None)
     reader.text(_after_tag(piece))
     return None
 
@@ -71,12 +72,22 @@ def _after_tag(piece: str) -> str:
     return piece.partition(">")[2] if end is None else piece[end.end() :]
 
 
-def _is_hidden(rest: str) -> bool:
-    """Whether a tag hides what is in its element. `rest` begins behind the tag's name."""
+def _attributes(rest: str) -> list[tuple[str, str]]:
+    """(name, value) of a tag's attributes; `rest` begins behind the tag's name."""
     end = _TAG_END.match(rest)
     inside = rest[: end.end()] if end else ""
-    attributes = ((one[1].lower(), one[2] or "") for one in _ATTRIBUTE.finditer(inside))
+    return [(one[1].lower(), one[2] or "") for one in _ATTRIBUTE.finditer(inside)]
+
+
+def _is_hidden(attributes: list[tuple[str, str]]) -> bool:
+    """Whether a tag hides what is in its element."""
     return any(name == "hidden" or (name == "style" and _HIDING.search(value)) for name, value in attributes)
+
+
+def _mail_address(attributes: list[tuple[str, str]]) -> str | None:
+    """The address that a link writes to."""
+    href = next((value.strip("\"'") for name, value in attributes if name == "href"), "")
+    return href[7:].partition("?")[0] if href[:7].lower() == "mailto:" else None
 
 
 class _Line(NamedTuple):
@@ -109,6 +120,7 @@ class _Reader:
         self._lists: list[int | None] = []  # of each list around: the number of its last item, None without numbers
         self._around: _Around | None = None
         self._depth = 0  # of elements that have the hiding one's name, within it
+        self._link: tuple[int, str] | None = None  # where a link begins that writes to an address, and to which
 
     def text(self, text: str) -> None:
         first, *others = text.split("\n") if self._is_preformatted else [re.sub(r"\s+", " ", text)]
@@ -117,7 +129,9 @@ class _Reader:
             self._end_line()
             self._add(other)
 
-    def open(self, name: str, hides: bool) -> None:
+    def open(self, name: str, hides: bool, mail_address: str | None = None) -> None:
+        if mail_address is not None:
+            self._link = len(self._line), mail_address
         if self._around and name == self._around.name:
             self._depth += 1
         elif hides and not self._around and name not in _VOID:
@@ -143,6 +157,8 @@ class _Reader:
             if self._depth == 0:
                 _, self._lines, self._line = self._around
                 self._around = None
+        if name == "a" and self._link is not None:
+            self._say_address(*self._link)
         self._separate(name)
         if name == "blockquote":
             self._quotes = max(self._quotes - 1, 0)
@@ -162,6 +178,12 @@ class _Reader:
     def _add(self, text: str) -> None:
         self._line.append(text)
         self._begins_item = self._begins_item and not text.strip()
+
+    def _say_address(self, start: int, address: str) -> None:
+        """A link that shows a name alone tells nobody whom it writes to."""
+        self._link = None
+        if "@" not in "".join(self._line[start:]) and "@" in address:
+            self._line.append(f" &lt;{address}&gt;")
 
     def _separate(self, name: str) -> None:
         if name in _LINES:

@@ -72,6 +72,16 @@ def suggest(
     _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
 
 
+def take_back(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy, now: datetime) -> None:
+    """What has turned out to be no evidence; pairs that rest on nothing else are suggested no more."""
+    pairs = {pair_of(piece.one, piece.other) for piece in pieces}
+    keep_living(unit, sorted({one for pair in pairs for one in pair}))
+    gone = {(pair_of(piece.one, piece.other), piece.shared.kind, piece.shared.value) for piece in pieces}
+    between = store.evidence_between(unit, pairs)
+    store.remove_evidence(unit, [row for pair in pairs for row in between[pair] if (pair, row.kind, row.value) in gone])
+    rate(unit, pairs, policy, now)
+
+
 def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy) -> list[SharedBetween]:
     """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
     if not pieces:

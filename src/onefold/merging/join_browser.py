@@ -9,9 +9,11 @@ from onefold.core.errors import DomainError
 from onefold.database.engine import Database, UnitOfWork
 from onefold.database.transactions import run_in_transaction
 from onefold.merging import service as merging
+from onefold.merging import store
 from onefold.merging.service import MergeRequest
+from onefold.merging.snapshot import ProfileSnapshot
 from onefold.organizations.store import load_policy
-from onefold.profiles import service as profiles
+from onefold.profiles import store as profiles
 
 _SIGN_IN = Actor(None, None, "sign-in")
 
@@ -28,7 +30,18 @@ def join(database: Database, organization_id: int, anonymous_id: str, customer_i
 
 
 def _join(unit: UnitOfWork, anonymous_id: str, customer_id: str) -> None:
-    anonymous = profiles.read(unit, anonymous_id)
-    is_anonymous = all(point.kind == "visitor" or point.standing == "claimed" for point in anonymous.points)
-    if is_anonymous and load_policy(unit).visitor_sign_in == "join":
+    may_join = load_policy(unit).visitor_sign_in == "join" and not _was_parted(unit, anonymous_id, customer_id)
+    if may_join and _is_anonymous(store.read_side(unit, profiles.read_profile(unit, anonymous_id))):
         merging.merge(unit, MergeRequest(anonymous_id, customer_id), _SIGN_IN)
+
+
+def _is_anonymous(side: ProfileSnapshot) -> bool:
+    """Whether a profile holds nothing but tokens and claims: what an agent has written on it says who it is."""
+    known = side.name_confirmed or side.username or side.image or side.attributes
+    written = side.details or side.addresses or side.relations
+    return not (known or written) and all(p.kind == "visitor" or p.standing == "claimed" for p in side.points)
+
+
+def _was_parted(unit: UnitOfWork, anonymous_id: str, customer_id: str) -> bool:
+    """Whether the two were one before, and somebody undid it."""
+    return any(merge.source_id == anonymous_id for merge in store.merges_into(unit, [customer_id]))

@@ -119,7 +119,8 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         shared_limit=row.shared_limit,
         default_inbox_id=row.default_inbox_id,
         inbox_ids=frozenset(own_inboxes.scalars()),
-        blocklist=Blocklist(entries(unit)),
+        # Own addresses are nobody's contact point, by whatever channel they come (RES-18).
+        blocklist=Blocklist([*entries(unit), *(Entry("email", address) for address in row.own_addresses or ())]),
         webhooks=row.has_webhooks,
         match_weights={**DEFAULT_WEIGHTS, **{k: Weight(*v) for k, v in (row.match_weights or {}).items()}},
         merge_policies={**BY_RULE, **(row.merge_policies or {})},

@@ -143,7 +143,8 @@ class NormalizedContact(NamedTuple):
     `answers` are the ids of messages it replies to. `account` is the one that the channel names beside the sender's
     phone: either opens the profile (RES-1); it is among `further` as well. The same message id with another
     `sender_key` is another message (RES-12). `recipients` are those that a bounce could not reach (RES-19). `nobodys`
-    says why a mail's From is no customer, where nobody else can be read from it (RES-18).
+    says why a mail's From is no customer, where nobody else can be read from it, and `was_sent_for` that its From is
+    not whose mail it is (RES-18).
     """
 
     contact: Contact
@@ -157,6 +158,7 @@ class NormalizedContact(NamedTuple):
     sender_key: str = ""
     recipients: tuple[Point, ...] = ()
     nobodys: SetAsideReason | None = None
+    was_sent_for: bool = False
 
     @property
     def token(self) -> Point | None:

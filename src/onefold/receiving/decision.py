@@ -47,7 +47,8 @@ class Decision(NamedTuple):
     """What one contact does. `repeats` is the answer given before (RES-12); then everything else is empty.
 
     `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13); `left_out` are claims
-    that the profile has no room for (RES-11). `release` is a chat token that opens its profile no more (RES-17).
+    that the profile has no room for (RES-11). `release` is a chat token that opens its profile no more, and
+    `withdrawn` what that browser was evidence of before (RES-17).
     With `set_aside` it is nobody's, and there is nothing else (RES-18, RES-19). A bounce has said of
     `undeliverable_ids` that nothing arrives there.
     """
@@ -62,6 +63,7 @@ class Decision(NamedTuple):
     change: PointChange | None = None
     suggestions: tuple[Suggestion, ...] = ()
     release: PointChange | None = None
+    withdrawn: tuple[Suggestion, ...] = ()
     repeats: Answer | None = None
     joins_thread: Thread | None = None
     left_out: tuple[Point, ...] = ()

@@ -37,10 +37,11 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         raise InvalidValue("inbox_id is none of the organization's inboxes.", code="unknown_inbox", field="inbox_id")
     contact = reader.texts(contact)
     identifier, account = reader.sender(contact)
-    written_by, nobodys = identifier, None
+    written_by, nobodys, was_sent_for = identifier, None, False
     if contact.channel == "email" and identifier is not None:
         by = sent_by(contact, identifier.value, policy.mail_senders)
         if by is not None:
+            was_sent_for = True
             contact, identifier, nobodys = reader.of_customer(contact, by)
     further: tuple[Point, ...] = ()
     if nobodys is None:
@@ -65,9 +66,10 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
         answers,
         account=account,
         unread=tuple(reader.unread),
-        sender_key=_sender_key(identifier or written_by),
+        sender_key=_sender_key(written_by),
         recipients=reader.recipients(contact.machine) if contact.machine else (),
         nobodys=nobodys,
+        was_sent_for=was_sent_for,
     )
 
 
@@ -147,7 +149,9 @@ class _Reader:
 
     def of_customer(self, contact: Contact, by: SentBy) -> tuple[Contact, Point | None, SetAsideReason | None]:
         """RES-18: the contact as its customer's, and its identifier; or why it is nobody's."""
-        customer = by.customer
+        customer, machine = by.customer, contact.machine
+        if machine is not None and machine.kind in ("bounce", "delay"):
+            return contact, None, by.reason
         point = customer and self._email(customer.address, "sender.email")
         if customer is None or point is None or point.blocked:
             return contact, None, by.reason
@@ -158,6 +162,8 @@ class _Reader:
             sender_state=contact.state_of_sender if is_proven else "failed",
             data=json.dumps(data, ensure_ascii=False),
         )
+        if by.how == "relay":  # a list, a form: what it says of itself is not said of its customer
+            of_customer = of_customer._replace(machine=None)
         return of_customer, point, None
 
     def _telephony(self, contact: Contact) -> tuple[Point | None, Point | None]:
@@ -185,11 +191,15 @@ class _Reader:
         return self._account(network, user_id, sender.handle, "sender")
 
     def _chat_sender(self, sender: Sender) -> Point | None:
-        if sender.proven and (point := self._customer_id(sender.customer_id, "sender.customer_id")):
-            return point
-        if sender.proven and (point := self._email(sender.email, "sender.email")):
-            return point
-        return self._visitor(sender.visitor)
+        proven: list[Point | None] = []
+        if sender.proven:
+            proven = [
+                self._customer_id(sender.customer_id, "sender.customer_id"),
+                self._email(sender.email, "sender.email"),
+            ]
+        known = [point for point in (*proven, self._visitor(sender.visitor)) if point is not None]
+        # What is blocked stands for nobody: the next one tells the visitor from others.
+        return next((point for point in known if not point.blocked), known[0] if known else None)
 
     def besides(self, sender: Sender, identifier: Point | None) -> tuple[Point, ...]:
         """What a sender says of itself beyond its identifier: further values, no more (RES-11). Of what a site sends

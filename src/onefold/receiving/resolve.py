@@ -60,6 +60,7 @@ def resolve(
         opening.change,
         suggestions,
         release=used.release,
+        withdrawn=used.withdrawn,
         undeliverable_ids=opening.undeliverable_ids,
         joins_thread=thread,
         left_out=tuple(further.left_out),
@@ -177,29 +178,42 @@ class _UsedToken(NamedTuple):
     points: tuple[NewPoint, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     release: PointChange | None = None
+    withdrawn: tuple[Suggestion, ...] = ()
 
 
 def _use_token(token: Point, opening: _Opening, book: BatchSnapshot, new_id: NewId) -> _UsedToken:
-    """RES-17: what the browser of a customer who has signed in says of whom it opened before."""
+    """RES-17: what the browser of a customer who has signed in says of whom it opened before.
+
+    nobody                        it is the customer's own, as a further value
+    an anonymous profile          it is suggested, and the browser noted on the customer's
+    another customer, or whom     it is shared: noted on both, it opens nobody any more; what it was evidence of is
+    another one was suggested to  taken back
+    """
     key = (token.kind, token.value)
-    holder, is_shared = book.identified.get(key), _is_shared(token, book)
-    on_profile = any(one.profile_id == opening.profile_id for one in book.holders(key))
-    if holder is not None and holder.profile_id != opening.profile_id and holder.profile_id not in book.identities:
-        if is_shared:
-            return _UsedToken()
-        same = Suggestion(opening.profile_id, holder.profile_id, "browser", token.value)
-        return _UsedToken(suggestions=(same,))
-    if on_profile or (holder is None and not is_shared):
-        return _UsedToken()  # it is the customer's own, or becomes it as a further value
-    new = NewPoint(new_id(), opening.profile_id, token, identifying=False, contacted=True)
-    book.add(key, Holder(new.contact_point_id, new.profile_id, contacted=True, standing="contacted"), False)
+    holder = book.identified.get(key)
+    if holder is not None and holder.profile_id == opening.profile_id:
+        return _UsedToken()
+    listed = book.listed.get(key, ())
+    users = {one.profile_id for one in listed if one.standing == "contacted"} - {opening.profile_id}
+    if holder is None and not users:
+        return _UsedToken()
+    new: tuple[NewPoint, ...] = ()
+    if all(one.profile_id != opening.profile_id for one in listed):
+        new = (NewPoint(new_id(), opening.profile_id, token, identifying=False, contacted=True),)
+        own = Holder(new[0].contact_point_id, opening.profile_id, contacted=True, standing="contacted")
+        book.add(key, own, identifying=False)
     if holder is None:
-        return _UsedToken((new,))
+        return _UsedToken(new)
+    is_anonymous = holder.profile_id not in book.identities
+    if is_anonymous and not users:
+        same = Suggestion(opening.profile_id, holder.profile_id, "browser", token.value)
+        return _UsedToken(new, suggestions=(same,))
     book.release(key, holder)
     released = PointChange(
         holder.contact_point_id, holder.profile_id, None, False, identifying=False, standing=holder.standing
     )
-    return _UsedToken((new,), release=released)
+    withdrawn = tuple(Suggestion(one, holder.profile_id, "browser", token.value) for one in sorted(users))
+    return _UsedToken(new, release=released, withdrawn=withdrawn if is_anonymous else ())
 
 
 def _open_unidentified(

@@ -101,8 +101,9 @@ class Receiver:
 
     def _join_browsers(self, organization_id: int, decisions: Sequence[Decision]) -> None:
         """After the commit: whatever becomes of it, the contacts are received, and the suggestions there."""
+        shared = {s for d in decisions for s in d.withdrawn}
         for suggestion in (s for d in decisions for s in d.suggestions if s.kind == "browser"):
-            if self._join is not None:
+            if self._join is not None and suggestion not in shared:
                 self._join(self._database, organization_id, suggestion.other_id, suggestion.profile_id)
 
     def _is_current(self, organization_id: int, policy: Policy) -> bool:

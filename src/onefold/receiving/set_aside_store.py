@@ -77,6 +77,13 @@ def add(
     return answers
 
 
+def known(unit: UnitOfWork, message_ids: Sequence[str]) -> dict[tuple[str, str, str | None], str]:
+    """Of mails with these ids those that are set aside, by channel, message id and sender key."""
+    select = unit.select(_a.channel, _a.message_id, _a.sender_key, _a.id)
+    rows = unit.execute(select.where(_a.channel == "email", _a.message_id.in_(message_ids)))
+    return {(row.channel, row.message_id, row.sender_key): row.id for row in rows}
+
+
 def page(unit: UnitOfWork, inbox_id: str | None, before: str | None, limit: int) -> list[SetAsideRow]:
     """What is set aside, of one inbox or all, newest first."""
     select = unit.select(*_ROW)

@@ -12,6 +12,7 @@ from onefold.contact_points.store import HOLDER_COLUMNS, OPEN_CONVERSATION, iden
 from onefold.database.dialects import Dialect
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.policy import Policy
+from onefold.receiving import set_aside_store
 from onefold.receiving.contact import Answer, NormalizedContact
 from onefold.receiving.snapshot import BatchSnapshot, Thread
 
@@ -103,6 +104,7 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
     ):
         answer = Answer(outcome or "opened", profile_id, conversation_id, str(seq), repeated=True)
         book.earlier[channel, message_id, sender_key] = answer
+    book.earlier |= _set_aside_before(unit, arrivals)
     if wanted.values:
         _load_holders(unit, book, list(wanted.values), wanted.shared_kinds, policy.shared_limit + 1)
     _load_threads(unit, book, arrivals)
@@ -123,6 +125,15 @@ def load_snapshot(unit: UnitOfWork, arrivals: Iterable[NormalizedContact], polic
             row[0] for row in unit.lookup(_claims(unit.dialect), (unit.organization_id,), list(book.versions))
         )
     return book
+
+
+def _set_aside_before(
+    unit: UnitOfWork, arrivals: Iterable[NormalizedContact]
+) -> dict[tuple[str, str, str | None], Answer]:
+    """What was set aside stays so when it comes again, whatever has become known since (RES-12)."""
+    mails = [a for a in arrivals if a.was_sent_for or a.contact.machine is not None]
+    rows = set_aside_store.known(unit, sorted({a.message_key for a in mails})) if mails else {}
+    return {key: Answer("set_aside", "", "", row_id, repeated=True) for key, row_id in rows.items()}
 
 
 class _Wanted(NamedTuple):

@@ -341,7 +341,7 @@ def _note_inboxes(unit: UnitOfWork, decisions: Sequence[Decision], answers: Sequ
     deliveries = [
         (int(answer.item_id), d.arrival.contact.inbox_id or policy.default_inbox_id)
         for d, answer in zip(decisions, answers, strict=True)
-        if d.repeats is not None
+        if d.repeats is not None and answer.conversation_id
     ]
     conversations.add_inboxes(unit, deliveries)
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from onefold.organizations.mail_senders import MailSenders, Relay
 from onefold.receiving.contact import Contact, SetAsideReason
-from onefold.receiving.forwarded import Mailbox, forwarded_sender, mailbox_in, mailbox_on_line
+from onefold.receiving.forwarded import Mailbox, forwarded_sender, is_reply, mailbox_in, mailbox_on_line
 
 SentHow = Literal["forward", "relay"]
 
@@ -53,10 +53,11 @@ def _named_by_relay(contact: Contact, relay: Relay) -> Mailbox | None:
 
 
 def _forwarded(contact: Contact) -> Mailbox | None:
-    """Who sent the mail that an agent forwards: as a file, or in the text."""
-    if contact.names.attached_from is not None:
-        return mailbox_in(contact.names.attached_from)
-    return forwarded_sender(contact.subject, contact.body)
+    """Who sent the mail that an agent forwards: in the text, else as a file."""
+    if is_reply(contact.subject):
+        return None
+    in_text = forwarded_sender(contact.subject, contact.body)
+    return in_text or mailbox_in(contact.names.attached_from or "")
 
 
 def _sends_for_others(named: str, sender: str, senders: MailSenders) -> bool:

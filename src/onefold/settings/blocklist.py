@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from onefold.contact_points import store as contact_points
@@ -62,11 +64,24 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str, confirm: str | None = 
             profiles=planned.profiles,
         )
     add_entries(unit, [entry])
-    bulk_update_store.unset_identifying_for_blocked(unit, entry)
     change_settings(unit)
-    alone = Blocklist([entry])
-    matching.forget_value(unit, kind, lambda value: alone.holds(kind, value), policy=load_policy(unit), now=utc_now())
+    _take_identity(unit, entry)
     return entry
+
+
+def _take_identity(unit: UnitOfWork, entry: Entry) -> None:
+    bulk_update_store.unset_identifying_for_blocked(unit, entry)
+    alone = Blocklist([entry])
+    is_blocked = partial(alone.holds, entry.kind)
+    matching.forget_value(unit, entry.kind, is_blocked, policy=load_policy(unit), now=utc_now())
+
+
+def follow_own_addresses(unit: UnitOfWork, before: Sequence[str], after: Sequence[str]) -> None:
+    """RES-18: what is an own address now opens nobody and is no evidence; what is none any more can be a customer's."""
+    for address in set(after) - set(before):
+        _take_identity(unit, Entry("email", address))
+    for address in set(before) - set(after):
+        _give_identity(unit, Entry("email", address))
 
 
 def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
@@ -75,6 +90,10 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
     if not remove_entry(unit, entry):
         raise NotFound("The blocklist has no such entry.", code="entry_not_found")
     change_settings(unit)
+    _give_identity(unit, entry)
+
+
+def _give_identity(unit: UnitOfWork, entry: Entry) -> None:
     policy = load_policy(unit)
     points_by_value: dict[str, list[str]] = {}
     for point_id, value, phone_type, standing in bulk_update_store.holders_of_entry(unit, entry, 10_000):

@@ -16,7 +16,7 @@ from onefold.organizations.merge_policies import BY_RULE, PRESETS, Mode, allowed
 from onefold.organizations.policy import BOUNDS, MatchingMode, VisitorSignIn
 from onefold.organizations.store import change_settings, load_policy, settings_row
 from onefold.runs import service as runs
-from onefold.settings import matching_mode, mobile_identification
+from onefold.settings import blocklist, matching_mode, mobile_identification
 
 
 class SettingsView(NamedTuple):
@@ -98,6 +98,8 @@ def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
         matching_mode.switch_mode(unit, mode)
     if values:
         change_settings(unit, **values)
+    if "own_addresses" in values:
+        blocklist.follow_own_addresses(unit, before.own_addresses, values["own_addresses"])
     if values.get("mobile_identification") and not before.mobile_identification:
         mobile_identification.start(unit)
     if values.get("match_weights", before.match_weights) != before.match_weights:

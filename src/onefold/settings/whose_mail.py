@@ -87,7 +87,7 @@ def _from_of(mail: RecentMail) -> str | None:
 
 def _customers(mail: RecentMail, sender: str, settings: Sequence[MailSenders], policy: Policy) -> list[str | None]:
     data = mail.data or {}
-    names = NamedInMail(reply_to=data.get("reply_to"), original_from=data.get("original_from"))
+    names = NamedInMail(*(data.get(field) for field in NamedInMail._fields))
     contact = Contact("email", mail.id, Sender(email=sender), subject=mail.subject, body=mail.body, names=names)
     customers: list[str | None] = []
     for senders in settings:
