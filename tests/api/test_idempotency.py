@@ -100,6 +100,16 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
             {"source_id": ids["friend_id"], "destination_id": ids["profile_id"]},
             {"source_id": ids["profile_id"], "destination_id": ids["friend_id"]},
         ),
+        "/v1/merges/together/preview": (
+            "/v1/merges/together/preview",
+            {"source_ids": [ids["friend_id"]], "destination_id": ids["profile_id"]},
+            {"source_ids": [ids["profile_id"]], "destination_id": ids["friend_id"]},
+        ),
+        "/v1/merges/together": (
+            "/v1/merges/together",
+            {"source_ids": [ids["friend_id"]], "destination_id": ids["profile_id"]},
+            {"source_ids": [ids["profile_id"]], "destination_id": ids["friend_id"]},
+        ),
         "/v1/merges/many": (
             "/v1/merges/many",
             {"pairs": [{"source_id": ids["friend_id"], "destination_id": ids["profile_id"]}]},
@@ -119,6 +129,7 @@ KEYED = sorted(
 FINAL = {
     "/v1/profiles/{profile_id}/erase",
     "/v1/merges/{merge_id}/undo",
+    "/v1/merges/together/{together_id}/undo",
     "/v1/set-aside/{set_aside_id}/file",
     "/v1/profiles/{profile_id}/contact-points/{point_id}/new-owner",
 }

@@ -110,6 +110,8 @@ PLACES: dict[tuple[str, str], Place] = {
     ),
     ("GET", f"{_CUSTOMER}/merge"): _PAGE,
     ("GET", f"{_CUSTOMER}/merge/{{source_id}}"): _PAGE,
+    ("GET", f"{_CUSTOMER}/merge-together"): _PAGE._replace(fields={"source": "{other_id}"}, foreign_fields=404),
+    ("POST", f"{_CUSTOMER}/merge-together"): _done(source="{other_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/merge/{{source_id}}"): _DONE,
     # Signing in, and one's own account
     ("GET", "/sign-in"): _OPEN._replace(answers=200),
@@ -143,6 +145,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", "/merges"): _LIST,
     ("GET", "/merges/{merge_id}"): _PAGE,
     ("POST", "/merges/{merge_id}/undo"): _DONE._replace(least=LEAD),
+    ("POST", "/merges/{merge_id}/undo-together"): _DONE._replace(least=LEAD, answers=404),
     ("GET", "/audit"): _LIST._replace(least=LEAD),
     ("GET", "/audit/verify"): _LIST._replace(least=LEAD),
     ("POST", "/audit/verify"): _LIST._replace(least=LEAD),

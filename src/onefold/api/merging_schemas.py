@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from onefold.api.schemas import Input, ProfileSummary
+from onefold.merging.together import MOST_SOURCES
 
 Id = Annotated[str, Field(max_length=100)]
 Which = Literal["source", "destination", "both"]
@@ -58,6 +59,30 @@ class MergeInput(MergePreviewInput):
 
     source_version: Annotated[int, Field(ge=1)] | None = None
     destination_version: Annotated[int, Field(ge=1)] | None = None
+    digest: Annotated[str, Field(max_length=64)] | None = None
+
+
+_Choices = Annotated[dict[Annotated[str, Field(max_length=2_100)], Which], Field(max_length=500)]
+
+
+class TogetherInput(Input):
+    """Several profiles to merge into one in one step (MRG-18)."""
+
+    source_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SOURCES)] = Field(
+        description="The profiles that go away; the oldest is merged first."
+    )
+    destination_id: Id = Field(description="The profile that stays.")
+    choices: dict[Id, _Choices] = Field(default_factory=dict, description="By source, then by field.")
+    steps: dict[Id, Annotated[list[StepInput], Field(max_length=20)]] = Field(
+        default_factory=dict, description="By source."
+    )
+    agent_id: Id | None = Field(None, description="On whose behalf an API key merges.")
+    despite_no_match: bool = Field(False, description='Merge them although somebody said "No Match" (SUG-4).')
+
+
+class TogetherMergeInput(TogetherInput):
+    """Such a merge to do; with the digest of a preview, only if it is still what was shown (MRG-12)."""
+
     digest: Annotated[str, Field(max_length=64)] | None = None
 
 
@@ -153,6 +178,14 @@ class Merge(BaseModel):
     agent_id: str | None
     created_at: datetime
     undone_at: datetime | None
+    together_id: str | None = Field(description="The same of merges that were done in one step (MRG-18).")
+
+
+class TogetherPreview(BaseModel):
+    """Each merge as it will be, in order: a destination is what the merges before it have left."""
+
+    merges: list[MergePreview]
+    digest: str = Field(description="Send it with the merge: it is done only if all of it is still the same (MRG-12).")
 
 
 class UndoInput(Input):

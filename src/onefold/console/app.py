@@ -45,6 +45,7 @@ from onefold.console.routes import (
     settings_organization,
     settings_webhooks,
     sign_in,
+    together,
 )
 from onefold.console.visitor import SignInNeeded
 from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
@@ -57,6 +58,7 @@ _ROUTES = (
     composer,
     matches,
     merging,
+    together,
     sign_in,
     provider,
     account,

@@ -72,7 +72,12 @@ class Preview(NamedTuple):
 
 def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
     """The preview with both profiles, and how much comes along."""
-    plan = preview(unit, request, actor)
+    return with_counts(unit, preview(unit, request, actor))
+
+
+def with_counts(unit: UnitOfWork, plan: MergePlan, merged_before: Sequence[str] = ()) -> Preview:
+    """A plan with both profiles, and how much comes along. `merged_before` are those that the same step has merged into
+    the destination by then (MRG-18)."""
     source, destination = summaries(unit, [plan.source_id, plan.destination_id])
     origins = profiles.merged_into(unit, plan.source_id)
     return Preview(
@@ -81,26 +86,28 @@ def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
         destination,
         conversations=conversations.count_of(unit, origins),
         drafts=store.count_drafts(unit, plan.source_id),
-        no_match=_said_no_match(unit, request),
+        no_match=_said_no_match(unit, plan.source_id, [plan.destination_id, *merged_before]),
     )
 
 
 def needs_a_look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> bool:
     """Whether a merge cannot be done at one click: something stands in its way, or somebody said "No Match" (SUG-4)."""
-    return bool(preview(unit, request, actor).obstacles or _said_no_match(unit, request))
+    return bool(
+        preview(unit, request, actor).obstacles or _said_no_match(unit, request.source_id, [request.destination_id])
+    )
 
 
-def _said_no_match(unit: UnitOfWork, request: MergeRequest) -> tuple[NoMatch, ...]:
-    """What was said of the two, or of profiles that have been merged into them; the newest first."""
-    pair = pair_of(request.source_id, request.destination_id)
-    verdicts = matches.verdicts_between(unit, [pair])[pair]
+def _said_no_match(unit: UnitOfWork, source_id: str, other_ids: Sequence[str]) -> tuple[NoMatch, ...]:
+    """What was said of a profile and others, or of profiles that have been merged into them; the newest first."""
+    pairs = [pair_of(source_id, other_id) for other_id in other_ids]
+    verdicts = [verdict for some in matches.verdicts_between(unit, pairs).values() for verdict in some]
     names = {agent.id: agent.name for agent in list_agents(unit)} if verdicts else {}
-    said = [NoMatch(v.agent_id, names.get(v.agent_id or ""), v.created_at) for v in verdicts]
-    return tuple(sorted(said, key=lambda one: one.at, reverse=True))
+    said = {v.id: NoMatch(v.agent_id, names.get(v.agent_id or ""), v.created_at) for v in verdicts}
+    return tuple(sorted(said.values(), key=lambda one: one.at, reverse=True))
 
 
 def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
-    if request.despite_no_match or not (said := _said_no_match(unit, request)):
+    if request.despite_no_match or not (said := _said_no_match(unit, request.source_id, [request.destination_id])):
         return
     raise Conflict(
         f'{said[0].agent or "Somebody"} said on {said[0].at:%Y-%m-%d} that these two are not one customer ("No '
@@ -112,7 +119,7 @@ def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
 
 def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
     """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
-    source, destination = _two(unit, request, _living)
+    source, destination = _two(unit, request, living)
     return _plan(
         source, destination, request, merger=merger_of(unit, actor, request.agent_id), policy=load_policy(unit)
     )
@@ -125,7 +132,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
     stands in the way (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
-    source, destination = _two(unit, request, _lock)
+    source, destination = _two(unit, request, lock)
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
     plan = _plan(source, destination, request, merger=merger, policy=policy)
     _refuse_changed(plan, request)
@@ -135,7 +142,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
         owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
         for point_id in plan.detached:
             detaching.detach(unit, owners[point_id], point_id, version=None, actor=actor, agent_id=request.agent_id)
-        source, destination = _two(unit, request, _lock)
+        source, destination = _two(unit, request, lock)
         plan = _plan(source, destination, request, merger=merger, policy=policy)
         _refuse_obstructed(plan)
     return _apply(
@@ -159,7 +166,8 @@ def _two(
     return store.read_side(unit, rows[request.source_id]), store.read_side(unit, rows[request.destination_id])
 
 
-def _living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+def living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+    """A profile that can be merged; raises NotFound, and Conflict `merged_away`."""
     row = profiles.read_profile(unit, profile_id)
     if row.survivor_id is not None:
         raise Conflict(
@@ -171,10 +179,11 @@ def _living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     return row
 
 
-def _lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+def lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
+    """The same, kept from everybody else until the unit ends."""
     row = profiles.lock_living(unit, profile_id, against_contacts=True)
     if row is None:
-        _living(unit, profile_id)  # says why there was nothing to lock
+        living(unit, profile_id)  # says why there was nothing to lock
         raise RetryTransaction  # or it lives by now: somebody undid its merge just then
     return row
 
@@ -263,7 +272,7 @@ def _details(
         "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }
-    if request.despite_no_match and _said_no_match(unit, request):
+    if request.despite_no_match and _said_no_match(unit, request.source_id, [request.destination_id]):
         details["despite_no_match"] = True
     return details
 

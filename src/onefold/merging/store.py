@@ -29,7 +29,7 @@ from onefold.profiles.store import ProfileRow, relationships_of
 
 class MergeRow(NamedTuple):
     """A merge. Items numbered from `event_seq` on came with or after it; both sides before are in the audit record.
-    `former_name` is the name that lost, if one did (MRG-19)."""
+    `former_name` is the name that lost, if one did (MRG-19); `together_id` is the same of those merged in one step."""
 
     id: str
     source_id: str
@@ -40,6 +40,7 @@ class MergeRow(NamedTuple):
     created_at: datetime
     undone_at: datetime | None
     former_name: str | None = None
+    together_id: str | None = None
 
 
 # Reading a side ------------------------------------------------------------------------------------------------------
@@ -70,11 +71,17 @@ def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) ->
 
 def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
     row = open_conversation_of(unit, profile_id)
-    if row is None:
+    return None if row is None else with_assignee(unit, OpenConversation(row.id, row.inbox_id, row.assignee_id, ""))
+
+
+def with_assignee(unit: UnitOfWork, conversation: OpenConversation | None) -> OpenConversation | None:
+    """An open conversation with the name that events show of its assignee: an agent's, or the inbox's."""
+    if conversation is None:
         return None
-    table, wanted = (inboxes, row.inbox_id) if row.assignee_id is None else (agents, row.assignee_id)
+    assignee_id = conversation.assignee_id
+    table, wanted = (inboxes, conversation.inbox_id) if assignee_id is None else (agents, assignee_id)
     name = unit.execute(unit.select(table.c.name).where(table.c.id == wanted)).scalar_one()
-    return OpenConversation(row.id, row.inbox_id, row.assignee_id, name)
+    return conversation._replace(assignee=name)
 
 
 def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:
@@ -264,6 +271,20 @@ def merges_into(unit: UnitOfWork, destination_ids: Sequence[str]) -> list[MergeR
     """Every merge into these profiles, those since undone among them."""
     m = merges.c
     select = unit.select(*_MERGE).where(m.destination_id.in_(destination_ids))
+    return [MergeRow._make(row) for row in unit.execute(select)]
+
+
+def mark_together(unit: UnitOfWork, merge_ids: Sequence[str], together_id: str) -> None:
+    """Merges that were done in one step (MRG-18)."""
+    m = merges.c
+    unit.execute(unit.update(merges).where(m.id.in_(merge_ids)).values(together_id=together_id))
+
+
+def merges_together(unit: UnitOfWork, together_id: str) -> list[MergeRow]:
+    """The merges of one step."""
+    if not is_id(together_id):
+        return []
+    select = unit.select(*_MERGE).where(merges.c.together_id == together_id)
     return [MergeRow._make(row) for row in unit.execute(select)]
 
 

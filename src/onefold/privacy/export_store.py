@@ -73,7 +73,17 @@ _ITEM = (
     "inbox_id",
     "sender_name",
 )
-_MERGE = ("id", "source_id", "destination_id", "agent_id", "audit_seq", "created_at", "undone_at", "former_name")
+_MERGE = (
+    "id",
+    "source_id",
+    "destination_id",
+    "agent_id",
+    "audit_seq",
+    "created_at",
+    "undone_at",
+    "former_name",
+    "together_id",
+)
 
 
 def _select(unit: UnitOfWork, table: sa.Table, fields: Sequence[str], *which: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -13,16 +13,17 @@ from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.routes.conversations import Cursor, Limit
 from onefold.api.routes.profiles import READ, WRITE
-from onefold.api.schemas import Page, cursor_of, id_of, number_of
+from onefold.api.schemas import Listing, Page, cursor_of, id_of, number_of
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
 from onefold.merging import move_conversation as moving
-from onefold.merging import new_owner
+from onefold.merging import new_owner, together
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.outcomes import Step
 from onefold.merging.service import MergeRequest
+from onefold.merging.together import TogetherRequest
 from onefold.profiles import service as profiles
 from onefold.runs import store as run_store
 
@@ -112,6 +113,69 @@ def undo_merge(call: AnyCall, merge_id: str, body: schemas.UndoInput) -> Respons
     return call.write(
         UNDO, lambda unit: Result(merging_views.undo(undoing.undo(unit, merge_id, body.version, call.actor)))
     )
+
+
+def _together(body: schemas.TogetherInput) -> TogetherRequest:
+    return TogetherRequest(
+        tuple(body.source_ids),
+        body.destination_id,
+        body.choices,
+        steps={one: [Step(s.step, s.side, s.contact_point_id) for s in steps] for one, steps in body.steps.items()},
+        agent_id=body.agent_id,
+        despite_no_match=body.despite_no_match,
+    )
+
+
+@router.post(
+    "/merges/together/preview",
+    response_model=schemas.TogetherPreview,
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
+def preview_together(call: AnyCall, body: schemas.TogetherInput) -> Response:
+    """What merging several profiles in one step would do; nothing is changed (MRG-18)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        planned = together.preview(unit, _together(body), call.actor)
+        merges = [merging_views.preview(one) for one in planned.previews]
+        return Result(schemas.TogetherPreview(merges=merges, digest=planned.digest))
+
+    return call.write(WRITE, work)
+
+
+@router.post(
+    "/merges/together",
+    status_code=201,
+    response_model=Listing[schemas.Merge],
+    responses=responses(404, 409, 412),
+    openapi_extra=header_parameters(),
+)
+def merge_together(call: AnyCall, body: schemas.TogetherMergeInput) -> Response:
+    """Merges several profiles into one, all of them or none, pair by pair, the oldest source first (MRG-18)."""
+    request = _together(body)._replace(digest=body.digest)
+
+    def work(unit: UnitOfWork) -> Result:
+        rows = together.merge(unit, request, call.actor)
+        return Result(Listing[schemas.Merge](data=list(map(merging_views.merge, rows))))
+
+    return call.write(WRITE, work, status=201)
+
+
+@router.post(
+    "/merges/together/{together_id}/undo",
+    response_model=Listing[schemas.Undo],
+    responses=responses(404, 409),
+    openapi_extra=header_parameters(),
+)
+def undo_together(call: AnyCall, together_id: str) -> Response:
+    """Undoes all merges that were done in one step, the last first; for leads and admins (MRG-13, MRG-18)."""
+
+    def work(unit: UnitOfWork) -> Result:
+        return Result(
+            Listing[schemas.Undo](data=list(map(merging_views.undo, together.undo(unit, together_id, call.actor))))
+        )
+
+    return call.write(UNDO, work)
 
 
 @router.post(

@@ -20,6 +20,7 @@ from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflic
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.merging import service as merging
+from onefold.merging import together
 from onefold.merging import undo as undoing
 from onefold.merging.store import MergeRow
 from onefold.organizations.store import load_policy
@@ -130,6 +131,7 @@ def _whole(unit: UnitOfWork, visitor: Visitor, merge_id: str) -> dict[str, Any]:
         "kept": audit_view.staying(undo_preview.plan.kept, after) if undo_preview else [],
         "gone": audit_view.staying(undo_preview.plan.gone, list(sides.values())) if undo_preview else [],
         "undo_days": load_policy(unit).undo_days,
+        "together": together.standing(unit, result.row.together_id),
     }
 
 
@@ -138,6 +140,17 @@ def _undo(unit: UnitOfWork, merge_id: str) -> tuple[undoing.Undo | None, str | N
         return undoing.preview(unit, merge_id), None
     except (Conflict, NotFound) as refusal:
         return None, refusal.code
+
+
+@router.post("/{merge_id}/undo-together")
+def undo_together(visitor: AnyVisitor, merge_id: str) -> Response:
+    """Undoes all merges that were done in one step with this one (MRG-18)."""
+
+    def work(unit: UnitOfWork) -> str:
+        together_id = merging.read_merge(unit, merge_id).together_id or ""
+        return together.undo(unit, together_id, visitor.actor)[0].profile_id
+
+    return redirect_to(f"/customers/{visitor.write(work, 'merges:undo')}", "undone")
 
 
 @router.post("/{merge_id}/undo")

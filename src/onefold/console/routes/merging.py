@@ -12,8 +12,10 @@ from onefold.console.merge_page import MergePage, choices_of, parse_steps
 from onefold.console.pages import is_part, page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import Conflict, VersionConflict
+from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.merging import service as merging
+from onefold.merging import together
 from onefold.merging.outcomes import Step, Which
 from onefold.merging.service import MergeRequest
 from onefold.organizations.store import load_policy
@@ -25,13 +27,22 @@ _FOUND = 12
 
 @router.get("")
 def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") -> Response:
-    """Finding the customer that goes into this one, as one types; its likeliest duplicates before anything is typed."""
+    """Finding the customer that goes into this one, as one types; its likeliest duplicates before anything is typed.
+    Those selected already stay in sight (MRG-18)."""
+    selected = [one for one in request.query_params.getlist("source") if is_id(one)][: together.MOST_SOURCES]
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         view = profiles.read(unit, profile_id)
         asked = q.strip()[:200]
         candidates = profiles.search(unit, asked, _FOUND) if asked else _suggestions(unit, view)
-        return {"profile": view, "q": q, "candidates": [one for one in candidates if one.row.id != view.row.id]}
+        chosen = [one for one in profiles.summaries(unit, list(dict.fromkeys(selected))) if one.row.id != view.row.id]
+        known = {view.row.id, *(one.row.id for one in chosen)}
+        return {
+            "profile": view,
+            "q": q,
+            "chosen": chosen,
+            "candidates": [c for c in candidates if c.row.id not in known],
+        }
 
     values = visitor.read(work)
     if is_part(request):

@@ -40,7 +40,7 @@ document.addEventListener("change", (event) => {
 function showWithChoices(form) {
   const given = new FormData(form);
   const chosen = ([name, value]) => name.startsWith("choice.") && given.get(name.replace("choice.", "ruled.")) !== value;
-  const asked = new URLSearchParams([...given].filter((one) => one[0] === "step" || chosen(one)));
+  const asked = new URLSearchParams([...given].filter((one) => ["step", "source"].includes(one[0]) || chosen(one)));
   const path = `${new URL(form.action).pathname}?${asked}`;
   const focus = document.activeElement;
   const again = focus?.name ? `[name="${CSS.escape(focus.name)}"][value="${CSS.escape(focus.value)}"]` : null;

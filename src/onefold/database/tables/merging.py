@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Index, Table
+from sqlalchemy import BigInteger, Column, Index, Table, text
 
 from onefold.database.tables.columns import CLUSTERED, Id, Instant, Org, metadata, primary_key
 
@@ -20,7 +20,15 @@ merges = Table(
     Column("created_at", Instant, nullable=False),
     Column("undone_at", Instant),
     Column("former_name", sa.Text),  # the name that lost, by which the customer is still found (MRG-19)
+    Column("together_id", Id),  # of those that were merged in one step, the first merge's (MRG-18)
     primary_key("id"),
+    Index(
+        "merges_together",
+        "organization_id",
+        "together_id",
+        sqlite_where=text("together_id IS NOT NULL"),
+        postgresql_where=text("together_id IS NOT NULL"),
+    ),
     Index("merges_source", "organization_id", "source_id"),
     Index("merges_destination", "organization_id", "destination_id"),
     **CLUSTERED,

@@ -1,0 +1,136 @@
+"""Several profiles merged into one in one step: one preview, one confirmation, one undo (MRG-18).
+
+The rules apply pair by pair: the oldest source first, each into what the ones before it have left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from onefold.accounts.service import merger_of
+from onefold.core.actor import Actor
+from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflict
+from onefold.database.engine import UnitOfWork
+from onefold.merging import service as merging
+from onefold.merging import store
+from onefold.merging import undo as undoing
+from onefold.merging.outcomes import Step, Which
+from onefold.merging.plan import MergePlan, plan_merge
+from onefold.merging.service import MergeRequest, Preview
+from onefold.merging.snapshot import ProfileSnapshot
+from onefold.merging.store import MergeRow
+from onefold.merging.undo import Undo
+from onefold.organizations.store import load_policy
+from onefold.profiles.store import ProfileRow
+
+MOST_SOURCES = 20
+
+
+class TogetherRequest(NamedTuple):
+    """What is asked for; choices and steps are by source. `digest` is that of the preview that was confirmed."""
+
+    source_ids: Sequence[str]
+    destination_id: str
+    choices: Mapping[str, Mapping[str, Which]] = {}
+    steps: Mapping[str, Sequence[Step]] = {}
+    digest: str | None = None
+    agent_id: str | None = None
+    despite_no_match: bool = False
+
+    def of(self, source_id: str) -> MergeRequest:
+        """The merge of one of them."""
+        return MergeRequest(
+            source_id,
+            self.destination_id,
+            self.choices.get(source_id, {}),
+            steps=self.steps.get(source_id, ()),
+            agent_id=self.agent_id,
+            despite_no_match=self.despite_no_match,
+        )
+
+
+class TogetherPreview(NamedTuple):
+    """Each merge as it will be, in order; `digest` is of all of them."""
+
+    previews: tuple[Preview, ...]
+    digest: str
+
+    @property
+    def is_obstructed(self) -> bool:
+        """Whether something stands in the way of one of them."""
+        return any(preview.plan.obstacles for preview in self.previews)
+
+
+def preview(unit: UnitOfWork, request: TogetherRequest, actor: Actor) -> TogetherPreview:
+    """What merging them would do; nothing is changed. Raises what `merge` raises for profiles that cannot be merged."""
+    plans = _plan(unit, request, actor, merging.living)
+    sources = [plan.source_id for plan in plans]
+    previews = tuple(merging.with_counts(unit, plan, sources[:number]) for number, plan in enumerate(plans))
+    return TogetherPreview(previews, _digest(plans))
+
+
+def merge(unit: UnitOfWork, request: TogetherRequest, actor: Actor) -> list[MergeRow]:
+    """Merges all of them or none. Raises what merging any of them raises, and VersionConflict where they are not what
+    was confirmed (MRG-12)."""
+    unit.lock_merging()
+    plans = _plan(unit, request, actor, merging.lock)
+    if request.digest not in (None, _digest(plans)):
+        raise VersionConflict("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
+    rows = [merging.merge(unit, request.of(plan.source_id), actor)[0] for plan in plans]
+    store.mark_together(unit, [row.id for row in rows], rows[0].id)
+    return [row._replace(together_id=rows[0].id) for row in rows]
+
+
+def standing(unit: UnitOfWork, together_id: str | None) -> list[MergeRow]:
+    """The merges of one step that are not undone, the last first."""
+    rows = [] if together_id is None else store.merges_together(unit, together_id)
+    return sorted((row for row in rows if row.undone_at is None), key=lambda row: row.id, reverse=True)
+
+
+def undo(unit: UnitOfWork, together_id: str, actor: Actor) -> list[Undo]:
+    """Undoes what was merged in one step and is not undone yet, the last first; all or none. Raises NotFound, and what
+    undoing one of them raises."""
+    unit.lock_merging()
+    if not store.merges_together(unit, together_id):
+        raise NotFound("No profiles were merged in one step under this id.", code="merge_not_found")
+    rows = standing(unit, together_id)
+    if not rows:
+        raise Conflict("The merges have been undone.", code="undone")
+    return [undoing.undo(unit, row.id, None, actor) for row in rows]
+
+
+def _plan(
+    unit: UnitOfWork, request: TogetherRequest, actor: Actor, row_of: Callable[[UnitOfWork, str], ProfileRow]
+) -> list[MergePlan]:
+    source_ids = list(dict.fromkeys(request.source_ids))
+    if not 1 <= len(source_ids) <= MOST_SOURCES:
+        raise InvalidValue(f"From 1 to {MOST_SOURCES} profiles are merged in one step.", field="source_ids")
+    if request.destination_id in source_ids:
+        raise Conflict("A profile cannot be merged with itself.", code="same_profile")
+    rows = {one: row_of(unit, one) for one in sorted([*source_ids, request.destination_id])}
+    merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
+    destination = store.read_side(unit, rows[request.destination_id])
+    plans: list[MergePlan] = []
+    for source_id in sorted(source_ids, key=lambda one: (rows[one].created_at, one)):
+        source = _led_on(store.read_side(unit, rows[source_id]), [plan.source_id for plan in plans], destination)
+        asked = request.of(source_id)
+        plan = plan_merge(
+            source, destination, policy.merge_policies, choices=asked.choices, steps=asked.steps, merger=merger
+        )
+        plans.append(plan)
+        destination = plan.after._replace(conversation=store.with_assignee(unit, plan.after.conversation))
+    return plans
+
+
+def _led_on(source: ProfileSnapshot, gone: Sequence[str], destination: ProfileSnapshot) -> ProfileSnapshot:
+    """A source whose relationships name one that was merged before it: they name the destination then."""
+    relations = source.relations
+    for one in gone:
+        relations = tuple(relation.moved(one, destination.profile_id) for relation in relations)
+    return source._replace(relations=relations)
+
+
+def _digest(plans: Sequence[MergePlan]) -> str:
+    return hashlib.sha256("".join(plan.digest for plan in plans).encode()).hexdigest()[:32]
