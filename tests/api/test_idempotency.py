@@ -103,12 +103,12 @@ def requests(ids: dict[str, str]) -> dict[str, Request]:
         "/v1/merges/together/preview": (
             "/v1/merges/together/preview",
             {"source_ids": [ids["friend_id"]], "destination_id": ids["profile_id"]},
-            {"source_ids": [ids["profile_id"]], "destination_id": ids["friend_id"]},
+            {"source_ids": [ids["second_id"]], "destination_id": ids["profile_id"]},
         ),
         "/v1/merges/together": (
             "/v1/merges/together",
             {"source_ids": [ids["friend_id"]], "destination_id": ids["profile_id"]},
-            {"source_ids": [ids["profile_id"]], "destination_id": ids["friend_id"]},
+            {"source_ids": [ids["second_id"]], "destination_id": ids["profile_id"]},
         ),
         "/v1/merges/many": (
             "/v1/merges/many",
