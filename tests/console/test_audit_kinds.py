@@ -112,8 +112,8 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: moving.move_conversation(unit, str(talk.id), eli, actor))
     for name, days_ago in (("Gus", 200), ("Zoe", 0)):
         at = utc_now() - timedelta(days=days_ago)
-        gus = words.receive(base, "whatsapp", phone="+447911123788", name=name, occurred_at=at).profile_id
-    owner = do(lambda unit: new_owner.find(unit, gus))
+        gus = words.receive(base, "whatsapp", phone="+447911123459", name=name, occurred_at=at).profile_id
+    owner = words.do(base, lambda unit: new_owner.find(unit, gus))
     assert owner is not None
     do(lambda unit: new_owner.give(unit, gus, owner.contact_point_id, None, actor))
     ivo, secret = words.agent(base, "Ivo"), pyotp.random_base32()
