@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Literal, NamedTuple
 
 from onefold.accounts import store as accounts
@@ -28,6 +29,9 @@ _KINDS_OF_CHANNEL = {
     "social": "social",
     "chat": "visitor",
 }
+
+_OURS = "out"
+"""In place of a sender's key: what comes in under the same message id is another message (RES-12)."""
 
 
 class Written(NamedTuple):
@@ -156,6 +160,8 @@ def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | N
         direction=None if point is None else "out",
         channel=written.channel,
         contact_point_id=None if point is None else point.contact_point_id,
+        message_id=_new_message_id() if written.channel == "email" else None,
+        sender_key=_OURS if written.channel == "email" else None,
         subject=written.subject,
         body=written.body,
     )
@@ -168,6 +174,12 @@ def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | N
         now=now,
     )
     return store.read_item(unit, seq)
+
+
+def _new_message_id() -> str:
+    """The Message-ID of a mail to be sent: nobody can guess it, so an answer to it proves that it was received
+    (PRO-14)."""
+    return f"{secrets.token_hex(16)}@onefold"
 
 
 def _begin(unit: UnitOfWork, profile_id: str, agent_id: str | None) -> str:

@@ -143,6 +143,8 @@ def _open(
         if arrival.contact.channel == "voice":
             return _open_call(point, book, policy, line_types, new_id)
         return _open_text(point._replace(phone_type="mobile", sms=sms), book, policy, new_id)
+    if (claimed := _proven_by_answer(arrival, key, book)) is not None:
+        return _promote(key, claimed, claimed.phone_type, claimed.sms, book)
     if point.kind == "customer_id" and len(listed := _not_claimed(key, book)) == 1:
         return _promote(key, listed[0], None, False, book)
     if (profile_id := _signs_in(arrival, book)) is not None:
@@ -150,6 +152,14 @@ def _open(
         suggestions = _suggest(profile_id, point, book, policy)
         return _Opening("opened", profile_id, new.contact_point_id, (new,), suggestions=suggestions)
     return _create(point, book, policy, new_id)
+
+
+def _proven_by_answer(arrival: NormalizedContact, key: Key, book: BatchSnapshot) -> Holder | None:
+    """PRO-14: who claims the sender's value, and is answered from it: only who reads what is sent there knows the id of
+    a message of ours."""
+    sent_to = {thread.sent_to for name in arrival.answers if (thread := book.threads.get(name))} - {None}
+    claimed = (h for h in book.listed.get(key, ()) if h.standing == "claimed" and h.contact_point_id in sent_to)
+    return next(claimed, None)
 
 
 def _signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:

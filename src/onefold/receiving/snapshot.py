@@ -11,10 +11,12 @@ from onefold.receiving.contact import Answer, NormalizedContact
 
 
 class Thread(NamedTuple):
-    """A conversation that a contact names, with the living profile it belongs to today."""
+    """A conversation that a contact names, with the living profile it belongs to today. `sent_to` is the contact point
+    that we wrote to, where the message it answers is ours (PRO-14)."""
 
     conversation_id: str
     profile_id: str
+    sent_to: str | None = None
 
 
 class BatchSnapshot:

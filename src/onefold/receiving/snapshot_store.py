@@ -52,15 +52,15 @@ _LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
 def _threads(d: Dialect) -> str:
     items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
     named = d.join("items", "i", items, one=False)
-    return f"SELECT k.value, i.conversation_id, {_LEADS_TO} FROM {d.keys} {named} {_leading(d, 'i')}"
+    ours = "CASE WHEN i.direction = 'out' THEN i.contact_point_id END"
+    return f"SELECT k.value, i.conversation_id, {ours}, {_LEADS_TO} FROM {d.keys} {named} {_leading(d, 'i')}"
 
 
 @cache
 def _named_conversations(d: Dialect) -> str:
     named = "t.organization_id = ? AND t.id = k.value"
-    return (
-        f"SELECT k.value, t.id, {_LEADS_TO} FROM {d.id_keys} {d.join('conversations', 't', named)} {_leading(d, 't')}"
-    )
+    joined = f"{d.join('conversations', 't', named)} {_leading(d, 't')}"
+    return f"SELECT k.value, t.id, NULL, {_LEADS_TO} FROM {d.id_keys} {joined}"
 
 
 @cache
@@ -225,9 +225,9 @@ def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[Norm
         rows += unit.lookup(_threads(unit.dialect), (unit.organization_id, channel), list(names))
     if conversations:
         rows += unit.lookup(_named_conversations(unit.dialect), (unit.organization_id,), list(conversations))
-    for name, conversation_id, *leads in rows:
+    for name, conversation_id, sent_to, *leads in rows:
         profile_id, version, open_id = leads[3:] if leads[3] is not None else leads[:3]
-        book.threads[name] = Thread(conversation_id, profile_id)
+        book.threads[name] = Thread(conversation_id, profile_id, sent_to)
         book.versions[profile_id] = version
         if open_id is not None:
             book.open_conversations[profile_id] = open_id
