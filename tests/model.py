@@ -46,6 +46,13 @@ class Event:
     further: tuple[tuple[str, str, str | None], ...] = ()
     failed: bool = False
     vouched: bool = False
+    own: bool = False
+    """From one of the organization's own addresses (RES-18)."""
+    machine: bool = False
+    """No person wrote it; with `recipient` it says that nothing arrives there (RES-19)."""
+    recipient: str | None = None
+    answers: str | None = None
+    """The message id of a mail that it answers."""
 
 
 class Model:
@@ -59,6 +66,7 @@ class Model:
         self.shared_limit = 4
         self.profiles: list[Profile] = []
         self.seen: dict[tuple[str, str, str], Profile] = {}
+        self.mails: dict[str, list[Profile]] = {}
         # Evidence: the pair, the kind, the value. Its kinds are the exact ones; nothing here has a handle, or an email
         # long enough to be like another.
         self.suggested: set[tuple[frozenset[int], str, str]] = set()
@@ -104,20 +112,35 @@ class Model:
 
     # RES
 
-    def receive(self, event: Event) -> Profile:
+    def receive(self, event: Event) -> Profile | None:
+        """Whose it is; None where it is nobody's yet."""
         again = self.seen.get((event.channel, event.message_id, event.value))
         if again is not None:
             return again
-        profile = self._open(event)
+        profile = self._about(event) if event.own or event.recipient else self._open(event)
+        if profile is None:
+            return None
         for kind, value, phone_type in event.further:
             self._further(profile, Point(kind, value, phone_type, claimed=event.failed or not event.vouched))
         profile.items.append(event.message_id)
-        if not profile.open:
+        if event.channel == "email":
+            self.mails.setdefault(event.message_id, []).append(profile)
+        if not profile.open and not (event.machine and profile.conversations):
             profile.open = True
             profile.conversations.append([])
         profile.conversations[-1].append(event.message_id)
         self.seen[event.channel, event.message_id, event.value] = profile
         return profile
+
+    def _about(self, event: Event) -> Profile | None:
+        """Of a bounce the recipient it names; else the customer whose message is answered."""
+        if event.recipient is not None:
+            known = self.known_holders("email", event.recipient)
+            holder = self.identified("email", event.recipient) or (known[0] if len(known) == 1 else None)
+            if holder is not None:
+                return holder
+        written = self.mails.get(event.answers or "", [])
+        return written[0] if written else None
 
     def _open(self, event: Event) -> Profile:
         if event.kind is None or event.value in self.blocked:

@@ -21,7 +21,7 @@ from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import add_organization
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
-from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Sender
+from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Machine, Sender
 from onefold.receiving.service import Receiver
 from onefold.settings import service as organization_settings
 from tests.conftest import MakeUrl
@@ -32,6 +32,7 @@ MOBILES = {"+447911123456", "+4915112345678"}
 LANDLINES = {"+442079460000"}
 UNKNOWN = {"+14155552671"}
 BLOCKED = {"test@test.com", "+266696687"}
+OWN = "help@own.example"
 # The same value in several spellings: the model knows the normal form only.
 EMAILS = {
     "a@example.com": ["a@example.com", "A@Example.COM"],
@@ -62,7 +63,12 @@ class Histories(RuleBasedStateMachine):
         self.organization_id = add_organization(
             self.database, "Model", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now()
         )
-        changes = {"matching_mode": mode, "mobile_identification": identification, "shared_limit": 4}
+        changes = {
+            "matching_mode": mode,
+            "mobile_identification": identification,
+            "shared_limit": 4,
+            "own_addresses": [OWN],
+        }
         self.do(lambda unit: organization_settings.change(unit, changes), exclusive=True)
         self.receiver = Receiver(self.database)
         self.model = Model(
@@ -86,6 +92,9 @@ class Histories(RuleBasedStateMachine):
         for (event, _), answer in zip(given, answers, strict=True):
             assert isinstance(answer, Answer)
             expected = self.model.receive(event)
+            if expected is None:
+                assert answer.outcome == "set_aside"
+                continue
             known = [profile_id for profile, profile_id in self.ids if profile is expected]
             assert known in ([], [answer.profile_id])
             if not known:
@@ -103,6 +112,33 @@ class Histories(RuleBasedStateMachine):
         message_id = self.message(repeat)
         event = Event("email", message_id, "email", email[0], failed=state == "failed")
         self.send([(event, Contact("email", message_id, Sender(email=email[1]), sender_state=state))])
+
+    def answered(self, data: st.DataObject) -> str | None:
+        """A mail to answer whose id no other mail has, or none."""
+        once = [message_id for message_id, profiles in self.model.mails.items() if len(profiles) == 1]
+        return data.draw(st.none() | st.sampled_from(once), label="answered") if once else None
+
+    @rule(data=st.data(), repeat=st.booleans())
+    def mail_of_ones_own(self, data: st.DataObject, repeat: bool) -> None:
+        message_id, answered = self.message(repeat), self.answered(data)
+        event = Event("email", message_id, "email", OWN, own=True, answers=answered)
+        replies = (answered,) if answered else ()
+        self.send([(event, Contact("email", message_id, Sender(email=OWN), reply_to=replies))])
+
+    @rule(email=spelled(EMAILS))
+    def an_auto_reply(self, email: tuple[str, str]) -> None:
+        message_id = self.message(False)
+        event = Event("email", message_id, "email", email[0], machine=True)
+        self.send([(event, Contact("email", message_id, Sender(email=email[1]), machine=Machine("auto_reply")))])
+
+    @rule(data=st.data(), recipient=spelled(EMAILS))
+    def a_bounce(self, data: st.DataObject, recipient: tuple[str, str]) -> None:
+        message_id, answered = self.message(False), self.answered(data)
+        daemon, replies = "mailer-daemon@mx.example", (answered,) if answered else ()
+        event = Event("email", message_id, "email", daemon, machine=True, recipient=recipient[0], answers=answered)
+        machine = Machine("bounce", (recipient[1],), permanent=True)
+        contact = Contact("email", message_id, Sender(email=daemon), machine=machine, reply_to=replies)
+        self.send([(event, contact)])
 
     @rule(
         visitor=st.sampled_from([None, "v1", "v2"]),
