@@ -93,6 +93,7 @@ def _shots(unit: UnitOfWork, pair: tuple[str, str]) -> Iterator[Shot]:
     yield Shot("matches", f"/customers/{one}/matches")
     yield Shot("merge-find", f"/customers/{one}/merge")
     yield Shot("merge-preview", f"/customers/{one}/merge/{other}")
+    yield Shot("merge-together", f"/customers/{customer_id}/merge-together?source={one}&source={other}")
     yield Shot("origins", f"/customers/{one}/origins")
     yield Shot("queue", "/queue")
     yield Shot("merges", "/merges")
@@ -101,7 +102,7 @@ def _shots(unit: UnitOfWork, pair: tuple[str, str]) -> Iterator[Shot]:
     for page in ("insights", "audit", "account", "keys"):
         yield Shot(page, f"/{page}")
     yield Shot("settings", "/settings")
-    for subject in ("matching", "merging", "blocklist", "inboxes", "agents", "keys", "webhooks", "channels"):
+    for subject in ("matching", "merging", "blocklist", "mail", "inboxes", "agents", "keys", "webhooks", "channels"):
         yield Shot(f"settings-{subject}", f"/settings/{subject}")
 
 

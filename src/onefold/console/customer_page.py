@@ -40,6 +40,7 @@ def customer_page(
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
         **timeline,
+        "known_name": view.row.name,
         "points": {point.contact_point_id: point for point in view.points},
         "names": {agent.id: agent.name for agent in agents},
         "profile": view,
@@ -67,6 +68,7 @@ def older_items(unit: UnitOfWork, profile_id: str, before: int | None) -> dict[s
     summaries = profiles.summaries(unit, [profiles.resolve_redirect(unit, profile_id)])
     return {
         **_items(unit, profile_id, before),
+        "known_name": next((summary.row.name for summary in summaries), None),
         "points": {point.contact_point_id: point for summary in summaries for point in summary.points},
         "names": {agent.id: agent.name for agent in accounts.list_agents(unit)},
     }

@@ -87,6 +87,11 @@ class MergePage:
         rows = [self._row(outcome) for outcome in self.plan.outcomes if outcome.source or outcome.destination]
         return sorted(rows, key=lambda row: not (row.outcome.options or row.outcome.kept is None))
 
+    @property
+    def differing(self) -> list[Row]:
+        """Those in which the two differ, or one of them has nothing."""
+        return [row for row in self.rows if row.source != row.destination or row.outcome.options]
+
     def _row(self, outcome: Outcome) -> Row:
         texts = {
             "source": _text(outcome.field, outcome.source),
