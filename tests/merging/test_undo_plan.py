@@ -49,7 +49,7 @@ def undo(
     first = layer(0, b, a)
     second = layer(1, c, between(first.after))
     taken = take_out([first, second], f"merge-{number}")
-    return plan_undo(taken, since(second.after), policy(), Others({}, (), {}))
+    return plan_undo(taken, since(second.after), policy(), Others({}, set(), {}, set()))
 
 
 def lines(profile: ProfileSnapshot) -> dict[str, str | None]:
@@ -128,7 +128,7 @@ def test_a_relationship_between_two_who_were_both_merged_away_is_there_again__MR
     first = layer(0, b, a)
     second = layer(1, c._replace(relations=first.after.relations), first.after)
     taken = take_out([first, second], "merge-0")
-    plan = plan_undo(taken, second.after, policy(), Others({"A": "A", "C": "A"}, (), {}))
+    plan = plan_undo(taken, second.after, policy(), Others({"A": "A", "C": "A"}, set(), {}, set()))
     assert plan.source.relations == (Relation("r1", "B", "A", "spouse"),)
 
 

@@ -95,6 +95,12 @@ def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, dat
     return times
 
 
+def existing_relations(unit: UnitOfWork, ids: Sequence[str]) -> set[str]:
+    """Which of these relationships are there, whoever's."""
+    r = relationships.c
+    return set(unit.execute(unit.select(r.id).where(r.id.in_(ids))).scalars()) if ids else set()
+
+
 # Bringing rows to what was planned -----------------------------------------------------------------------------------
 
 

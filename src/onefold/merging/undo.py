@@ -176,7 +176,12 @@ def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: 
     homes = {row_id: _home(unit, row_id, one, taken.layer.created_at) for row_id, one in missing.items()}
     survivors = profiles.read_survivors(unit, sorted({one for _, one in others} | set(homes.values())))
     survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
-    return Others(survivors, _left_out(unit, sorted(set(missing.values()))), homes)
+    return Others(
+        survivors,
+        dropped=_left_out(unit, sorted(set(missing.values()))),
+        homes=homes,
+        elsewhere=store.existing_relations(unit, sorted({row_id for row_id, _ in others} - known)),
+    )
 
 
 def _home(unit: UnitOfWork, row_id: str, profile_id: str, at: datetime) -> str:

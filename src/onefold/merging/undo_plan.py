@@ -5,7 +5,7 @@ A value that nobody has touched since the merge becomes what it was; what somebo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, NamedTuple, TypeVar, cast
 
 from onefold.contact_points.points import HeldPoint
@@ -34,11 +34,13 @@ class UndoPlan(NamedTuple):
 class Others(NamedTuple):
     """The profiles that relationships name. `survivors` is where each leads to, erased ones left out; `dropped` are
     relationships that merges of theirs have left out, as both who became one had it. `homes` are by relationship whom
-    it names now, where that one was merged into the one it named and has come out again since."""
+    it names now, where that one was merged into the one it named and has come out again since; those `elsewhere` are
+    there, and are others' by now."""
 
     survivors: Mapping[str, str]
-    dropped: Collection[str]
+    dropped: Set[str]
     homes: Mapping[str, str]
+    elsewhere: Set[str]
 
 
 R = TypeVar("R")
@@ -205,6 +207,8 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
     gone, of_source, way = [], [], _way(taken, "relations", now)
     for row_id, row in _rows(taken.layer.source, "relations").items():
         returning = _returning(way, row)
+        if row_id in others.elsewhere:
+            continue
         if returning is None and row_id not in others.dropped:
             gone.append(row_id)
             continue
@@ -243,8 +247,9 @@ def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, o
     """The destination's, and those of it that another's merge left out as the source had brought the like."""
     change = taken.change_of(now.profile_id)
     there = {r.id for r in as_left.relations}
-    left_out = [r for r in change.new.relations if r.id not in there and r.id in others.dropped]
-    found = list(as_left.relations)
+    wanted = others.dropped - others.elsewhere
+    left_out = [r for r in change.new.relations if r.id not in there and r.id in wanted]
+    found = [r for r in as_left.relations if r.id not in others.elsewhere]
     known = {r.seen_from(now.profile_id) for r in found}
     for relation in left_out:
         named_then = relation.seen_from(now.profile_id)[0]
