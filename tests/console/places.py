@@ -68,6 +68,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/conversations/{conversation_id}/move"): _done(customer="{other_id}"),
     ("GET", "/set-aside"): _LIST,
     ("POST", "/set-aside/{set_aside_id}/file"): _done(customer="{profile_id}"),
+    ("POST", "/set-aside/{set_aside_id}/file-new"): _done(customer="new-{email}"),
     ("POST", "/set-aside/{set_aside_id}/remove"): _DONE,
     ("GET", "/search"): _LIST._replace(fields={"q": "Ada"}),
     ("GET", "/palette"): _LIST._replace(fields={"q": "Ada"}),

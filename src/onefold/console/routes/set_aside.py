@@ -12,8 +12,11 @@ from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm
 from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor
+from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
+from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
 from onefold.receiving import set_aside, set_aside_store
 
 router = APIRouter(prefix="/set-aside")
@@ -41,6 +44,23 @@ def file(visitor: AnyVisitor, set_aside_id: str, form: AnyForm) -> Response:
         owner_id = only_customer(unit, form.line("customer"))
         set_aside.file(unit, set_aside_id, owner_id, visitor.actor)
         return owner_id
+
+    return redirect_to(f"/customers/{visitor.write(work)}", "message-filed")
+
+
+@router.post("/{set_aside_id}/file-new")
+def file_with_new(visitor: AnyVisitor, set_aside_id: str, form: AnyForm) -> Response:
+    """Files it with a new customer, who has the email or the name that was written (PRO-6)."""
+    written = form.line("customer")
+    if written is None:
+        raise InvalidValue("Write the new customer's email or name.", code="empty_value", field="customer")
+
+    def work(unit: UnitOfWork) -> str:
+        is_email = "@" in written
+        points = [PointInput("email", written)] if is_email else []
+        owner = profiles.create(unit, name=None if is_email else written, points=points, agent_id=visitor.agent_id)
+        set_aside.file(unit, set_aside_id, owner.id, visitor.actor)
+        return owner.id
 
     return redirect_to(f"/customers/{visitor.write(work)}", "message-filed")
 
