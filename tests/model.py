@@ -134,7 +134,7 @@ class Model:
 
     def _about(self, event: Event) -> Profile | None:
         """Of a bounce the recipient it names; else the customer whose message is answered."""
-        if event.recipient is not None:
+        if event.recipient is not None and event.recipient not in self.blocked:
             known = self.known_holders("email", event.recipient)
             holder = self.identified("email", event.recipient) or (known[0] if len(known) == 1 else None)
             if holder is not None:

@@ -12,7 +12,7 @@ from onefold.contact_points.blocklist import Entry
 from onefold.core.actor import Actor
 from onefold.core.errors import Conflict
 from onefold.matching.scoring import EVIDENCE_KINDS, HIGH_RATING, UNPROVEN_RATING
-from onefold.matching.store import SuggestionRow
+from onefold.matching.store import SuggestionRow, suggestions_of
 from onefold.merging import bulk as many_merges
 from onefold.organizations.store import add_entries, change_settings
 from onefold.profiles import service as profiles
@@ -438,18 +438,36 @@ def test_a_rarer_value_says_more__SUG_5(base: Base) -> None:
 # Too common to say anything ------------------------------------------------------------------------------------------
 
 
-def test_the_value_of_a_switchboard_raises_nothing_more_and_what_there_is_stays__SUG_6(base: Base) -> None:
+def test_the_value_of_a_switchboard_raises_nothing_more_and_what_rests_on_it_alone_goes__SUG_6(base: Base) -> None:
     do(base, lambda unit: change_settings(unit, shared_limit=3))
     one, two, three = (caller(base) for _ in range(3))
     assert set(suggested(base, one)) == {two, three}
+    for who in (one, two):
+        list_point(base, who, email("ada+1@kite.example" if who == one else "ada@kite.example"))
+    assert suggested(base, one)[two] == ("phone", "similar_email")
     fourth = caller(base)
-    assert suggested(base, fourth) == {}
+    assert suggested(base, fourth) == suggested(base, three) == {}
     by_hand = profile(base, PointInput("phone", PHONE, phone_type="office"))
     assert suggested(base, by_hand) == {}
-    assert set(suggested(base, one)) == {two, three}
     edit(base, one, name="Ada")
-    assert set(suggested(base, one)) == {two, three}
+    assert suggested(base, one) == {two: ("similar_email",)}  # which is another reason
     assert suggested(base, fourth) == {}
+
+
+def test_a_hand_that_makes_a_value_common_takes_it_back_as_a_contact_does__SUG_6(base: Base) -> None:
+    do(base, lambda unit: change_settings(unit, shared_limit=3))
+    one, *_ = (caller(base) for _ in range(3))
+    profile(base, PointInput("phone", PHONE, phone_type="office"))
+    assert suggested(base, one) == {}
+
+
+def test_a_shared_role_address_is_weak_evidence__SUG_6(base: Base) -> None:
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    for local, is_weak in (("info", True), ("ada.lovelace", False)):
+        one, _ = (profile(base, email(f"{local}@kite.example")) for _ in range(2))
+        with base.database.read(base.organization_id) as unit:
+            (row,) = suggestions_of(unit, one)
+        assert (row.rating < 0.5) == is_weak
 
 
 def test_who_has_brought_a_value_counts_at_every_look__RES_11_SUG_6(base: Base) -> None:
@@ -479,7 +497,7 @@ def test_handles_and_similar_emails_are_silent_beyond_the_limit_as_well__SUG_6(b
     tagged = [profile(base, email(f"ada+{n}@kite.example")) for n in range(5)]
     for many in (shared, tagged):
         assert suggested(base, many[-1]) == {}
-        assert suggested(base, many[0]) != {}
+        assert suggested(base, many[0]) == {}
 
 
 def test_what_is_on_the_blocklist_never_suggests__PRO_12_SUG_6(base: Base) -> None:

@@ -44,6 +44,7 @@ REASONS = {
     "customer_id": "Same customer ID",
     "customer_id_differs": "Different customer IDs",
     "email": "Same email",
+    "role_email": "Same address of a function",
     "same_mailbox": "Two spellings of one mailbox",
     "mistyped_domain": "Same email but for a mistyped provider",
     "typing_slip": "Emails one typing slip apart",

@@ -61,6 +61,7 @@ FEATURES = {
     "customer_id": Feature("Both have the same customer ID, current or former", _RAISES),
     "customer_id_differs": Feature("Both have customer IDs, and none in common", _WEAKENS),
     "email": Feature("Both list the same email", _RAISES),
+    "role_email": Feature("The same address of a function: info@, office@", _RAISES),
     "same_mailbox": Feature(
         "Two spellings that reach one mailbox: a +tag, dots, another domain of a provider", _RAISES
     ),

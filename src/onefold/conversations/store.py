@@ -209,20 +209,16 @@ def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow |
     return None if row is None else ItemRow._make(row)
 
 
-def last_through(
-    unit: UnitOfWork, profile_ids: Sequence[str], contact_point_id: str, before: ItemRow
-) -> datetime | None:
-    """When something last came in through a contact point of a profile, or of those merged into it, before an item."""
+def recent_through(unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[str], limit: int) -> list[ItemRow]:
+    """What came in last through some contact points of a profile, or of those merged into it, the newest first."""
     i = items.c
-    second = timeline_second(before.occurred_at, before.recorded_at)
-    times: list[datetime] = []
+    rows: list[Any] = []
     for profile_id in profile_ids:
-        earlier = sa.or_(i.timeline_second < second, sa.and_(i.timeline_second == second, i.seq < before.seq))
-        select = unit.select(i.occurred_at, i.recorded_at).where(i.profile_id == profile_id, i.direction == "in")
-        select = select.where(i.contact_point_id == contact_point_id, i.timeline_second <= second, earlier)
-        newest = select.order_by(i.timeline_second.desc(), i.seq.desc()).limit(1)
-        times += [happened_at(row.occurred_at, row.recorded_at) for row in unit.execute(newest)]
-    return max(times, default=None)
+        select = unit.select(*ITEM, i.timeline_second).where(i.profile_id == profile_id, i.direction == "in")
+        select = select.where(i.contact_point_id.in_(point_ids))
+        rows += unit.execute(select.order_by(i.timeline_second.desc(), i.seq.desc()).limit(limit))
+    rows.sort(key=lambda row: (row.timeline_second, row.seq), reverse=True)
+    return [ItemRow._make(row[:-1]) for row in rows[:limit]]
 
 
 def add_item(unit: UnitOfWork, now: datetime, **values: Any) -> int:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from onefold.contact_points.blocklist import Blocklist
 from onefold.contact_points.points import HeldPoint
 from onefold.core.text import fold
-from onefold.matching.similar_emails import match_keys, similarity
+from onefold.matching.similar_emails import is_role_address, match_keys, similarity
 from onefold.organizations.match_weights import Weight
 
 EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread", "browser"]
@@ -195,6 +195,8 @@ def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
         points = [*one.points, *other.points]
         types = {p.phone_type for p in points if (p.kind, p.value) == ("phone", piece.value)}
         return "mobile" if "mobile" in types else "phone"
+    if piece.kind == "email" and is_role_address(piece.value):
+        return "role_email"
     return piece.kind
 
 
@@ -231,6 +233,12 @@ def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str,
 
 def _customer_ids(facts: MatchFeatures) -> set[str]:
     return {p.value for p in facts.points if p.kind == "customer_id"}
+
+
+def names_differ(one: str, other: str) -> bool:
+    """Whether two names cannot be one person's; what has no letters is no name."""
+    written = all(any(char.isalpha() for char in name) for name in (one, other))
+    return written and _names(one, other) == "name_differs"
 
 
 def _names(one: str, other: str) -> str:

@@ -65,11 +65,48 @@ class SharedBetween(NamedTuple):
     shared: Shared
 
 
+Common = dict[tuple[str, str], set[str]]
+"""Values that too many share, by kind and value, and some of those who do (SUG-6)."""
+
+
 def suggest(
-    unit: UnitOfWork, exact: Sequence[SharedBetween], arisen: Sequence[Arisen], policy: Policy, now: datetime
+    unit: UnitOfWork,
+    exact: Sequence[SharedBetween],
+    arisen: Sequence[Arisen],
+    policy: Policy,
+    now: datetime,
+    common: Mapping[Key, set[str]],
 ) -> None:
-    """Raises what a batch of changes gives cause to: what is shared exactly, and what has arisen and may be alike."""
-    _record(unit, [*_not_common(unit, exact, policy), *_found_by_keys(unit, arisen, policy)], policy, now)
+    """Raises what a batch of changes gives cause to: what is shared exactly, and what has arisen and may be alike.
+    `common` are the values that the batch has made common."""
+    became: Common = {(kind, value): set(ids) for (kind, value), ids in common.items()}
+    pieces = [*_not_common(unit, exact, policy, became), *_found_by_keys(unit, arisen, policy, became)]
+    _record(unit, pieces, policy, now, also=_forget_common(unit, became))
+
+
+def _forget_common(unit: UnitOfWork, common: Common) -> set[Pair]:
+    """SUG-6: once too many share a value, what rests on it alone is taken back; returns the pairs, to be rated again.
+
+    Evidence of what is shared stays recorded, and gives no cause: rating counts who holds it. Of similar emails nothing
+    counts that, so their evidence goes.
+    """
+    rows = {
+        row
+        for (kind, value), ids in common.items()
+        for profile_id in ids
+        for row in store.evidence_of(unit, profile_id)
+        if row.kind == kind and value in _crowded_by(row)
+    }
+    store.remove_evidence(unit, [row for row in rows if row.kind == "similar_email"])
+    return {row.pair for row in rows}
+
+
+def _crowded_by(row: Evidence) -> set[str]:
+    """What of a piece of evidence too many can share: the value or, of what is alike, a key that both are found by."""
+    if row.kind != "similar_email":
+        return {row.value, row.other_value}
+    both = (set(keys_of_point("email", value, None)) for value in (row.value, row.other_value))
+    return set.intersection(*both)
 
 
 def take_back(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy, now: datetime) -> None:
@@ -82,8 +119,11 @@ def take_back(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy,
     rate(unit, pairs, policy, now)
 
 
-def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy) -> list[SharedBetween]:
-    """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them."""
+def _not_common(
+    unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Policy, common: Common
+) -> list[SharedBetween]:
+    """SUG-6, counting also who brought a value that only one profile may hold (RES-11): its evidence names them. Enters
+    what is `common`."""
     if not pieces:
         return []
     sharing = store.sharing(unit, sorted({one for piece in pieces for one in (piece.one, piece.other)}))
@@ -94,6 +134,8 @@ def _not_common(unit: UnitOfWork, pieces: Sequence[SharedBetween], policy: Polic
         if len(everybody) <= policy.shared_limit:
             sharing[kind, value] = everybody
             uncommon += of_value
+        else:
+            common.setdefault((kind, value), set()).update(everybody)
     return uncommon
 
 
@@ -107,9 +149,11 @@ def refresh_matches(
     if facts.username:
         arisen.append(Arisen(profile_id, "social", "", handle=handle_key(facts.username), holder_id=profile_id))
     _forget(unit, profile_id, gone)
-    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in points], policy)
-    pieces = [*_not_common(unit, shared, policy), *_found_by_keys(unit, arisen, policy)]
-    _record(unit, pieces, policy, now, also=match_state(unit, [profile_id]).pairs)
+    common: Common = {}
+    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in points], policy, common)
+    pieces = [*_not_common(unit, shared, policy, common), *_found_by_keys(unit, arisen, policy, common)]
+    also = match_state(unit, [profile_id]).pairs
+    _record(unit, pieces, policy, now, also=also | _forget_common(unit, common))
 
 
 def index_keys(unit: UnitOfWork, profile_id: str, policy: Policy) -> MatchFeatures:
@@ -185,18 +229,22 @@ def _forget(unit: UnitOfWork, profile_id: str, gone: Collection[Shared]) -> None
     store.remove_evidence(unit, rows)
 
 
-def _shared_exactly(unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy) -> list[SharedBetween]:
-    """SUG-1, silent for a value that too many share (SUG-6)."""
+def _shared_exactly(
+    unit: UnitOfWork, profile_id: str, keys: Sequence[Key], policy: Policy, common: Common
+) -> list[SharedBetween]:
+    """SUG-1, silent for a value that too many share (SUG-6), which is entered as `common`."""
     pieces = []
     for (kind, value), holders in who_holds(unit, keys, policy.shared_limit + 1).items():
         if len(holders | {profile_id}) <= policy.shared_limit:
             shared = Shared(kind, value, value)  # type: ignore[arg-type]
             pieces += [SharedBetween(profile_id, other, shared) for other in sorted(holders - {profile_id})]
+        else:
+            common.setdefault((kind, value), set()).update(holders | {profile_id})
     return pieces
 
 
-def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -> list[SharedBetween]:
-    """Similar emails (SUG-2) and handles, through the stored match keys."""
+def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy, common: Common) -> list[SharedBetween]:
+    """Similar emails (SUG-2) and handles, through the stored match keys. Enters what is `common`."""
     lookers_by_key: dict[str, list[Arisen]] = {}
     for a in arisen:
         for key in keys_of_point(a.kind, a.value, a.handle):
@@ -213,6 +261,10 @@ def _found_by_keys(unit: UnitOfWork, arisen: Iterable[Arisen], policy: Policy) -
         sharing = {h.profile_id for h in holders} | {a.profile_id for a in lookers_by_key[key]}
         if len(sharing) <= policy.shared_limit:
             pieces += [p for a in lookers_by_key[key] for h in holders if (p := _piece(key, a, h)) is not None]
+        elif kind == "social":
+            common.setdefault(("handle", key[2:]), set()).update(sharing)
+        else:
+            common.setdefault(("similar_email", key), set()).update(sharing)
     return pieces
 
 
@@ -266,14 +318,18 @@ def _rate(
     facts = _facts(unit, [pair for pair in pairs if recorded[pair]], policy)
     recorded = _drop_unsupported(unit, recorded, facts)
     supported_pairs = [pair for pair in pairs if recorded[pair]]
-    compared = _compare(unit, supported_pairs, facts, recorded=recorded, policy=policy)
+    evidence = _evidence(supported_pairs, facts, recorded)
+    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    compared = _compare(evidence, facts, holders, policy)
     before = store.suggestions_between(unit, pairs)
     verdicts = store.verdicts_between(unit, supported_pairs)
     after = {}
     for pair in supported_pairs:
-        of_pair = {row.kind for row in recorded[pair]}
         # A value too common to suggest by (SUG-6) has its weight in the rating, but gives no cause to suggest.
+        of_pair = {r.kind for r in recorded[pair] if holders.get((r.kind, r.value), 0) <= policy.shared_limit}
         kinds = tuple(kind for kind in compared[pair].kinds if kind in of_pair)
+        if not kinds:
+            continue
         dismissed = {kind for verdict in verdicts[pair] for kind in verdict.kinds}
         state = "open" if opens(kinds, dismissed) else "dismissed"
         created_at = before[pair].created_at if pair in before else created.get(pair, now)
@@ -318,9 +374,10 @@ def _drop_unsupported(
 
 def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
-    return _compare(
-        unit, pairs, _facts(unit, pairs, policy), recorded=store.evidence_between(unit, pairs), policy=policy
-    )
+    facts = _facts(unit, pairs, policy)
+    evidence = _evidence(pairs, facts, store.evidence_between(unit, pairs))
+    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    return _compare(evidence, facts, holders, policy)
 
 
 def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
@@ -332,23 +389,25 @@ def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str,
     return facts
 
 
-def _compare(
-    unit: UnitOfWork,
-    pairs: Sequence[Pair],
-    facts: Mapping[str, MatchFeatures],
-    recorded: Mapping[Pair, Sequence[Evidence]],
-    policy: Policy,
-) -> dict[Pair, Comparison]:
-    evidence = {
+def _evidence(
+    pairs: Sequence[Pair], facts: Mapping[str, MatchFeatures], recorded: Mapping[Pair, Sequence[Evidence]]
+) -> dict[Pair, set[Shared]]:
+    """Everything that speaks for each pair: what is recorded, and what the two share besides."""
+    return {
         (low, high): {*(row.shared for row in recorded[low, high]), *shared_values(facts[low], facts[high])}
         for low, high in pairs
     }
-    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+
+
+def _compare(
+    evidence: Mapping[Pair, set[Shared]],
+    facts: Mapping[str, MatchFeatures],
+    holders: Mapping[tuple[str, str], int],
+    policy: Policy,
+) -> dict[Pair, Comparison]:
     return {
-        (low, high): compare(
-            facts[low], facts[high], evidence[low, high], holders=holders, weights=policy.match_weights
-        )
-        for low, high in pairs
+        (low, high): compare(facts[low], facts[high], pieces, holders=holders, weights=policy.match_weights)
+        for (low, high), pieces in evidence.items()
     }
 
 

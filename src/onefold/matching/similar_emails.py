@@ -205,6 +205,11 @@ def _without_tag(local: str, sign: str) -> str:
     return local.partition(sign)[0] or local
 
 
+def is_role_address(address: str) -> bool:
+    """Whether an address is a function's, such as `info@` or `support@`, and not a person's (SUG-2, SUG-6)."""
+    return _is_role(address.rpartition("@")[0])
+
+
 def _is_role(local: str) -> bool:
     plain = local if local.isascii() else _without_accents(local)
     if plain.translate(_NO_SEPARATORS).rstrip(_DIGITS) in _ROLES:

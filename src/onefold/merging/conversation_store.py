@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from onefold.conversations.store import change_conversation, merged_into, read_conversation
+from onefold.conversations.store import ItemRow, change_conversation, merged_into, read_conversation
+from onefold.conversations.timeline import timeline_second
 from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import conversations, items
 
@@ -156,10 +157,40 @@ def give_items(unit: UnitOfWork, conversation_id: str, profile_id: str, to: str)
     unit.execute(unit.update(items).where(_is_said_in(conversation_id, profile_id)).values(profile_id=to))
 
 
-def repoint_items(unit: UnitOfWork, profile_id: str, before: str, after: str) -> None:
-    """What a profile has of one contact point came through another."""
+def numbers_through(
+    unit: UnitOfWork, profile_ids: Sequence[str], point_ids: Sequence[str], since: ItemRow
+) -> dict[str, list[int]]:
+    """The numbers of what came through some contact points of profiles, and answers it, from an item on, by when it
+    happened; by conversation."""
+    i, second = items.c, timeline_second(since.occurred_at, since.recorded_at)
+    later = sa.or_(i.timeline_second > second, sa.and_(i.timeline_second == second, i.seq >= since.seq))
+    numbers: dict[str, list[int]] = {}
+    for profile_id in profile_ids:
+        select = unit.select(i.conversation_id, i.seq).where(i.profile_id == profile_id, i.timeline_second >= second)
+        for row in unit.execute(select.where(i.contact_point_id.in_(point_ids), later, i.conversation_id.is_not(None))):
+            numbers.setdefault(row.conversation_id, []).append(row.seq)
+    return numbers
+
+
+def is_whole(unit: UnitOfWork, conversation_id: str, numbers: Sequence[int]) -> bool:
+    """Whether nothing but these items, and events, is said in a conversation, and no other has become one with it."""
     i = items.c
-    repointing = unit.update(items).where(i.profile_id == profile_id, i.contact_point_id == before)
+    if read_conversation(unit, conversation_id).merged_into_id is not None or merged_into(unit, conversation_id):
+        return False
+    said = unit.select(i.seq).where(i.conversation_id == conversation_id, i.kind != "event")
+    return set(unit.execute(said).scalars()) <= set(numbers)
+
+
+def move_numbers(unit: UnitOfWork, numbers: Sequence[int], to_conversation: str, to_profile: str) -> None:
+    """Single items go to another conversation."""
+    moving = unit.update(items).where(items.c.seq.in_(numbers))
+    unit.execute(moving.values(profile_id=to_profile, conversation_id=to_conversation))
+
+
+def repoint_items(unit: UnitOfWork, profile_id: str, before: Sequence[str], after: str) -> None:
+    """What a profile has of some contact points came through another."""
+    i = items.c
+    repointing = unit.update(items).where(i.profile_id == profile_id, i.contact_point_id.in_(before))
     unit.execute(repointing.values(contact_point_id=after))
 
 

@@ -9,9 +9,7 @@ from typing import NamedTuple
 from onefold.accounts.service import merger_of
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
-from onefold.contact_points.kinds import PHONE_CHANNELS
 from onefold.contact_points.points import HeldPoint
-from onefold.conversations import service as conversations
 from onefold.conversations import store as conversation_store
 from onefold.conversations.store import ItemRow
 from onefold.conversations.timeline_events import TimelineEvent
@@ -21,26 +19,27 @@ from onefold.core.errors import Conflict
 from onefold.core.text import fold
 from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
-from onefold.matching.scoring import evidence_of_point
+from onefold.matching.scoring import evidence_of_point, names_differ
 from onefold.merging import conversation_store as conversation_moves
 from onefold.merging import store
+from onefold.merging.snapshot import network_of
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
 from onefold.profiles.profile import display_name
 from onefold.suggestions import service as suggestions
 
-_LOOKED_AT = 50
+_LOOKED_AT = 200
 
 
 class NewOwner(NamedTuple):
-    """Who may have a profile's number by now: the name its channel gives, and the number of the first item of theirs.
-    `silent_since` is when the number was last heard of before; None where it never was."""
+    """Who may have a profile's number by now: the name its channel gives, and the first item of theirs. `silent_since`
+    is when the number was last heard of before; None where it never was."""
 
     contact_point_id: str
     value: str
     name: str
-    since: int
+    first: ItemRow
     silent_since: datetime | None
 
 
@@ -53,48 +52,37 @@ class Given(NamedTuple):
 
 
 def find(unit: UnitOfWork, profile_id: str) -> NewOwner | None:
-    """Whether what last came from one of a profile's numbers came under another name, after a long silence."""
+    """Whether something came from one of a profile's numbers under another name, after a long silence."""
     row, silence = profiles.read_profile(unit, profile_id), timedelta(load_policy(unit).silent_days)
     if row.name is None or row.survivor_id is not None or not silence:
         return None
-    points = contact_points.points_of(unit, [profile_id])[profile_id]
-    numbers = {point.contact_point_id: point for point in points if _may_pass_on(point)}
-    if not numbers:
-        return None
-    items = [
-        item
-        for item in conversations.timeline(unit, profile_id, None, _LOOKED_AT)
-        if item.channel in PHONE_CHANNELS and item.direction == "in" and item.contact_point_id in numbers
-    ]
-    newest = next((item for item in items if item.sender_name), None)
-    if newest is None or not _differ(newest.sender_name or "", row.name):
-        return None
-    same_number = [item for item in items if item.contact_point_id == newest.contact_point_id]
-    return _after_silence(unit, profile_id, numbers[str(newest.contact_point_id)], same_number, silence)
+    known = [row.name, *profiles.former_names(unit, profile_id)]
+    ids = profiles.merged_into(unit, profile_id)
+    for point in contact_points.points_of(unit, [profile_id])[profile_id]:
+        if point.kind == "phone" and point.phone_type == "mobile" and point.standing != "claimed":
+            through = [point.contact_point_id, *contact_points.absorbed_by(unit, [point.contact_point_id])]
+            items = conversation_store.recent_through(unit, ids, through, _LOOKED_AT)
+            if (owner := _owner_of(unit, point, items, known, silence)) is not None:
+                return owner
+    return None
 
 
-def _may_pass_on(point: HeldPoint) -> bool:
-    return point.kind == "phone" and point.phone_type == "mobile" and point.standing != "claimed"
-
-
-def _differ(name: str, known: str) -> bool:
-    """Whether two names have no word in common."""
-    return not set(fold(name).split()) & set(fold(known).split())
-
-
-def _after_silence(
-    unit: UnitOfWork, profile_id: str, point: HeldPoint, items: Sequence[ItemRow], silence: timedelta
+def _owner_of(
+    unit: UnitOfWork, point: HeldPoint, items: Sequence[ItemRow], known: Sequence[str], silence: timedelta
 ) -> NewOwner | None:
-    """`items` are the newest through the number, newest first; what came before them is looked for."""
+    """`items` came through the number, the newest first. As far back as none of them is of the customer by name, the
+    first after a silence under a name that was not seen before is the new owner's first."""
     for number, item in enumerate(items):
-        before = items[number + 1].happened_at if number + 1 < len(items) else None
-        if before is None:
-            ids = profiles.merged_into(unit, profile_id)
-            before = conversation_store.last_through(unit, ids, point.contact_point_id, item)
+        name, earlier = item.sender_name, items[number + 1 :]
+        if name is not None and not all(names_differ(name, one) for one in known):
+            return None
+        if not earlier and len(items) == _LOOKED_AT:
+            return None  # what came before is further back than is looked
+        before = earlier[0].happened_at if earlier else None
         heard = before or contact_points.created_at(unit, point.contact_point_id)
-        if item.happened_at - heard >= silence:
-            name = next(one.sender_name for one in items if one.sender_name)
-            return NewOwner(point.contact_point_id, point.value, str(name), since=item.seq, silent_since=before)
+        is_new = name is not None and all(fold(name) != fold(one.sender_name or "") for one in earlier)
+        if name is not None and is_new and item.happened_at - heard >= silence:
+            return NewOwner(point.contact_point_id, point.value, name, first=item, silent_since=before)
     return None
 
 
@@ -109,8 +97,8 @@ def give(unit: UnitOfWork, profile_id: str, contact_point_id: str, version: int 
         raise Conflict("Nothing speaks for a new owner of this number.", code="no_new_owner")
     now, policy, given = utc_now(), load_policy(unit), Given(row.id, new_id(), new_id())
     profiles.add_profile(unit, given.new_profile_id, now, name=owner.name)
-    point = _share_number(unit, given, owner)
-    _share_conversations(unit, given, owner)
+    point, accounts = _share_number(unit, given, owner)
+    _share_conversations(unit, given, owner, accounts)
     pair = (given.profile_id, given.new_profile_id)
     for one in pair:
         profiles.reindex(unit, one)
@@ -121,45 +109,46 @@ def give(unit: UnitOfWork, profile_id: str, contact_point_id: str, version: int 
     return given
 
 
-def _share_number(unit: UnitOfWork, given: Given, owner: NewOwner) -> HeldPoint:
-    """Returns the number as the old profile had it."""
+def _share_number(unit: UnitOfWork, given: Given, owner: NewOwner) -> tuple[HeldPoint, list[str]]:
+    """Returns the number as the old profile had it, and the accounts that the channel has named beside it since: these
+    are the new owner's as well (RES-1)."""
     before = store.read_side(unit, profiles.read_profile(unit, given.profile_id))
     point = next(p for p in before.points if p.contact_point_id == owner.contact_point_id)
+    accounts = [
+        p
+        for p in before.points
+        if (p.kind, network_of(p)) == ("social", "whatsapp")
+        and contact_points.created_at(unit, p.contact_point_id) >= owner.first.recorded_at
+    ]
     former = point._replace(
         identifying=False, contacted=False, main=False, sms=False, current=False, standing="claimed"
     )
-    points = tuple(former if p is point else p for p in before.points)
-    # First this one: of all profiles that hold a number only one may be opened by it.
-    store.write_side(unit, [before], [before._replace(points=points)], {})
+    points = tuple(former if p is point else p for p in before.points if p not in accounts)
+    new = store.read_side(unit, profiles.read_profile(unit, given.new_profile_id))._replace(points=tuple(accounts))
+    # First these: of all profiles that hold a number only one may be opened by it.
+    store.write_side(unit, [before], [before._replace(points=points), new], {})
     own = point._replace(contact_point_id=given.contact_point_id, main=False)
     contact_points.save_point(unit, given.new_profile_id, own, utc_now())
     profiles.change_profile(unit, given.profile_id)
-    return point
+    return point, [account.contact_point_id for account in accounts]
 
 
-def _share_conversations(unit: UnitOfWork, given: Given, owner: NewOwner) -> None:
-    """What came through the number since the silence goes along: a conversation it began whole, of another its part."""
-    through = [owner.contact_point_id]
-    for profile_id in profiles.merged_into(unit, given.profile_id):
-        for conversation_id in sorted(conversation_moves.carrying(unit, profile_id, through, owner.since)):
-            others = conversation_moves.points_in(unit, conversation_id, profile_id, 0) - set(through)
-            first = conversation_store.first_item(unit, conversation_id, owner.since)
-            if not others and first is not None and first.seq >= owner.since:
+def _share_conversations(unit: UnitOfWork, given: Given, owner: NewOwner, accounts: Sequence[str]) -> None:
+    """What came since the silence goes along: a conversation of nothing else whole, of another its part."""
+    own = [owner.contact_point_id, *contact_points.absorbed_by(unit, [owner.contact_point_id])]
+    ids = profiles.merged_into(unit, given.profile_id)
+    numbers = conversation_moves.numbers_through(unit, ids, [*own, *accounts], owner.first)
+    for conversation_id in sorted(numbers):
+        if conversation_moves.is_whole(unit, conversation_id, numbers[conversation_id]):
+            for profile_id in ids:
                 conversation_moves.release_events(unit, conversation_id, profile_id)
-                conversation_moves.move_conversation(unit, conversation_id, given.new_profile_id)
-                continue
-            beside = new_id()
-            free = conversation_store.open_conversation_of(unit, given.new_profile_id) is None
-            conversation_moves.copy_conversation(unit, conversation_id, beside, given.new_profile_id, may_be_open=free)
-            conversation_moves.move_items(
-                unit,
-                conversation_id,
-                through,
-                to_conversation=beside,
-                to_profile=given.new_profile_id,
-                since=owner.since,
-            )
-    conversation_moves.repoint_items(unit, given.new_profile_id, owner.contact_point_id, given.contact_point_id)
+            conversation_moves.move_conversation(unit, conversation_id, given.new_profile_id)
+            continue
+        beside = new_id()
+        free = conversation_store.open_conversation_of(unit, given.new_profile_id) is None
+        conversation_moves.copy_conversation(unit, conversation_id, beside, given.new_profile_id, may_be_open=free)
+        conversation_moves.move_numbers(unit, numbers[conversation_id], beside, given.new_profile_id)
+    conversation_moves.repoint_items(unit, given.new_profile_id, own, given.contact_point_id)
 
 
 def _say_so(unit: UnitOfWork, name: str, given: Given, owner: NewOwner, actor: Actor) -> None:

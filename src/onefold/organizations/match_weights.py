@@ -23,6 +23,7 @@ DEFAULT_WEIGHTS: dict[str, Weight] = {
     "customer_id": Weight(0.95, 0.0001),
     "customer_id_differs": Weight(0.02, 0.99),
     "email": Weight(0.9, 0.0005),
+    "role_email": Weight(0.5, 0.02),
     "same_mailbox": Weight(0.8, 0.0008),
     "mistyped_domain": Weight(0.5, 0.0015),
     "typing_slip": Weight(0.3, 0.008),

@@ -408,5 +408,7 @@ def _suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy)
     holders = book.holders((point.kind, point.value))
     others = {holder.profile_id for holder in holders} - {profile_id}
     if len(others) >= policy.shared_limit:
+        if len(others) == policy.shared_limit:  # with this one it is common from now on; it is beyond that later
+            book.common[point.kind, point.value] = {*others, profile_id}
         return ()
     return tuple(Suggestion(profile_id, other, point.kind, point.value) for other in sorted(others))

@@ -96,7 +96,7 @@ class Receiver:
         lock_opened(unit, decisions, book)
         now = self._clock()
         answers = apply_decisions(unit, decisions, policy, now, new_id)
-        after_contacts(unit, decisions, policy, now)
+        after_contacts(unit, decisions, book.common, policy, now)
         return decisions, answers
 
     def _join_browsers(self, organization_id: int, decisions: Sequence[Decision]) -> None:

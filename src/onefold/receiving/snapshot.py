@@ -33,6 +33,7 @@ class BatchSnapshot:
     - `with_customer_id`: profiles that have a customer ID already (at most one each, PRO-1);
     - `identities`: of those with a chat token that a contact signs in with, who hold more than tokens and claims;
     - `claims`: how many claimed contact points a profile has, of those that a contact brings further values for;
+    - `common`: values that a decision of this batch has made common, and who shares them (SUG-6);
     - `versions`: of every stored profile that a decision may touch, as it was read.
     """
 
@@ -47,6 +48,7 @@ class BatchSnapshot:
         self.identities: set[str] = set()
         self.claims: Counter[str] = Counter()
         self.versions: dict[str, int] = {}
+        self.common: dict[Key, set[str]] = {}
 
     def earlier_answer(self, arrival: NormalizedContact) -> Answer | None:
         """RES-12: what was answered to the same message of the same sender."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from onefold.contact_points.points import Key
 from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.matching.scoring import Shared
@@ -13,7 +14,9 @@ from onefold.organizations.policy import Policy
 from onefold.receiving.decision import Decision, Suggestion
 
 
-def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime) -> None:
+def after_contacts(
+    unit: UnitOfWork, decisions: Sequence[Decision], common: Mapping[Key, set[str]], policy: Policy, now: datetime
+) -> None:
     """What a batch of contacts gives cause to suggest. Costs nothing where no profile got a value."""
     fresh = [d for d in decisions if d.repeats is None and d.set_aside is None]
     withdrawn = {s for d in fresh for s in d.withdrawn}
@@ -24,7 +27,7 @@ def after_contacts(unit: UnitOfWork, decisions: Sequence[Decision], policy: Poli
         for n in d.new_points
         if not n.point.blocked
     ]
-    matching.suggest(unit, _evidence(raised), arisen, policy, now)
+    matching.suggest(unit, _evidence(raised), arisen, policy, now, common=common)
     if withdrawn:
         matching.take_back(unit, _evidence(withdrawn), policy, now)
 

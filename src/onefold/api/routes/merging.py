@@ -230,7 +230,17 @@ def read_new_owner(call: AnyCall, profile_id: str) -> Response:
 
     def work(unit: UnitOfWork) -> Result:
         owner = new_owner.find(unit, profiles.read(unit, profile_id).row.id)
-        found = None if owner is None else schemas.NewOwner(**owner._asdict() | {"since": str(owner.since)})
+        found = (
+            None
+            if owner is None
+            else schemas.NewOwner(
+                contact_point_id=owner.contact_point_id,
+                value=owner.value,
+                name=owner.name,
+                since=str(owner.first.seq),
+                silent_since=owner.silent_since,
+            )
+        )
         return Result(schemas.NewOwnerAnswer(new_owner=found))
 
     return call.read(READ, work)
