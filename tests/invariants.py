@@ -249,7 +249,10 @@ def _wrong_chains(unit: UnitOfWork) -> list[tuple[object, ...]]:
 
 
 def _wrong_suggestions(unit: UnitOfWork) -> list[tuple[object, ...]]:
-    """Pairs whose suggestion is not what their evidence, and the verdicts on them, make it (SUG-4)."""
+    """Pairs whose suggestion is not what their evidence, and the verdicts on them, make it (SUG-4). Where there are so
+    many profiles that a value may be, or have been, too common to suggest by (SUG-6), evidence need not suggest."""
+    [(profiles,)] = _found(unit, "SELECT count(*) FROM profiles WHERE organization_id = :org")
+    maybe_common = int(str(profiles)) > load_policy(unit).shared_limit
     recorded, dismissed = defaultdict(set), defaultdict(set)
     for low, high, kind in _found(unit, "SELECT profile_id, other_id, kind FROM evidence WHERE organization_id = :org"):
         recorded[low, high].add(kind)
@@ -258,11 +261,13 @@ def _wrong_suggestions(unit: UnitOfWork) -> list[tuple[object, ...]]:
     for one, other, kinds in _found(unit, standing):
         dismissed[frozenset((leads[one], leads[other]))].update(str(kinds).split())
     stored = _found(unit, "SELECT profile_id, other_id, kinds, state FROM suggestions WHERE organization_id = :org")
-    wrong: list[tuple[object, ...]] = [(*pair, "has none") for pair in recorded.keys() - {row[:2] for row in stored}]
+    unsuggested = set() if maybe_common else recorded.keys() - {row[:2] for row in stored}
+    wrong: list[tuple[object, ...]] = [(*pair, "has none") for pair in unsuggested]
     for low, high, kinds, state in stored:
         suggested, known = set(str(kinds).split()), recorded[low, high]
         # A handle says nothing beside the same account, nor a similar email beside the same one.
-        said = suggested <= known and known - suggested <= {"handle", "similar_email"} and bool(known)
+        unsaid = known - suggested - {"handle", "similar_email"}
+        said = bool(suggested) and suggested <= known and (maybe_common or not unsaid)
         if not said or (state == "open") != bool(suggested - dismissed[frozenset((low, high))]):
             wrong.append((low, high, sorted(known), sorted(suggested), state))
     return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -682,3 +683,25 @@ def test_two_relationships_that_have_become_one_come_back_as_one__MRG_13_PRO_8(
     assert {r.profile_id for r in show(base, ada).relationships} == {eve, fay}
     assert show(base, bob).relationships == []
     check_base(base.database, base.organization_id)
+
+
+@pytest.mark.parametrize("kind", ["friend", "parent"])
+@pytest.mark.parametrize("turned", itertools.product((False, True), repeat=2))
+@pytest.mark.parametrize("order", itertools.permutations((0, 1)))
+@pytest.mark.parametrize("first", (0, 1))
+def test_related_sources_of_one_destination_come_out_in_any_order(
+    base: Base, kind: str, turned: tuple[bool, bool], order: tuple[int, int], first: int
+) -> None:
+    """What two relationships of a source named have become one: both cannot come back with it (MRG-3, MRG-13)."""
+    sources = [profile(base, name=name) for name in ("Ada", "Bob")]
+    last = profile(base, name="Cy")
+    for (one, other), around in zip(((sources[0], sources[1]), (sources[0], last)), turned, strict=True):
+        relate(base, *((other, one) if around else (one, other)), kind)
+    known = {one: {(r.profile_id, r.kind) for r in show(base, one).relationships} for one in (*sources, last)}
+    merges = {one: merge(base, sources[one], last) for one in order}
+    undo(base, merges[first].id)
+    check_base(base.database, base.organization_id)
+    undo(base, merges[1 - first].id)
+    check_base(base.database, base.organization_id)
+    if first == order[1]:  # the last first: as it was
+        assert {one: {(r.profile_id, r.kind) for r in show(base, one).relationships} for one in known} == known

@@ -214,9 +214,13 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
             continue
         restored = _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, others=others)
         of_source.append(restored)
-    of_source = _each_once(of_source, source_id, there)
-    back = {r.id for r in of_source}
-    of_destination = [r for r in _put_back(taken, now, as_left, others) if r.id not in back]
+    of_source = _each_once(of_source, taken.layer.source, there)
+    back, meanings = {r.id for r in of_source}, {r.seen_from(source_id) for r in of_source}
+    of_destination = [
+        r
+        for r in _put_back(taken, now, as_left, others)
+        if r.id not in back and not (source_id in (r.profile_id, r.other_id) and r.seen_from(source_id) in meanings)
+    ]
     living = set(survivors)
     return _Split(
         [r for r in of_source if {r.profile_id, r.other_id} <= living and r.profile_id != r.other_id],
@@ -225,12 +229,13 @@ def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnap
     )
 
 
-def _each_once(relations: Sequence[Relation], profile_id: str, there: Collection[str]) -> list[Relation]:
+def _each_once(relations: Sequence[Relation], source: ProfileSnapshot, there: Collection[str]) -> list[Relation]:
     """Two of them whose others have become one since are one now, as a merge of that other would have it (MRG-3): that
-    which is there already, else the older."""
+    which is there already, else that which named it all along, else the older."""
+    before = _rows(source, "relations")
     by_meaning: dict[tuple[str, str], Relation] = {}
-    for relation in sorted(relations, key=lambda r: (r.id not in there, r.id)):
-        by_meaning.setdefault(relation.seen_from(profile_id), relation)
+    for relation in sorted(relations, key=lambda r: (r.id not in there, r != before[r.id], r.id)):
+        by_meaning.setdefault(relation.seen_from(source.profile_id), relation)
     return list(by_meaning.values())
 
 
