@@ -167,12 +167,18 @@ def a_base(api: Api) -> dict[str, str]:
         "run_id": api.post("/v1/settings/mobile-identification/preview").json()["id"],
         "other_id": other_one,
         "merge_id": _a_merge(api),
+        "together_id": _a_step(api),
     }
 
 
 def _a_merge(api: Api) -> str:
     body = {"source_id": api.profile()["id"], "destination_id": api.profile()["id"]}
     return str(api.post("/v1/merges", json=body).json()["id"])
+
+
+def _a_step(api: Api) -> str:
+    body = {"source_ids": [api.profile()["id"] for _ in range(2)], "destination_id": api.profile()["id"]}
+    return str(api.post("/v1/merges/together", json=body).json()["together_id"])
 
 
 def _a_draft(api: Api, profile_id: str) -> str:

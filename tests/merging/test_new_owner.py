@@ -10,7 +10,7 @@ from onefold.core.errors import Conflict, NotFound
 from onefold.merging import new_owner
 from onefold.merging.new_owner import Given, NewOwner
 from onefold.profiles.service import PointInput
-from onefold.receiving.contact import Answer
+from onefold.receiving.contact import Answer, Further, ListedPhone
 from onefold.settings import service as settings
 from tests.conftest import Base
 from tests.dsl.words import (
@@ -19,6 +19,7 @@ from tests.dsl.words import (
     edit,
     events,
     list_point,
+    merge,
     point_of,
     profile,
     receive,
@@ -146,3 +147,53 @@ def test_it_is_refused_where_nothing_speaks_for_it(base: Base) -> None:
         give(base, ada, point_of(base, ada, NUMBER).contact_point_id)
     with pytest.raises(NotFound):
         give(base, "00000000-0000-7000-8000-00000000dead", "x")
+
+
+def test_who_wrote_without_a_name_in_between_hides_no_new_owner(base: Base) -> None:
+    ada = ada_then(base, "Zoe Lang")
+    says(base, None, "hello?", 0)
+    assert find(base, ada) is not None
+
+
+def test_the_customer_writing_again_by_name_is_no_new_owner(base: Base) -> None:
+    ada = ada_then(base, "Zoe Lang")
+    says(base, "Ada", "it's me, on my daughter's phone", 0)
+    assert find(base, ada) is None
+
+
+def test_a_former_name_of_the_customer_is_the_customer(base: Base) -> None:
+    ada = ada_then(base, "Miss Byron")
+    other = profile(base, name="Ada Byron")
+    merge(base, other, ada)
+    assert find(base, ada) is None
+
+
+def test_who_came_in_late_is_found_by_when_it_was_said(base: Base) -> None:
+    """A provider that delivers an old message after the new ones."""
+    ada = ada_then(base, "Zoe Lang")
+    says(base, "Ada Hart", "sent long ago", 199)
+    owner = find(base, ada)
+    assert owner is not None
+    given = give(base, ada, owner.contact_point_id)
+    assert said(base, given.new_profile_id) == ["who are you?"]
+    assert said(base, ada) == ["hello", "sent long ago"]
+    check_base(base.database, base.organization_id)
+
+
+def test_a_number_that_became_one_with_another_in_a_merge_is_the_same(base: Base) -> None:
+    """The merged-away profile claimed the number, and what it was told went there."""
+    claimant = receive(base, "chat", visitor="v1", further=Further(phones=(ListedPhone(NUMBER, "mobile"),))).profile_id
+    ada = ada_then(base, "Zoe Lang")
+    merge(base, claimant, ada)
+    owner = find(base, ada)
+    assert owner is not None
+    given = give(base, ada, owner.contact_point_id)
+    assert said(base, given.new_profile_id) == ["who are you?"]
+    check_base(base.database, base.organization_id)
+
+
+def test_who_was_known_by_the_other_name_before_the_silence_is_no_new_owner(base: Base) -> None:
+    ada = says(base, "Kitty", "hello", 200).profile_id
+    edit(base, ada, name="Ada Hart")
+    says(base, "Kitty", "back again", 0)
+    assert find(base, ada) is None

@@ -10,6 +10,7 @@ import pytest
 from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflict
 from onefold.merging import together
 from onefold.merging import undo as undoing
+from onefold.merging.outcomes import Step
 from onefold.merging.store import MergeRow, read_side
 from onefold.merging.together import TogetherPreview, TogetherRequest
 from onefold.profiles import store as profiles
@@ -64,6 +65,21 @@ def test_all_of_them_become_one_and_the_oldest_goes_first(base: Base) -> None:
     assert {point.value for point in view.points} == {f"a{number}@kite.example" for number in range(4)}
     assert len({row.together_id for row in rows}) == 1
     check_base(base.database, base.organization_id)
+
+
+def test_who_was_merged_before_counts_as_old_as_the_oldest_of_them(base: Base) -> None:
+    """As its page says: since when the customer is known."""
+    oldest, one, two, last = four(base)
+    do(base, lambda unit: together.merge(unit, TogetherRequest([oldest], two), COMMAND))
+    assert [row.source_id for row in merge(base, one, two, to=last)] == [two, one]
+
+
+def test_a_contact_point_is_not_detached_together_with_several_merges(base: Base) -> None:
+    one, two, three, _ = four(base)
+    steps = {one: [Step("detach", contact_point_id=show(base, one).points[0].contact_point_id)]}
+    for ask in (planned, merge):
+        with pytest.raises(InvalidValue, match="Detach"):
+            ask(base, one, two, to=three, steps=steps)  # type: ignore[operator]
 
 
 def test_what_the_preview_shows_is_what_happens(base: Base) -> None:

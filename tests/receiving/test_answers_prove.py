@@ -8,7 +8,7 @@ from onefold.conversations import service as conversations
 from onefold.conversations.service import Written
 from onefold.receiving.contact import Further
 from tests.conftest import Base
-from tests.dsl.words import do, point_of, receive, show
+from tests.dsl.words import do, merge, point_of, receive, show
 
 ADA = "ada@kite.example"
 
@@ -76,3 +76,15 @@ def test_where_another_profile_holds_it_that_one_is_opened(base: Base) -> None:
 def test_what_comes_under_the_id_of_our_message_is_a_message_of_its_own__RES_12(base: Base, sender: str) -> None:
     message_id = write_to(base, claimed(base))
     assert not receive(base, "email", message_id, email=sender).repeated
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["first into second", "second into first"])
+def test_a_claim_that_became_one_with_another_in_a_merge_is_proven_as_well(base: Base, turned: bool) -> None:
+    first = claimed(base)
+    message_id = write_to(base, first)
+    second = receive(base, "chat", visitor="v2", further=Further(emails=(ADA,))).profile_id
+    pair = (second, first) if turned else (first, second)
+    merge(base, *pair)
+    answer = receive(base, "email", email=ADA, reply_to=(message_id,))
+    assert answer.profile_id == pair[1]
+    assert point_of(base, pair[1], ADA).standing == "contacted"

@@ -74,7 +74,7 @@ def _owner_of(
     first after a silence under a name that was not seen before is the new owner's first."""
     for number, item in enumerate(items):
         name, earlier = item.sender_name, items[number + 1 :]
-        if name is not None and not all(names_differ(name, one) for one in known):
+        if name is not None and not all(_differ(name, one) for one in known):
             return None
         if not earlier and len(items) == _LOOKED_AT:
             return None  # what came before is further back than is looked
@@ -84,6 +84,11 @@ def _owner_of(
         if name is not None and is_new and item.happened_at - heard >= silence:
             return NewOwner(point.contact_point_id, point.value, name, first=item, silent_since=before)
     return None
+
+
+def _differ(name: str, known: str) -> bool:
+    """Whether two names have no word in common, nor abbreviates one the other."""
+    return names_differ(name, known) and not set(fold(name).split()) & set(fold(known).split())
 
 
 def give(unit: UnitOfWork, profile_id: str, contact_point_id: str, version: int | None, actor: Actor) -> Given:

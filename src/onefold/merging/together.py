@@ -23,6 +23,7 @@ from onefold.merging.snapshot import ProfileSnapshot
 from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.organizations.store import load_policy
+from onefold.profiles import store as profiles
 from onefold.profiles.store import ProfileRow
 
 MOST_SOURCES = 20
@@ -109,11 +110,15 @@ def _plan(
         raise InvalidValue(f"From 1 to {MOST_SOURCES} profiles are merged in one step.", field="source_ids")
     if request.destination_id in source_ids:
         raise Conflict("A profile cannot be merged with itself.", code="same_profile")
+    if any(step.step == "detach" for steps in request.steps.values() for step in steps):
+        # What it leaves behind is known only once it is done, and the next ones' previews would not be true.
+        raise InvalidValue("Detach the contact point first; several merges in one step cannot do it.", field="steps")
     rows = {one: row_of(unit, one) for one in sorted([*source_ids, request.destination_id])}
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
     destination = store.read_side(unit, rows[request.destination_id])
     plans: list[MergePlan] = []
-    for source_id in sorted(source_ids, key=lambda one: (rows[one].created_at, one)):
+    since = {one: profiles.since(unit, rows[one]) for one in source_ids}
+    for source_id in sorted(source_ids, key=lambda one: (since[one], one)):
         source = _led_on(store.read_side(unit, rows[source_id]), [plan.source_id for plan in plans], destination)
         asked = request.of(source_id)
         plan = plan_merge(

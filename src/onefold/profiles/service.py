@@ -96,9 +96,8 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     visible_points = [p for p in points if p.kind != "customer_id"]
     region = load_policy(unit).default_region
     former_ids = store.merged_into(unit, row.id)[1:]
-    oldest = store.first_created(unit, row.id) if former_ids else None
     return ProfileView(
-        row=row._replace(created_at=min(row.created_at, oldest or row.created_at)),
+        row=row._replace(created_at=store.since(unit, row) if former_ids else row.created_at),
         display_name=display_name(row.name, points),
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         former_customer_ids=[

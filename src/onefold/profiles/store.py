@@ -164,10 +164,12 @@ def former_names(unit: UnitOfWork, profile_id: str) -> list[str]:
     return [str(name) for _, name in sorted(rows, key=lambda row: str(row[0]), reverse=True) if name is not None]
 
 
-def first_created(unit: UnitOfWork, profile_id: str) -> datetime | None:
-    """When the oldest of the profiles that were merged into one was created; None where none was."""
+def since(unit: UnitOfWork, row: ProfileRow) -> datetime:
+    """When the customer was first known: when a profile, or the oldest of those merged into it, was created."""
     p = profiles.c
-    return unit.execute(unit.select(sa.func.min(p.created_at), of=profiles).where(p.survivor_id == profile_id)).scalar()
+    first = sa.func.min(p.created_at)
+    oldest = unit.execute(unit.select(first, of=profiles).where(p.survivor_id == row.id)).scalar()
+    return row.created_at if oldest is None else min(oldest, row.created_at)
 
 
 class Part(NamedTuple):

@@ -52,7 +52,9 @@ _LEADS_TO = "w.id, w.version, o.id, s.id, s.version, so.id"
 def _threads(d: Dialect) -> str:
     items = "i.organization_id = ? AND i.channel = ? AND i.message_id = k.value"
     named = d.join("items", "i", items, one=False)
-    ours = "CASE WHEN i.direction = 'out' THEN i.contact_point_id END"
+    own = "a.organization_id = i.organization_id AND a.id = i.contact_point_id"
+    absorbing = f"SELECT a.contact_point_id FROM absorbed_points AS a WHERE {own}"
+    ours = f"CASE WHEN i.direction = 'out' THEN coalesce(({absorbing}), i.contact_point_id) END"
     return f"SELECT k.value, i.conversation_id, {ours}, {_LEADS_TO} FROM {d.keys} {named} {_leading(d, 'i')}"
 
 
