@@ -44,6 +44,11 @@ def messenger(*events: object, network: str = "page") -> dict[str, Any]:
     return {"object": network, "entry": [{"id": "1", "messaging": list(events)}]}
 
 
+def commented(value: dict[str, object], field: str = "feed", network: str = "page") -> dict[str, Any]:
+    value = {"item": "comment", **value} if field == "feed" else value
+    return {"object": network, "entry": [{"id": "1", "changes": [{"field": field, "value": value}]}]}
+
+
 def sent(**message: object) -> dict[str, object]:
     return {"sender": {"id": "42"}, "timestamp": 1740981600000, "message": {"mid": "m_1", "text": "Hello", **message}}
 
@@ -164,6 +169,10 @@ NOT_SHOWN = {
     "what nobody knows": (messenger({"sender": {"id": "1"}, "fancy_new": {}}), {"fancy_new": 1}),
     "a name that is none": (messenger({"<b>": {}}), {"unknown": 1}),
     "another product": ({"object": "user"}, {"unknown": 1}),
+    "a message of our own account": (messenger({**sent(), "sender": {"id": "1"}}), {"echo": 1}),
+    "a comment of our own": (commented({"comment_id": "c-1", "message": "Hi", "from": {"id": "1"}}), {"echo": 1}),
+    "a comment taken away": (commented({"comment_id": "c-1", "verb": "remove", "from": {"id": "2"}}), {"feed": 1}),
+    "a like": (commented({"item": "reaction", "verb": "add", "from": {"id": "2"}}), {"feed": 1}),
 }
 
 
@@ -201,14 +210,31 @@ _JSON = st.recursive(
     max_leaves=6,
 )
 _EVENTS = st.dictionaries(
-    st.sampled_from(("id", "from", "type", "text", "image", "context", "timestamp", "sender", "message", "postback")),
+    st.sampled_from(
+        (
+            "id",
+            "from",
+            "type",
+            "item",
+            "verb",
+            "comment_id",
+            "text",
+            "image",
+            "context",
+            "timestamp",
+            "sender",
+            "message",
+            "postback",
+        )
+    ),
     _JSON,
 )
 
 
 @given(st.lists(_EVENTS, max_size=3))
 def test_any_json_gives_contacts_that_can_be_received(events: list[dict[str, object]]) -> None:
-    for contact in (*contacts_of(whatsapp(*events)), *contacts_of(messenger(*events))):
+    changes = [contact for event in events for contact in contacts_of(commented(event))]
+    for contact in (*contacts_of(whatsapp(*events)), *contacts_of(messenger(*events)), *changes):
         normalise_contact(contact, POLICY)
         assert contact.data is not None
         contact.data.encode()
@@ -280,6 +306,56 @@ def test_a_comment_is_of_the_account_that_wrote_it__RES_20() -> None:
         "42",
         "ada",
     )
+
+
+def test_what_another_app_answers_is_said_as_well__RES_20() -> None:
+    """A message in `standby`: a bot has the conversation for now."""
+    payload = {"object": "page", "entry": [{"id": "1", "standby": [sent()]}]}
+    (contact,) = contacts_of(payload)
+    assert (contact.message_id, contact.body) == ("m_1", "Hello")
+
+
+@pytest.mark.parametrize(("moment", "second"), [("1740981600", 1740981600), ("1740981600000", 1740981600)])
+def test_an_instagram_message_may_come_as_a_change__RES_20(moment: str, second: int) -> None:
+    value = {**sent(), "timestamp": moment, "recipient": {"id": "1"}}
+    (contact,) = contacts_of(commented(value, "messages", network="instagram"))
+    assert (contact.message_id, contact.sender.user_id, contact.sender.network) == ("m_1", "42", "instagram")
+    assert contact.occurred_at == datetime.fromtimestamp(second, UTC)
+
+
+SAID_AGAIN = {
+    "comments": [
+        commented({"comment_id": "c-1", "message": text, "verb": verb, "from": {"id": "42"}})
+        for text, verb in (("Nice", "add"), ("Nicer", "edited"), ("Nicest", "edited"))
+    ],
+    "edits without a number": [
+        messenger({"sender": {"id": "42"}, "timestamp": 1740981600000, "message_edit": {"mid": "m_1", "text": text}})
+        for text in ("a", "b")
+    ],
+    "reactions of one instant": [
+        messenger({"sender": {"id": "42"}, "timestamp": 1740981600000, "reaction": {"mid": mid, "emoji": emoji}})
+        for mid, emoji in (("m_1", "👍"), ("m_1", "👎"))
+    ],
+    "posts on the page": [
+        commented({"item": "status", "post_id": post_id, "message": "Hello", "verb": "add", "from": {"id": "42"}})
+        for post_id in ("p-1", "p-2")
+    ],
+}
+
+
+@pytest.mark.parametrize("form", SAID_AGAIN)
+def test_what_is_said_anew_is_no_repeat_and_the_same_again_is_one__RES_12(form: str) -> None:
+    base = Base()
+    for repeats in (False, True):
+        for payload in SAID_AGAIN[form]:
+            (contact,) = contacts_of(payload)
+            assert (base.receives(contact).repeats is not None) == repeats
+
+
+def test_another_change_that_names_a_number_changes_none__RES_20() -> None:
+    system = {"type": "customer_identity_changed", "wa_id": "447700900999", "body": "New security code"}
+    (contact,) = contacts_of(whatsapp(said(type="system", system=system)))
+    assert (contact.sender.changed_to, contact.body) == (None, "New security code")
 
 
 def test_a_change_of_number_that_whatsapp_reports_is_the_same_customers__RES_20() -> None:

@@ -27,7 +27,13 @@ _NETWORKS = {"page": "facebook", "instagram": "instagram"}
 _DATA_LENGTH = 1_000
 _USER_ID_LENGTH = 200
 _MOST_MEDIA = 50
+_SECONDS_LENGTH = 11
+"""Of a time in seconds, as a text; those in milliseconds are longer."""
 _NOBODY: Json = {}
+_POSTS = frozenset(("post", "status", "photo", "video", "share", "link"))
+_EDITS = frozenset(("edit", "edited"))
+_SAYS = frozenset(("", "add", *_EDITS))
+"""What is done with a comment or post when it says something; Instagram does not say."""
 _KINDS = {
     "image": "image",
     "video": "video",
@@ -94,13 +100,27 @@ def _whatsapp_events(payload: Json, inbox_id: str | None) -> Iterator[Event]:
 
 
 def _messenger_events(payload: Json, network: str, inbox_id: str | None) -> Iterator[Event]:
+    """What another app answers (`standby`) the customer has said as well; Instagram sends messages as changes too."""
     for entry in _objects(payload.get("entry")):
-        for event in _objects(entry.get("messaging")):
-            says = next((key for key in event if key not in ("sender", "recipient", "timestamp")), "unknown")
-            is_echo = says == "message" and bool(_object(event.get("message")).get("is_echo"))
-            yield "echo" if is_echo else says, _messenger(event, network, inbox_id)
+        own_id = _text(entry.get("id"))
+        for event in (*_objects(entry.get("messaging")), *_objects(entry.get("standby"))):
+            yield _messenger_event(event, own_id, network, inbox_id)
         for change in _objects(entry.get("changes")):
-            yield _text(change.get("field")), _comment(change, network, inbox_id)
+            field, value = _text(change.get("field")), _object(change.get("value"))
+            if _object(value.get("sender")):
+                yield _messenger_event(value, own_id, network, inbox_id)
+            elif own_id and _text(_object(value.get("from")).get("id")) == own_id:
+                yield "echo", None
+            else:
+                yield field, _comment(field, value, network, inbox_id)
+
+
+def _messenger_event(event: Json, own_id: str, network: str, inbox_id: str | None) -> Event:
+    says = next((key for key in event if key not in ("sender", "recipient", "timestamp")), "unknown")
+    is_ours = bool(own_id) and _text(_object(event.get("sender")).get("id")) == own_id
+    if says == "message" and (is_ours or _object(event.get("message")).get("is_echo")):
+        return "echo", None
+    return says, None if is_ours else _messenger(event, network, inbox_id)
 
 
 def meta_signature_valid(app_secret: str, body: bytes, header: str) -> bool:
@@ -167,9 +187,10 @@ def _phone(wa_id: str) -> str | None:
 
 
 def _new_number(kind: str, content: Json) -> str | None:
-    """The number that WhatsApp says a customer has changed to (RES-20)."""
+    """The number that WhatsApp says a customer has changed to (RES-20); other changes name a number as well."""
     new = _text(content.get("new_wa_id") or content.get("wa_id"))
-    return _phone(new) if kind == "system" and new else None
+    says_so = kind == "system" and (_text(content.get("type")) or "changed_number").endswith("changed_number")
+    return _phone(new) if says_so and new else None
 
 
 def _whatsapp_body(kind: str, content: Json) -> str:
@@ -198,11 +219,11 @@ def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | Non
     """A contact of an event that says something; None of what only tells what became of our own messages."""
     message, user_id = _object(event.get("message")), _text(_object(event.get("sender")).get("id"))
     said = _said(event)
-    if said is None or message.get("is_echo"):
+    if said is None:
         return None
     own_id, body = said
     moment = _text(event.get("timestamp"))
-    message_id = own_id or (_id(f"{user_id}:{moment}") if user_id and moment else None)
+    message_id = own_id or (_id(f"{user_id}:{moment}:{_digest(body)}") if user_id and moment else None)
     if message_id is None:
         return None
     return Contact(
@@ -210,7 +231,7 @@ def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | Non
         message_id=message_id,
         sender=Sender(network=network, user_id=_user_id(user_id)),
         body=mend_text(body) or None,
-        occurred_at=_moment(event.get("timestamp"), 1_000),
+        occurred_at=_moment(moment, 1_000 if len(moment) > _SECONDS_LENGTH else 1),
         inbox_id=inbox_id,
         reply_to=_ids(_object(message.get("reply_to")).get("mid")),
         data=_data({"from": user_id, "media": _media(message)}),
@@ -228,7 +249,8 @@ def _said(event: Json) -> tuple[str | None, str] | None:
     if postback := _object(event.get("postback")):
         return _id(postback.get("mid")), _text(postback.get("title")) or _text(postback.get("payload"))
     if edit := _object(event.get("message_edit")):
-        return _id(f"{_text(edit.get('mid'))}:{_text(edit.get('num_edit'))}"), f"(edited) {_text(edit.get('text'))}"
+        text = _text(edit.get("text"))
+        return _id(f"{_text(edit.get('mid'))}:{_text(edit.get('num_edit')) or _digest(text)}"), f"(edited) {text}"
     if reaction := _object(event.get("reaction")):
         emoji = _text(reaction.get("emoji")) or _text(reaction.get("reaction"))
         return None, f"({'took back ' if reaction.get('action') == 'unreact' else ''}reaction {emoji})"
@@ -238,14 +260,17 @@ def _said(event: Json) -> tuple[str | None, str] | None:
     return None
 
 
-def _comment(change: Json, network: str, inbox_id: str | None) -> Contact | None:
-    """A comment under a post, by the account of whoever wrote it."""
-    value = _object(change.get("value"))
-    message_id = _id(value.get("comment_id") or value.get("id"))
-    who = _object(value.get("from"))
-    is_comment = change.get("field") == "comments" or value.get("item") == "comment"
-    if not is_comment or message_id is None or value.get("verb") == "remove":
+def _comment(field: str, value: Json, network: str, inbox_id: str | None) -> Contact | None:
+    """A comment under a post, or a post on the page, by the account of whoever wrote it; an edited one says it anew."""
+    who, item, verb = _object(value.get("from")), _text(value.get("item")), _text(value.get("verb"))
+    text = mend_text(_text(value.get("text") or value.get("message")))
+    is_comment = field in ("comments", "live_comments") or item == "comment"
+    is_post = field == "feed" and bool(text) and item in _POSTS
+    message_id = _id((value.get("comment_id") if is_comment else value.get("post_id")) or value.get("id"))
+    if not (is_comment or is_post) or message_id is None or verb not in _SAYS:
         return None
+    if verb in _EDITS:
+        message_id, text = f"{message_id}:{_digest(text)}", f"(edited) {text}"
     return Contact(
         channel="social",
         message_id=message_id,
@@ -255,10 +280,10 @@ def _comment(change: Json, network: str, inbox_id: str | None) -> Contact | None
             handle=_name(who.get("username")),
             name=_name(who.get("name")),
         ),
-        body=mend_text(_text(value.get("text") or value.get("message"))) or None,
+        body=text or None,
         occurred_at=_moment(value.get("created_time"), 1),
         inbox_id=inbox_id,
-        data=_data({"from": _text(who.get("id")), "type": "comment"}),
+        data=_data({"from": _text(who.get("id")), "type": "comment" if is_comment else "post"}),
     )
 
 
@@ -294,6 +319,11 @@ def _text(value: object) -> str:
 
 def _text_of(value: object) -> str:
     return mend_text(_text(value), _DATA_LENGTH)
+
+
+def _digest(text: str) -> str:
+    """Of what has no id of its own: the same words at the same instant are the same."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _id(value: object) -> str | None:
