@@ -40,6 +40,7 @@ _COLUMNS = {
         "sms",
         "identifying",
         "contacted",
+        "standing",
         "created_at",
     ),
     "conversations": ("organization_id", "id", "profile_id", "inbox_id", "state", "opened_at"),
@@ -105,7 +106,7 @@ def _add(rows: dict[str, list[Row]], who: Person, owner: _Owner) -> None:
         point_id = id_of(who.number, FIRST_POINT + position)
         rows["match_keys"] += [(org, key, point_id) for key in keys_of_point(kind, value, None)]
         rows["contact_points"].append(
-            (org, point_id, profile_id, kind, value, mobile, kind == "phone", True, True, now)
+            (org, point_id, profile_id, kind, value, mobile, kind == "phone", True, True, "contacted", now)
         )
     rows["conversations"].append((org, conversation_id, profile_id, inbox_id, "open", now))
     channel = "email" if points[0][0] == "email" else "sms"

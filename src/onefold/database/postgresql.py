@@ -12,6 +12,8 @@ from onefold.database.dialects import Dialect, Direction, Insert, Row, Update
 from onefold.database.tables import Instant
 
 _json = msgspec.json.encode
+_UPDATED_AT_ONCE = 100
+"""Rows. Each is looked for among those given, as there are none but nested loops."""
 _AUDIT_LOCKS, _MERGE_LOCKS, _SUGGESTION_LOCKS = 1, 2, 3
 
 
@@ -122,14 +124,19 @@ class PostgreSQL(Dialect):
             values = [f"{_json_value(table.c[c], n)} AS {c}" for n, c in enumerate(("id", *update.columns))]
             changes = [*(f"{c} = v.{c}" for c in update.columns), *([update.also] if update.also else [])]
             sql = (
-                f"UPDATE {table.name} SET {', '.join(changes)} "
-                f"FROM (SELECT {', '.join(values)} FROM jsonb_array_elements(%(rows)s::jsonb) AS t(r) OFFSET 0) AS v "
-                f"WHERE {table.name}.organization_id = %(org)s AND {table.name}.id = v.id AND {table.name}.id = "
-                f"ANY(ARRAY(SELECT (r->>0)::uuid FROM jsonb_array_elements(%(rows)s::jsonb) AS t(r)))"
+                f"WITH v AS MATERIALIZED (SELECT {', '.join(values)} "
+                f"FROM jsonb_array_elements(%(rows)s::jsonb) AS t(r)) "
+                f"UPDATE {table.name} SET {', '.join(changes)} FROM v "
+                f"WHERE {table.name}.organization_id = %(org)s AND {table.name}.id = v.id "
+                f"AND {table.name}.id = ANY(ARRAY(SELECT id FROM v))"
             )
             self._sql[update] = sql
-        cursor.execute(sql, {"rows": _json(rows).decode(), "org": organization_id})
-        return int(cursor.rowcount)
+        changed = 0
+        for start in range(0, len(rows), _UPDATED_AT_ONCE):
+            some = rows[start : start + _UPDATED_AT_ONCE]
+            cursor.execute(sql, {"rows": _json(some).decode(), "org": organization_id})
+            changed += int(cursor.rowcount)
+        return changed
 
     def lock_values(self, cursor: Any, organization_id: int, values: Sequence[str]) -> bool:
         cursor.execute(

@@ -194,10 +194,9 @@ def remove_evidence(unit: UnitOfWork, rows: Iterable[Evidence]) -> None:
     """Takes evidence away."""
     e = evidence.c
     keys = ("profile_id", "other_id", "kind", "value", "other_value")
-    statement = unit.delete(evidence).where(*(e[key] == sa.bindparam(f"the_{key}") for key in keys))
     given = [{f"the_{key}": getattr(row, key) for key in keys} for row in rows]
     if given:
-        unit.execute(statement, given)
+        unit.execute(unit.delete(evidence).where(*(e[key] == sa.bindparam(f"the_{key}") for key in keys)), given)
 
 
 def suggestions_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, SuggestionRow]:
