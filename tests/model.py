@@ -65,7 +65,7 @@ class Model:
         self.mobiles, self.landlines = mobiles, landlines
         self.shared_limit = 4
         self.profiles: list[Profile] = []
-        self.seen: dict[tuple[str, str, str], Profile] = {}
+        self.seen: dict[tuple[str, str, str], Profile | None] = {}
         self.mails: dict[str, list[Profile]] = {}
         # Evidence: the pair, the kind, the value. Its kinds are the exact ones; nothing here has a handle, or an email
         # long enough to be like another.
@@ -114,10 +114,11 @@ class Model:
 
     def receive(self, event: Event) -> Profile | None:
         """Whose it is; None where it is nobody's yet."""
-        again = self.seen.get((event.channel, event.message_id, event.value))
-        if again is not None:
-            return again
+        message = (event.channel, event.message_id, event.value)
+        if message in self.seen:
+            return self.seen[message]
         profile = self._about(event) if event.own or event.recipient else self._open(event)
+        self.seen[message] = profile
         if profile is None:
             return None
         for kind, value, phone_type in event.further:
@@ -129,7 +130,6 @@ class Model:
             profile.open = True
             profile.conversations.append([])
         profile.conversations[-1].append(event.message_id)
-        self.seen[event.channel, event.message_id, event.value] = profile
         return profile
 
     def _about(self, event: Event) -> Profile | None:

@@ -178,7 +178,7 @@ def _a_merge(api: Api) -> str:
 
 def _a_step(api: Api) -> str:
     body = {"source_ids": [api.profile()["id"] for _ in range(2)], "destination_id": api.profile()["id"]}
-    return str(api.post("/v1/merges/together", json=body).json()["together_id"])
+    return str(api.post("/v1/merges/together", json=body).json()["data"][0]["together_id"])
 
 
 def _a_draft(api: Api, profile_id: str) -> str:
