@@ -686,8 +686,8 @@ def test_two_relationships_that_have_become_one_come_back_as_one__MRG_13_PRO_8(
 
 
 @pytest.mark.parametrize("kind", ["friend", "parent"])
-@pytest.mark.parametrize("turned", itertools.product((False, True), repeat=2))
-@pytest.mark.parametrize("order", itertools.permutations((0, 1)))
+@pytest.mark.parametrize("turned", list(itertools.product((False, True), repeat=2)))
+@pytest.mark.parametrize("order", list(itertools.permutations((0, 1))))
 @pytest.mark.parametrize("first", (0, 1))
 def test_related_sources_of_one_destination_come_out_in_any_order(
     base: Base, kind: str, turned: tuple[bool, bool], order: tuple[int, int], first: int
