@@ -139,6 +139,7 @@ class Merging(RuleBasedStateMachine):
     ) -> None:
         number = add_organization(self.database, "Merging", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now())
         self.base = Base("", self.database, number, Receiver(self.database))
+        self.shared_limit = shared_limit
         self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}), exclusive=True)
         self.do(lambda unit: change_settings(unit, merge_policies=dict(policies), shared_limit=shared_limit))
         self.agents = [agent(self.base, name) for name in ("Cy", "Lin")]
@@ -468,7 +469,7 @@ class Merging(RuleBasedStateMachine):
     def merge_and_undo_in_any_order(self, data: st.DataObject, times: int) -> None:
         """Then everything is as if it had never been merged, byte for byte (MRG-13, MRG-19).
 
-        After several merges OF_SEVERAL are.
+        After several merges, and where few profiles are too many to suggest by (SUG-6), OF_SEVERAL are.
         """
         self.look_again_at_all()
         before, evident = self.dump(KEPT, restored=True), self.evidence()
@@ -482,8 +483,10 @@ class Merging(RuleBasedStateMachine):
         for row, actor in data.draw(st.permutations(merges), label="order"):
             assert self.attempt(lambda unit, row=row, actor=actor: undoing.undo(unit, row.id, None, actor)) is not None
         after = self.dump(KEPT, restored=True)
-        names = KEPT if len(merges) < 2 else OF_SEVERAL
-        assert not evident - self.evidence()
+        names = KEPT if len(merges) < 2 and self.shared_limit == 20 else OF_SEVERAL
+        # Of similar emails that too many have meanwhile, the evidence is taken back for good (SUG-6).
+        lost = evident - self.evidence()
+        assert not {row for row in lost if self.shared_limit == 20 or row[2] != "similar_email"}
         assert not {name: set(before[name]) ^ set(after[name]) for name in names if before[name] != after[name]}
 
     def look_again_at_all(self) -> None:
