@@ -90,11 +90,12 @@ def _forget_common(unit: UnitOfWork, common: Common) -> set[Pair]:
     Evidence of what is shared stays recorded, and gives no cause: rating counts who holds it. Of similar emails nothing
     counts that, so their evidence goes.
     """
+    evidence_by_profile = {one: store.evidence_of(unit, one) for one in set().union(*common.values())}
     rows = {
         row
         for (kind, value), ids in common.items()
         for profile_id in ids
-        for row in store.evidence_of(unit, profile_id)
+        for row in evidence_by_profile[profile_id]
         if row.kind == kind and value in _crowded_by(row)
     }
     store.remove_evidence(unit, [row for row in rows if row.kind == "similar_email"])
@@ -319,7 +320,7 @@ def _rate(
     recorded = _drop_unsupported(unit, recorded, facts)
     supported_pairs = [pair for pair in pairs if recorded[pair]]
     evidence = _evidence(supported_pairs, facts, recorded)
-    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    holders = _holders(unit, evidence, policy)
     compared = _compare(evidence, facts, holders, policy)
     before = store.suggestions_between(unit, pairs)
     verdicts = store.verdicts_between(unit, supported_pairs)
@@ -376,7 +377,7 @@ def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pai
     """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
     facts = _facts(unit, pairs, policy)
     evidence = _evidence(pairs, facts, store.evidence_between(unit, pairs))
-    holders = _holders(unit, (piece for pieces in evidence.values() for piece in pieces), policy)
+    holders = _holders(unit, evidence, policy)
     return _compare(evidence, facts, holders, policy)
 
 
@@ -411,10 +412,10 @@ def _compare(
     }
 
 
-def _holders(unit: UnitOfWork, pieces: Iterable[Shared], policy: Policy) -> dict[tuple[str, str], int]:
+def _holders(unit: UnitOfWork, evidence: Mapping[Pair, set[Shared]], policy: Policy) -> dict[tuple[str, str], int]:
     """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
     most = policy.shared_limit + 1
-    keys = {(piece.kind, piece.value) for piece in pieces}
+    keys = {(piece.kind, piece.value) for pieces in evidence.values() for piece in pieces}
     counted: list[Key] = sorted(key for key in keys if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
     holder_counts: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
     handles = ["h:" + value for kind, value in sorted(keys) if kind == "handle"]
