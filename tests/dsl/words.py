@@ -200,6 +200,11 @@ def suggested(base: Base, profile_id: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+def evidence(base: Base) -> set[tuple[str, ...]]:
+    """All evidence, as (profile, other, kind, value, other value)."""
+    return {tuple(row) for row in rows(base, "SELECT profile_id, other_id, kind, value, other_value FROM evidence")}
+
+
 def found_by(base: Base, query: str) -> list[str]:
     """The profiles that a search finds."""
     with base.database.read(base.organization_id) as unit:

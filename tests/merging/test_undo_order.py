@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from onefold.conversations import drafts
 from onefold.conversations.drafts import Composed
 from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Further
 from tests.conftest import Base
 from tests.dsl.words import (
     add_detail,
@@ -25,6 +26,7 @@ from tests.dsl.words import (
     conversation,
     do,
     edit,
+    evidence,
     list_point,
     merge,
     point_of,
@@ -170,6 +172,47 @@ def check_order(base: Base, shape: str, order: Sequence[int]) -> None:
         undo(base, done[order[count - 1]].id)
         assert as_they_are(base, people) == never_merged(merges, order[:count]), order[:count]
     check_base(base.database, base.organization_id)
+
+
+# What speaks for whom ------------------------------------------------------------------------------------------------
+
+
+def brought_with(base: Base, email: str, further: str) -> str:
+    """A customer who writes by one email and names another one (RES-11)."""
+    answer = receive(base, "email", email=email, sender_state="proven", further=Further(emails=(further,)))
+    return answer.profile_id
+
+
+SHARED = "lena@kite.example"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_a_contact_brought_goes_on_speaking_when_a_merge_below_is_undone__RES_11_MRG_19(
+    base: Base, order: Sequence[int]
+) -> None:
+    """Lena's email is named by Cara and by Sam, who do not hold it. Lena goes into Bo, Bo into Cara, Sam into Eve."""
+    lena = receive(base, "email", email=SHARED, sender_state="proven").profile_id
+    sam, cara = (brought_with(base, f"{name}@kite.example", SHARED) for name in ("sam", "cara"))
+    bo, eve = (profile(base, name=name) for name in ("Bo", "Eve"))
+    before = evidence(base)
+    done = [merge(base, *pair).id for pair in ((lena, bo), (bo, cara), (sam, eve))]
+    for number in order:
+        undo(base, done[number])
+    assert evidence(base) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_another_source_brought_stays_when_the_merge_below_is_undone__RES_11_MRG_19(
+    base: Base, order: Sequence[int]
+) -> None:
+    lena = receive(base, "email", email=SHARED, sender_state="proven").profile_id
+    sam, cara = (brought_with(base, f"{name}@kite.example", SHARED) for name in ("sam", "cara"))
+    bo, eve = (profile(base, name=name) for name in ("Bo", "Eve"))
+    before = evidence(base)
+    done = [merge(base, *pair).id for pair in ((lena, bo), (cara, bo), (sam, eve))]
+    for number in order:
+        undo(base, done[number])
+    assert evidence(base) == before
 
 
 # What people change in between ----------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def person(name: str, phone_type: str | None) -> ProfileSnapshot:
 def layer(number: int, source: ProfileSnapshot, destination: ProfileSnapshot) -> Layer:
     plan = merge(source, destination)
     at = DAY + timedelta(hours=number)
-    return Layer(f"merge-{number}", source, destination, plan.after, plan.absorbed, {}, AGENT, None, at)
+    return Layer(f"merge-{number}", source, destination, plan.after, plan.absorbed, {}, (), AGENT, None, at)
 
 
 def undo(

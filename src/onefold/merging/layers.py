@@ -13,11 +13,12 @@ merged away itself is the source of a layer of another profile, which is folded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from onefold.core.actor import Merger
+from onefold.matching.evidence import Evidence
 from onefold.merging.outcomes import Which
 from onefold.merging.plan import MergePlan, plan_merge
 from onefold.merging.rebasing import rebase
@@ -26,7 +27,8 @@ from onefold.organizations.merge_policies import BY_RULE
 
 
 class Layer(NamedTuple):
-    """One merge, as it was recorded. `absorbed` maps contact points of the source to those they became one with."""
+    """One merge, as it was recorded. `absorbed` maps contact points of the source to those they became one with;
+    `evidence` is what spoke for either side then."""
 
     merge_id: str
     source: ProfileSnapshot
@@ -34,6 +36,7 @@ class Layer(NamedTuple):
     after: ProfileSnapshot
     absorbed: Mapping[str, str]
     choices: Mapping[str, Which]
+    evidence: Sequence[Evidence]
     merger: Merger
     undone_at: datetime | None
     created_at: datetime
@@ -64,6 +67,11 @@ class Passage(NamedTuple):
 
     found: ProfileSnapshot
     layer: Layer
+
+    @property
+    def other(self) -> ProfileSnapshot:
+        """Whom that merge joined it with, as it was then."""
+        return self.layer.before if self.found is self.layer.source else self.layer.source
 
 
 class TakenOut(NamedTuple):

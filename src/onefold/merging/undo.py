@@ -86,7 +86,7 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
     )
     share_conversations(unit, parting, record)
     store.mark_undone(unit, merge_id, now)  # its former name finds nobody any more
-    share_evidence(unit, found.merge, found.plan, record=record, layer=look.taken.layer, policy=look.policy, now=now)
+    share_evidence(unit, found.plan, look.taken, record, policy=look.policy, now=now)
     _write_events(unit, found, actor, now)
     source_id = found.plan.source.profile_id
     data = {"merge_id": merge_id, "unmerged": dict.fromkeys(found.returning, source_id)}
@@ -163,7 +163,9 @@ def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, da
 def _layer(row: MergeRow, record: MergeRecord) -> Layer:
     sides = record.source, record.destination, record.after
     merger = Merger(row.agent_id, "")
-    return Layer(row.id, *sides, record.absorbed, record.choices, merger, row.undone_at, row.created_at)
+    return Layer(
+        row.id, *sides, record.absorbed, record.choices, record.evidence, merger, row.undone_at, row.created_at
+    )
 
 
 def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from onefold.matching.evidence import Evidence, pair_of
 from onefold.matching.scoring import ALIKE_KINDS, evidence_values, handle_key
 from onefold.merging import service as merging
 from onefold.merging import store as merges
-from onefold.merging.layers import Layer
+from onefold.merging.layers import Layer, Passage, TakenOut
 from onefold.merging.record import MergeRecord
 from onefold.merging.snapshot import ProfileSnapshot
 from onefold.merging.store import MergeRow
@@ -30,30 +30,23 @@ class _Then(NamedTuple):
 
     of_source: Mapping[Side, Evidence]
     of_destination: Mapping[Side, Evidence]
+    of_others: Set[Side]
+    """Of whom later merges joined the destination with: it is theirs, whoever else had the like (MRG-19)."""
     destination_id: str
     spoke: Collection[tuple[str, str]]
     """(kind, value) of what the destination held."""
 
 
 def share_evidence(
-    unit: UnitOfWork,
-    merge: MergeRow,
-    plan: UndoPlan,
-    record: MergeRecord,
-    layer: Layer,
-    policy: Policy,
-    now: datetime,
+    unit: UnitOfWork, plan: UndoPlan, taken: TakenOut, record: MergeRecord, policy: Policy, now: datetime
 ) -> None:
-    """Evidence goes back to whom it spoke for; what came since goes with the values it rests on. `layer` is the merge,
-    its sides without what has been undone since."""
-    source, destination = plan.source, plan.destination
+    """Evidence goes back to whom it spoke for; what came since goes with the values it rests on."""
+    source, destination, layer = plan.source, plan.destination, taken.layer
     _index(unit, (source, destination), policy)
-    came_out = _came_out(unit, merge, (source.profile_id, record.destination.profile_id))
-    known = [record, *came_out.values()]
-    became = _became(unit, merge, {one for kept in known for piece in kept.evidence for one in piece.pair})
-    then = _evidence_then(record, came_out, became)
+    then, became = _evidence_then(unit, layer, (source.profile_id, layer.destination_id))
     of_source, of_destination = (_by_side(then, side.profile_id, became) for side in (layer.source, layer.before))
-    spoke = _Then(of_source, of_destination, layer.destination_id, _speaking(layer.before))
+    of_others = {side for passage in taken.way for side in _of_other(unit, passage)}
+    spoke = _Then(of_source, of_destination, of_others, layer.destination_id, _speaking(layer.before))
     pairs = _part(unit, spoke, source, destination)
     back = _between(unit, then, layer, plan=plan, became=became)
     store.insert_evidence(unit, back)
@@ -61,6 +54,12 @@ def share_evidence(
     matching.rate(unit, pairs, policy, now, created=record.suggested)
     # What it shares with whom its destination has joined.
     matching.refresh_matches(unit, source.profile_id, policy, now)
+
+
+def _of_other(unit: UnitOfWork, passage: Passage) -> Set[Side]:
+    other_id = passage.other.profile_id
+    then, became = _evidence_then(unit, passage.layer, (other_id,))
+    return _by_side(then, other_id, became).keys()
 
 
 def _index(unit: UnitOfWork, sides: Sequence[ProfileSnapshot], policy: Policy) -> None:
@@ -71,48 +70,79 @@ def _index(unit: UnitOfWork, sides: Sequence[ProfileSnapshot], policy: Policy) -
         matching.index_keys(unit, side.profile_id, policy)
 
 
-def _undone_since(unit: UnitOfWork, merge: MergeRow, ids: Sequence[str]) -> list[MergeRow]:
-    """The merges into some profiles that stood at the time of a merge and have been undone since."""
-    rows = merges.merges_into(unit, ids)
-    return [row for row in rows if row.id < merge.id and row.undone_at is not None and row.undone_at > merge.created_at]
+def _evidence_then(
+    unit: UnitOfWork, layer: Layer, side_ids: Sequence[str]
+) -> tuple[list[Evidence], dict[str, set[str]]]:
+    """What would have spoken for sides of a merge then, without those that have come out of them since; and who each
+    profile of that time is by now.
+
+    What spoke for one that has left, and for nobody else in there, has left with it; what spoke for it being one with
+    whom it was in speaks again.
+    """
+    stood = _stood(unit, layer, side_ids)
+    records = _records(unit, stood)
+    known = [layer.evidence, *(record.evidence for record in records.values())]
+    became = _became(unit, layer, {one for evidence in known for piece in evidence for one in piece.pair})
+    found = list(layer.evidence)
+    for one in (one for one in records if stood[one].undone_at is not None):
+        root_id = _way_up(stood, one)[-1]
+        of_others = (_by_side(records[of].evidence, side_id, became) for of, side_id in _without(stood, one, records))
+        left_with_it = _by_side(records[one].evidence, one, became).keys() - set().union(*of_others)
+        gone = [row for row in found if left_with_it & _by_side([row], root_id, became).keys()]
+        found = [row for row in found if row not in gone]
+        found += [row.moved(root_id, one) for row in gone if {*row.pair} == {*side_ids}]
+        found += [row.moved(stood[one].destination_id, root_id) for row in records[one].evidence_between]
+    return found, became
 
 
-def _came_out(unit: UnitOfWork, merge: MergeRow, ids: Sequence[str]) -> dict[tuple[str, str], MergeRecord]:
-    """What was kept of those that undoing has taken out of the two since, by (source, destination)."""
-    records = {
-        (row.source_id, row.destination_id): merging.read_record(unit, row) for row in _undone_since(unit, merge, ids)
-    }
-    return {pair: record for pair, record in records.items() if record is not None}
+def _records(unit: UnitOfWork, stood: Mapping[str, MergeRow]) -> dict[str, MergeRecord]:
+    """What was kept of merges, by source; nothing where all of them stand still."""
+    if all(row.undone_at is None for row in stood.values()):
+        return {}
+    records = {one: merging.read_record(unit, row) for one, row in stood.items()}
+    return {one: record for one, record in records.items() if record is not None}
 
 
-def _became(unit: UnitOfWork, merge: MergeRow, ids: Collection[str]) -> dict[str, set[str]]:
-    """Who each profile of that time is by now: the one it leads to, and whom undoing has taken out of it since."""
+def _without(stood: Mapping[str, MergeRow], left_id: str, among: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The sides of merges, as (source of the merge, side), that have nothing of one that has left."""
+    for one in among:
+        earlier = {source_id: row for source_id, row in stood.items() if row.id < stood[one].id}
+        for side_id in (one, stood[one].destination_id):
+            if side_id not in _way_up(earlier, left_id) and left_id not in _way_up(stood, side_id):
+                yield one, side_id
+
+
+def _became(unit: UnitOfWork, layer: Layer, ids: Collection[str]) -> dict[str, set[str]]:
+    """Who each profile of a merge's time is by now: the one it leads to, and whom undoing has taken out of it since."""
+    stood = _stood(unit, layer, ids)
     found = {one: {one} for one in ids}
-    of = {one: {one} for one in ids}
-    while of:
-        came_out: dict[str, set[str]] = {}
-        for row in _undone_since(unit, merge, sorted(of)):
-            came_out.setdefault(row.source_id, set()).update(of[row.destination_id])
-        of = {one: roots for one, roots in came_out.items() if any(one not in found[root] for root in roots)}
-        for one, roots in of.items():
-            for root in roots:
-                found[root].add(one)
+    for source_id in stood:
+        for one in _way_up(stood, source_id):
+            found.setdefault(one, {one}).add(source_id)
     survivors = profiles.read_survivors(unit, sorted(set().union(*found.values())))
     return {one: {survivors[other] for other in others if other in survivors} for one, others in found.items()}
 
 
-def _evidence_then(
-    record: MergeRecord, came_out: Mapping[tuple[str, str], MergeRecord], became: Mapping[str, Iterable[str]]
-) -> list[Evidence]:
-    """What would have spoken for the two then, without those that have come out of them since: what spoke for one that
-    has left, and not for the other already, has left with it; what spoke for the two being one speaks again."""
-    found = list(record.evidence)
-    for (left_id, side_id), left in came_out.items():
-        left_with_it = {
-            *_by_side(left.evidence, left_id, became).keys() - _by_side(left.evidence, side_id, became).keys()
+def _way_up(stood: Mapping[str, MergeRow], profile_id: str) -> list[str]:
+    """A profile, and all that it led to, to the last."""
+    way = [profile_id]
+    while way[-1] in stood:
+        way.append(stood[way[-1]].destination_id)
+    return way
+
+
+def _stood(unit: UnitOfWork, layer: Layer, ids: Collection[str]) -> dict[str, MergeRow]:
+    """The merges into some profiles, and into those merged into them, that stood at the time of a merge; by source."""
+    found: dict[str, MergeRow] = {}
+    into = set(ids)
+    while into:
+        rows = {
+            row.source_id: row
+            for row in merges.merges_into(unit, sorted(into))
+            if row.id < layer.merge_id and (row.undone_at is None or row.undone_at > layer.created_at)
         }
-        found = [row for row in found if not left_with_it & _by_side([row], side_id, became).keys()]
-        found += left.evidence_between
+        into = rows.keys() - found.keys()
+        found |= rows
     return found
 
 
@@ -132,7 +162,7 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
     pairs = {row.pair for row in rows}
     for row in rows:
         key = _seen_from(row, destination.profile_id)
-        row_then, known_other = then.of_source.get(key), key in then.of_destination
+        row_then, known_other = then.of_source.get(key), key in then.of_destination or key in then.of_others
         since = not known_other and row_then is None and (_kind_of_point(row.kind), key[2]) in values
         if row_then is not None or since:
             returned = row.moved(destination.profile_id, source.profile_id)
