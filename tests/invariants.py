@@ -143,7 +143,7 @@ RULES = {
     # What a contact brings and somebody else holds is not listed (RES-11): of equal values, one side's is enough.
     "SUG-1: evidence rests on values that are held": f"""
         SELECT e.kind, e.profile_id, e.other_id FROM evidence AS e
-        WHERE e.organization_id = :org AND e.kind <> 'handle' AND (
+        WHERE e.organization_id = :org AND e.kind NOT IN ('handle', 'thread') AND (
             NOT ({_holds("e.profile_id", "e.value")} OR {_holds("e.other_id", "e.other_value")})
             OR (e.kind = 'similar_email'
                 AND NOT ({_holds("e.profile_id", "e.value")} AND {_holds("e.other_id", "e.other_value")})))

@@ -382,6 +382,30 @@ def test_evidence_found_since_goes_with_the_value_it_rests_on__MRG_13_SUG_1(base
     check_base(base.database, base.organization_id)
 
 
+OTHER_REPLIED = "Another sender replied into this conversation"
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+@pytest.mark.parametrize("state", ["open", "closed"])
+@pytest.mark.parametrize("writes_since", [True, False])
+def test_a_reply_of_somebody_else_is_told_of_whose_conversation_it_is__MRG_13_RES_13(
+    base: Base, is_source: bool, state: str, writes_since: bool
+) -> None:
+    """Eve replied into Ada's conversation while Ada was one with Bob: it, and what it suggests, is Ada's again."""
+    ada, bob = (receive(base, "email", f"<{email}>", email=email) for email in (ADA, BOB))
+    set_conversation(base, ada.conversation_id, state=state)
+    pair = (ada.profile_id, bob.profile_id) if is_source else (bob.profile_id, ada.profile_id)
+    merged = merge(base, *pair)
+    eve = receive(base, "email", email="eve@kite.example", reply_to=(f"<{ADA}>",))
+    if writes_since:
+        receive(base, "email", email=ADA)
+    undo(base, merged.id)
+    assert [OTHER_REPLIED in events(base, one) for one in (ada.profile_id, bob.profile_id)] == [True, False]
+    assert suggested(base, ada.profile_id) == {eve.profile_id: ("thread",)}
+    assert suggested(base, bob.profile_id) == {}
+    check_base(base.database, base.organization_id)
+
+
 def test_the_two_are_suggested_again_by_what_they_share__MRG_13_SUG_1(base: Base) -> None:
     ada, bob = same_house(base)
     undo(base, merge(base, ada, bob).id)

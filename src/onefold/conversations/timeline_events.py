@@ -89,3 +89,7 @@ class TimelineEvent(NamedTuple):
                 return "Another sender replied into this conversation"
             case "other":
                 return self.text or ""
+
+
+OF_CONVERSATION = (TimelineEvent("replied_elsewhere"), TimelineEvent("other_replied"))
+"""What happened to a conversation, whosoever it is; the others are told of a customer."""

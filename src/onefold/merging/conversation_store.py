@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from onefold.conversations.store import ItemRow, change_conversation, merged_into, read_conversation
 from onefold.conversations.timeline import timeline_second
+from onefold.conversations.timeline_events import OF_CONVERSATION
 from onefold.database.engine import UnitOfWork, same_organization
 from onefold.database.tables import conversations, items
 
@@ -195,6 +197,20 @@ def repoint_items(unit: UnitOfWork, profile_id: str, before: Sequence[str], afte
 
 
 def release_events(unit: UnitOfWork, conversation_id: str, profile_id: str) -> None:
-    """Events of a profile stay on its timeline when a conversation they stand in goes to another profile."""
-    releasing = unit.update(items).where(_is_said_in(conversation_id, profile_id), items.c.kind == "event")
+    """What is told of a profile stays on its timeline when a conversation it stands in goes to another profile; what is
+    told of the conversation goes along."""
+    of_conversation = [json.dumps(event.to_json()) for event in OF_CONVERSATION]
+    told_of_profile = sa.and_(items.c.kind == "event", sa.cast(items.c.data, sa.Text).not_in(of_conversation))
+    releasing = unit.update(items).where(_is_said_in(conversation_id, profile_id), told_of_profile)
     unit.execute(releasing.values(conversation_id=None))
+
+
+def give_back_told(unit: UnitOfWork, profile_ids: Sequence[str], owners: Sequence[str], to: str, since: int) -> None:
+    """What some profiles were told since of conversations of others, these now have."""
+    i, c = items.c, conversations.c
+    theirs = unit.select(c.id, of=conversations).where(c.profile_id.in_(owners))
+    for profile_id in profile_ids:
+        giving = unit.update(items).where(
+            i.profile_id == profile_id, i.seq >= since, i.kind == "event", i.conversation_id.in_(theirs)
+        )
+        unit.execute(giving.values(profile_id=to))

@@ -39,8 +39,9 @@ def point_ids_of(plan: UndoPlan, taken: TakenOut) -> list[str]:
 def share_conversations(unit: UnitOfWork, parting: Parting, record: MergeRecord) -> None:
     """Each conversation goes to whom it began with; what the other has said in it since goes to one of the other's."""
     source_id, point_ids, since = parting.source_id, parting.point_ids, parting.since
-    partners = _part_conversations(unit, parting, record)
     there = profiles.merged_into(unit, parting.profile_id)
+    conversation_moves.give_back_told(unit, there, parting.returning, source_id, since)
+    partners = _part_conversations(unit, parting, record)
     of_others = []
     for conversation_id in [one for profile_id in there for one in conversations.ids_of(unit, profile_id)]:
         first = conversations.first_item(unit, conversation_id, since)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from datetime import datetime
 from typing import NamedTuple
 
+from onefold.conversations import store as conversations
 from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.matching import store
@@ -159,6 +160,7 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
     """Shares out what speaks for the destination now; returns the pairs it is about."""
     rows = store.evidence_of(unit, destination.profile_id)
     values, speaks = {(p.kind, p.value) for p in source.points}, _speaking(destination)
+    values |= {("thread", conversation_id) for conversation_id in conversations.ids_of(unit, source.profile_id)}
     pairs = {row.pair for row in rows}
     for row in rows:
         key = _seen_from(row, destination.profile_id)
