@@ -8,7 +8,7 @@ from onefold.conversations import service as conversations
 from onefold.conversations.service import Written
 from onefold.receiving.contact import Further
 from tests.conftest import Base
-from tests.dsl.words import do, merge, point_of, receive, show
+from tests.dsl.words import do, merge, point_of, receive, show, suggested
 
 ADA = "ada@kite.example"
 
@@ -63,13 +63,23 @@ def test_an_answer_to_a_message_of_the_customers_own_proves_nothing(base: Base) 
     assert point_of(base, profile_id, ADA).standing == "claimed"
 
 
-def test_where_another_profile_holds_it_that_one_is_opened(base: Base) -> None:
+def test_where_another_profile_holds_it_that_one_is_opened_and_the_proof_suggests_the_two(base: Base) -> None:
     profile_id = claimed(base)
     message_id = write_to(base, profile_id)
     ada = receive(base, "email", email=ADA).profile_id
+    assert suggested(base, ada) == {profile_id: ("email",)}
     assert receive(base, "email", email=ADA, reply_to=(message_id,)).profile_id == ada
+    assert suggested(base, ada) == {profile_id: ("email", "thread")}
     assert point_of(base, profile_id, ADA).standing == "claimed"
     assert len(show(base, ada).points) == 1
+
+
+def test_a_failed_sender_suggests_nobody_by_an_answer(base: Base) -> None:
+    profile_id = claimed(base)
+    message_id = write_to(base, profile_id)
+    ada = receive(base, "email", email=ADA).profile_id
+    receive(base, "email", email=ADA, reply_to=(message_id,), sender_state="failed")
+    assert suggested(base, ada) == {profile_id: ("email",)}
 
 
 @pytest.mark.parametrize("sender", ["mallory@x.example", ADA])

@@ -159,8 +159,9 @@ def _by_side(before: Sequence[Evidence], profile_id: str, became: Mapping[str, I
 def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: ProfileSnapshot) -> set[tuple[str, str]]:
     """Shares out what speaks for the destination now; returns the pairs it is about."""
     rows = store.evidence_of(unit, destination.profile_id)
-    values, speaks = {(p.kind, p.value) for p in source.points}, _speaking(destination)
-    values |= {("thread", conversation_id) for conversation_id in conversations.ids_of(unit, source.profile_id)}
+    threads = conversations.ids_of(unit, source.profile_id)
+    values = {*((p.kind, p.value) for p in source.points), *(("thread", one) for one in threads)}
+    speaks = _speaking(destination)
     pairs = {row.pair for row in rows}
     for row in rows:
         key = _seen_from(row, destination.profile_id)

@@ -39,7 +39,12 @@ def resolve(
     further = _FurtherValues([], [], [])
     if arrival.further:
         further = _list_further(arrival.further, opening, book, policy, new_id)
-    suggestions = (*opening.suggestions, *used.suggestions, *further.suggestions)
+    suggestions = (
+        *opening.suggestions,
+        *used.suggestions,
+        *further.suggestions,
+        *_proven_of_another(arrival, opening, book),
+    )
     thread = _thread_of_another(arrival, opening, book)
     if thread is not None:
         joined = Suggestion(opening.profile_id, thread.profile_id, "thread", thread.conversation_id)
@@ -160,6 +165,19 @@ def _proven_by_answer(arrival: NormalizedContact, key: Key, book: BatchSnapshot)
     sent_to = {thread.sent_to for name in arrival.answers if (thread := book.threads.get(name))} - {None}
     claimed = (h for h in book.listed.get(key, ()) if h.standing == "claimed" and h.contact_point_id in sent_to)
     return next(claimed, None)
+
+
+def _proven_of_another(arrival: NormalizedContact, opening: _Opening, book: BatchSnapshot) -> tuple[Suggestion, ...]:
+    """PRO-14: the profile that holds a value by now, where its answer proves what another one claims."""
+    point = arrival.identifier
+    if point is None or point.standing == "claimed":
+        return ()
+    claimed = _proven_by_answer(arrival, (point.kind, point.value), book)
+    if claimed is None or claimed.profile_id == opening.profile_id:
+        return ()
+    threads = (book.threads[name] for name in arrival.answers if name in book.threads)
+    answered = next(thread for thread in threads if thread.sent_to == claimed.contact_point_id)
+    return (Suggestion(opening.profile_id, claimed.profile_id, "thread", answered.conversation_id),)
 
 
 def _signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:

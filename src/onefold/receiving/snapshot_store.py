@@ -153,6 +153,8 @@ class _Wanted(NamedTuple):
             wanted.messages[contact.channel, arrival.message_key] = None
             if point is not None and not point.blocked:
                 wanted.values[point.kind, point.value] = None
+                if arrival.answers:
+                    wanted.shared_kinds.add(point.kind)  # the answer may prove what another claims (PRO-14)
             for recipient in arrival.recipients:
                 wanted.values[recipient.kind, recipient.value] = None
             for further in arrival.further:
@@ -211,13 +213,14 @@ def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
 
 
 def _load_threads(unit: UnitOfWork, book: BatchSnapshot, arrivals: Iterable[NormalizedContact]) -> None:
-    """RES-13: where the threads lead that contacts name whose sender opens nothing."""
+    """RES-13, PRO-14: where the threads lead that contacts name whose sender opens nothing, or is claimed by others."""
     replies: dict[str, dict[str, None]] = {}
     conversations: dict[str, None] = {}
     for arrival in arrivals:
         point, contact = arrival.identifier, arrival.contact
-        opens = point is not None and not point.blocked and (point.kind, point.value) in book.identified
-        if not opens or contact.machine is not None:
+        key = None if point is None or point.blocked else (point.kind, point.value)
+        is_claimed = key is not None and any(one.standing == "claimed" for one in book.listed.get(key, ()))
+        if key not in book.identified or is_claimed or contact.machine is not None:
             if arrival.answers:
                 replies.setdefault(contact.channel, {}).update(dict.fromkeys(arrival.answers))
             if contact.conversation_id is not None:
