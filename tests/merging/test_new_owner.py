@@ -197,3 +197,17 @@ def test_who_was_known_by_the_other_name_before_the_silence_is_no_new_owner(base
     edit(base, ada, name="Ada Hart")
     says(base, "Kitty", "back again", 0)
     assert find(base, ada) is None
+
+
+def test_the_account_that_the_channel_named_beside_it_since_goes_along__RES_1(base: Base) -> None:
+    """An account that Ada's own messages named stays hers."""
+    sent = {"phone": NUMBER, "network": "whatsapp"}
+    ada = receive(base, "whatsapp", **sent, user_id="ADA.1", occurred_at=NOW - timedelta(200)).profile_id
+    edit(base, ada, name="Ada Hart")
+    receive(base, "whatsapp", **sent, user_id="ZOE.1", name="Zoe Lang", occurred_at=NOW)
+    owner = find(base, ada)
+    assert owner is not None
+    given = give(base, ada, owner.contact_point_id)
+    assert {p.value for p in show(base, given.new_profile_id).points} == {NUMBER, "whatsapp:ZOE.1"}
+    assert {p.value for p in show(base, ada).points} == {NUMBER, "whatsapp:ADA.1"}
+    check_base(base.database, base.organization_id)
