@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from onefold import __version__
 from onefold.accounts.throttle import Throttle
@@ -74,7 +75,8 @@ def create_app(settings: Settings | None = None) -> Any:
     )
     console.add_middleware(_Observed)
     api = contacts.ContactRoutes(app, gate, group, database)
-    return BodyLimit(_Edges(api, console), settings.largest_body)
+    served: Any = BodyLimit(_Edges(api, console), settings.largest_body)
+    return ProxyHeadersMiddleware(served, settings.proxies) if settings.proxies else served
 
 
 _ROUTES = (

@@ -29,6 +29,7 @@ from onefold.database.engine import Database
 from onefold.database.migrate import upgrade
 from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import add_organization
+from onefold.server.options import OPTIONS
 from tests import postgres
 
 LARGEST_BODY = 2_000_000
@@ -51,7 +52,7 @@ def serving(url: str, **settings: Any) -> Iterator[str]:
         "webhooks_allow_private": True,
     }
     app = create_app(Settings(**{**defaults, **settings}))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, **OPTIONS))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -158,6 +159,8 @@ class LastResort:
 
         try:
             await self._app(scope, receive, note_started)
+        except ClientDisconnect:
+            return  # nobody is left to be told
         except Exception as error:
             response = self._answer(scope, error)
             if not begun:

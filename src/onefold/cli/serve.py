@@ -9,6 +9,7 @@ import typer
 
 from onefold.cli.shared import fail, open_database, out
 from onefold.core.process_settings import Settings
+from onefold.server.options import OPTIONS
 
 
 def serve(
@@ -25,11 +26,6 @@ def serve(
     _serve(host or settings.host, port or settings.port, workers)
 
 
-_KEPT_OPEN_SECONDS = 75
-"""How long a connection may be idle. Longer than proxies keep theirs (a minute): the side that sends must be the one to
-close, as what it sends while the other is closing is lost, and only a browser that is still there sends it again."""
-
-
 def _serve(host: str, port: int, workers: int = 1) -> None:
     import uvicorn  # here, because no other command needs a server
 
@@ -39,10 +35,8 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
         host=host,
         port=port,
         workers=workers,
-        access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=2,
-        timeout_keep_alive=_KEPT_OPEN_SECONDS,
+        **OPTIONS,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from onefold.core.networks import Networks
 
 
 class Settings(BaseSettings):
@@ -19,6 +21,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, description="Port to listen on.")
+    trusted_proxies: str = Field(
+        "",
+        description="Networks of the proxies before this service, by commas (10.0.0.0/8, ::1): of what comes from them "
+        "X-Forwarded-For and X-Forwarded-Proto count, of everything else nothing.",
+    )
     public_url: str = Field("", description="The address others reach this service at; Twilio signs it.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     twilio_auth_token: str = Field("", description="If set, Twilio's requests must carry its signature.")
@@ -36,3 +43,19 @@ class Settings(BaseSettings):
     )
     largest_body: int = Field(26_214_400, description="Bytes; larger requests are refused.")
     group_largest: int = Field(256, description="Contacts that share one transaction at the most.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        Networks(split(given))
+        return given
+
+    @property
+    def proxies(self) -> list[str]:
+        """The networks of the proxies, one by one."""
+        return split(self.trusted_proxies)
+
+
+def split(given: str) -> list[str]:
+    """What stands between commas, without what is empty."""
+    return [one.strip() for one in given.split(",") if one.strip()]

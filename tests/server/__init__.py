@@ -1,0 +1,1 @@
+"""What a stranger can send, on real sockets."""
