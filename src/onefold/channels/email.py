@@ -21,7 +21,6 @@ from email.utils import parsedate_to_datetime
 from onefold.channels.machine_mail import MachineMail, machine_mail
 from onefold.channels.mail_body import body_of
 from onefold.channels.mail_parts import (
-    STRUCTURE_LENGTH,
     Leaf,
     content_of,
     inner_parts,
@@ -29,11 +28,12 @@ from onefold.channels.mail_parts import (
     is_text,
     leaves_of,
     parse,
-    text_in,
+    text_file,
 )
 from onefold.channels.mail_proof import sender_state
 from onefold.channels.mail_sender import HEADER_LENGTH, display_name, sender_of
 from onefold.channels.mail_source import source_of
+from onefold.channels.mail_structure import STRUCTURE_LENGTH
 from onefold.channels.mail_text import or_otherwise, text_of, words_decoded
 from onefold.core.errors import InvalidValue
 from onefold.core.text import BODY_LENGTH, mend_text
@@ -43,6 +43,7 @@ from onefold.receiving.normalise import MESSAGE_ID_LENGTH
 _DATA_LENGTH = 1_000
 _FILENAME_LENGTH = 255
 _MOST_REFERENCES = 100
+_REFERENCES_LENGTH = _MOST_REFERENCES * MESSAGE_ID_LENGTH
 _MOST_ATTACHMENTS = 200
 _YEARS = range(1980, 2100)
 
@@ -58,6 +59,7 @@ def contact_of_email(raw: bytes, *, inbox_id: str | None = None) -> Contact:
         raise InvalidValue("This is not an email: it is blank.", code="not_a_message", field="raw")
     source = source_of(raw)
     message, whole = parse(source.content)
+    whole = whole and source.readable
     leaves = list(leaves_of(message)) if whole else []
     sender = sender_of(message)
     sender = sender._replace(sound=sender.sound and source.sound, strict=sender.strict and source.strict)
@@ -163,8 +165,10 @@ def _lasting(message: Message, raw: bytes) -> bytes:
     names = ("From", "Reply-To", "X-Original-From", "Date", "Subject", "Content-Type")
     headers = [str(message.get(name) or "") for name in names]
     head = "\n".join(" ".join(header.split()) for header in headers)
-    content = re.split(rb"\r?\n\r?\n|\r\r", raw.lstrip(), maxsplit=1)[-1]
-    return mend_text(head).encode() + b"\n\n" + b"\n".join(content.splitlines()).rstrip()
+    begun = raw.lstrip()
+    ends = [at + len(blank) for blank in (b"\n\n", b"\n\r\n", b"\r\r") if (at := begun.find(blank)) >= 0]
+    content = begun[min(ends, default=0) :].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return mend_text(head).encode() + b"\n\n" + content.rstrip()
 
 
 def _reply_to(message: Message, machine: MachineMail | None) -> tuple[str, ...]:
@@ -180,6 +184,7 @@ def _answered_ids(message: Message) -> list[str]:
 
 def _ids(text: str) -> list[str]:
     """The message ids in a header: what stands in angle brackets, or the bare words where nothing does."""
+    text = text[:_REFERENCES_LENGTH]
     bracketed = ("".join(inner.split()) for inner in re.findall(r"<([^<>]*)>", text))
     ids = [name for name in bracketed if name] or _bare_ids(text)
     return [name for name in ids if len(name) <= MESSAGE_ID_LENGTH and mend_text(name) == name]
@@ -210,7 +215,7 @@ def _is_kept(part: Message) -> bool:
 def _attachment(part: Message) -> Attachment:
     if not is_text(part):
         return Attachment(_filename(part), _content_type(part), content_of(part))
-    text = text_in(part).encode("utf-8", "replace")
+    text = text_file(part)
     return Attachment("body.html", "text/html", text) if is_html(part) else Attachment("body.txt", "text/plain", text)
 
 

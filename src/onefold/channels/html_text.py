@@ -26,15 +26,14 @@ _TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9]{0,15})")
 _TAG_END = re.compile(r"""[^>"']*+(?:"[^"]*+"[^>"']*+|'[^']*+'[^>"']*+)*+>""")
 _ATTRIBUTE = re.compile(r"""([^\s=>/"']++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>]*+))?+""")
 _HIDING = re.compile(r"\b(display\s*:\s*none|visibility\s*:\s*hidden|(opacity|max-height)\s*:\s*0(?![.\d]))", re.I)
-_MOST_HTML = 5 * BODY_LENGTH
-_MOST_TAGS = 200_000
+_MOST_TAGS = 20_000
 _DEEPEST = 8
 """Quotations within each other: deeper ones are written as if they were this deep."""
 
 
 def html_text(source: str) -> str:
-    """What a reader sees of HTML, in lines. Nothing in it is looked for further than the next `<`."""
-    first, *pieces = source[:_MOST_HTML].split("<", _MOST_TAGS)
+    """What a reader sees of HTML, in lines, as far as it is read. Nothing is looked for further than the next `<`."""
+    first, *pieces = source[:BODY_LENGTH].split("<", _MOST_TAGS)
     reader = _Reader()
     reader.text(first)
     until: str | None = None

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from email.message import Message
-from email.parser import BytesParser
-from email.policy import Compat32
 from typing import NamedTuple
 
+from onefold.channels.mail_structure import Part, TooMuch, head_of, take_apart
 from onefold.channels.mail_text import html_charset, or_otherwise, text_of
-from onefold.core.text import mend_text
+from onefold.core.text import BODY_LENGTH, mend_text
 
-STRUCTURE_LENGTH = 2_000
-_DEEPEST = 100
-_MOST_MATCHES = 6_000_000
-
-
-class _AsWritten(Compat32):
-    """Headers are kept as they were sent, read as text on one line, and written back unchanged."""
-
-    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
-        name, value = super().header_source_parse(sourcelines)
-        # The library's reading of parameters is quadratic in their length.
-        return name, value[:STRUCTURE_LENGTH] if name.lower().startswith("content-") else value
-
-    def header_fetch_parse(self, name: str, value: str) -> str:
-        raw = value.replace("\r", "").replace("\n", "").encode("utf-8", "surrogateescape")
-        return text_of(raw, None).strip(" \t")
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return f"{name}: {value}{self.linesep}".encode("utf-8", "surrogateescape")
-
-
-_PARSER: BytesParser[Message] = BytesParser(policy=_AsWritten(mangle_from_=False))
+_MOST_READ = BODY_LENGTH + 1_000
 
 
 class Leaf(NamedTuple):
@@ -45,20 +22,11 @@ class Leaf(NamedTuple):
 
 
 def parse(source: bytes) -> tuple[Message, bool]:
-    """The message, and whether its parts were read too: they are not where they nest absurdly deep."""
-    whole = None if _too_deep(source) else or_otherwise(lambda: _PARSER.parsebytes(source), None)
-    return whole or headers_of(source), whole is not None
-
-
-def headers_of(source: bytes) -> Message:
-    """The message, its body not taken apart."""
-    return _PARSER.parsebytes(source, headersonly=True)
-
-
-def _too_deep(source: bytes) -> bool:
-    """Whether reading the parts would take too long: every line is compared with every boundary it is inside of."""
-    nested = sum(1 for _ in re.finditer(rb"boundary\s*[*=]|:\s*message/", source.lower()))
-    return nested > _DEEPEST or nested * max(source.count(b"\n"), source.count(b"\r")) > _MOST_MATCHES
+    """The message, and whether its parts were read too: they are not where there are absurdly many, or deep ones."""
+    try:
+        return take_apart(source), True
+    except TooMuch:
+        return head_of(source), False
 
 
 def leaves_of(message: Message) -> Iterator[Leaf]:
@@ -106,11 +74,18 @@ def _is_attached(part: Message) -> bool:
 
 
 def text_in(part: Message) -> str:
-    """The text of a part, in lines that end in one newline each."""
+    """The text of a part, in lines that end in one newline each; of a very long one its beginning."""
     content = content_of(part)
+    content = content[:_MOST_READ] if content[:_MOST_READ].isascii() else content[: 4 * _MOST_READ]
     charset = or_otherwise(part.get_content_charset, None) or (html_charset(content) if is_html(part) else None)
     text = text_of(content, charset).removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_file(part: Message) -> bytes:
+    """The text of a part as a file in UTF-8; one too long to be read is kept in the bytes it came in."""
+    content = content_of(part)
+    return content if len(content) > _MOST_READ else text_in(part).encode("utf-8", "replace")
 
 
 def parameter(part: Message, name: str) -> str:
@@ -121,13 +96,6 @@ def parameter(part: Message, name: str) -> str:
 
 def content_of(part: Message) -> bytes:
     """What a part holds, its transfer encoding undone; of an attached message, the message."""
-    if part.is_multipart():
-        return b"\n".join(or_otherwise(inner.as_bytes, b"") for inner in inner_parts(part))
-    content = or_otherwise(lambda: part.get_payload(decode=True), None)
-    return content if isinstance(content, bytes) else _as_sent(part)
-
-
-def _as_sent(part: Message) -> bytes:
-    del part["Content-Transfer-Encoding"]
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
+    if not isinstance(part, Part):
+        return b""
+    return part.as_sent if part.is_multipart() else part.content

@@ -30,6 +30,7 @@ _MUST_BE_QUOTED = re.compile(r"[\[\]\\]")
 # Readers differ in whether a control character ends a line, is skipped, or is part of an address.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
 _BLANKS = " \t\r\n"
+_MOST_TOKENS = 10_000
 
 
 def sender_of(message: Message) -> From:
@@ -57,8 +58,11 @@ class _Reader:
         self._name: list[str] = []
         self._comments: list[str] = []
         self._stray = False
-        for token in self._TOKENS.findall(line):
-            self._read_part(token)
+        for number, token in enumerate(self._TOKENS.finditer(line)):
+            if number == _MOST_TOKENS:
+                self._stray = True  # nobody reads on so far
+                break
+            self._read_part(token[0])
 
     def _read_part(self, token: str) -> None:
         if self._quoted or token == '"':

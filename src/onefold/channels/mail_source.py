@@ -12,9 +12,11 @@ import codecs
 import re
 from typing import NamedTuple
 
+from onefold.channels.mail_structure import MOST_HEAD_BYTES, MOST_HEADER_LINES
 from onefold.channels.mail_text import or_otherwise
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_WHOLE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")
 _ENVELOPE = re.compile(rb">*From ")
@@ -36,12 +38,14 @@ class Source(NamedTuple):
 
     `strict` is False where only some readers see any From line, because of the obsolete spelling `Subject : text` or of
     something before all headers: the sender is then not proven. `stray` are the lines among the headers that are none.
+    `readable` is False where the headers are too many or too long: only the first of them are there, and no body.
     """
 
     content: bytes
     sound: bool
     strict: bool
     stray: tuple[bytes, ...] = ()
+    readable: bool = True
 
 
 class _Line(NamedTuple):
@@ -65,10 +69,15 @@ class _Line(NamedTuple):
 def source_of(raw: bytes) -> Source:
     """The mail with its headers mended; text that holds no header of mail is all body."""
     source = raw.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    head = _first_of_head(source)
+    if head is not None:
+        known = source_of(head)
+        return known._replace(content=known.content + b"\n\n", sound=False, strict=False, readable=False)
     as_sent = len(source) == len(raw)
     doubled = re.match(rb"[^\r\n]*\r\r+\n", source) is not None
     if doubled:
-        source = re.sub(rb"\r+\n", b"\r\n", source)
+        while b"\r\r\n" in source[:MOST_HEAD_BYTES]:
+            source = source.replace(b"\r\r\n", b"\r\n")
     end = _EMPTY_LINE.search(source)
     head, body = (source, b"") if end is None else (source[: end.start()], source[end.end() :])
     lines = _logical_lines(head)
@@ -86,6 +95,16 @@ def source_of(raw: bytes) -> Source:
     sound = not doubled and not _has_bare_returns(head) and _from_is_sound(lines)
     strict = sound and as_sent and not any(map(_is_obsolete, lines))
     return Source(content, sound, strict, tuple(b" ".join(line.lines) for line in among))
+
+
+def _first_of_head(source: bytes) -> bytes | None:
+    """The first headers, where there are more than any mail has; None where there are not."""
+    for number, line in enumerate(_WHOLE_LINE.finditer(source, 0, MOST_HEAD_BYTES)):
+        if line[0] in (b"\r\n", b"\n", b"\r"):
+            return None
+        if number >= MOST_HEADER_LINES:
+            return source[: line.start()]
+    return source[:MOST_HEAD_BYTES] if len(source) > MOST_HEAD_BYTES else None
 
 
 def _is_obsolete(line: _Line) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -37,6 +38,8 @@ Inbox = Annotated[str | None, Query(max_length=100, description="The inbox the c
 
 _log = structlog.get_logger("onefold.channels")
 _json = msgspec.json.Decoder()
+# A mail comes from a stranger, and taking it apart may take a while: that holds no thread which answers others.
+_MAILS = CapacityLimiter(2)
 _TEXT = {"schema": {"type": "string", "format": "binary"}}
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -76,7 +79,7 @@ async def receive_email(request: Request, call: AnyCall, inbox_id: Inbox = None)
     """Receives an email: the raw message, from a mail server's pipe or a forwarding rule."""
     allow(call.principal, "contacts:write")
     raw = await request.body()
-    contact = await run_in_threadpool(contact_of_email, raw, inbox_id=inbox_id)
+    contact = await to_thread.run_sync(partial(contact_of_email, raw, inbox_id=inbox_id), limiter=_MAILS)
 
     async def receive() -> Response:
         answer = await _receive(request, call.principal, contact)
