@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -75,7 +76,7 @@ def create_app(settings: Settings | None = None) -> Any:
     )
     console.add_middleware(_Observed)
     api = contacts.ContactRoutes(app, gate, group, database)
-    served: Any = BodyLimit(_Edges(api, console), settings.largest_body)
+    served: Any = BodyLimit(_Edges(api, console), partial(_largest_at, settings.largest_body))
     return ProxyHeadersMiddleware(served, settings.proxies) if settings.proxies else served
 
 
@@ -116,6 +117,23 @@ def _api(background: _Background) -> FastAPI:
 
 
 _API = ("/v1", "/openapi.json", "/health", "/ready", "/metrics")
+
+
+_SIGNING_IN = ("/sign-in", "/sign-out", "/invitation")
+_WRITTEN = ("/write", "/drafts", "/messages")
+_FORM_BYTES, _SIGN_IN_BYTES = 1_000_000, 16_000
+_WRITTEN_BYTES = 12_000_000
+"""A text of a million characters, each written as JSON or a form may write it."""
+
+
+def _largest_at(largest: int, path: str) -> int:
+    """How many bytes a request may have at an address: batches and mails as many as the setting says, a text that
+    somebody wrote a tenth of that, other forms less, and hardly any before anybody has signed in."""
+    if path.startswith(_SIGNING_IN):
+        return min(largest, _SIGN_IN_BYTES)
+    if path.startswith(("/v1/contacts", "/v1/channels", "/v1/merges")):
+        return largest
+    return min(largest, _WRITTEN_BYTES if any(one in path for one in _WRITTEN) else _FORM_BYTES)
 
 
 def _provider(settings: Settings) -> Provider | None:

@@ -97,6 +97,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/drafts/{draft_id}/delete"): _DONE,
     ("POST", "/conversations/{conversation_id}/change"): _done(inbox_id="{inbox_id}")._replace(foreign_fields=404),
     ("GET", "/files/{conversation_id}/{item_id}/{position}"): Place(200, values={"position": "1"}, page=False),
+    ("GET", "/text/{conversation_id}/{item_id}"): Place(200, page=False),
     ("GET", "/mail/{conversation_id}/{item_id}/{position}"): Place(200, values={"position": "0"}, page=False),
     # Matches and merging
     ("GET", f"{_CUSTOMER}/matches"): _PAGE,

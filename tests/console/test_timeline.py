@@ -92,3 +92,13 @@ def test_a_number_with_a_new_owner_is_given_away_at_one_click__RES_21(console: C
     assert page.all("section", aria_label="A number's new owner") == []
     assert "former" in page.one("ul", class_="points").text
     console.agent.refused(f"{path}/new-owner", 409, contact_point_id=point_id)
+
+
+def test_of_a_very_long_message_the_page_shows_the_beginning_and_where_all_of_it_is(console: Console) -> None:
+    text = "x" * 19_999 + "yz" + "w" * 979_999
+    answer = words.receive(console.base, "sms", phone="+447911123450", body=text)
+    page = console.agent.page(f"/customers/{answer.profile_id}")
+    assert page.one("div", class_="item-body").text == text[:20_000]
+    assert "Show all of it, 1,000,000 characters" in page.one("article", class_="message").text
+    whole = console.agent.get(f"/text/{answer.conversation_id}/{answer.item_id}")
+    assert (whole.text, whole.headers["content-type"]) == (text, "text/plain; charset=utf-8")

@@ -83,7 +83,7 @@ def refusal(answer: bytes) -> tuple[int, str]:
 
 
 def is_well(address: str) -> bool:
-    return httpx.get(f"{address}/health", timeout=1).status_code == 200
+    return httpx.get(f"{address}/health", timeout=10).status_code == 200
 
 
 # Heads ---------------------------------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
+from starlette.concurrency import run_in_threadpool
 
 from onefold.core.errors import InvalidValue, NotAllowed
 from onefold.core.process_settings import Settings
@@ -19,13 +19,12 @@ _MOST_FIELDS = 2_000
 class Form:
     """The fields of a form. Line ends are one character, as they were typed."""
 
-    def __init__(self, data: FormData) -> None:
-        self._data = data
+    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+        self._fields = fields
 
     def text(self, name: str) -> str:
         """A field as it was typed; empty where it is missing."""
-        value = self._data.get(name, "")
-        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+        return dict(self._fields).get(name, "").replace("\r\n", "\n")
 
     def line(self, name: str) -> str | None:
         """A field without the spaces around it; None where nothing is left."""
@@ -33,7 +32,7 @@ class Form:
 
     def every(self, name: str) -> list[str]:
         """All values of a field."""
-        return [value for value in self._data.getlist(name) if isinstance(value, str)]
+        return [value for field, value in self._fields if field == name]
 
     def flag(self, name: str) -> bool:
         """Whether a box is ticked."""
@@ -52,7 +51,7 @@ class Form:
         """Every field whose name begins so, by the rest of its name."""
         return {
             name.removeprefix(prefix): self.text(name)
-            for name in self._data
+            for name in dict(self._fields)
             if name.startswith(prefix) and name != prefix
         }
 
@@ -61,10 +60,15 @@ async def _form(request: Request) -> Form:
     # Our pages send no other kind; of this one nobody but us chooses how its bytes become text.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data":
         raise InvalidValue("This is no form of ours; files are not taken here.", code="invalid_form")
+    body = await request.body()
     try:
-        return Form(await request.form(max_files=0, max_fields=_MOST_FIELDS))
-    except HTTPException:
-        raise InvalidValue("This form is larger than can be read; shorten its texts.", code="form_too_large") from None
+        return await run_in_threadpool(_read, body)
+    except ValueError:
+        raise InvalidValue("This form has more fields than any of ours.", code="form_too_large") from None
+
+
+def _read(body: bytes) -> Form:
+    return Form(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
 
 
 AnyForm = Annotated[Form, Depends(_form)]

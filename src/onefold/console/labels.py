@@ -338,6 +338,10 @@ def verdict(rating: float) -> str:
     return "possible" if rating >= 0.25 else "unlikely"
 
 
+MOST_SHOWN = 20_000
+"""Characters of one message on a page of many."""
+
+
 def _fold_shown(body: str) -> tuple[str, str]:
     """A mail's text as it is read, and what it repeats of the one it answers."""
     written, repeated = fold_quotes(body)
@@ -370,6 +374,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sending_state": state_of,
     "snippet": snippet,
     "fold_quotes": _fold_shown,
+    "shown": lambda text: text[:MOST_SHOWN],
     "verdict": verdict,
     "when": when,
 }

@@ -198,6 +198,16 @@ def read_item(unit: UnitOfWork, seq: int) -> ItemRow:
     return ItemRow._make(unit.execute(unit.select(*ITEM).where(items.c.seq == seq)).one())
 
 
+def read_text(unit: UnitOfWork, conversation_id: str, seq: int) -> str:
+    """What was said in an item of a conversation. Raises NotFound."""
+    i = items.c
+    select = unit.select(i.body).where(i.seq == seq, i.conversation_id == conversation_id, i.body.is_not(None))
+    text = unit.execute(select).scalar_one_or_none()
+    if text is None:
+        raise NotFound("There is no such message.", code="item_not_found")
+    return str(text)
+
+
 def first_item(unit: UnitOfWork, conversation_id: str, before: int) -> ItemRow | None:
     """What a conversation began with: of what arrived before an item's number, what happened first; of a conversation
     that has nothing of that, what arrived first."""

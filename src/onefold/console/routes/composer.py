@@ -140,6 +140,13 @@ def _file(unit: UnitOfWork, conversation_id: str, item_id: int, position: int) -
     return next((name, kind, content) for at, name, kind, _ in files if at == position)
 
 
+@router.get("/text/{conversation_id}/{item_id}")
+def text(visitor: AnyVisitor, conversation_id: str, item_id: Number) -> Response:
+    """What was said in one item, all of it: a page shows the beginning of long ones."""
+    said = visitor.read(lambda unit: store.read_text(unit, conversation_id, item_id))
+    return Response(said, 200, HEADERS, "text/plain; charset=utf-8")
+
+
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:{images}; frame-ancestors 'self'"
 
 
