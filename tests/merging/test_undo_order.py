@@ -16,6 +16,9 @@ import sqlalchemy as sa
 
 from onefold.conversations import drafts
 from onefold.conversations.drafts import Composed
+from onefold.merging.outcomes import Step
+from onefold.organizations.merge_policies import BY_RULE
+from onefold.organizations.store import change_settings
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Further
 from tests.conftest import Base
@@ -248,6 +251,34 @@ def test_a_choice_that_was_made_counts_when_the_merge_below_is_undone__MRG_4_MRG
     assert show(base, zero).row.username == "two"
     undo(base, second.id)
     assert show(base, zero).row.username is None
+
+
+@pytest.mark.parametrize("by_step", [True, False], ids=["by a step", "by choice"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_type_that_was_kept_against_another_goes_back_with_its_number__MRG_4_MRG_19(
+    base: Base, by_step: bool, order: Sequence[int]
+) -> None:
+    """One's mobile went into two, and by that into zero, who held the number as home; the agent kept mobile."""
+    if not by_step:
+        do(base, lambda unit: change_settings(unit, merge_policies={**BY_RULE, "phone_type": "choose"}))
+    one = receive(base, "sms", phone=OFFICE).profile_id
+    zero = profile(base, PointInput("phone", OFFICE, phone_type="home"), PointInput("email", "z@kite.example"))
+    two = profile(base, PointInput("email", "t@kite.example"))
+    number, before = point_of(base, one, OFFICE), held(base)
+    done = [merge(base, one, two).id]
+    steps = [Step("keep_type", "source", number.contact_point_id)] if by_step else []
+    choices = {} if by_step else {f"phone_type.{number.contact_point_id}": "source"}
+    done.append(merge(base, two, zero, steps=steps, choices=choices).id)
+    assert point_of(base, zero, OFFICE).phone_type == "mobile"
+    for at in order:
+        undo(base, done[at])
+    assert held(base) == before
+
+
+def held(base: Base) -> list[Any]:
+    """Every contact point, as it is."""
+    sql = "SELECT id, profile_id, phone_type, identifying, contacted, standing FROM contact_points ORDER BY id"
+    return [tuple(row) for row in rows(base, sql)]
 
 
 def test_merged_undone_and_merged_again_in_between__MRG_19(base: Base) -> None:

@@ -23,7 +23,10 @@ from onefold.merging.outcomes import Which
 from onefold.merging.plan import MergePlan, plan_merge
 from onefold.merging.rebasing import rebase
 from onefold.merging.snapshot import ProfileSnapshot
-from onefold.organizations.merge_policies import BY_RULE
+from onefold.organizations.merge_policies import BY_RULE, REFUSING_FIELDS, Mode
+
+_AS_CHOSEN: Mapping[str, Mode] = {**BY_RULE, **dict.fromkeys(REFUSING_FIELDS, "choose")}
+"""What was chosen counts again, whatever let it be chosen then; what nobody chose is as the rules have it."""
 
 
 class Layer(NamedTuple):
@@ -196,4 +199,4 @@ def _fold(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Lay
 
 
 def _merge(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> MergePlan:
-    return plan_merge(source, before, BY_RULE, choices=layer.choices, steps=(), merger=layer.merger)
+    return plan_merge(source, before, _AS_CHOSEN, choices=layer.choices, steps=(), merger=layer.merger)

@@ -267,7 +267,7 @@ def _details(
     details: dict[str, object] = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],
-        "choices": {field: choice for field, choice in record.choices.items() if "." not in field},
+        "choices": {o.field: o.kept for o in plan.outcomes if o.why == "chosen" and "." not in o.field},
         "versions": plan.versions,
         "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
@@ -285,7 +285,7 @@ def _record(
         destination=destination,
         after=plan.after,
         absorbed=plan.absorbed,
-        choices={o.field: o.kept for o in plan.outcomes if o.why == "chosen" and o.kept is not None},
+        choices={o.field: o.kept for o in plan.outcomes if o.why in ("chosen", "step") and o.kept is not None},
         created=store.created_times(unit, [source.profile_id, destination.profile_id]),
         evidence=match_state.evidence,
         suggested={row.pair: row.created_at for row in match_state.suggestions},
