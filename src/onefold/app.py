@@ -23,6 +23,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from onefold import __version__
 from onefold.accounts.throttle import Throttle
 from onefold.api import problems
+from onefold.api.answers import RateLimit, SafeAnswers
 from onefold.api.auth import Authenticator
 from onefold.api.group_commit import GroupCommit
 from onefold.api.limits import BodyLimit
@@ -43,6 +44,7 @@ from onefold.api.routes import (
 )
 from onefold.channels.oidc import Provider
 from onefold.console.app import create_console
+from onefold.console.events import Streams
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
 from onefold.jobs.feed import Feed
@@ -72,11 +74,18 @@ def create_app(settings: Settings | None = None) -> Any:
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
     app.state.addresses, app.state.feed = addresses, feed
     console = create_console(
-        database, settings=settings, feed=feed, addresses=addresses, throttle=Throttle(), provider=_provider(settings)
+        database,
+        settings=settings,
+        feed=feed,
+        streams=Streams(),
+        addresses=addresses,
+        throttle=Throttle(),
+        provider=_provider(settings),
     )
     console.add_middleware(_Observed)
-    api = contacts.ContactRoutes(app, gate, group, database)
+    api = RateLimit(contacts.ContactRoutes(app, gate, group, database), settings.requests_a_minute)
     served: Any = BodyLimit(_Edges(api, console), partial(_largest_at, settings.largest_body))
+    served = SafeAnswers(served, https=settings.public_url.startswith("https://"))
     return ProxyHeadersMiddleware(served, settings.proxies) if settings.proxies else served
 
 
@@ -120,8 +129,8 @@ _API = ("/v1", "/openapi.json", "/health", "/ready", "/metrics")
 
 
 _SIGNING_IN = ("/sign-in", "/sign-out", "/invitation")
-_WRITTEN = ("/write", "/drafts", "/messages")
-_FORM_BYTES, _SIGN_IN_BYTES = 1_000_000, 16_000
+_WRITTEN = ("/write", "/drafts", "/items")
+_FORM_BYTES, _SIGN_IN_BYTES = 2_000_000, 16_000
 _WRITTEN_BYTES = 12_000_000
 """A text of a million characters, each written as JSON or a form may write it."""
 
@@ -131,7 +140,7 @@ def _largest_at(largest: int, path: str) -> int:
     somebody wrote a tenth of that, other forms less, and hardly any before anybody has signed in."""
     if path.startswith(_SIGNING_IN):
         return min(largest, _SIGN_IN_BYTES)
-    if path.startswith(("/v1/contacts", "/v1/channels", "/v1/merges")):
+    if path.startswith(("/v1/contacts", "/v1/channels/email", "/v1/merges")):
         return largest
     return min(largest, _WRITTEN_BYTES if any(one in path for one in _WRITTEN) else _FORM_BYTES)
 

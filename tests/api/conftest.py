@@ -50,6 +50,8 @@ def serving(url: str, **settings: Any) -> Iterator[str]:
         "log_level": "error",
         "largest_body": LARGEST_BODY,
         "webhooks_allow_private": True,
+        "unsigned_webhooks": True,
+        "metrics_token": "figures",
     }
     app = create_app(Settings(**{**defaults, **settings}))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, **OPTIONS))

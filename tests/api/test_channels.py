@@ -232,6 +232,16 @@ def test_metas_signature_is_of_the_body_as_it_came(signed: Api) -> None:
     problem(signed.post("/v1/channels/meta", content=body), 403, "signature_wrong")
 
 
+def test_what_cannot_be_checked_is_refused_unless_a_setting_allows_it(sqlite_served: Any) -> None:
+    with (
+        serving(sqlite_served.url, unsigned_webhooks=False) as address,
+        new_api(sqlite_served._replace(address=address)) as client,
+    ):
+        problem(client.post("/v1/channels/twilio", data=sms()), 403, "signature_not_set_up")
+        problem(client.post("/v1/channels/meta", json=whatsapp()), 403, "signature_not_set_up")
+        assert client.read("/v1/profiles")["data"] == []
+
+
 def test_a_signature_does_not_stand_for_a_key(signed: Api) -> None:
     form = sms()
     right = RequestValidator("twilio-secret").compute_signature("https://crm.test/v1/channels/twilio", form)

@@ -21,6 +21,7 @@ from onefold import app
 from onefold.accounts import service as accounts
 from onefold.accounts import store
 from onefold.console import events
+from onefold.console.events import MOST_STREAMS
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Unavailable
@@ -375,6 +376,20 @@ def test_a_stream_ends_with_its_session__MRG_11(base: Base, address: str, monkey
         assert told(others)["data"] == {"word": "afterwards"}
 
 
+def test_of_a_sessions_streams_the_oldest_gives_way_to_a_seventh__MRG_11(base: Base, address: str) -> None:
+    token, other = session(base), session(base)
+    with ExitStack() as stack:
+        first, *others = (stack.enter_context(following(address, token)) for _ in range(MOST_STREAMS))
+        stack.enter_context(following(address, other))
+        for blocks in (first, *others):
+            next(blocks)
+        with following(address, token) as newest:
+            next(newest)
+            assert [block.get("event") for block in first] == ["gives-way"], "and that is its end"
+            happens(base, "still told")
+            assert [told(blocks)["type"] for blocks in (*others, newest)] == ["profile.updated"] * MOST_STREAMS
+
+
 def test_nobody_listens_without_a_session__MRG_11(base: Base, address: str) -> None:
     key = do(base, lambda unit: accounts.create_key(unit, "key", accounts.SCOPES))[1]
     for cookie in ("", "onefold=", f"onefold={key}", "onefold=ofs_1_" + "A" * 43):
@@ -410,6 +425,7 @@ def to_the_end(stream: socket.socket) -> bytes:
     return seen
 
 
+FIGURES = {"Authorization": "Bearer figures"}
 SIGNALS = {signal.SIGTERM: -signal.SIGTERM, signal.SIGINT: 0}
 
 
@@ -428,8 +444,11 @@ def test_500_open_streams_are_closed_within_3_seconds(base: Base, tmp_path: Path
 def ends_with_complete_answers(base: Base, folder: Path, how: signal.Signals, number: int) -> float:
     """Tells a process with so many open streams to end; the seconds until it had."""
     with serving(base.url, session(base), folder) as server:
-        streams = opened(server, server.key, number)
-        metrics = httpx.get(f"{server.url}/metrics", trust_env=False).text
+        streams: list[socket.socket] = []
+        while len(streams) < number:
+            streams += opened(server, session(base), min(MOST_STREAMS, number - len(streams)))
+        metrics = httpx.get(f"{server.url}/metrics", headers=FIGURES, trust_env=False).text
+        assert "onefold_request_seconds" in metrics
         begun = time.monotonic()
         server.process.send_signal(how)
         assert server.process.wait(PATIENCE_SECONDS) == SIGNALS[how]

@@ -106,7 +106,7 @@ class Call:
             if key is not None and (before := self._before(unit, key)) is not None:
                 return before
             response = _response(work(unit), status)
-            if key is not None:
+            if key is not None and len(response.body) <= _LONGEST_KEPT:
                 headers = {k: v for k, v in response.headers.items() if k in ("etag", "content-type")}
                 remember(unit, key, self._fingerprint, response.status_code, headers, bytes(response.body), utc_now())
             return response
@@ -123,10 +123,15 @@ class Call:
         )
 
     def _checked_key(self) -> str | None:
-        return None if self._key is None else validate_text(self._key, "Idempotency-Key", 200)
+        return None if self._key is None else key_of(self.principal, self._key)
 
     def _before(self, unit: UnitOfWork, key: str) -> Response | None:
         return _stored_answer(unit, key, self._fingerprint)
+
+
+def key_of(principal: Principal, given: str) -> str:
+    """An Idempotency-Key as it is kept: everybody's keys are their own. Raises InvalidValue."""
+    return f"{principal.key_id or principal.agent_id} {validate_text(given, 'Idempotency-Key', 200)}"
 
 
 async def answered_once(
@@ -144,7 +149,7 @@ async def answered_once(
     response = await answer()
 
     def keep(unit: UnitOfWork) -> None:
-        if remembered(unit, key) is None:
+        if remembered(unit, key) is None and len(response.body) <= _LONGEST_KEPT:
             headers, content = dict(response.headers), bytes(response.body)
             remember(unit, key, fingerprint, response.status_code, headers, content, utc_now())
 
@@ -181,6 +186,9 @@ async def _call(request: Request) -> Call:
 AnyCall = Annotated[Call, Depends(_call)]
 """The parameter of every route that needs a caller."""
 
+
+_LONGEST_KEPT = 1_000_000
+"""Bytes of an answer that is kept for its key; a longer one is made anew."""
 
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",

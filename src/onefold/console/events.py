@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Annotated
 
@@ -21,6 +24,7 @@ from onefold.jobs.feed_store import Change
 
 router = APIRouter(include_in_schema=False)
 
+MOST_STREAMS = 6
 HEARTBEAT_SECONDS = 15.0
 SESSION_SECONDS = (20.0, 30.0)
 """How long until a session is looked at again: drawn from between, so that streams opened together take turns."""
@@ -28,6 +32,7 @@ SESSION_SECONDS = (20.0, 30.0)
 # A browser that is cut off names the last id it got, even one that came without an event.
 _BEGIN = b"retry: 2000\nid: 0\n\n"
 _HEARTBEAT = b":\n\n"
+_GIVES_WAY = b"event: gives-way\ndata: {}\n\n"
 _RESYNC = b'event: change\ndata: {"type":"resync"}\n\n'
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 # Of their own: a database that hangs must not have streams take all the threads that answer requests.
@@ -42,7 +47,31 @@ async def events(request: Request, visitor: Annotated[Visitor | None, Depends(ma
     """
     if visitor is None:  # no sign-in page: this is no page
         raise NotSignedIn("Sign in to follow what happens.")
-    return EventStream(request.app.state.feed, visitor, again=bool(request.headers.get("last-event-id")))
+    streams: Streams = request.app.state.streams
+    return EventStream(request.app.state.feed, visitor, streams, again=bool(request.headers.get("last-event-id")))
+
+
+class Streams:
+    """The open streams of each session, in this process: at most six, as a browser opens no more. The oldest gives way,
+    and is told so; its page listens again when somebody looks at it."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, deque[asyncio.Event]] = {}
+
+    @contextmanager
+    def one_more(self, session: str) -> Iterator[asyncio.Event]:
+        """A stream of a session, while it is open; the event is set when it has to give way."""
+        ends, end = self._ends.setdefault(session, deque()), asyncio.Event()
+        ends.append(end)
+        if len(ends) > MOST_STREAMS:
+            ends.popleft().set()
+        try:
+            yield end
+        finally:
+            if end in ends:
+                ends.remove(end)
+            if not ends and self._ends.get(session) is ends:
+                del self._ends[session]
 
 
 class EventStream(Response):
@@ -50,19 +79,23 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, visitor: Visitor, *, again: bool) -> None:
-        self._feed, self._visitor = feed, visitor
+    def __init__(self, feed: Feed, visitor: Visitor, streams: Streams, *, again: bool) -> None:
+        self._feed, self._visitor, self._streams = feed, visitor, streams
         self._first = _BEGIN + _RESYNC if again else _BEGIN
         self.status_code = 200
         self.background = None
         self.init_headers(_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._feed.listen(self._visitor.principal.organization_id) as listener:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await _write(send, self._first)
-            await _first_of(_tell(listener, send), _wait_until_gone(receive), _signed_out(self._visitor))
-        await _write(send, b"", more=False)
+        organization_id = self._visitor.principal.organization_id
+        with self._streams.one_more(self._visitor.token) as end:
+            async with self._feed.listen(organization_id) as listener:
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await _write(send, self._first)
+                await _first_of(
+                    _tell(listener, send), _wait_until_gone(receive), _signed_out(self._visitor), end.wait()
+                )
+        await _write(send, _GIVES_WAY if end.is_set() else b"", more=False)
 
 
 async def _first_of(*works: object) -> None:

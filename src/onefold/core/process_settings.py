@@ -27,9 +27,14 @@ class Settings(BaseSettings):
         "X-Forwarded-For and X-Forwarded-Proto count, of everything else nothing.",
     )
     public_url: str = Field("", description="The address others reach this service at; Twilio signs it.")
+    metrics_token: str = Field("", description="What /metrics asks for (Authorization: Bearer); empty: no metrics.")
+    requests_a_minute: int = Field(60_000, ge=1, description="Requests that one API key may make in a minute.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    twilio_auth_token: str = Field("", description="If set, Twilio's requests must carry its signature.")
-    meta_app_secret: str = Field("", description="If set, Meta's requests must carry its signature.")
+    unsigned_webhooks: bool = Field(
+        False, description="Twilio's and Meta's webhooks count without a signature; for trying out."
+    )
+    twilio_auth_token: str = Field("", description="Twilio's requests carry a signature by it.")
+    meta_app_secret: str = Field("", description="Meta's requests carry a signature by it.")
     meta_verify_token: str = Field("", description="The verify token of Meta's webhook, for its handshake.")
     twilio_lookup_account: str = Field("", description="Account SID for line-type lookups (RES-6); empty: none.")
     twilio_lookup_token: str = Field("", description="Auth token for line-type lookups.")

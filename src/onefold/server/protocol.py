@@ -225,7 +225,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()  # nothing was asked
             return
         answering = self.cycle is not None and not self.cycle.response_complete
-        if answering and (self._body_since is None or self.cycle.response_started):
+        if answering and self._body_since is None:
+            self.cycle.keep_alive = False  # the request before this one gets its answer, and that is the last
+            return
+        if answering and self.cycle.response_started:
             self.transport.close()  # in the middle of an answer there is no place for another
             return
         self.transport.write(refusal.to_bytes())

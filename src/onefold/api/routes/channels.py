@@ -53,6 +53,14 @@ class NotShown(BaseModel):
     newest_day: str = Field(description="In UTC.")
 
 
+def _refuse_unsigned(settings: Settings, secret: str, name: str) -> None:
+    if not secret and not settings.unsigned_webhooks:
+        raise NotAllowed(
+            f"Set {name}, to have its signature checked, or ONEFOLD_UNSIGNED_WEBHOOKS=1 to try it out.",
+            code="signature_not_set_up",
+        )
+
+
 async def _receive(request: Request, principal: Principal, contact: Contact) -> Answer:
     group: GroupCommit = request.app.state.group
     answer = await group.receive(principal.organization_id, contact)
@@ -100,12 +108,13 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
     """Receives Twilio's webhook of an incoming call, SMS or WhatsApp message; answers with an empty TwiML document.
 
     Put the API key into the webhook's address as its password (https://key:<token>@…), and set
-    `ONEFOLD_TWILIO_AUTH_TOKEN` and `ONEFOLD_PUBLIC_URL` to have Twilio's signature checked as well.
+    `ONEFOLD_TWILIO_AUTH_TOKEN` and `ONEFOLD_PUBLIC_URL`, by which Twilio's signature is checked.
     """
     allow(call.principal, "contacts:write")
     sent = await request.form()
     form = {k: v for k, v in sent.items() if isinstance(v, str)}
     settings: Settings = request.app.state.settings
+    _refuse_unsigned(settings, settings.twilio_auth_token, "ONEFOLD_TWILIO_AUTH_TOKEN")
     if settings.twilio_auth_token:
         url = (
             settings.public_url.rstrip("/") + request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -152,6 +161,7 @@ async def receive_meta(request: Request, call: AnyCall, inbox_id: Inbox = None) 
     body = await request.body()
     settings: Settings = request.app.state.settings
     signature = request.headers.get("x-hub-signature-256", "")
+    _refuse_unsigned(settings, settings.meta_app_secret, "ONEFOLD_META_APP_SECRET")
     if settings.meta_app_secret and not meta.meta_signature_valid(settings.meta_app_secret, body, signature):
         raise NotAllowed("The request does not carry Meta's signature.", code="signature_wrong")
     contacts, others = _from_meta(body, inbox_id)

@@ -16,12 +16,11 @@ from starlette.responses import Response
 
 from onefold.accounts.service import Principal
 from onefold.api.auth import Authenticator, allow
-from onefold.api.call import answered_once
+from onefold.api.call import answered_once, key_of
 from onefold.api.group_commit import GroupCommit
 from onefold.api.problems import PROBLEM_SCHEMA, answer_unexpected, problem_of, problem_response, responses
 from onefold.channels.contact_json import ContactJson, contact_of_json, decode
 from onefold.core.errors import DomainError, InvalidValue
-from onefold.core.text import validate_text
 from onefold.database.engine import Database
 from onefold.receiving.contact import Answer, Contact
 
@@ -155,7 +154,7 @@ class ContactRoutes:
         answer: Callable[[Principal, bytes], Awaitable[Response]],
     ) -> Response:
         """Idempotency-Key. A contact is received once by its message id already (RES-12); the key keeps the answer."""
-        validate_text(key, "Idempotency-Key", 200)
+        key = key_of(principal, key)
         request_line = f"POST {scope['path']} {principal.key_id or principal.agent_id} ".encode()
         fingerprint = hashlib.sha256(request_line + body).hexdigest()
         return await answered_once(

@@ -434,6 +434,8 @@ function listen() {
   // What happened between the page and its stream was told to nobody here.
   stream.addEventListener("open", () => changed({ type: "resync" }));
   stream.addEventListener("change", (event) => changed(JSON.parse(event.data)));
+  // Another window of this session has begun to listen, and there were too many: this one does again when it is looked at.
+  stream.addEventListener("gives-way", stopListening);
   stream.addEventListener("error", () => {
     if (stream?.readyState !== EventSource.CLOSED) return;
     stream = null;
@@ -445,6 +447,7 @@ function stopListening() { stream?.close(); stream = null; }
 document.addEventListener("visibilitychange", () => { if (document.hidden) stopListening(); else listen(); });
 window.addEventListener("pagehide", stopListening);
 window.addEventListener("pageshow", listen);
+window.addEventListener("focus", listen);
 
 // After every page ------------------------------------------------------------------------------------------------------
 
