@@ -275,6 +275,20 @@ def test_a_type_that_was_kept_against_another_goes_back_with_its_number__MRG_4_M
     assert held(base) == before
 
 
+def test_what_came_from_an_address_since_came_from_whom_it_goes_back_to__MRG_13_PRO_13(base: Base) -> None:
+    """Ann held the address, a failed sender only claimed it; both went into Zoe, and then Ann wrote."""
+    failed = receive(base, "email", email=SHARED, sender_state="failed").profile_id
+    ann = profile(base, PointInput("email", SHARED), name="Ann")
+    zoe = profile(base, name="Zoe")
+    first = merge(base, ann, zoe)
+    merge(base, failed, zoe)
+    receive(base, "email", email=SHARED, sender_state="proven")
+    undo(base, first.id)
+    stand = {one: (point_of(base, one, SHARED).standing, point_of(base, one, SHARED).identifying) for one in (ann, zoe)}
+    assert stand == {ann: ("contacted", True), zoe: ("claimed", False)}
+    check_base(base.database, base.organization_id)
+
+
 def held(base: Base) -> list[Any]:
     """Every contact point, as it is."""
     sql = "SELECT id, profile_id, phone_type, identifying, contacted, standing FROM contact_points ORDER BY id"

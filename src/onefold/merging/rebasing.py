@@ -52,15 +52,23 @@ def _rebased_points(
     side: Sequence[HeldPoint], old: Sequence[HeldPoint], new: Sequence[HeldPoint]
 ) -> tuple[HeldPoint, ...]:
     before, after = ({p.contact_point_id: p for p in points} for points in (old, new))
-    after |= heirs(old, new)
+    inheriting = heirs(old, new)
     kept = []
     for point in side:
         left = before.get(point.contact_point_id)
         if left is None:
             kept.append(point)
+        elif (heir := inheriting.get(point.contact_point_id)) is not None:
+            kept.append(_inherited(heir, left, point))
         elif (becomes := after.get(point.contact_point_id)) is not None:
             kept.append(restore_fields(becomes, left, point))
     return tuple(kept)
+
+
+def _inherited(heir: HeldPoint, left: HeldPoint, now: HeldPoint) -> HeldPoint:
+    """What was edited since counts for the heir as well; whatever came from there came from the one that has gone."""
+    edited = restore_fields(heir, left, now)
+    return edited._replace(standing=heir.standing, contacted=heir.contacted, identifying=heir.identifying)
 
 
 def _rebased_rows(side: Sequence[Any], old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:
