@@ -132,6 +132,7 @@ def test_lines_are_ingested_and_refused_ones_kept_with_the_reason__RES_12(shell:
         (10, "invalid_request"),
     ]
     assert refused[0]["line"] == "not json"
+    assert os.name == "nt" or (shell.folder / "refused.jsonl").stat().st_mode & 0o777 == 0o600
     assert "Ada@Example.com" not in refused[1]["reason"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -31,6 +32,7 @@ def test_an_export_goes_to_standard_output_or_to_a_file(shell: Shell, ada: str) 
     assert "1 items" in shell.run("profile", "export", ada, "--out", "ada.json").stdout
     assert json.loads((shell.folder / "ada.json").read_text())["items"] == export["items"]
     assert not (shell.folder / "ada.json.part").exists()
+    assert os.name == "nt" or (shell.folder / "ada.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_erasure_asks_and_is_final(shell: Shell, ada: str) -> None:

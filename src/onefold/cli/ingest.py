@@ -15,6 +15,7 @@ from onefold.accounts import store as account_store
 from onefold.channels import files
 from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.core.errors import DomainError, NotFound
+from onefold.core.private_files import make_private
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
 from onefold.receiving import ingest as ingesting
@@ -104,6 +105,7 @@ def _ingest_file(
 def _write_refusals(refused: Path, path: Path, refusals: list[ingesting.Refusal]) -> None:
     if not refusals:
         return
+    make_private(refused)
     with refused.open("a", encoding="utf-8") as file:
         for position, reason, text in refusals:
             row = {

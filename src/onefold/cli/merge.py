@@ -15,6 +15,7 @@ from rich.table import Table
 from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.core.actor import Actor
 from onefold.core.errors import DomainError
+from onefold.core.private_files import make_private
 from onefold.database.engine import Database
 from onefold.database.transactions import run_in_transaction
 from onefold.merging import bulk as many_merges
@@ -139,6 +140,7 @@ def _read_pairs(path: Path) -> list[tuple[str, str]]:
 
 def _write_report(database: Database, number: int, run: RunRow, report: Path) -> None:
     after = 0
+    make_private(report)
     with report.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("source_id", "destination_id", "outcome", "code", "detail"))

@@ -15,6 +15,7 @@ from rich.table import Table
 from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
 from onefold.core.actor import Actor
 from onefold.core.errors import DomainError, NotFound
+from onefold.core.private_files import make_private
 from onefold.database.engine import Database, UnitOfWork
 from onefold.database.transactions import run_in_transaction
 from onefold.privacy import erasure as erasing
@@ -87,6 +88,7 @@ def profile_export(
 def _write_file(database: Database, organization_id: int, whose: Subject, to: Path) -> None:
     """Under its own name only when it is whole."""
     part = to.with_name(to.name + ".part")
+    make_private(part)
     with part.open("wb") as file:
         _write(database, organization_id, whose, file)
     part.replace(to)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.core.errors import Unavailable
+from onefold.core.private_files import make_private
 from onefold.database.dialects import Dialect, Insert, Row, Update
 from onefold.database.postgresql import PostgreSQL
 from onefold.database.sqlite import SQLite
@@ -279,6 +281,7 @@ def _with_driver(url: str) -> str:
 
 def _engine(url: str, pool_size: int, synchronous: str) -> sa.Engine:
     if url.startswith("sqlite"):
+        _keep_private(sa.make_url(url).database)
         engine = sa.create_engine(
             url,
             poolclass=sa.pool.QueuePool,
@@ -297,6 +300,16 @@ def _engine(url: str, pool_size: int, synchronous: str) -> sa.Engine:
     )
     event.listen(engine, "connect", _prepare_postgres)
     return engine
+
+
+def _keep_private(file: str | None) -> None:
+    """The database, and what stands beside it: SQLite gives its log the rights that the database has."""
+    if not file or file == ":memory:" or file.startswith("file:"):
+        return
+    for name in (file, f"{file}-wal", f"{file}-shm"):
+        path = Path(name)
+        if path.exists() or (name == file and path.parent.is_dir()):
+            make_private(path)
 
 
 def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
