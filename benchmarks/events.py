@@ -20,6 +20,7 @@ from benchmarks.streams import open_streams
 from benchmarks.workload import Workload
 from onefold.accounts import service as accounts
 from onefold.accounts import store
+from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import Database, UnitOfWork
 from onefold.database.transactions import run_in_transaction
@@ -47,7 +48,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
 
 def credentials(unit: UnitOfWork) -> tuple[str, str]:
     """A key that may search, and an agent's cookie."""
-    _, key = accounts.create_key(unit, "bench", ["profiles:read"])
+    _, key = accounts.create_key(unit, "bench", ["profiles:read"], Actor(None, None, "benchmark"))
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent")
     token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
     store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=12))

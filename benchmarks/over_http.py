@@ -20,6 +20,7 @@ from benchmarks.report import Effort, Line, compared, percentile, rate
 from benchmarks.resolve import BATCH, record
 from benchmarks.workload import Workload, json_of, request
 from onefold.accounts.service import create_key
+from onefold.core.actor import Actor
 from onefold.database.transactions import run_in_transaction
 from onefold.demo import free_port
 from onefold.receiving.service import Receiver
@@ -89,7 +90,9 @@ def _recorded_baselines(pair: Pair, workload: Workload, effort: Effort) -> _Base
 def _token(pair: Pair) -> str:
     database = pair.ours.open()
     _, token = run_in_transaction(
-        database, pair.organization_id, lambda unit: create_key(unit, "bench", ["contacts:write"])
+        database,
+        pair.organization_id,
+        lambda unit: create_key(unit, "bench", ["contacts:write"], Actor(None, None, "benchmark")),
     )
     database.dispose()
     return token

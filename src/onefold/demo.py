@@ -118,7 +118,9 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
     _, token = run_in_transaction(
         database,
         organization_id,
-        lambda unit: accounts.create_key(unit, "demo", accounts.SCOPES, utc_now() + timedelta(days=30)),
+        lambda unit: accounts.create_key(
+            unit, "demo", accounts.SCOPES, Actor(None, None, "demo"), expires_at=utc_now() + timedelta(days=30)
+        ),
     )
     link = run_in_transaction(database, organization_id, _link)
     with database.read(organization_id) as unit:

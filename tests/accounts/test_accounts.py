@@ -17,7 +17,7 @@ from onefold.core.errors import Conflict, InvalidValue, NotSignedIn
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from tests.conftest import Base
-from tests.dsl.words import do, rows
+from tests.dsl.words import COMMAND, do, rows
 
 
 def agent(base: Base, password: str | None = "correct horse battery"):  # type: ignore[no-untyped-def]
@@ -32,7 +32,7 @@ def session(base: Base) -> str:
 
 
 def test_a_key_is_stored_hashed_and_opens_its_organization(base: Base) -> None:
-    key, token = do(base, lambda unit: accounts.create_key(unit, "gateway", ["contacts:write"]))
+    key, token = do(base, lambda unit: accounts.create_key(unit, "gateway", ["contacts:write"], COMMAND))
     principal = accounts.authenticate(base.database, token)
     assert (principal.organization_id, principal.scopes, principal.key_id) == (
         base.organization_id,
@@ -53,10 +53,10 @@ def test_what_each_role_may_that_the_one_below_may_not__MRG_13_MRG_14() -> None:
 
 
 def test_revoked_and_expired_keys_open_nothing(base: Base) -> None:
-    key, token = do(base, lambda unit: accounts.create_key(unit, "a", ["profiles:read"]))
-    do(base, lambda unit: accounts.revoke_key(unit, key.id))
+    key, token = do(base, lambda unit: accounts.create_key(unit, "a", ["profiles:read"], COMMAND))
+    do(base, lambda unit: accounts.revoke_key(unit, key.id, COMMAND))
     past = utc_now() - timedelta(seconds=1)
-    _, expired = do(base, lambda unit: accounts.create_key(unit, "b", ["profiles:read"], past))
+    _, expired = do(base, lambda unit: accounts.create_key(unit, "b", ["profiles:read"], COMMAND, expires_at=past))
     for refused in (token, expired, token[:-1] + "x", "ofk_99_" + "x" * 43, "nonsense", ""):
         with pytest.raises(NotSignedIn):
             accounts.authenticate(base.database, refused)

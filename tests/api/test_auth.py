@@ -118,6 +118,14 @@ def test_a_revoked_key_stops_working_within_seconds(api: Api, monkeypatch: pytes
     problem(api.delete("/v1/keys/x"), 404, "key_not_found")
 
 
+def test_no_key_makes_a_wider_one(api: Api) -> None:
+    wide, narrow = ["profiles:read", "settings:write"], ["settings:write"]
+    with api.with_key("settings:write") as maker:
+        problem(maker.post("/v1/keys", json={"name": "x", "scopes": wide}), 403, "scope_beyond_own")
+        assert maker.post("/v1/keys", json={"name": "x", "scopes": narrow}).status_code == 201
+    assert [key["scopes"] for key in api.read("/v1/keys")["data"] if key["name"] == "x"] == [narrow]
+
+
 def test_a_key_ends_when_it_expires(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_REMEMBERED_SECONDS", 0.1)
     soon = (utc_now() + timedelta(seconds=1.5)).isoformat()

@@ -75,15 +75,16 @@ def shell(tmp_path: Path) -> Shell:
 
 
 def test_every_step_says_what_comes_before_it(tmp_path: Path) -> None:
+    made = ("key", "create", "x", "--scope", "profiles:read")
     shell = Shell(tmp_path)
-    assert "Run: onefold db upgrade" in shell.run("key", "create", "x", ok=False).stderr
+    assert "Run: onefold db upgrade" in shell.run(*made, ok=False).stderr
     shell.run("db", "upgrade")
     assert "at schema" in shell.run("db", "upgrade").stdout
-    assert "Run: onefold organization add" in shell.run("key", "create", "x", ok=False).stderr
+    assert "Run: onefold organization add" in shell.run(*made, ok=False).stderr
     shell.run("organization", "add", "One")
     shell.run("organization", "add", "Two")
-    assert "1 (One), 2 (Two)" in shell.run("key", "create", "x", ok=False).stderr
-    assert shell.run("key", "create", "x", "--organization", "2").stdout.startswith("ofk_2_")
+    assert "1 (One), 2 (Two)" in shell.run(*made, ok=False).stderr
+    assert shell.run(*made, "--organization", "2").stdout.startswith("ofk_2_")
 
 
 def test_a_key_alone_goes_to_standard_output(shell: Shell) -> None:
@@ -91,6 +92,7 @@ def test_a_key_alone_goes_to_standard_output(shell: Shell) -> None:
     assert made.stdout.startswith("ofk_1_")
     assert made.stdout.count("\n") == 1
     assert "shown once" in made.stderr
+    assert "Missing option '--scope'" in shell.run("key", "create", "x", ok=False).stderr
     assert "scopes are some of" in shell.run("key", "create", "x", "--scope", "everything", ok=False).stderr
 
 

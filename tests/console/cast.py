@@ -79,7 +79,7 @@ def settings_cast(console: Console) -> Cast:
     """What an admin's addresses name: an agent, a key, a webhook, a run that was stopped."""
 
     def more(unit: UnitOfWork) -> Cast:
-        key, _ = accounts.create_key(unit, "Shop", ["contacts:write"])
+        key, _ = accounts.create_key(unit, "Shop", ["contacts:write"], words.COMMAND)
         endpoint = webhooks.create(unit, "https://127.0.0.1/hooks", "Shop", None)
         webhooks.change(unit, endpoint.id, {"state": "disabled"})  # nothing is sent meanwhile
         return {

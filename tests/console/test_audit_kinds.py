@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pyotp
 
+from onefold.accounts import service as accounts
 from onefold.accounts import signing_in
 from onefold.accounts.signing_in import Identity
 from onefold.audit import service as audit
@@ -65,6 +66,8 @@ KINDS: dict[Action, Told] = {
     "suggestion.dismissed": Told("marked Bo and Cy as “No Match”", {"Evidence": "Phone"}),
     "suggestion.reopened": Told("withdrew “No Match” for Bo and Cy", {}),
     "merges.started": Told("started a bulk merge of 1 pair of customers", {"Bulk merge": "See its progress"}),
+    "key.made": Told("created the API key Shop", {"May": "contacts:write, profiles:read", "Expires": "2031-05-07"}),
+    "key.revoked": Told("revoked the API key Shop", {}),
     "agent.invited": Told("invited Ivo", {"Agent": "Ivo", "Valid for": "7 days"}),
     "agent.link_made": Told("created a sign-in link for Ivo", {"Agent": "Ivo", "Valid for": "1 hour"}),
     "agent.second_factor_on": Told("turned the second factor of Ivo on", {"Agent": "Ivo"}),
@@ -124,6 +127,10 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: signing_in.link_provider(unit, ivo, PROVIDER, actor))
     do(lambda unit: signing_in.unlink_provider(unit, ivo, actor))
     do(lambda unit: signing_in.sign_out_everywhere(unit, ivo, None, actor))
+    last_day = datetime(2031, 5, 7, tzinfo=UTC)
+    scopes = ["profiles:read", "contacts:write"]
+    key, _ = words.do(base, lambda unit: accounts.create_key(unit, "Shop", scopes, actor, expires_at=last_day))
+    do(lambda unit: accounts.revoke_key(unit, key.id, actor))
     with console.database.read(console.organization_id) as unit:
         return {entry.action: entry for entry in audit.page(unit)}
 

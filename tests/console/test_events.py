@@ -33,7 +33,7 @@ from onefold.organizations.store import add_organization
 from onefold.outbox import store as outbox
 from tests.api.conftest import serving as served_in_a_thread
 from tests.conftest import Base
-from tests.dsl.words import do
+from tests.dsl.words import COMMAND, do
 from tests.races.processes import Job, at_once
 from tests.races.server import Server, serving
 from tests.races.workers import bring, contact
@@ -391,7 +391,7 @@ def test_of_a_sessions_streams_the_oldest_gives_way_to_a_seventh__MRG_11(base: B
 
 
 def test_nobody_listens_without_a_session__MRG_11(base: Base, address: str) -> None:
-    key = do(base, lambda unit: accounts.create_key(unit, "key", accounts.SCOPES))[1]
+    key = do(base, lambda unit: accounts.create_key(unit, "key", accounts.SCOPES, COMMAND))[1]
     for cookie in ("", "onefold=", f"onefold={key}", "onefold=ofs_1_" + "A" * 43):
         answer = httpx.get(f"{address}/events", headers={"Cookie": cookie}, trust_env=False)
         assert answer.status_code == 401, "no page to be led to: a browser gives the stream up"

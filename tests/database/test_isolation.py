@@ -31,6 +31,7 @@ from onefold.receiving.contact import Contact, Further, Sender
 from tests import postgres
 from tests.children import child
 from tests.conftest import Base, MakeUrl
+from tests.dsl.words import COMMAND
 
 only_postgresql = pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
 OWNED = [table.name for table in tables.OWNED]
@@ -76,7 +77,7 @@ def raw(base: Base) -> Iterator[psycopg.Connection[Any]]:
     run_in_transaction(
         base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent")
     )
-    run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "machine", SCOPES))
+    run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "machine", SCOPES, COMMAND))
     with psycopg.connect(base.url) as connection:
         yield connection
 

@@ -20,6 +20,7 @@ import httpx
 from onefold.accounts.service import SCOPES, create_key
 from onefold.database.transactions import run_in_transaction
 from tests.conftest import Base
+from tests.dsl.words import COMMAND
 
 PROBLEM = "application/problem+json"
 
@@ -33,7 +34,9 @@ def free_port() -> int:
 
 def api_key(base: Base) -> str:
     """A key that may do everything."""
-    return run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "tests", SCOPES))[1]
+    return run_in_transaction(
+        base.database, base.organization_id, lambda unit: create_key(unit, "tests", SCOPES, COMMAND)
+    )[1]
 
 
 class Server:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal, NamedTuple, get_args
@@ -16,10 +16,11 @@ from pwdlib import PasswordHash
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts import store
 from onefold.accounts.store import AgentRow, KeyRow
+from onefold.audit import service as audit
 from onefold.contact_points.emails import parse_email
 from onefold.core.actor import Actor, Merger
 from onefold.core.clock import new_id, utc_now
-from onefold.core.errors import Conflict, InvalidValue, NotSignedIn
+from onefold.core.errors import Conflict, InvalidValue, NotAllowed, NotSignedIn
 from onefold.core.text import clean_name
 from onefold.database.engine import Database, UnitOfWork
 from onefold.organizations.store import change_settings
@@ -82,12 +83,21 @@ def token_hash(token: str) -> str:
 
 
 def create_key(
-    unit: UnitOfWork, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+    unit: UnitOfWork,
+    name: str,
+    scopes: Iterable[str],
+    actor: Actor,
+    *,
+    within: Collection[str] = SCOPES,
+    expires_at: datetime | None = None,
 ) -> tuple[KeyRow, str]:
-    """A new API key and its token, which is shown this once."""
+    """A new API key and its token, which is shown this once. `within` are the scopes of whoever makes it: no key is
+    wider. Raises InvalidValue `unknown_scope`, NotAllowed `scope_beyond_own`."""
     unique_scopes = sorted(set(scopes))
     if not unique_scopes or not set(unique_scopes) <= set(SCOPES):
         raise InvalidValue(f"scopes are some of {', '.join(SCOPES)}.", code="unknown_scope", field="scopes")
+    if beyond := sorted(set(unique_scopes) - set(within)):
+        raise NotAllowed(f"You have no {', '.join(beyond)} to give to a key.", code="scope_beyond_own")
     token = new_token("ofk", unit.organization_id)
     key = KeyRow(
         new_id(),
@@ -99,12 +109,17 @@ def create_key(
         revoked_at=None,
     )
     store.add_key(unit, key, token_hash(token))
+    until = None if expires_at is None else expires_at.isoformat()
+    details = {"key_id": key.id, "name": key.name, "scopes": unique_scopes, "expires_at": until}
+    audit.record(unit, actor, "key.made", details=details)
     return key, token
 
 
-def revoke_key(unit: UnitOfWork, key_id: str) -> None:
-    """Ends a key; it stays listed."""
+def revoke_key(unit: UnitOfWork, key_id: str, actor: Actor) -> None:
+    """Ends a key; it stays listed. Raises NotFound."""
     store.change_key(unit, key_id, revoked_at=utc_now())
+    name = next(key.name for key in store.list_keys(unit) if key.id == key_id)
+    audit.record(unit, actor, "key.revoked", details={"key_id": key_id, "name": name})
 
 
 def authenticate(database: Database, token: str) -> Principal:

@@ -45,6 +45,8 @@ Action = Literal[
     "agent.provider_linked",
     "agent.provider_unlinked",
     "agent.signed_out_everywhere",
+    "key.made",
+    "key.revoked",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 """Everything that is recorded. A new action is named here, or `record` refuses it; a test walks through all of them."""

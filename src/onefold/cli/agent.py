@@ -12,16 +12,14 @@ import typer
 from onefold.accounts import service as accounts
 from onefold.accounts import store as account_store
 from onefold.accounts.store import AgentRow
-from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
+from onefold.cli.shared import ACTOR, Organization, chosen_organization, err, fail, open_database, out
 from onefold.contact_points.emails import parse_email
-from onefold.core.actor import Actor
 from onefold.core.errors import DomainError, NotFound
 from onefold.core.process_settings import Settings
 from onefold.database.engine import UnitOfWork
 from onefold.database.transactions import run_in_transaction
 
 agent_app = typer.Typer(no_args_is_help=True, help="People who sign in.")
-_ACTOR = Actor(None, None, "command line")
 T = TypeVar("T")
 
 
@@ -63,7 +61,7 @@ def agent_link(
 
     def work(unit: UnitOfWork) -> str:
         return signing_in.make_link(
-            unit, find_agent(unit, email).id, "link", valid=timedelta(minutes=minutes), actor=_ACTOR
+            unit, find_agent(unit, email).id, "link", valid=timedelta(minutes=minutes), actor=ACTOR
         )
 
     token = run_on_agent(organization, work)
@@ -85,7 +83,7 @@ def agent_second_factor(
         agent_id = find_agent(unit, email).id
         had = signing_in.has_second_factor(unit, agent_id)
         if off:
-            signing_in.turn_off_second_factor(unit, agent_id, _ACTOR)
+            signing_in.turn_off_second_factor(unit, agent_id, ACTOR)
         return had
 
     had = run_on_agent(organization, work)

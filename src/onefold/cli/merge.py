@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.prompt import Confirm
 from rich.table import Table
 
-from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
-from onefold.core.actor import Actor
+from onefold.cli.shared import ACTOR, Organization, chosen_organization, err, fail, open_database, out
 from onefold.core.errors import DomainError
 from onefold.core.private_files import make_private
 from onefold.database.engine import Database
@@ -25,7 +24,6 @@ from onefold.runs import service as runs
 from onefold.runs import store as run_store
 from onefold.runs.store import RunRow
 
-_ACTOR = Actor(None, None, "command line")
 _STEP = 20
 
 
@@ -61,7 +59,7 @@ def merge(
 
 def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool) -> None:
     with database.read(number) as unit:
-        preview = merging.look(unit, request, _ACTOR)
+        preview = merging.look(unit, request, ACTOR)
     _show(preview)
     if preview.plan.obstacles:
         fail("The merge is refused; clear what stands in the way, or merge by the API with the steps it offers.")
@@ -70,7 +68,7 @@ def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool
     if not yes and not Confirm.ask("Merge? Only a lead can undo it.", console=out):
         raise typer.Exit(1)
     confirmed = request._replace(versions=preview.plan.versions, digest=preview.plan.digest, despite_no_match=True)
-    row, _ = run_in_transaction(database, number, lambda unit: merging.merge(unit, confirmed, _ACTOR))
+    row, _ = run_in_transaction(database, number, lambda unit: merging.merge(unit, confirmed, ACTOR))
     out.print(f"Merged; merge {row.id}.")
 
 
@@ -117,7 +115,7 @@ def _run_of(database: Database, number: int, path: Path, restart: bool) -> RunRo
         return known[0]
     pairs = _read_pairs(path)
     return run_in_transaction(
-        database, number, lambda unit: many_merges.begin(unit, pairs, _ACTOR, name=name, state="stopped")
+        database, number, lambda unit: many_merges.begin(unit, pairs, ACTOR, name=name, state="stopped")
     )
 
 

@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.prompt import Confirm
 from rich.table import Table
 
-from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
-from onefold.core.actor import Actor
+from onefold.cli.shared import ACTOR, Organization, chosen_organization, err, fail, open_database, out
 from onefold.core.errors import DomainError, NotFound
 from onefold.core.private_files import make_private
 from onefold.database.engine import Database, UnitOfWork
@@ -24,7 +23,6 @@ from onefold.privacy.export import Subject
 from onefold.profiles import service as profiles
 
 profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
-_ACTOR = Actor(None, None, "command line")
 T = TypeVar("T")
 
 
@@ -120,7 +118,7 @@ def profile_erase(
         if not yes:
             _confirm(database, organization_id, profile_id)
         erasure = run_in_transaction(
-            database, organization_id, lambda unit: erasing.erase(unit, profile_id, profile_id, _ACTOR), exclusive=True
+            database, organization_id, lambda unit: erasing.erase(unit, profile_id, profile_id, ACTOR), exclusive=True
         )
     except DomainError as refusal:
         fail(refusal.detail)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from onefold.accounts import service as accounts
-from onefold.cli.shared import Organization, chosen_organization, err, fail, open_database, out
+from onefold.cli.shared import ACTOR, Organization, chosen_organization, err, fail, open_database, out
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import DomainError
@@ -47,25 +47,28 @@ def organization_add(
     number = add_organization(
         database, name, region.upper(), inbox_id=new_id(), inbox_name=inbox, entries=DEFAULT_ENTRIES, now=utc_now()
     )
-    out.print(f"Organization {number} is here. Next: onefold key create NAME --organization {number}")
+    out.print(
+        f"Organization {number} is here. Next: onefold key create NAME --scope contacts:write --organization {number}"
+    )
 
 
 @key_app.command("create")
 def key_create(
     name: str,
-    scope: Annotated[list[str] | None, typer.Option(help="May be given several times; all scopes if left out.")] = None,
-    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
+    scope: Annotated[list[str], typer.Option(help="What it may do; may be given several times.")],
+    days: Annotated[int, typer.Option(min=1, help="Days until it expires.")] = 365,
+    never: Annotated[bool, typer.Option("--never", help="It never expires.")] = False,
     organization: Organization = None,
 ) -> None:
     """Create an API key. The key alone goes to standard output, so that a script can keep it."""
     database = open_database()
     organization_id = chosen_organization(database, organization)
-    expires_at: datetime | None = utc_now() + timedelta(days=days) if days else None
+    expires_at: datetime | None = None if never else utc_now() + timedelta(days=days)
     try:
         _, token = run_in_transaction(
             database,
             organization_id,
-            lambda unit: accounts.create_key(unit, name, scope or accounts.SCOPES, expires_at),
+            lambda unit: accounts.create_key(unit, name, scope, ACTOR, expires_at=expires_at),
         )
     except DomainError as refusal:
         fail(refusal.detail)

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from onefold.core.actor import Actor
 from onefold.core.errors import DomainError
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
@@ -15,6 +16,8 @@ from onefold.organizations.store import organization_ids
 from onefold.wiring import database_of
 
 out, err = Console(), Console(stderr=True)
+ACTOR = Actor(None, None, "command line")
+"""Who has done what a command does, as the audit log keeps it."""
 Organization = Annotated[
     int | None, typer.Option("--organization", "-o", help="The organization's number; needed if there are several.")
 ]

@@ -82,6 +82,11 @@ def _agent(entry: Entry, actors: Actors) -> list[Line]:
     return [Line("Agent", actors.agents.get(entry.details["agent_id"], "Former agent"))]
 
 
+def _key(entry: Entry, _actors: Actors) -> list[Line]:
+    until = entry.details["expires_at"]
+    return [Line("May", ", ".join(entry.details["scopes"])), Line("Expires", until[:10] if until else "never")]
+
+
 def _link(entry: Entry, actors: Actors) -> list[Line]:
     valid = timedelta(seconds=entry.details["seconds"])
     return [*_agent(entry, actors), Line("Valid for", _duration(valid))]
@@ -108,4 +113,5 @@ _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
     "agent.provider_linked": _agent,
     "agent.provider_unlinked": _agent,
     "agent.signed_out_everywhere": _agent,
+    "key.made": _key,
 }

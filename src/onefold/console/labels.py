@@ -214,6 +214,8 @@ ACTIONS: dict[Action, str] = {
     "agent.provider_linked": "Account at the sign-in provider linked",
     "agent.provider_unlinked": "Account at the sign-in provider unlinked",
     "agent.signed_out_everywhere": "Signed out everywhere",
+    "key.made": "API key created",
+    "key.revoked": "API key revoked",
 }
 """Every action of the audit log (MRG-14)."""
 

@@ -365,7 +365,9 @@ def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
     """Makes an API key; its token is in this answer and nowhere else, so no Idempotency-Key keeps it."""
 
     def work(unit: UnitOfWork) -> Result:
-        row, token = accounts.create_key(unit, body.name, body.scopes, body.expires_at)
+        row, token = accounts.create_key(
+            unit, body.name, body.scopes, call.actor, within=call.principal.scopes, expires_at=body.expires_at
+        )
         return Result(schemas.MadeKey(token=token, **row._asdict()))
 
     return call.write(WRITE, work, status=201, store_answer=False)
@@ -376,7 +378,7 @@ def revoke_key(call: AnyCall, key_id: str) -> Response:
     """Ends an API key; within seconds it opens nothing any more."""
 
     def work(unit: UnitOfWork) -> Result:
-        accounts.revoke_key(unit, key_id)
+        accounts.revoke_key(unit, key_id, call.actor)
         return Result(None)
 
     return call.write(WRITE, work)

@@ -38,12 +38,15 @@ def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Makes a key; its token is in this answer and nowhere else."""
     name, scopes = form.line("name") or "", form.every("scope")
     expires_at = day_end(form, "expires_on", "The last day", admin=admin, now=utc_now())
-    made, token = admin.write(lambda unit: accounts.create_key(unit, name, scopes, expires_at), SCOPE)
+    within = admin.principal.scopes
+    made, token = admin.write(
+        lambda unit: accounts.create_key(unit, name, scopes, admin.actor, within=within, expires_at=expires_at), SCOPE
+    )
     return _show(request, admin, made=made, token=token)
 
 
 @router.post("/{key_id}/revoke")
 def revoke_key(admin: AnyAdmin, key_id: str) -> Response:
     """Ends a key; it stays listed."""
-    admin.write(lambda unit: accounts.revoke_key(unit, key_id), SCOPE)
+    admin.write(lambda unit: accounts.revoke_key(unit, key_id, admin.actor), SCOPE)
     return redirect_to(_PATH, "revoked")
