@@ -11,7 +11,7 @@ import onefold
 
 ROOT = Path(onefold.__file__).parent
 DRIVERS = frozenset(("alembic", "psycopg", "sqlalchemy", "sqlite3"))
-EDGES = ("api", "channels", "cli", "console", "jobs")
+EDGES = ("api", "channels", "cli", "console", "jobs", "server")
 ANYWHERE = ("core", "database", *EDGES)
 """Packages that are no subject: what everything stands on, and edges, which hold no rules."""
 

@@ -112,11 +112,11 @@ class _Reader:
         self._parts_left -= 1
         if self._parts_left < 0 or depth > _DEEPEST:
             raise TooMuch
-        body, is_torn = self._end_of_head(start, end)
+        body = self._end_of_head(start, end)
         part = _LIBRARY.parsebytes(self._source[start:body], headersonly=True)
         part.set_default_type(default)
         part.stands(self._source, body, end)
-        kind = "text" if is_torn else part.get_content_maintype()
+        kind = part.get_content_maintype()
         if kind == "message":
             part.set_payload(self._inside_message(part, body, end, depth))
             return part
@@ -134,23 +134,26 @@ class _Reader:
             part.set_payload(text.decode("ascii", "surrogateescape"))
         return part
 
-    def _end_of_head(self, start: int, end: int) -> tuple[int, bool]:
-        """Where a part's body begins, and whether the head was torn off there by a line that is no header."""
+    def _end_of_head(self, start: int, end: int) -> int:
+        """Where a part's body begins: behind an empty line, or at the first line that is no header. So does a head's
+        last line that begins as a mail in a mailbox does."""
         most, last = min(end, start + MOST_HEAD_BYTES), b""
         for line in _LINE.finditer(self._source, start, most):
             self._lines_left -= 1
             if self._lines_left < 0:
                 raise TooMuch
             if not _OF_HEAD.match(line[0]):
-                if last.startswith(b"From ") and line.start() - len(last) > start:
-                    return line.start() - len(last), True
-                is_blank = not line[0].strip(b"\r\n")
-                return line.end() if is_blank else line.start(), not is_blank
+                return self._without_envelope(line.start(), last, start) or (
+                    line.start() if line[0].strip(b"\r\n") else line.end()
+                )
             last = line[0]
         if most < end:
             raise TooMuch
-        is_torn = last.startswith(b"From ") and end - len(last) > start
-        return (end - len(last) if is_torn else end), is_torn
+        return self._without_envelope(end, last, start) or end
+
+    def _without_envelope(self, end: int, last: bytes, start: int) -> int | None:
+        is_envelope = last.startswith(b"From ") and end - len(last) > start
+        return end - len(last) if is_envelope else None
 
     def _inside_message(self, part: Part, start: int, end: int, depth: int) -> list[Message | str]:
         if part.get_content_type() != "message/delivery-status":
