@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from onefold.core import private_files
 from onefold.database.engine import Database
 from onefold.database.migrate import upgrade
 
@@ -33,15 +34,26 @@ def test_a_new_database_and_its_log_are_read_by_nobody_else(tmp_path: Path, umas
     assert set(found.values()) == {0o600}
 
 
-def test_one_that_others_could_read_is_mended_and_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, object]]] = []
+
+    def warning(self, event: str, **facts: object) -> None:
+        self.told.append((event, facts))
+
+
+def test_one_that_others_could_read_is_mended_and_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    monkeypatch.setattr(private_files, "_log", log)
     path = tmp_path / "onefold.db"
     path.touch()
     path.chmod(0o664)
     Database(f"sqlite:///{path}").dispose()
     assert modes(tmp_path) == {"onefold.db": 0o600}
-    told = "".join(capsys.readouterr())
-    assert "file could be read by others" in told
-    assert str(tmp_path) not in told
+    told = {"file": "onefold.db", "mode": "0o664", "mended": True}
+    assert log.told == [("file could be read by others", told)]
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import structlog
 
-_log = structlog.get_logger("onefold.files")
+# To standard error, of a command too: its standard output is its answer.
+_log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
 _MODE = 0o600
 
 
