@@ -119,9 +119,11 @@ def test_a_head_that_is_too_large_is_refused_and_the_connection_closed(
 
 
 def test_a_second_head_on_the_same_connection_is_bounded_as_well(address: str) -> None:
+    """It is refused where the first has its answer already; else that answer is the last."""
     answer = send(address, GET, b"\r\n", GET, lines(100), b"\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.count(b"HTTP/1.1 200") == 1
+    assert answer.count(b"HTTP/1.1") == 1 or b"HTTP/1.1 431" in answer
 
 
 @pytest.mark.parametrize(
