@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -69,6 +70,15 @@ def serving(url: str, **settings: Any) -> Iterator[str]:
         thread.join(20)
 
 
+def empty_sqlite(folder: Path) -> str:
+    """The URL of a SQLite file with the schema and nothing in it."""
+    url = f"sqlite:///{folder}/empty.db"
+    database = Database(url)
+    upgrade(database)
+    database.dispose()
+    return url
+
+
 class Served(NamedTuple):
     """A database and the address of the application that serves it."""
 
@@ -88,11 +98,7 @@ def _served(url: str) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def sqlite_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The application on SQLite."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('api')}/api.db"
-    database = Database(url)
-    upgrade(database)
-    database.dispose()
-    with _served(url) as served:
+    with _served(empty_sqlite(tmp_path_factory.mktemp("api"))) as served:
         yield served
 
 

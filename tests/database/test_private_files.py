@@ -56,6 +56,15 @@ def test_one_that_others_could_read_is_mended_and_told_of(tmp_path: Path, monkey
     assert log.told == [("file could be read by others", told)]
 
 
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(0o755)
+    Database(f"sqlite:///{folder}").dispose()
+    private_files.make_private(folder)
+    assert modes(tmp_path) == {"folder": 0o755}
+
+
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path}/nowhere/onefold.db").dispose()
     assert list(tmp_path.iterdir()) == []

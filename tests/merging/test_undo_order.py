@@ -189,30 +189,20 @@ def brought_with(base: Base, email: str, further: str) -> str:
 SHARED = "lena@kite.example"
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_what_a_contact_brought_goes_on_speaking_when_a_merge_below_is_undone__RES_11_MRG_19(
-    base: Base, order: Sequence[int]
-) -> None:
-    """Lena's email is named by Cara and by Sam, who do not hold it. Lena goes into Bo, Bo into Cara, Sam into Eve."""
-    lena = receive(base, "email", email=SHARED, sender_state="proven").profile_id
-    sam, cara = (brought_with(base, f"{name}@kite.example", SHARED) for name in ("sam", "cara"))
-    bo, eve = (profile(base, name=name) for name in ("Bo", "Eve"))
-    before = evidence(base)
-    done = [merge(base, *pair).id for pair in ((lena, bo), (bo, cara), (sam, eve))]
-    for number in order:
-        undo(base, done[number])
-    assert evidence(base) == before
+BROUGHT = {"each into the next": [(0, 1), (1, 2), (3, 4)], "two into one": [(0, 1), (2, 1), (3, 4)]}
 
 
+@pytest.mark.parametrize("shape", BROUGHT)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_what_another_source_brought_stays_when_the_merge_below_is_undone__RES_11_MRG_19(
-    base: Base, order: Sequence[int]
+def test_what_a_contact_brought_goes_on_speaking_whatever_is_undone__RES_11_MRG_19(
+    base: Base, shape: str, order: Sequence[int]
 ) -> None:
+    """Lena's email is named by Cara and by Sam, who do not hold it."""
     lena = receive(base, "email", email=SHARED, sender_state="proven").profile_id
     sam, cara = (brought_with(base, f"{name}@kite.example", SHARED) for name in ("sam", "cara"))
-    bo, eve = (profile(base, name=name) for name in ("Bo", "Eve"))
+    people = [lena, profile(base, name="Bo"), cara, sam, profile(base, name="Eve")]
     before = evidence(base)
-    done = [merge(base, *pair).id for pair in ((lena, bo), (cara, bo), (sam, eve))]
+    done = [merge(base, people[source], people[destination]).id for source, destination in BROUGHT[shape]]
     for number in order:
         undo(base, done[number])
     assert evidence(base) == before

@@ -11,22 +11,21 @@ from typing import Any
 import httpx
 import pytest
 
+from onefold.api import answers
 from onefold.api.answers import RateLimit
 from onefold.core.clock import new_id, utc_now
 from onefold.core.networks import Networks
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
-from onefold.database.migrate import upgrade
 from onefold.organizations.store import add_organization
-from tests.api.conftest import serving
+from tests.api.conftest import empty_sqlite, serving
 
 
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[str]:
     """The application, with one organization and nobody in it."""
-    url = f"sqlite:///{folder}/answers.db"
+    url = empty_sqlite(folder)
     database = Database(url)
-    upgrade(database)
     add_organization(database, "Kite", "GB", new_id(), "General", (), utc_now())
     database.dispose()
     with serving(url, **settings) as address:
@@ -87,6 +86,17 @@ def test_a_key_may_make_so_many_requests_in_a_minute_and_is_told_how_many_are_le
     assert ask(limit) == (200, {})  # who signs in, and health
     clock.now = 60
     assert ask(limit, ada)[0] == 200
+
+
+def test_keys_that_somebody_makes_up_neither_fill_the_memory_nor_clear_ones_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(answers, "_MOST_CALLERS", 3)
+    limit = RateLimit(_answer, 100, Clock())
+    for number in range(20):
+        ask(limit, (b"authorization", b"Bearer %d" % number))
+        assert ask(limit, (b"authorization", b"Bearer ada"))[1][b"ratelimit"] == b'"key";r=%d;t=60' % (99 - number)
+    assert len(limit._counted) == 3
 
 
 # Whom a proxy speaks for ----------------------------------------------------------------------------------------------

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from onefold.database.engine import Database
-from onefold.database.migrate import upgrade
-from tests.api.conftest import serving
+from tests.api.conftest import empty_sqlite, serving
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -18,11 +16,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the limits of production."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('bodies')}/bodies.db"
-    database = Database(url)
-    upgrade(database)
-    database.dispose()
-    with serving(url, largest_body=26_214_400) as served:
+    with serving(empty_sqlite(tmp_path_factory.mktemp("bodies")), largest_body=26_214_400) as served:
         yield served
 
 

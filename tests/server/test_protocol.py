@@ -7,18 +7,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from onefold.database.engine import Database
-from onefold.database.migrate import upgrade
 from onefold.server import protocol
 from onefold.server.connections import Limits
 from onefold.server.protocol import BoundedProtocol
-from tests.api.conftest import serving
+from tests.api.conftest import empty_sqlite, serving
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 
@@ -31,16 +28,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setattr(protocol, "BODY_SECONDS", 1.0)
         patch.setattr(protocol, "_LOOK_SECONDS", 0.2)
         patch.setattr(BoundedProtocol, "limits", Limits(in_all=12, of_one=8))
-        with serving(_database(tmp_path_factory.mktemp("server"))) as served:
+        with serving(empty_sqlite(tmp_path_factory.mktemp("server"))) as served:
             yield served
-
-
-def _database(folder: Path) -> str:
-    url = f"sqlite:///{folder}/server.db"
-    database = Database(url)
-    upgrade(database)
-    database.dispose()
-    return url
 
 
 def connect(address: str, source: str = "127.0.0.1") -> socket.socket:

@@ -83,7 +83,10 @@ class RateLimit:
         """How many requests a caller has left, below nought where this one is too many; and in how many seconds it has
         all of them again."""
         now = self._clock()
-        if now - self._since >= _WINDOW_SECONDS or len(self._counted) >= _MOST_CALLERS:
+        if now - self._since >= _WINDOW_SECONDS:
             self._counted, self._since = {}, now
-        counted = self._counted[caller] = self._counted.get(caller, 0) + 1
+        counted = self._counted.pop(caller, 0) + 1
+        self._counted[caller] = counted
+        if len(self._counted) > _MOST_CALLERS:  # keys that somebody makes up are without number: the quietest goes
+            del self._counted[next(iter(self._counted))]
         return self._most - counted, max(1, int(self._since + _WINDOW_SECONDS - now))

@@ -12,12 +12,10 @@ import codecs
 import re
 from typing import NamedTuple
 
-from onefold.channels.mail_structure import MOST_HEAD_BYTES, MOST_HEADER_LINES
+from onefold.channels.mail_structure import EMPTY_LINE, LINE, MOST_HEAD_BYTES, MOST_HEADER_LINES
 from onefold.channels.mail_text import or_otherwise
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_WHOLE_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
-_EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")
 _ENVELOPE = re.compile(rb">*From ")
 _ENCODED = re.compile(rb"content-type:\s*multipart/|content-transfer-encoding:\s*(?:base64|x?-?uue?)", re.IGNORECASE)
@@ -78,7 +76,7 @@ def source_of(raw: bytes) -> Source:
     if doubled:
         while b"\r\r\n" in source[:MOST_HEAD_BYTES]:
             source = source.replace(b"\r\r\n", b"\r\n")
-    end = _EMPTY_LINE.search(source)
+    end = EMPTY_LINE.search(source)
     head, body = (source, b"") if end is None else (source[: end.start()], source[end.end() :])
     lines = _logical_lines(head)
     last = max((number for number, line in enumerate(lines) if line.is_of_mail()), default=None)
@@ -99,7 +97,7 @@ def source_of(raw: bytes) -> Source:
 
 def _first_of_head(source: bytes) -> bytes | None:
     """The first headers, where there are more than any mail has; None where there are not."""
-    for number, line in enumerate(_WHOLE_LINE.finditer(source, 0, MOST_HEAD_BYTES)):
+    for number, line in enumerate(LINE.finditer(source, 0, MOST_HEAD_BYTES)):
         if line[0] in (b"\r\n", b"\n", b"\r"):
             return None
         if number >= MOST_HEADER_LINES:

@@ -26,8 +26,8 @@ _DEEPEST = 100
 _LONGEST_REPORT = 500_000
 _LINE_BY_LINE = ("x-uuencode", "uuencode", "uue", "x-uue")
 _MOST_LINE_BY_LINE = 1_000_000
-_EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+EMPTY_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _OF_HEAD = re.compile(rb"From |[!-9;-~]*:|[\t ]")
 _REST_OF_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r\n|\n|\r|\Z)")
 
@@ -87,7 +87,7 @@ def take_apart(source: bytes) -> Part:
 
 def head_of(source: bytes) -> Part:
     """The mail's head, its body not looked at."""
-    found = _EMPTY_LINE.search(source, 0, MOST_HEAD_BYTES)
+    found = EMPTY_LINE.search(source, 0, MOST_HEAD_BYTES)
     return _LIBRARY.parsebytes(source[: found.end() if found else MOST_HEAD_BYTES], headersonly=True)
 
 
@@ -138,7 +138,7 @@ class _Reader:
         """Where a part's body begins: behind an empty line, or at the first line that is no header. So does a head's
         last line that begins as a mail in a mailbox does."""
         most, last = min(end, start + MOST_HEAD_BYTES), b""
-        for line in _LINE.finditer(self._source, start, most):
+        for line in LINE.finditer(self._source, start, most):
             self._lines_left -= 1
             if self._lines_left < 0:
                 raise TooMuch

@@ -20,11 +20,11 @@ class Form:
     """The fields of a form. Line ends are one character, as they were typed."""
 
     def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
-        self._fields = fields
+        self._fields, self._last = fields, dict(fields)
 
     def text(self, name: str) -> str:
         """A field as it was typed; empty where it is missing."""
-        return dict(self._fields).get(name, "").replace("\r\n", "\n")
+        return self._last.get(name, "").replace("\r\n", "\n")
 
     def line(self, name: str) -> str | None:
         """A field without the spaces around it; None where nothing is left."""
@@ -51,7 +51,7 @@ class Form:
         """Every field whose name begins so, by the rest of its name."""
         return {
             name.removeprefix(prefix): self.text(name)
-            for name in dict(self._fields)
+            for name in self._last
             if name.startswith(prefix) and name != prefix
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -22,8 +23,10 @@ def make_private(path: Path) -> None:
 
 
 def _mend(path: Path) -> None:
-    mode = path.stat().st_mode & 0o777
-    if not mode & 0o077 or os.name == "nt":
+    found = path.stat().st_mode
+    mode = stat.S_IMODE(found)
+    # A folder, or a device such as /dev/null, is everybody's.
+    if not mode & 0o077 or not stat.S_ISREG(found) or os.name == "nt":
         return
     try:
         path.chmod(mode & 0o700)

@@ -52,15 +52,15 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, given: str) -> str:
-        Networks(split(given))
+        Networks(_split(given))
         return given
 
     @property
     def proxies(self) -> list[str]:
         """The networks of the proxies, one by one."""
-        return split(self.trusted_proxies)
+        return _split(self.trusted_proxies)
 
 
-def split(given: str) -> list[str]:
+def _split(given: str) -> list[str]:
     """What stands between commas, without what is empty."""
     return [one.strip() for one in given.split(",") if one.strip()]

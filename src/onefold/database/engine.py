@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -309,7 +309,8 @@ def _keep_private(file: str | None) -> None:
     for name in (file, f"{file}-wal", f"{file}-shm"):
         path = Path(name)
         if path.exists() or (name == file and path.parent.is_dir()):
-            make_private(path)
+            with suppress(OSError):  # whoever opens it says what is wrong
+                make_private(path)
 
 
 def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
