@@ -31,7 +31,6 @@ _OWNED = {
     "drafts": ("profile_id",),
     "search_terms": ("profile_id",),
     "match_keys": ("holder_id",),
-    "relationships": ("profile_id", "other_id"),
     "evidence": ("profile_id", "other_id"),
     "suggestions": ("profile_id", "other_id"),
 }

@@ -2,7 +2,8 @@
 
 `tests/data/base-0.3.0.json` holds the rows of a SQLite file made by the last commit of 0.3.0 (a1a217f) through its own
 services: two customers whose mails alternate, merged; a younger merge; one undone; a detach, a draft, message ids with
-angle brackets, a mail of 1970.
+angle brackets, a mail of 1970. `relationships-0.3.0.json`, made likewise, has those of five customers, two of them
+merged away.
 """
 
 from __future__ import annotations
@@ -32,35 +33,51 @@ from tests.conftest import Base
 from tests.dsl.words import merge, point_of, receive, rows, said, show, timeline, undo
 from tests.invariants import check_base
 
-MADE: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "base-0.3.0.json").read_text())
+_DATA = Path(__file__).parents[1] / "data"
+MADE: dict[str, Any] = json.loads((_DATA / "base-0.3.0.json").read_text())
+RELATED: dict[str, Any] = json.loads((_DATA / "relationships-0.3.0.json").read_text())
 IDS = MADE["ids"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Base]:
-    """The database of 0.3.0, upgraded."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new database is to be."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'made.db'}"
-    else:
-        name = f"upgrade_{abs(hash(request.node.name))}"
-        url = postgres.fresh_database(request.getfixturevalue("postgres_server"), name)
+        return f"sqlite:///{tmp_path / 'made.db'}"
+    name = f"upgrade_{abs(hash(request.node.name))}"
+    return postgres.fresh_database(request.getfixturevalue("postgres_server"), name)
+
+
+@pytest.fixture
+def base(url: str) -> Iterator[Base]:
+    """The database of 0.3.0, upgraded."""
+    yield from _upgraded(url, MADE)
+
+
+@pytest.fixture
+def related(url: str) -> Iterator[Base]:
+    """The one with relationships, upgraded."""
+    yield from _upgraded(url, RELATED)
+
+
+def _upgraded(url: str, made: dict[str, Any]) -> Iterator[Base]:
     database = Database(url)
     with database.raw() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, MADE["revision"])
-        _fill(connection)
+        command.upgrade(config, made["revision"])
+        _fill(connection, made["tables"])
         connection.commit()
-    assert upgrade(database) == newest() != MADE["revision"]
-    yield Base(url, database, IDS["organization"], Receiver(database))
+    assert upgrade(database) == newest() != made["revision"]
+    yield Base(url, database, made["ids"]["organization"], Receiver(database))
     database.dispose()
 
 
-def _fill(connection: sa.Connection) -> None:
+def _fill(connection: sa.Connection, made_tables: dict[str, Any]) -> None:
     sqlite = connection.dialect.name == "sqlite"
     if not sqlite:
         connection.execute(sa.text("SELECT set_config('onefold.organization_id', :org, false)"), {"org": "1"})
-    for name, made in MADE["tables"].items():
+    for name, made in made_tables.items():
         columns = ", ".join(made["columns"])
         if sqlite:
             marks = ", ".join("?" * len(made["columns"]))
@@ -169,3 +186,25 @@ def test_it_is_worked_with_as_any_other(base: Base) -> None:
     assert timeline(base, IDS["ann"])[-1].body == "6"
     merge(base, IDS["dan"], IDS["ann"])
     check_base(base.database, base.organization_id)
+
+
+def test_relationships_are_what_they_were_entered_as_and_come_back_with_their_own__PRO_8_MRG_13(related: Base) -> None:
+    """0.3.0 had moved one to whom its two had become, left out one there was already and one between the two; and one
+    was taken away by hand, for which a merge had left out the like."""
+    ids = RELATED["ids"]
+    names = {ids[name]: name for name in ("ada", "bob", "eve", "fay", "gus")}
+
+    def seen() -> set[tuple[str, str, str]]:
+        living = {names[row.id]: row.id for row in rows(related, "SELECT id FROM profiles WHERE survivor_id IS NULL")}
+        views = {name: show(related, profile_id) for name, profile_id in living.items()}
+        return {(name, r.kind, names[r.profile_id]) for name, view in views.items() for r in view.relationships}
+
+    friends = {("ada", "friend", "eve"), ("eve", "friend", "ada")}
+    assert seen() == friends | {("ada", "parent", "eve"), ("eve", "child", "ada")}
+    check_base(related.database, related.organization_id)
+    undo(related, ids["merges"]["bob"])
+    spouses = {("ada", "spouse", "bob"), ("bob", "spouse", "ada")}
+    bobs = {("bob", "friend", "eve"), ("eve", "friend", "bob")}
+    assert seen() == friends | spouses | bobs | {("bob", "parent", "eve"), ("eve", "child", "bob")}
+    undo(related, ids["merges"]["fay"])
+    assert seen() == friends | spouses | bobs | {("bob", "parent", "fay"), ("fay", "child", "bob")}

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from onefold.contact_points.points import HeldPoint
 from onefold.merging.outcomes import BOTH_SIDES, Step
 from onefold.merging.plan import MergePlan, can_detach
-from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, Relation
+from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot
+from onefold.profiles.relationships import Relationship
 from tests.dsl.cases import DESTINATION, POLICIES, SOURCE, held, merge, side
 
 NUMBER = "+442079460000"
@@ -205,7 +206,7 @@ def _sides(draw: st.DrawFn, who: str, other: str) -> ProfileSnapshot:
         tuple(Detail(f"{who}:d{n}", key, value, None) for n, (key, value) in enumerate(details)),
         tuple(Address(f"{who}:a{n}", None, street, None, None, None, "GB", n) for n, street in enumerate(streets)),
         tuple(
-            Relation(f"{who}:r{n}", *((who, them) if turned else (them, who)), kind)
+            Relationship(f"{who}:r{n}", *((who, them) if turned else (them, who)), kind)
             for n, (them, kind, turned) in enumerate(relations)
         ),
         OpenConversation(f"{who}:c", inbox, agent, agent or inbox) if inbox else None,

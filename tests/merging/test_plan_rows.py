@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from onefold.merging.plan import MergePlan
-from onefold.merging.snapshot import Address, Detail, ProfileSnapshot, Relation
+from onefold.merging.snapshot import Address, Detail, ProfileSnapshot
+from onefold.profiles.relationships import Relationship
 from tests.dsl.cases import DESTINATION, POLICIES, SOURCE, held, merge, obstacles_of, side
 
 # Emails and phones: all of both, one Main of each ---------------------------------------------------------------------
@@ -229,7 +230,7 @@ RELATIONS = [
 
 
 def _relations(who: str, given: list[tuple[str, str, str]]) -> ProfileSnapshot:
-    rows = (Relation(f"{who}:{n}", of, other, kind) for n, (other, kind, of) in enumerate(given))
+    rows = (Relationship(f"{who}:{n}", of, other, kind) for n, (other, kind, of) in enumerate(given))
     return side(who, relations=tuple(rows))
 
 

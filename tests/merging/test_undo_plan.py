@@ -16,8 +16,9 @@ from onefold.contact_points.points import HeldPoint
 from onefold.matching.evidence import Evidence
 from onefold.merging.layers import Layer, take_out
 from onefold.merging.record import MergeRecord
-from onefold.merging.snapshot import Address, Detail, ProfileSnapshot, Relation
-from onefold.merging.undo_plan import Others, UndoPlan, plan_undo
+from onefold.merging.snapshot import Address, Detail, ProfileSnapshot
+from onefold.merging.undo_plan import Relationships, UndoPlan, plan_undo
+from onefold.profiles.relationships import Relationship
 from tests.dsl.cases import AGENT, held, merge, policy, side
 
 SWITCHBOARD = "+442079460001"
@@ -49,7 +50,7 @@ def undo(
     first = layer(0, b, a)
     second = layer(1, c, between(first.after))
     taken = take_out([first, second], f"merge-{number}")
-    return plan_undo(taken, since(second.after), policy(), Others({}, set(), {}, set()))
+    return plan_undo(taken, since(second.after), policy(), Relationships([], {}, set()))
 
 
 def lines(profile: ProfileSnapshot) -> dict[str, str | None]:
@@ -123,20 +124,21 @@ def test_a_detail_that_was_taken_away_between_two_merges_does_not_come_back__MRG
 
 def test_a_relationship_between_two_who_were_both_merged_away_is_there_again__MRG_19() -> None:
     """C lives in A still: until it comes back, B's is one with A."""
-    spouse = Relation("r1", "B", "C", "spouse")
+    spouse = Relationship("r1", "B", "C", "spouse")
     a, b, c = person("A", None), *(person(name, None)._replace(relations=(spouse,)) for name in "BC")
     first = layer(0, b, a)
     second = layer(1, c._replace(relations=first.after.relations), first.after)
     taken = take_out([first, second], "merge-0")
-    plan = plan_undo(taken, second.after, policy(), Others({"A": "A", "C": "A"}, set(), {}, set()))
-    assert plan.source.relations == (Relation("r1", "B", "A", "spouse"),)
+    plan = plan_undo(taken, second.after, policy(), Relationships([spouse], {"B": "B", "C": "A"}, {"r1"}))
+    assert plan.source.relations == plan.destination.relations == (Relationship("r1", "B", "A", "spouse"),)
+    assert plan.gone == ()
 
 
 def test_a_record_is_read_as_it_was_written__MRG_14() -> None:
     source = person("B", "home")._replace(
         details=(Detail("d1", "Colour", "red", None),),
         addresses=(Address("a1", None, "1 Main St", "York", None, None, None, 0),),
-        relations=(Relation("r1", "B", "C", "spouse"),),
+        relations=(Relationship("r1", "B", "C", "spouse"),),
     )
     destination = person("A", "home")
     plan = merge(source, destination)

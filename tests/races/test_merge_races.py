@@ -20,6 +20,7 @@ from onefold.database.transactions import run_in_transaction
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Contact, Further
 from tests.conftest import Base
+from tests.dsl.words import show
 from tests.invariants import check_base
 from tests.races.processes import Job, at_once
 from tests.races.workers import Did, Mix, Step, contact, mix, mobile, rounds_at_once
@@ -82,7 +83,6 @@ _LEFT_WITH_THE_DEAD = [
         "addresses": ("profile_id",),
         "drafts": ("profile_id",),
         "search_terms": ("profile_id",),
-        "relationships": ("profile_id", "other_id"),
         "evidence": ("profile_id", "other_id"),
         "suggestions": ("profile_id", "other_id"),
     }.items()
@@ -277,9 +277,8 @@ def test_both_sides_are_edited_by_hand_while_they_are_merged_MRG_2_PRO_8(base: B
     assert set(codes(ended)) <= {("done",) * 5, ("done", "done", "same_profile", "done", "done")}, codes(ended)
     sql = "SELECT profile_id FROM contact_points WHERE value LIKE 'new.%' ORDER BY value"
     assert {profile_id for (profile_id,) in rows(base, sql)} == set(destinations)
-    assert set(rows(base, "SELECT profile_id, other_id FROM relationships")) == set(
-        zip(others, destinations, strict=True)
-    )
+    seen = {one: [(r.profile_id, r.kind) for r in show(base, one).relationships] for one in destinations}
+    assert seen == {one: [(other, "child")] for one, other in zip(destinations, others, strict=True)}
 
 
 def test_who_is_suggested_at_the_instant_of_its_merge_is_suggested_as_what_it_has_become_SUG_1_MRG_2(

@@ -99,7 +99,7 @@ class TakenOut(NamedTuple):
         if profile_id in self.changes:
             return self.changes[profile_id]
         old, new = list(self.changes.values())[-1]
-        rows = {part: getattr(new, part) for part in ("points", "details", "addresses", "relations")}
+        rows = {part: getattr(new, part) for part in ("points", "details", "addresses")}
         return Change(old, old._replace(**rows))
 
 

@@ -16,9 +16,10 @@ from onefold.core.actor import Merger
 from onefold.core.text import alike, fold
 from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, Step, Which
 from onefold.merging.points import can_detach, networks_of, plan_points
-from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, Relation, network_of
+from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, network_of
 from onefold.organizations.merge_policies import Mode
 from onefold.profiles.profile import display_name
+from onefold.profiles.relationships import Relationship, seen_of
 
 
 class MergedConversation(NamedTuple):
@@ -249,18 +250,9 @@ def _plan_addresses(source: ProfileSnapshot, destination: ProfileSnapshot) -> tu
     return (*destination.addresses, *joining)
 
 
-def _plan_relations(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Relation, ...]:
-    """All of both but those between the two, and what the destination has already."""
-    pair = {source.profile_id, destination.profile_id}
-    kept = [r for r in destination.relations if {r.profile_id, r.other_id} != pair]
-    known = {r.seen_from(destination.profile_id) for r in kept}
-    for relation in source.relations:
-        if {relation.profile_id, relation.other_id} != pair:
-            moved = relation.moved(source.profile_id, destination.profile_id)
-            if moved.seen_from(destination.profile_id) not in known:
-                known.add(moved.seen_from(destination.profile_id))
-                kept.append(moved)
-    return tuple(kept)
+def _plan_relations(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Relationship, ...]:
+    led = (r.led({source.profile_id: destination.profile_id}) for r in (*source.relations, *destination.relations))
+    return seen_of(destination.profile_id, led)
 
 
 def _plan_attributes(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from onefold.contact_points.points import HeldPoint
 from onefold.merging.snapshot import OpenConversation, ProfileSnapshot
 
 _WHOLE = ("username", "image")
-_ROWS = ("details", "addresses", "relations")
+_ROWS = ("details", "addresses")
 R = TypeVar("R")
 
 

@@ -306,8 +306,6 @@ def _move(
 
     Returns the conversations that led to one which is gone, and lead on.
     """
-    others = {r.seen_from(side.profile_id)[0] for side in (source, destination) for r in side.relations}
-    matching.keep_living(unit, others - {source.profile_id, destination.profile_id})
     store.write_side(unit, [source, destination], [plan.after], {})
     contact_points.absorb_points(unit, plan.absorbed)
     led_on = _move_conversation(unit, source, plan, now)

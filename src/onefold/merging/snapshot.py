@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from onefold.contact_points.points import HeldPoint
 from onefold.core.text import alike
-from onefold.profiles.profile import seen_from_other
+from onefold.profiles.relationships import Relationship
 
 
 class Detail(NamedTuple):
@@ -38,28 +38,6 @@ class Address(NamedTuple):
         return "\n".join(alike(line or "") for line in lines)
 
 
-class Relation(NamedTuple):
-    """A relationship as stored: `other_id` is `kind` of `profile_id`."""
-
-    id: str
-    profile_id: str
-    other_id: str
-    kind: str
-
-    def seen_from(self, profile_id: str) -> tuple[str, str]:
-        """(the other profile, what it is of this one)."""
-        if self.profile_id == profile_id:
-            return self.other_id, self.kind
-        return self.profile_id, seen_from_other(self.kind)
-
-    def moved(self, before: str, after: str) -> Relation:
-        """The same with one of its profiles replaced."""
-        return self._replace(
-            profile_id=after if self.profile_id == before else self.profile_id,
-            other_id=after if self.other_id == before else self.other_id,
-        )
-
-
 class OpenConversation(NamedTuple):
     """The open conversation of a profile. `assignee` is the name events show: an agent's, or unassigned the inbox's."""
 
@@ -82,7 +60,7 @@ class ProfileSnapshot(NamedTuple):
     points: tuple[HeldPoint, ...] = ()
     details: tuple[Detail, ...] = ()
     addresses: tuple[Address, ...] = ()
-    relations: tuple[Relation, ...] = ()
+    relations: tuple[Relationship, ...] = ()
     conversation: OpenConversation | None = None
 
     @property
@@ -116,7 +94,7 @@ class ProfileSnapshot(NamedTuple):
                 "points": tuple(HeldPoint.from_json(row) for row in record["points"]),
                 "details": tuple(Detail(**row) for row in record["details"]),
                 "addresses": tuple(Address(**row) for row in record["addresses"]),
-                "relations": tuple(Relation(**row) for row in record["relations"]),
+                "relations": tuple(Relationship(**row) for row in record["relations"]),
                 "conversation": None if conversation is None else OpenConversation(**conversation),
             }
         )

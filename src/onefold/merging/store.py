@@ -23,8 +23,8 @@ from onefold.database.tables import (
     profiles,
     relationships,
 )
-from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, Relation
-from onefold.profiles.store import ProfileRow, relationships_of
+from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot
+from onefold.profiles.store import ProfileRow, merged_into, relationships_of
 
 
 class MergeRow(NamedTuple):
@@ -59,7 +59,7 @@ def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
         points=tuple(points_of(unit, [row.id])[row.id]),
         details=tuple(Detail._make(part) for part in _parts(unit, details, Detail, row.id)),
         addresses=tuple(Address._make(part) for part in _parts(unit, addresses, Address, row.id)),
-        relations=tuple(Relation._make(relationship) for relationship in relationships_of(unit, row.id)),
+        relations=relationships_of(unit, merged_into(unit, row.id)),
         conversation=_open_conversation(unit, row.id),
     )
 
@@ -85,17 +85,15 @@ def with_assignee(unit: UnitOfWork, conversation: OpenConversation | None) -> Op
 
 
 def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:
-    """When each contact point, detail, address and relationship of the profiles was written, by its id."""
+    """When each contact point, detail and address of the profiles was written, by its id."""
     times: dict[str, datetime] = {}
-    for table in (contact_points, details, addresses, relationships):
-        sides = [table.c.profile_id] if table is not relationships else [table.c.profile_id, table.c.other_id]
-        for side in sides:
-            select = unit.select(table.c.id, table.c.created_at).where(side.in_(profile_ids))
-            times.update(tuple(row) for row in unit.execute(select))
+    for table in (contact_points, details, addresses):
+        select = unit.select(table.c.id, table.c.created_at).where(table.c.profile_id.in_(profile_ids))
+        times.update(tuple(row) for row in unit.execute(select))
     return times
 
 
-def existing_relations(unit: UnitOfWork, ids: Sequence[str]) -> set[str]:
+def existing_relationships(unit: UnitOfWork, ids: Sequence[str]) -> set[str]:
     """Which of these relationships are there, whoever's."""
     r = relationships.c
     return set(unit.execute(unit.select(r.id).where(r.id.in_(ids))).scalars()) if ids else set()
@@ -118,10 +116,6 @@ def write_side(
     _write_points(unit, _rows_of_points(before, "points"), _rows_of_points(after, "points"), created)
     for table, name in ((details, "details"), (addresses, "addresses")):
         _write_rows(unit, table, _values(before, name), new=_values(after, name), created=created)
-    old = {r.id: r._asdict() for side in before for r in side.relations}
-    _write_rows(
-        unit, relationships, old, new={r.id: r._asdict() for side in after for r in side.relations}, created=created
-    )
 
 
 def _values(sides: Iterable[ProfileSnapshot], name: str) -> dict[str, dict[str, Any]]:

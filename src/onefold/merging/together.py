@@ -24,6 +24,7 @@ from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.organizations.store import load_policy
 from onefold.profiles import store as profiles
+from onefold.profiles.relationships import seen_of
 from onefold.profiles.store import ProfileRow
 
 MOST_SOURCES = 20
@@ -131,10 +132,8 @@ def _plan(
 
 def _led_on(source: ProfileSnapshot, gone: Sequence[str], destination: ProfileSnapshot) -> ProfileSnapshot:
     """A source whose relationships name one that was merged before it: they name the destination then."""
-    relations = source.relations
-    for one in gone:
-        relations = tuple(relation.moved(one, destination.profile_id) for relation in relations)
-    return source._replace(relations=relations)
+    survivors = dict.fromkeys(gone, destination.profile_id)
+    return source._replace(relations=seen_of(source.profile_id, (r.led(survivors) for r in source.relations)))
 
 
 def _digest(plans: Sequence[MergePlan]) -> str:

@@ -24,7 +24,7 @@ from onefold.merging.snapshot import OpenConversation, ProfileSnapshot
 from onefold.merging.store import MergeRow
 from onefold.merging.undo_conversations import Parting, point_ids_of, share_conversations
 from onefold.merging.undo_evidence import share_evidence
-from onefold.merging.undo_plan import Others, UndoPlan, plan_undo
+from onefold.merging.undo_plan import Relationships, UndoPlan, plan_undo
 from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
@@ -110,11 +110,12 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     returning = _returning(unit, merge, row.id)
     layers, created = _layers(unit, row.id)
     taken, now = take_out(layers, merge.id), store.read_side(unit, row)
-    plan = plan_undo(taken, now, policy, _others(unit, taken, now, returning))
+    ids = profiles.merged_into(unit, row.id)
+    plan = plan_undo(taken, now, policy, _relationships(unit, taken, ids, returning))
     brought_since = _drafts_brought_since(unit, merge, row.id, returning)
     drafts = store.drafts_on(unit, row.id, [one for one in record.drafts if one not in brought_since])
     point_ids = point_ids_of(plan, taken)
-    there = [one for one in profiles.merged_into(unit, row.id) if one not in returning]
+    there = [one for one in ids if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
     found = Undo(merge, row.id, row.version, plan=plan, returning=returning, drafts=tuple(drafts), arrived=arrived)
     return _Look(found, record, taken, created=created, policy=policy)
@@ -168,48 +169,12 @@ def _layer(row: MergeRow, record: MergeRecord) -> Layer:
     )
 
 
-def _others(unit: UnitOfWork, taken: TakenOut, now: ProfileSnapshot, returning: Collection[str]) -> Others:
-    """Whom relationships of the two name, and which of these merges of theirs have left out."""
-    known = {r.id for r in now.relations}
-    sides = (taken.layer.source, taken.change_of(now.profile_id).new, now)
-    others = {(r.id, one) for side in sides for r in side.relations for one in (r.profile_id, r.other_id)}
-    ours = {*returning, now.profile_id}
-    missing = {row_id: one for row_id, one in others if row_id not in known and one not in ours}
-    homes = {row_id: _home(unit, row_id, one, taken.layer.created_at) for row_id, one in missing.items()}
-    survivors = profiles.read_survivors(unit, sorted({one for _, one in others} | set(homes.values())))
-    survivors |= dict.fromkeys(returning, taken.layer.source.profile_id)
-    return Others(
-        survivors,
-        dropped=_left_out(unit, sorted(set(missing.values()))),
-        homes=homes,
-        elsewhere=store.existing_relations(unit, sorted({row_id for row_id, _ in others} - known)),
-    )
-
-
-def _home(unit: UnitOfWork, row_id: str, profile_id: str, at: datetime) -> str:
-    """Whose a relationship is that a profile had at a time: the merge by which it had come there may have been undone
-    since, when it was not there to be given back."""
-    for merge in store.merges_into(unit, [profile_id]):
-        if merge.undone_at is None or not merge.created_at <= at < merge.undone_at:
-            continue
-        record = merging.read_record(unit, merge)
-        if record is not None and any(row_id == relation.id for relation in record.source.relations):
-            return _home(unit, row_id, merge.source_id, merge.created_at)
-    return profile_id
-
-
-def _left_out(unit: UnitOfWork, profile_ids: Sequence[str]) -> set[str]:
-    """Relationships that the merges by which these profiles are merged away have left out."""
-    found: set[str] = set()
-    merged_away: Collection[str] = profile_ids
-    while standing := store.standing_merges(unit, sorted(merged_away)):
-        for row in standing.values():
-            record = merging.read_record(unit, row)
-            if record is not None:
-                before = {r.id for side in (record.source, record.destination) for r in side.relations}
-                found |= before - {r.id for r in record.after.relations}
-        merged_away = {row.destination_id for row in standing.values()}
-    return found
+def _relationships(unit: UnitOfWork, taken: TakenOut, ids: Sequence[str], returning: Collection[str]) -> Relationships:
+    entered = profiles.entered_relationships(unit, ids)
+    named = {one for row in entered for one in (row.profile_id, row.other_id)}
+    survivors = profiles.read_survivors(unit, sorted(named)) | dict.fromkeys(returning, taken.layer.source.profile_id)
+    existing = store.existing_relationships(unit, [row.id for row in taken.layer.source.relations])
+    return Relationships(entered, survivors, existing)
 
 
 def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 from onefold.contact_points.points import HeldPoint
 from onefold.merging.layers import TakenOut
 from onefold.merging.rebasing import heirs, rebase, restore_fields
-from onefold.merging.snapshot import ProfileSnapshot, Relation
+from onefold.merging.snapshot import ProfileSnapshot
 from onefold.organizations.policy import Policy
+from onefold.profiles.relationships import Relationship, seen_of
 
 
 class UndoPlan(NamedTuple):
@@ -31,16 +32,17 @@ class UndoPlan(NamedTuple):
     heirs: Mapping[str, str]
 
 
-class Others(NamedTuple):
-    """The profiles that relationships name. `survivors` is where each leads to, erased ones left out; `dropped` are
-    relationships that merges of theirs have left out, as both who became one had it. `homes` are by relationship whom
-    it names now, where that one was merged into the one it named and has come out again since; those `elsewhere` are
-    there, and are others' by now."""
+class Relationships(NamedTuple):
+    """Those of everybody who has become the one profile, as entered. `survivors` is whom each profile they name leads
+    to once the merge is undone; `existing` is which of those the source had are there still, whoever's."""
 
+    entered: Sequence[Relationship]
     survivors: Mapping[str, str]
-    dropped: Set[str]
-    homes: Mapping[str, str]
-    elsewhere: Set[str]
+    existing: Set[str]
+
+    def of(self, profile_id: str) -> tuple[Relationship, ...]:
+        """A profile's, once the merge is undone."""
+        return seen_of(profile_id, (row.led(self.survivors) for row in self.entered))
 
 
 R = TypeVar("R")
@@ -52,23 +54,24 @@ class _Split(NamedTuple):
     gone: list[str]
 
 
-_PARTS = {"points": "contact point", "details": "detail", "addresses": "address", "relations": "relationship"}
+_PARTS = {"points": "contact point", "details": "detail", "addresses": "address"}
 
 
-def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, others: Others) -> UndoPlan:
+def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, relationships: Relationships) -> UndoPlan:
     """`now` is the profile that the source leads to today, `taken` the merge taken out of its layers."""
     change = taken.change_of(now.profile_id)
     as_left = rebase(now, change.old, change.new)
     splits = {part: _split(taken, part, now, as_left) for part in ("details", "addresses")}
     splits["points"] = _split_points(taken, now, as_left, policy)
-    splits["relations"] = _split_relations(taken, now, as_left, others)
-    source = _with_rows(taken.layer.source, {part: split.source for part, split in splits.items()})
-    destination = _with_rows(as_left, {part: split.destination for part, split in splits.items()})
+    source = _with_rows(taken.layer.source, {part: split.source for part, split in splits.items()}, relationships)
+    destination = _with_rows(as_left, {part: split.destination for part, split in splits.items()}, relationships)
+    gone = [(word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone]
+    gone += [("relationship", r.id) for r in taken.layer.source.relations if r.id not in relationships.existing]
     held = {p.contact_point_id for side in (source, destination) for p in side.points}
     return UndoPlan(
         source,
         destination,
-        tuple((word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone),
+        gone=tuple(gone),
         kept=tuple(
             (word, row_id)
             for part, word in _PARTS.items()
@@ -89,9 +92,11 @@ def _rows(side: ProfileSnapshot, part: str) -> dict[str, Any]:
     return {_key(row): row for row in getattr(side, part)}
 
 
-def _with_rows(side: ProfileSnapshot, rows: Mapping[str, Sequence[Any]]) -> ProfileSnapshot:
+def _with_rows(
+    side: ProfileSnapshot, rows: Mapping[str, Sequence[Any]], relationships: Relationships
+) -> ProfileSnapshot:
     changes: dict[str, Any] = {part: tuple(of_part) for part, of_part in rows.items()}
-    return side._replace(**changes)
+    return side._replace(relations=relationships.of(side.profile_id), **changes)
 
 
 def _changed_rows(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
@@ -195,72 +200,3 @@ def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
                 seen.add((tag, point.kind))
         kept.append(point)
     return kept
-
-
-# Relationships -------------------------------------------------------------------------------------------------------
-
-
-def _split_relations(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> _Split:
-    """As the other rows, but each names a profile that may have gone, or be another one, since."""
-    source_id, there = taken.layer.source.profile_id, _rows(now, "relations")
-    survivors = {**others.survivors, source_id: source_id, now.profile_id: now.profile_id}
-    gone, of_source, way = [], [], _way(taken, "relations", now)
-    for row_id, row in _rows(taken.layer.source, "relations").items():
-        returning = _returning(way, row)
-        if row_id in others.elsewhere:
-            continue
-        if returning is None and row_id not in others.dropped:
-            gone.append(row_id)
-            continue
-        restored = _restore_relation(returning or row, row, there.get(row_id), source_id=source_id, others=others)
-        of_source.append(restored)
-    of_source = _each_once(of_source, taken.layer.source, there)
-    back, meanings = {r.id for r in of_source}, {r.seen_from(source_id) for r in of_source}
-    of_destination = [
-        r
-        for r in _put_back(taken, now, as_left, others)
-        if r.id not in back and not (source_id in (r.profile_id, r.other_id) and r.seen_from(source_id) in meanings)
-    ]
-    living = set(survivors)
-    return _Split(
-        [r for r in of_source if {r.profile_id, r.other_id} <= living and r.profile_id != r.other_id],
-        [r for r in of_destination if r.profile_id != r.other_id],
-        gone,
-    )
-
-
-def _each_once(relations: Sequence[Relation], source: ProfileSnapshot, there: Collection[str]) -> list[Relation]:
-    """Two of them whose others have become one since are one now, as a merge of that other would have it (MRG-3): that
-    which is there already, else that which named it all along, else the older."""
-    before = _rows(source, "relations")
-    by_meaning: dict[tuple[str, str], Relation] = {}
-    for relation in sorted(relations, key=lambda r: (r.id not in there, r != before[r.id], r.id)):
-        by_meaning.setdefault(relation.seen_from(source.profile_id), relation)
-    return list(by_meaning.values())
-
-
-def _restore_relation(
-    returning: Relation, before: Relation, now: Relation | None, source_id: str, others: Others
-) -> Relation:
-    """A relationship of the source: its own side is the source again, the other one whoever that is by now."""
-    mine, other = ("profile_id", "other_id") if before.profile_id == source_id else ("other_id", "profile_id")
-    other_id = others.homes.get(before.id, getattr(before, other)) if now is None else getattr(now, other)
-    return returning._replace(**{mine: source_id, other: others.survivors.get(other_id, other_id)})
-
-
-def _put_back(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, others: Others) -> list[Relation]:
-    """The destination's, and those of it that another's merge left out as the source had brought the like."""
-    change = taken.change_of(now.profile_id)
-    there = {r.id for r in as_left.relations}
-    wanted = others.dropped - others.elsewhere
-    left_out = [r for r in change.new.relations if r.id not in there and r.id in wanted]
-    found = [r for r in as_left.relations if r.id not in others.elsewhere]
-    known = {r.seen_from(now.profile_id) for r in found}
-    for relation in left_out:
-        named_then = relation.seen_from(now.profile_id)[0]
-        other_id = others.homes.get(relation.id, named_then)
-        moved = relation.moved(named_then, others.survivors.get(other_id, other_id))
-        if moved.seen_from(now.profile_id) not in known:
-            found.append(moved)
-            known.add(moved.seen_from(now.profile_id))
-    return found

@@ -36,7 +36,8 @@ def erase(unit: UnitOfWork, profile_id: str, confirm: str, actor: Actor) -> Eras
         raise InvalidValue("confirm is not the id of the profile to erase.", code="not_confirmed", field="confirm")
     ids = profiles.merged_into(unit, row.id)
     store.forget_thoroughly(unit)
-    relatives = _keep(unit, store.related_ids(unit, ids))
+    related = set(profiles.read_survivors(unit, store.related_ids(unit, ids)).values())
+    relatives = _keep(unit, sorted(related))
     counts = _take_away(unit, ids)
     for relative in relatives:
         profiles.change_profile(unit, relative)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -20,7 +20,6 @@ from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.privacy import export_store as store
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import seen_from_other
 from onefold.profiles.store import ProfileRow
 
 FORMAT = "onefold-customer-export/1"
@@ -96,19 +95,15 @@ def _head(unit: UnitOfWork, row: ProfileRow, ids: list[str]) -> dict[str, Any]:
         "profile": {field: getattr(row, field) for field in _OF_THE_PROFILE},
         "former_ids": ids[1:],
         **store.parts_of(unit, row.id),
-        "relationships": _relationships(unit, row.id),
+        "relationships": _relationships(unit, ids),
         "merges": [_merge(unit, merge) for merge in store.merges_within(unit, ids)],
     }
 
 
-def _relationships(unit: UnitOfWork, profile_id: str) -> list[dict[str, str]]:
+def _relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[dict[str, str]]:
     """The other's id and what it is of the customer; nothing else of it."""
-    relationships = []
-    for row in profiles.relationships_of(unit, profile_id):
-        outgoing = row.profile_id == profile_id
-        kind, other = (row.kind, row.other_id) if outgoing else (seen_from_other(row.kind), row.profile_id)
-        relationships.append({"id": row.id, "kind": kind, "profile_id": other})
-    return relationships
+    seen = [(row.id, *row.seen_from(ids[0])) for row in profiles.relationships_of(unit, ids)]
+    return [{"id": row_id, "kind": kind, "profile_id": other_id} for row_id, other_id, kind in seen]
 
 
 def _merge(unit: UnitOfWork, merge: dict[str, Any]) -> dict[str, Any]:

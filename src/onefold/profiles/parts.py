@@ -11,7 +11,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.organizations.store import load_policy
 from onefold.profiles import store
-from onefold.profiles.profile import seen_from_other
+from onefold.profiles.relationships import Relationship, seen_from_other
 from onefold.profiles.service import finish_edit, resolve_redirect
 from onefold.profiles.store import Part
 
@@ -61,13 +61,11 @@ def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version:
     word = clean_name(kind, "kind")
     if word is None:
         raise InvalidValue("kind is empty; write spouse, parent, colleague or your own words.", field="kind")
-    for known in store.relationships_of(unit, one.id):
-        if {known.profile_id, known.other_id} == {one.id, other_id} and word in (
-            known.kind,
-            seen_from_other(known.kind),
-        ):
+    for known in store.relationships_of(unit, store.merged_into(unit, one.id)):
+        whom, seen = known.seen_from(one.id)
+        if whom == other_id and word in (seen, seen_from_other(seen)):
             raise Conflict("The two profiles have this relationship already.", code="relationship_present")
-    relationship = store.RelationshipRow(new_id(), one.id, other_id, word)
+    relationship = Relationship(new_id(), one.id, other_id, word)
     store.add_relationship(unit, relationship, utc_now())
     policy = load_policy(unit)
     for touched in (one.id, other_id):
@@ -78,5 +76,5 @@ def relate(unit: UnitOfWork, profile_id: str, other_id: str, kind: str, version:
 def unrelate(unit: UnitOfWork, profile_id: str, relationship_id: str, version: int | None) -> None:
     """Takes a relationship away, from whichever side."""
     row = store.lock_profile(unit, profile_id, version)
-    store.remove_relationship(unit, relationship_id, row.id)
+    store.remove_relationship(unit, relationship_id, store.merged_into(unit, row.id))
     finish_edit(unit, row.id, load_policy(unit))

@@ -76,29 +76,6 @@ def check_sms(point: HeldPoint) -> None:
         )
 
 
-_INVERSES = {
-    "parent": "child",
-    "child": "parent",
-    "guardian": "ward",
-    "ward": "guardian",
-    "manager": "report",
-    "report": "manager",
-    "employer": "employee",
-    "employee": "employer",
-}
-_SYMMETRICAL = frozenset(("spouse", "partner", "sibling", "colleague", "friend", "neighbour", "relative", "household"))
-
-
-def seen_from_other(kind: str) -> str:
-    """PRO-8: what a relationship is called seen from its other side.
-
-    A `parent`'s other side is a `child`; own words without a known counterpart read as `<kind> of`.
-    """
-    if kind in _SYMMETRICAL:
-        return kind
-    return _INVERSES.get(kind) or (kind.removesuffix(" of") if kind.endswith(" of") else f"{kind} of")
-
-
 def display_name(name: str | None, points: Sequence[HeldPoint]) -> str:
     """MRG-8: the name; without one the best contact point (Main first, then what was contacted from); else
     "Unknown customer"."""

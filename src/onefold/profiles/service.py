@@ -23,7 +23,7 @@ from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
-from onefold.profiles.profile import display_name, plan_point, seen_from_other
+from onefold.profiles.profile import display_name, plan_point
 from onefold.profiles.search import Hit, rank_hits, search_prefixes
 from onefold.profiles.store import ProfileHead, ProfileRow
 
@@ -110,24 +110,16 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
         },
         details=store.parts_of(unit, store.DETAILS, row.id),
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
-        relationships=_relationships(unit, row.id),
+        relationships=_relationships(unit, [row.id, *former_ids]),
         suggestions=[s for s in suggestions_of(unit, row.id) if s.state == "open"],
         former_ids=former_ids,
     )
 
 
-def _relationships(unit: UnitOfWork, profile_id: str) -> list[RelationshipView]:
-    rows = store.relationships_of(unit, profile_id)
-    others = {r.other_id if r.profile_id == profile_id else r.profile_id for r in rows}
-    names = {s.row.id: s.display_name for s in summaries(unit, sorted(others))}
-    seen = []
-    for r in rows:
-        outgoing = r.profile_id == profile_id
-        other = r.other_id if outgoing else r.profile_id
-        seen.append(
-            RelationshipView(r.id, r.kind if outgoing else seen_from_other(r.kind), other, names.get(other, ""))
-        )
-    return seen
+def _relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[RelationshipView]:
+    seen = [(row.id, *row.seen_from(ids[0])) for row in store.relationships_of(unit, ids)]
+    names = {s.row.id: s.display_name for s in summaries(unit, sorted({other_id for _, other_id, _ in seen}))}
+    return [RelationshipView(row_id, kind, other_id, names.get(other_id, "")) for row_id, other_id, kind in seen]
 
 
 def summaries(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileSummary]:

@@ -15,6 +15,7 @@ from onefold.database.dialects import Insert, Row
 from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.database.tables import addresses, details, instant, profiles, relationships
 from onefold.database.tables import search_terms as terms
+from onefold.profiles.relationships import Relationship, seen_of
 from onefold.profiles.search import search_terms
 
 TERMS = Insert(terms, ("organization_id", "term", "profile_id"), skip_taken=True)
@@ -235,38 +236,38 @@ def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
         raise NotFound(part.missing, code="not_found")
 
 
-class RelationshipRow(NamedTuple):
-    """A relationship as stored: `other_id` is `kind` of `profile_id`."""
-
-    id: str
-    profile_id: str
-    other_id: str
-    kind: str
+def relationships_of(unit: UnitOfWork, ids: Sequence[str]) -> tuple[Relationship, ...]:
+    """The relationships of the profile that `merged_into` lists these ids of, as they are seen today."""
+    return seen_of(ids[0], _led(unit, entered_relationships(unit, ids)))
 
 
-def relationships_of(unit: UnitOfWork, profile_id: str) -> list[RelationshipRow]:
-    """Every relationship the profile is on either side of."""
+def entered_relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[Relationship]:
+    """Relationships as they were entered, of any of these profiles, merged away or not."""
     r = relationships.c
-    rows = unit.execute(
-        unit.select(r.id, r.profile_id, r.other_id, r.kind)
-        .where(sa.or_(r.profile_id == profile_id, r.other_id == profile_id))
-        .order_by(r.id)
-    )
-    return [RelationshipRow._make(row) for row in rows]
+    select = unit.select(r.id, r.profile_id, r.other_id, r.kind)
+    rows = unit.execute(select.where(sa.or_(r.profile_id.in_(ids), r.other_id.in_(ids))))
+    return [Relationship._make(row) for row in rows]
 
 
-def add_relationship(unit: UnitOfWork, row: RelationshipRow, now: datetime) -> None:
+def _led(unit: UnitOfWork, entered: Sequence[Relationship]) -> list[Relationship]:
+    survivors = read_survivors(unit, sorted({one for row in entered for one in (row.profile_id, row.other_id)}))
+    return [row.led(survivors) for row in entered]
+
+
+def add_relationship(unit: UnitOfWork, row: Relationship, now: datetime) -> None:
     """A new relationship."""
     unit.execute(relationships.insert().values(organization_id=unit.organization_id, created_at=now, **row._asdict()))
 
 
-def remove_relationship(unit: UnitOfWork, relationship_id: str, profile_id: str) -> None:
-    """Takes a relationship away, from whichever side; raises NotFound."""
-    r = relationships.c
-    side = sa.or_(r.profile_id == profile_id, r.other_id == profile_id)
-    removing = unit.delete(relationships).where(r.id == relationship_id, side)
-    if not is_id(relationship_id) or unit.execute(removing).rowcount == 0:
+def remove_relationship(unit: UnitOfWork, relationship_id: str, ids: Sequence[str]) -> None:
+    """Takes a relationship away from the profile that `merged_into` lists these ids of, from whichever side, and those
+    that merges have made one with it; raises NotFound."""
+    led = _led(unit, entered_relationships(unit, ids))
+    seen = {row.id: row.seen_from(ids[0]) for row in led if not row.within_one}
+    if relationship_id not in seen:
         raise NotFound("There is no such relationship on this profile.", code="not_found")
+    alike = [row_id for row_id, meaning in seen.items() if meaning == seen[relationship_id]]
+    unit.execute(unit.delete(relationships).where(relationships.c.id.in_(alike)))
 
 
 def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
