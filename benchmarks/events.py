@@ -49,7 +49,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
 def credentials(unit: UnitOfWork) -> tuple[str, str]:
     """A key that may search, and an agent's cookie."""
     _, key = accounts.create_key(unit, "bench", ["profiles:read"], Actor(None, None, "benchmark"))
-    agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent")
+    agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent", Actor(None, None, "benchmark"))
     token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
     store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=12))
     return key, f"onefold={token}"

@@ -48,7 +48,7 @@ from onefold.settings import service as organization_settings
 from onefold.suggestions import service as suggestions
 from tests.conftest import Base, MakeUrl
 from tests.dsl.cases import contact
-from tests.dsl.words import agent, do, inbox
+from tests.dsl.words import COMMAND, agent, do, inbox
 from tests.invariants import check_base
 
 # Few values, so that they meet: one Gmail box under three names, a slip, a shared line, accounts of one network.
@@ -140,7 +140,7 @@ class Merging(RuleBasedStateMachine):
         number = add_organization(self.database, "Merging", "US", new_id(), "General", DEFAULT_ENTRIES, utc_now())
         self.base = Base("", self.database, number, Receiver(self.database))
         self.shared_limit = shared_limit
-        self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}), exclusive=True)
+        self.do(lambda unit: organization_settings.change(unit, {"matching_mode": mode}, COMMAND), exclusive=True)
         self.do(lambda unit: change_settings(unit, merge_policies=dict(policies), shared_limit=shared_limit))
         self.agents = [agent(self.base, name) for name in ("Cy", "Lin")]
         self.inboxes = [inbox(self.base, "Claims"), *self.do(lambda unit: load_policy(unit).inbox_ids)][:2]

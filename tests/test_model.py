@@ -25,7 +25,7 @@ from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Mac
 from onefold.receiving.service import Receiver
 from onefold.settings import service as organization_settings
 from tests.conftest import MakeUrl
-from tests.dsl.words import rows
+from tests.dsl.words import COMMAND, rows
 from tests.model import Event, Model, Profile
 
 MOBILES = {"+447911123456", "+4915112345678"}
@@ -69,7 +69,7 @@ class Histories(RuleBasedStateMachine):
             "shared_limit": 4,
             "own_addresses": [OWN],
         }
-        self.do(lambda unit: organization_settings.change(unit, changes), exclusive=True)
+        self.do(lambda unit: organization_settings.change(unit, changes, COMMAND), exclusive=True)
         self.receiver = Receiver(self.database)
         self.model = Model(
             mode=mode, identification=identification, mobiles=MOBILES, landlines=LANDLINES, blocked=BLOCKED

@@ -85,6 +85,7 @@ _DETAILS = (
 )
 _AGENTS = (("Mara Lindt", "lead"), ("Theo Brandt", "agent"), ("Sina Aydin", "agent"), ("Iris Novak", "admin"))
 _INBOXES = ("Orders", "Returns", "VIP")
+_ACTOR = Actor(None, None, "demo")
 
 
 class Made(NamedTuple):
@@ -119,7 +120,7 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
         database,
         organization_id,
         lambda unit: accounts.create_key(
-            unit, "demo", accounts.SCOPES, Actor(None, None, "demo"), expires_at=utc_now() + timedelta(days=30)
+            unit, "demo", accounts.SCOPES, _ACTOR, expires_at=utc_now() + timedelta(days=30)
         ),
     )
     link = run_in_transaction(database, organization_id, _link)
@@ -136,7 +137,7 @@ def prepare(path: Path, customers: int, console: Console) -> Made:
 
 def _link(unit: UnitOfWork) -> str:
     lead = next(agent for agent in account_store.list_agents(unit) if agent.role == "lead")
-    return signing_in.make_link(unit, lead.id, "link", valid=timedelta(hours=12), actor=Actor(None, None, "demo"))
+    return signing_in.make_link(unit, lead.id, "link", valid=timedelta(hours=12), actor=_ACTOR)
 
 
 def _fill_elsewhere(path: Path, customers: int, console: Console) -> None:
@@ -201,11 +202,11 @@ def _decide_some(unit: UnitOfWork) -> None:
 
 
 def _set_up(unit: UnitOfWork) -> list[str]:
-    inboxes = [accounts.add_inbox(unit, name)[0] for name in _INBOXES]
+    inboxes = [accounts.add_inbox(unit, name, _ACTOR)[0] for name in _INBOXES]
     for number, (name, role) in enumerate(_AGENTS):
         email = f"{name.split()[0].lower()}@kite.example"
-        agent = accounts.add_agent(unit, email, name, role)  # type: ignore[arg-type]
-        account_store.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id)
+        agent = accounts.add_agent(unit, email, name, role, _ACTOR)  # type: ignore[arg-type]
+        accounts.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id, _ACTOR)
     return inboxes
 
 

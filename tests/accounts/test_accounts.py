@@ -21,12 +21,12 @@ from tests.dsl.words import COMMAND, do, rows
 
 
 def agent(base: Base, password: str | None = "correct horse battery"):  # type: ignore[no-untyped-def]
-    return do(base, lambda unit: accounts.add_agent(unit, "Mara@Kite.example", "Mara", "lead", password))
+    return do(base, lambda unit: accounts.add_agent(unit, "Mara@Kite.example", "Mara", "lead", COMMAND, password))
 
 
 def session(base: Base) -> str:
     """Mara signs in; the session's token."""
-    entered = do(base, lambda unit: signing_in.sign_in(unit, "mara@kite.example", "correct horse battery"))
+    entered = do(base, lambda unit: signing_in.sign_in(unit, "mara@kite.example", "correct horse battery", "test"))
     assert isinstance(entered, SignedIn)
     return entered.token
 
@@ -65,7 +65,7 @@ def test_revoked_and_expired_keys_open_nothing(base: Base) -> None:
 def test_an_inactive_agent_is_signed_out_everywhere(base: Base) -> None:
     made = agent(base)
     tokens = [session(base) for _ in range(2)]
-    do(base, lambda unit: accounts.change_agent(unit, made.id, {"active": False}))
+    do(base, lambda unit: accounts.change_agent(unit, made.id, {"active": False}, COMMAND))
     for token in tokens:
         with pytest.raises(NotSignedIn):
             accounts.authenticate(base.database, token)
@@ -75,10 +75,10 @@ def test_the_last_active_admin_is_neither_demoted_nor_deactivated(base: Base) ->
     """Else nobody could change the settings any more, nor make an admin of anybody."""
 
     def admin(name: str) -> str:
-        return do(base, lambda unit: accounts.add_agent(unit, f"{name}@kite.example", name, "admin").id)
+        return do(base, lambda unit: accounts.add_agent(unit, f"{name}@kite.example", name, "admin", COMMAND).id)
 
     def change(agent_id: str, **changes: object) -> None:
-        do(base, lambda unit: accounts.change_agent(unit, agent_id, changes))
+        do(base, lambda unit: accounts.change_agent(unit, agent_id, changes, COMMAND))
 
     last, away = admin("iris"), admin("away")
     change(away, active=False)
@@ -95,13 +95,15 @@ def test_the_last_active_admin_is_neither_demoted_nor_deactivated(base: Base) ->
 
 
 def test_two_admins_who_demote_each_other_at_once_leave_one(base: Base) -> None:
-    made = [do(base, lambda unit, n=n: accounts.add_agent(unit, f"{n}@kite.example", n, "admin").id) for n in "ab"]  # type: ignore[misc]
+    made = [
+        do(base, lambda unit, n=n: accounts.add_agent(unit, f"{n}@kite.example", n, "admin", COMMAND).id) for n in "ab"
+    ]  # type: ignore[misc]
     start, refused = threading.Barrier(2), []
 
     def demote(agent_id: str) -> None:
         start.wait(10)
         try:
-            do(base, lambda unit: accounts.change_agent(unit, agent_id, {"role": "agent"}))
+            do(base, lambda unit: accounts.change_agent(unit, agent_id, {"role": "agent"}, COMMAND))
         except Conflict as refusal:
             refused.append(refusal.code)
 
@@ -115,31 +117,33 @@ def test_two_admins_who_demote_each_other_at_once_leave_one(base: Base) -> None:
             assert len(store.active_admins(unit)) == 1
         assert refused == ["last_admin"] * tried
         for agent_id in made:
-            do(base, lambda unit, one=agent_id: accounts.change_agent(unit, one, {"role": "admin"}))  # type: ignore[misc]
+            do(base, lambda unit, one=agent_id: accounts.change_agent(unit, one, {"role": "admin"}, COMMAND))  # type: ignore[misc]
 
 
 def test_a_new_password_ends_every_session(base: Base) -> None:
     made = agent(base)
     token = session(base)
-    do(base, lambda unit: accounts.set_password(unit, made.id, "another long password"))
+    do(base, lambda unit: accounts.set_password(unit, made.id, "another long password", COMMAND))
     with pytest.raises(NotSignedIn):
         accounts.authenticate(base.database, token)
     with pytest.raises(InvalidValue, match="10 to 500"):
-        do(base, lambda unit: accounts.set_password(unit, made.id, "short"))
+        do(base, lambda unit: accounts.set_password(unit, made.id, "short", COMMAND))
 
 
 def test_what_is_named_twice_is_refused(base: Base) -> None:
     agent(base)
     with pytest.raises(Conflict):
         agent(base)
-    do(base, lambda unit: accounts.add_inbox(unit, "VIP"), exclusive=True)
+    do(base, lambda unit: accounts.add_inbox(unit, "VIP", COMMAND), exclusive=True)
     with pytest.raises(Conflict):
-        do(base, lambda unit: accounts.add_inbox(unit, " VIP "), exclusive=True)
+        do(base, lambda unit: accounts.add_inbox(unit, " VIP ", COMMAND), exclusive=True)
 
 
 def test_who_adds_and_first_contacts_a_customer_uses_the_inbox_last_assigned_to__PRO_9(base: Base) -> None:
     made = agent(base)
-    first, last = (do(base, lambda unit, n=n: accounts.add_inbox(unit, n), exclusive=True)[0] for n in ("A", "B"))  # type: ignore[misc]
+    first, last = (
+        do(base, lambda unit, n=n: accounts.add_inbox(unit, n, COMMAND), exclusive=True)[0] for n in ("A", "B")
+    )  # type: ignore[misc]
     for inbox_id in (last, first, last):
         do(base, lambda unit, i=inbox_id: store.assign_to_inbox(unit, i, made.id))  # type: ignore[misc]
     point = PointInput("email", "ada@example.com")

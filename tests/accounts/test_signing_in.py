@@ -44,11 +44,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[HandClock]:
 @pytest.fixture
 def mara(base: Base) -> AgentRow:
     """An agent with a password."""
-    return do(base, lambda unit: accounts.add_agent(unit, "mara@kite.example", "Mara", "lead", PASSWORD))
+    return do(base, lambda unit: accounts.add_agent(unit, "mara@kite.example", "Mara", "lead", COMMAND, PASSWORD))
 
 
 def enter(base: Base, email: str = "mara@kite.example", password: str = PASSWORD) -> SignedIn | SecondFactorNeeded:
-    return do(base, lambda unit: signing_in.sign_in(unit, email, password))
+    return do(base, lambda unit: signing_in.sign_in(unit, email, password, "test"))
 
 
 def session(base: Base) -> str:
@@ -83,7 +83,7 @@ def link(base: Base, agent: AgentRow, purpose: signing_in.Purpose = "link", vali
 
 
 def second(base: Base, ticket: str, code: str) -> SignedIn:
-    return do(base, lambda unit: signing_in.second_factor(unit, ticket, code))
+    return do(base, lambda unit: signing_in.second_factor(unit, ticket, code, "test"))
 
 
 def is_open(base: Base, token: str) -> bool:
@@ -100,9 +100,10 @@ def code_refused(work: Callable[[], object], kind: type[DomainError] = NotSigned
 
 
 def audited(base: Base) -> list[str]:
-    """What the audit log says was done, oldest first."""
+    """What the audit log says was done, oldest first, but who was added and signed in."""
     with base.database.read(base.organization_id) as unit:
-        return [entry.action for entry in reversed(audit.page(unit))]
+        actions = [entry.action for entry in reversed(audit.page(unit))]
+    return [action for action in actions if action not in ("agent.added", "session.begun")]
 
 
 # By password
@@ -116,7 +117,7 @@ def test_a_password_signs_in_and_signing_out_ends_it(base: Base, mara: AgentRow)
         True,
         False,
     )
-    do(base, lambda unit: signing_in.sign_out(unit, token))
+    do(base, lambda unit: signing_in.sign_out(unit, token, COMMAND))
     assert (is_open(base, token), is_open(base, other)) == (False, True)
 
 
@@ -131,24 +132,24 @@ def test_signing_in_apart_is_the_same_and_lets_others_write_while_it_checks(
         return accounts.is_password(password, password_hash)
 
     monkeypatch.setattr(signing_in, "is_password", check)
-    entered = signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD)
+    entered = signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, "test")
     assert isinstance(entered, SignedIn)
     assert is_open(base, entered.token)
     assert checked == [PASSWORD]
     with pytest.raises(NotSignedIn):
-        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", "wrong password")
+        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", "wrong password", "test")
 
 
 def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
     base: Base, mara: AgentRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def check(password: str, password_hash: str | None) -> bool:
-        do(base, lambda unit: accounts.set_password(unit, mara.id, "another long password"))
+        do(base, lambda unit: accounts.set_password(unit, mara.id, "another long password", COMMAND))
         return accounts.is_password(password, password_hash)
 
     monkeypatch.setattr(signing_in, "is_password", check)
     with pytest.raises(NotSignedIn):
-        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD)
+        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, "test")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
     ],
 )
 def test_a_wrong_sign_in_does_not_say_what_was_wrong(base: Base, mara: AgentRow, email: str, password: str) -> None:
-    do(base, lambda unit: accounts.add_agent(unit, "theo@kite.example", "Theo", "agent"))
+    do(base, lambda unit: accounts.add_agent(unit, "theo@kite.example", "Theo", "agent", COMMAND))
     with pytest.raises(NotSignedIn, match="The email or the password is wrong"):
         enter(base, email, password)
 
@@ -170,10 +171,10 @@ def test_a_wrong_sign_in_does_not_say_what_was_wrong(base: Base, mara: AgentRow,
 def test_whoever_is_named_the_same_work_is_done(base: Base, mara: AgentRow, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the time an answer takes does not tell who has an account."""
     for name in ("theo", "iris"):
-        do(base, lambda unit, n=name: accounts.add_agent(unit, f"{n}@kite.example", n, "agent"))  # type: ignore[misc]
+        do(base, lambda unit, n=name: accounts.add_agent(unit, f"{n}@kite.example", n, "agent", COMMAND))  # type: ignore[misc]
     iris = rows(base, "SELECT id FROM agents WHERE name = 'iris'")[0].id
-    do(base, lambda unit: accounts.set_password(unit, iris, PASSWORD))
-    do(base, lambda unit: accounts.change_agent(unit, iris, {"active": False}))
+    do(base, lambda unit: accounts.set_password(unit, iris, PASSWORD, COMMAND))
+    do(base, lambda unit: accounts.change_agent(unit, iris, {"active": False}, COMMAND))
     work: list[str] = []
     verify = accounts._passwords.verify
 
@@ -194,19 +195,19 @@ def test_an_inactive_agent_gets_in_by_no_way(base: Base, mara: AgentRow, clock: 
     do(base, lambda unit: signing_in.link_provider(unit, mara.id, GOOGLE, COMMAND))
     secret = turn_on(base, mara, clock)
     handed_out = ticket(base), link(base, mara), link(base, mara, "invitation")
-    do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": False}))
+    do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": False}, COMMAND))
     ways: list[Callable[[UnitOfWork], object]] = [
-        lambda unit: signing_in.sign_in(unit, "mara@kite.example", PASSWORD),
-        lambda unit: signing_in.second_factor(unit, handed_out[0], code_of(secret, clock)),
-        lambda unit: signing_in.use_link(unit, handed_out[1]),
-        lambda unit: signing_in.accept_invitation(unit, handed_out[2], PASSWORD),
-        lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE),
+        lambda unit: signing_in.sign_in(unit, "mara@kite.example", PASSWORD, "test"),
+        lambda unit: signing_in.second_factor(unit, handed_out[0], code_of(secret, clock), "test"),
+        lambda unit: signing_in.use_link(unit, handed_out[1], "test"),
+        lambda unit: signing_in.accept_invitation(unit, handed_out[2], PASSWORD, "test"),
+        lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE, "test"),
     ]
     for active in (False, True):  # nor afterwards, by what was handed out before
         for way in ways if not active else ways[1:4]:
             with pytest.raises(NotSignedIn):
                 do(base, way)
-        do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": True}))
+        do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": True}, COMMAND))
 
 
 # The second factor
@@ -302,19 +303,19 @@ def test_it_is_turned_on_by_who_has_the_authenticator_and_once(base: Base, mara:
 def test_a_link_signs_in_once(base: Base, mara: AgentRow) -> None:
     token = link(base, mara)
     assert signing_in.organization_of_token(token) == base.organization_id
-    entered = do(base, lambda unit: signing_in.use_link(unit, token))
+    entered = do(base, lambda unit: signing_in.use_link(unit, token, "test"))
     assert isinstance(entered, SignedIn)
     assert is_open(base, entered.token)
-    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, token))) == "link_not_valid"
+    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, token, "test"))) == "link_not_valid"
 
 
 def test_a_link_is_good_for_so_long_and_until_the_next_is_made(base: Base, mara: AgentRow, clock: HandClock) -> None:
     late = link(base, mara, valid=timedelta(minutes=15))
     clock.move(minutes=15)
-    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, late))) == "link_not_valid"
+    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, late, "test"))) == "link_not_valid"
     before, newest = link(base, mara), link(base, mara)
-    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, before))) == "link_not_valid"
-    do(base, lambda unit: signing_in.use_link(unit, newest))
+    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, before, "test"))) == "link_not_valid"
+    do(base, lambda unit: signing_in.use_link(unit, newest, "test"))
 
 
 def test_a_link_or_invitation_of_somebody_with_a_second_factor_still_asks_for_it(
@@ -322,10 +323,10 @@ def test_a_link_or_invitation_of_somebody_with_a_second_factor_still_asks_for_it
 ) -> None:
     secret = turn_on(base, mara, clock)
     token, invitation = link(base, mara), link(base, mara, "invitation")
-    entered = do(base, lambda unit: signing_in.use_link(unit, token))
+    entered = do(base, lambda unit: signing_in.use_link(unit, token, "test"))
     assert isinstance(entered, SecondFactorNeeded)
     second(base, entered.ticket, code_of(secret, clock))
-    entered = do(base, lambda unit: signing_in.accept_invitation(unit, invitation, PASSWORD))
+    entered = do(base, lambda unit: signing_in.accept_invitation(unit, invitation, PASSWORD, "test"))
     assert isinstance(entered, SecondFactorNeeded)
     second(base, entered.ticket, code_of(secret, clock, 1))
 
@@ -335,9 +336,9 @@ def test_no_token_serves_for_what_another_is_for(base: Base, mara: AgentRow, clo
     secret = turn_on(base, mara, clock)
     tokens = (ticket(base), plain, invitation, open_session, "oft_1_" + "x" * 43, "", "\ud800")
     ways: list[Callable[[UnitOfWork, str], object]] = [
-        lambda unit, token: signing_in.second_factor(unit, token, code_of(secret, clock)),
-        signing_in.use_link,
-        lambda unit, token: signing_in.accept_invitation(unit, token, PASSWORD),
+        lambda unit, token: signing_in.second_factor(unit, token, code_of(secret, clock), "test"),
+        lambda unit, token: signing_in.use_link(unit, token, "test"),
+        lambda unit, token: signing_in.accept_invitation(unit, token, PASSWORD, "test"),
     ]
     for n, way in enumerate(ways):
         for token in tokens[:n] + tokens[n + 1 :]:
@@ -353,7 +354,7 @@ def test_a_link_is_not_valid_for_ever_nor_for_nothing(base: Base, mara: AgentRow
 
 
 def test_an_inactive_agent_gets_no_link(base: Base, mara: AgentRow) -> None:
-    do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": False}))
+    do(base, lambda unit: accounts.change_agent(unit, mara.id, {"active": False}, COMMAND))
     assert code_refused(lambda: link(base, mara), Conflict) == "agent_inactive"
 
 
@@ -361,14 +362,14 @@ def test_an_invitation_sets_the_password_and_ends_what_was_before(base: Base, ma
     before, plain, token = session(base), link(base, mara), link(base, mara, "invitation")
     for password in ("short", "x" * 501):
         with pytest.raises(InvalidValue, match="10 to 500"):
-            do(base, lambda unit, p=password: signing_in.accept_invitation(unit, token, p))  # type: ignore[misc]
-    entered = do(base, lambda unit: signing_in.accept_invitation(unit, token, "a new long password"))
+            do(base, lambda unit, p=password: signing_in.accept_invitation(unit, token, p, "test"))  # type: ignore[misc]
+    entered = do(base, lambda unit: signing_in.accept_invitation(unit, token, "a new long password", "test"))
     assert isinstance(entered, SignedIn)
     assert is_open(base, entered.token)
     assert not is_open(base, before)
     for gone in (
-        lambda unit: signing_in.accept_invitation(unit, token, PASSWORD),
-        lambda unit: signing_in.use_link(unit, plain),
+        lambda unit: signing_in.accept_invitation(unit, token, PASSWORD, "test"),
+        lambda unit: signing_in.use_link(unit, plain, "test"),
     ):
         assert code_refused(lambda g=gone: do(base, g)) == "link_not_valid"  # type: ignore[misc]
     assert isinstance(enter(base, password="a new long password"), SignedIn)
@@ -402,22 +403,22 @@ def test_a_provider_signs_in_whoever_is_linked_by_subject_and_asks_for_no_second
 ) -> None:
     turn_on(base, mara, clock)
     for unknown in (GOOGLE, Identity(GOOGLE.issuer, "mara@kite.example")):
-        way = lambda unit, i=unknown: signing_in.sign_in_by_provider(unit, i)  # noqa: E731
+        way = lambda unit, i=unknown: signing_in.sign_in_by_provider(unit, i, "test")  # noqa: E731
         assert code_refused(lambda w=way: do(base, w)) == "provider_unknown"  # type: ignore[misc]
     do(base, lambda unit: signing_in.link_provider(unit, mara.id, GOOGLE, COMMAND))
-    assert is_open(base, do(base, lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE)).token)
+    assert is_open(base, do(base, lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE, "test")).token)
     other = Identity("https://other.example", GOOGLE.subject)
-    assert code_refused(lambda: do(base, lambda unit: signing_in.sign_in_by_provider(unit, other))) == (
+    assert code_refused(lambda: do(base, lambda unit: signing_in.sign_in_by_provider(unit, other, "test"))) == (
         "provider_unknown"
     )
     do(base, lambda unit: signing_in.unlink_provider(unit, mara.id, COMMAND))
-    assert code_refused(lambda: do(base, lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE))) == (
+    assert code_refused(lambda: do(base, lambda unit: signing_in.sign_in_by_provider(unit, GOOGLE, "test"))) == (
         "provider_unknown"
     )
 
 
 def test_an_account_at_a_provider_is_one_agents_and_an_agent_has_one(base: Base, mara: AgentRow) -> None:
-    theo = do(base, lambda unit: accounts.add_agent(unit, "theo@kite.example", "Theo", "agent"))
+    theo = do(base, lambda unit: accounts.add_agent(unit, "theo@kite.example", "Theo", "agent", COMMAND))
 
     def linked(agent: AgentRow, identity: Identity) -> None:
         do(base, lambda unit: signing_in.link_provider(unit, agent.id, identity, COMMAND))
@@ -436,7 +437,9 @@ def test_signing_out_everywhere_ends_all_but_the_session_kept(base: Base, mara: 
     own, other, handed_out = session(base), session(base), link(base, mara)
     do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, own, COMMAND))
     assert (is_open(base, own), is_open(base, other)) == (True, False)
-    assert code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, handed_out))) == "link_not_valid"
+    assert (
+        code_refused(lambda: do(base, lambda unit: signing_in.use_link(unit, handed_out, "test"))) == "link_not_valid"
+    )
     do(base, lambda unit: signing_in.sign_out_everywhere(unit, mara.id, None, COMMAND))
     assert not is_open(base, own)
 
@@ -481,12 +484,12 @@ def test_no_token_is_stored_as_it_is(base: Base, mara: AgentRow, clock: HandCloc
 def enter_codes(url: str, organization_id: int, tries: list[tuple[str, str]], now: datetime) -> list[str]:
     """In a process of its own, where it is this late: how each ticket and code ended."""
     signing_in.utc_now = lambda: now  # type: ignore[attr-defined]
-    return _ended(url, organization_id, [lambda unit, t=t: signing_in.second_factor(unit, *t) for t in tries])  # type: ignore[misc]
+    return _ended(url, organization_id, [lambda unit, t=t: signing_in.second_factor(unit, *t, "test") for t in tries])  # type: ignore[misc]
 
 
 def use_links(url: str, organization_id: int, tokens: list[str]) -> list[str]:
     """In a process of its own: how each link ended."""
-    return _ended(url, organization_id, [lambda unit, t=t: signing_in.use_link(unit, t) for t in tokens])  # type: ignore[misc]
+    return _ended(url, organization_id, [lambda unit, t=t: signing_in.use_link(unit, t, "test") for t in tokens])  # type: ignore[misc]
 
 
 def _ended(url: str, organization_id: int, works: list[Callable[[UnitOfWork], object]]) -> list[str]:
@@ -502,16 +505,16 @@ def _ended(url: str, organization_id: int, works: list[Callable[[UnitOfWork], ob
 
 def agents(base: Base, number: int) -> list[AgentRow]:
     emails = [f"agent{n}@kite.example" for n in range(number)]
-    return [do(base, lambda unit, e=email: accounts.add_agent(unit, e, "A", "agent")) for email in emails]  # type: ignore[misc]
+    return [do(base, lambda unit, e=email: accounts.add_agent(unit, e, "A", "agent", COMMAND)) for email in emails]  # type: ignore[misc]
 
 
 def test_a_new_password_also_ends_a_session_that_is_just_beginning(base: Base, mara: AgentRow) -> None:
     """Whoever knows the old one and is quick must not stay."""
     change = threading.Thread(
-        target=lambda: do(base, lambda unit: accounts.set_password(unit, mara.id, "another long password"))
+        target=lambda: do(base, lambda unit: accounts.set_password(unit, mara.id, "another long password", COMMAND))
     )
     with base.database.write(base.organization_id) as unit:
-        entered = signing_in.sign_in(unit, "mara@kite.example", PASSWORD)
+        entered = signing_in.sign_in(unit, "mara@kite.example", PASSWORD, "test")
         change.start()
         change.join(2)  # as far as it gets before this one is committed
     change.join()
@@ -526,7 +529,7 @@ def test_the_same_code_in_two_processes_at_once_is_taken_once(base: Base, clock:
         secret = turn_on(base, agent, clock)
         for own in tries:
             token = link(base, agent)
-            entered = do(base, lambda unit, t=token: signing_in.use_link(unit, t))  # type: ignore[misc]
+            entered = do(base, lambda unit, t=token: signing_in.use_link(unit, t, "test"))  # type: ignore[misc]
             assert isinstance(entered, SecondFactorNeeded)
             own.append((entered.ticket, code_of(secret, clock)))
     ended = at_once([Job(enter_codes, (base.url, base.organization_id, own, clock())) for own in tries])

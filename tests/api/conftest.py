@@ -34,6 +34,7 @@ from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import add_organization
 from onefold.server.options import OPTIONS
 from tests import postgres
+from tests.dsl.words import COMMAND
 
 LARGEST_BODY = 2_000_000
 _serial = itertools.count(1)
@@ -226,8 +227,8 @@ def person(api: Api, name: str, role: accounts.Role = "agent") -> Person:
     email, password = f"{fresh(role)}@kite.example", "correct horse battery"
 
     def sign_in(unit: Any) -> tuple[str, str]:
-        agent_id = accounts.add_agent(unit, email, name, role, password).id
-        return agent_id, signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
+        agent_id = accounts.add_agent(unit, email, name, role, COMMAND, password).id
+        return agent_id, signing_in.sign_in(unit, email, password, "test").token  # type: ignore[union-attr]
 
     agent_id, token = run_in_transaction(api.database, api.organization_id, sign_in)
     return Person(Api(api.served, api.organization_id, token), agent_id)

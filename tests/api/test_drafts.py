@@ -11,6 +11,7 @@ from onefold.accounts import service as accounts
 from onefold.accounts import signing_in
 from onefold.database.transactions import run_in_transaction
 from tests.api.conftest import Api, fresh, problem
+from tests.dsl.words import COMMAND
 
 NOTE = {"kind": "note", "body": "Call back on"}
 
@@ -20,8 +21,8 @@ def signed_in(api: Api, role: accounts.Role = "agent") -> Api:
     email, password = f"{fresh(role)}@kite.example", "correct horse battery"
 
     def sign_in(unit: Any) -> str:
-        accounts.add_agent(unit, email, role, role, password)
-        return signing_in.sign_in(unit, email, password).token  # type: ignore[union-attr]
+        accounts.add_agent(unit, email, role, role, COMMAND, password)
+        return signing_in.sign_in(unit, email, password, "test").token  # type: ignore[union-attr]
 
     return Api(api.served, api.organization_id, run_in_transaction(api.database, api.organization_id, sign_in))
 

@@ -267,6 +267,7 @@ def stored(console: Console) -> dict[str, Counter[str]]:
         "drafts": "SELECT body FROM drafts WHERE organization_id = :o",
         "details": "SELECT value FROM details WHERE organization_id = :o",
         "names": "SELECT name FROM profiles WHERE organization_id = :o",
+        "former names": "SELECT former_name FROM merges WHERE organization_id = :o",  # a merge chose the longer one
     }.items():
         rows = words.rows(console.base, sql, o=console.organization_id)
         texts[where] = Counter((row[0] or "").strip() for row in rows)

@@ -80,12 +80,12 @@ def settings_cast(console: Console) -> Cast:
 
     def more(unit: UnitOfWork) -> Cast:
         key, _ = accounts.create_key(unit, "Shop", ["contacts:write"], words.COMMAND)
-        endpoint = webhooks.create(unit, "https://127.0.0.1/hooks", "Shop", None)
-        webhooks.change(unit, endpoint.id, {"state": "disabled"})  # nothing is sent meanwhile
+        endpoint = webhooks.create(unit, "https://127.0.0.1/hooks", words.COMMAND, "Shop", None)
+        webhooks.change(unit, endpoint.id, {"state": "disabled"}, words.COMMAND)  # nothing is sent meanwhile
         return {
             "key_id": key.id,
             "webhook_id": endpoint.id,
-            "run_id": runs.stop(unit, mobile_identification.start_preview(unit).id).id,
+            "run_id": runs.stop(unit, mobile_identification.start_preview(unit).id, words.COMMAND).id,
         }
 
     agent_id = words.agent(console.base, "Ivo")

@@ -277,7 +277,7 @@ def session(base: Base, organization_id: int | None = None) -> str:
     """The token of a new agent's session."""
 
     def begin(unit: UnitOfWork) -> str:
-        agent = accounts.add_agent(unit, f"{new_id()}@kite.example", "Mara", "agent")
+        agent = accounts.add_agent(unit, f"{new_id()}@kite.example", "Mara", "agent", COMMAND)
         token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
         store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=1))
         return token

@@ -228,5 +228,7 @@ def test_drafts_are_their_authors_own(console: Console) -> None:
 
 @on_sqlite
 def test_a_role_that_was_taken_away_ends_at_once(console: Console) -> None:
-    words.do(console.base, lambda unit: accounts.change_agent(unit, console.agent.agent_id, {"active": False}))
+    words.do(
+        console.base, lambda unit: accounts.change_agent(unit, console.agent.agent_id, {"active": False}, words.COMMAND)
+    )
     assert led_to_sign_in(console.agent.get("/customers"))

@@ -14,7 +14,7 @@ from tests.dsl import words
 def waiting(console: Console) -> str:
     """A mail from an own address that names nobody."""
     own = {"own_addresses": ["*@shop.example"]}
-    words.do(console.base, lambda unit: settings.change(unit, own), exclusive=True)
+    words.do(console.base, lambda unit: settings.change(unit, own, words.COMMAND), exclusive=True)
     answer = words.receive(console.base, "email", email="mara@shop.example", subject="Photo", body="see attached")
     assert answer.outcome == "set_aside"
     return answer.item_id

@@ -98,7 +98,9 @@ def test_the_organization_is_changed_as_a_whole_or_not_at_all(console: Console) 
 
 def shared_by(console: Console, *names: str) -> list[str]:
     """Customers who list one email, which they may in the mode `contacted`."""
-    words.do(console.base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    words.do(
+        console.base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, words.COMMAND), exclusive=True
+    )
     return [console.customer(name, PointInput("email", EVERYBODYS)) for name in names]
 
 
@@ -267,7 +269,7 @@ def test_a_value_is_blocked_and_taken_off__PRO_12(console: Console) -> None:
 
 def test_what_very_many_share_can_be_blocked_with_one_click__SUG_6_PRO_12(console: Console) -> None:
     path = "/settings/blocklist"
-    words.do(console.base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
+    words.do(console.base, lambda unit: settings.change(unit, {"shared_limit": 2}, words.COMMAND), exclusive=True)
     for name in ("Ada", "Bob", "Cyd"):
         console.customer(name, PointInput("phone", "+442079460018", phone_type="office"))
     assert console.admin.page(path).one("section", id="candidates")["hx-get"] == f"{path}?candidates=true"

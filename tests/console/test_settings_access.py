@@ -59,7 +59,7 @@ def test_who_is_added_gets_an_invitation_that_is_shown_once(console: Console) ->
     made = next(a for a in words.do(console.base, store.list_agents) if a.email == email)
     assert (made.name, made.role, made.password_hash) == ("Nia", "lead", None)
     entered = words.do(
-        console.base, lambda unit: signing_in.accept_invitation(unit, token_in(link), "correct horse battery")
+        console.base, lambda unit: signing_in.accept_invitation(unit, token_in(link), "correct horse battery", "test")
     )
     assert isinstance(entered, SignedIn)
     assert console.admin.refused("/settings/agents", 409, name="Nia", email=email, role="lead")
@@ -71,7 +71,7 @@ def test_a_new_link_takes_the_place_of_the_one_before(console: Console) -> None:
     first, second = (token_in(secret_of(posted(console.admin, f"{path}/link", purpose="link"))) for _ in range(2))
     assert "/sign-in/link?token=" in secret_of(posted(console.admin, f"{path}/link", purpose="link")) != second
     with pytest.raises(NotSignedIn, match="no longer good"):
-        words.do(console.base, lambda unit: signing_in.use_link(unit, first))
+        words.do(console.base, lambda unit: signing_in.use_link(unit, first, "test"))
 
 
 def test_a_name_and_a_role_are_changed_but_not_ones_own_role(console: Console) -> None:
@@ -104,7 +104,9 @@ def test_the_last_active_admin_stays_one(console: Console) -> None:
         console.admin.post(f"/settings/agents/{second.agent_id}", data={"name": "B", "role": "agent"}).status_code
         == 403
     )
-    words.do(console.base, lambda unit: accounts.change_agent(unit, console.admin.agent_id, {"role": "admin"}))
+    words.do(
+        console.base, lambda unit: accounts.change_agent(unit, console.admin.agent_id, {"role": "admin"}, words.COMMAND)
+    )
     assert second.sent(f"{own}/activity", active="0") == (own, "deactivated")
     assert agent_of(console, second.agent_id).role == "admin"
 
@@ -177,7 +179,7 @@ NOBODY_THERE = "https://127.0.0.1:9/hook"
 
 def webhook(console: Console) -> str:
     """A webhook whose receiver is away; its address in the settings."""
-    made = words.do(console.base, lambda unit: webhooks.create(unit, NOBODY_THERE), exclusive=True)
+    made = words.do(console.base, lambda unit: webhooks.create(unit, NOBODY_THERE, words.COMMAND), exclusive=True)
     return f"/settings/webhooks/{made.id}"
 
 

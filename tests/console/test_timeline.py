@@ -51,7 +51,7 @@ def test_a_chat_message_is_shown_as_it_is(console: Console) -> None:
 def test_a_mail_that_was_sent_for_its_customer_says_by_whom__RES_18(console: Console) -> None:
     forms = "forms@shop.example"
     relays = [Relay(forms, "reply_to")]
-    words.do(console.base, lambda unit: settings.change(unit, {"relays": relays}), exclusive=True)
+    words.do(console.base, lambda unit: settings.change(unit, {"relays": relays}, words.COMMAND), exclusive=True)
     answer = words.receive(console.base, "email", email=forms, names=NamedInMail(reply_to=ADA), body="Hi")
     assert f"sent for them by {forms}" in entry(console, answer.profile_id)
     assert "sender check failed" not in entry(console, answer.profile_id)

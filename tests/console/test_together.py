@@ -50,7 +50,9 @@ def test_conflicts_and_no_matches_are_asked_where_they_belong(console: Console) 
     one, two, stays = three(console)
     path = f"/customers/{stays}/merge-together"
     words.do(
-        console.base, lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}), exclusive=True
+        console.base,
+        lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}, words.COMMAND),
+        exclusive=True,
     )
     for number, who in enumerate((one, stays)):
         words.edit(console.base, who, customer_id=f"C-{number}")

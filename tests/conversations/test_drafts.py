@@ -32,7 +32,7 @@ NOTE = Composed("note", "Call back on")
 
 
 def agent(base: Base, name: str = "mara") -> str:
-    return do(base, lambda unit: accounts.add_agent(unit, f"{name}@kite.example", name, "agent").id)
+    return do(base, lambda unit: accounts.add_agent(unit, f"{name}@kite.example", name, "agent", COMMAND).id)
 
 
 def profile(base: Base, *points: PointInput) -> str:

@@ -75,7 +75,7 @@ def raw(base: Base) -> Iterator[psycopg.Connection[Any]]:
         ],
     )
     run_in_transaction(
-        base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent")
+        base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent", COMMAND)
     )
     run_in_transaction(base.database, base.organization_id, lambda unit: create_key(unit, "machine", SCOPES, COMMAND))
     with psycopg.connect(base.url) as connection:

@@ -78,12 +78,12 @@ COMMAND = Actor(None, None, "command line")
 
 def agent(base: Base, name: str, role: Role = "agent") -> str:
     """An agent with this name; returns the id."""
-    return do(base, lambda unit: accounts.add_agent(unit, f"{new_id()}@agents.example", name, role).id)
+    return do(base, lambda unit: accounts.add_agent(unit, f"{new_id()}@agents.example", name, role, COMMAND).id)
 
 
 def inbox(base: Base, name: str) -> str:
     """A further inbox; returns the id."""
-    return do(base, lambda unit: accounts.add_inbox(unit, name)[0])
+    return do(base, lambda unit: accounts.add_inbox(unit, name, COMMAND)[0])
 
 
 def profile(base: Base, *points: PointInput, **fields: Any) -> str:

@@ -29,7 +29,7 @@ from onefold.webhooks.rules import AWAY, RETRIES, Outcome
 from onefold.webhooks.sending import LEASE, PendingDelivery, Room
 from onefold.webhooks.store import DeliveryRow
 from tests.conftest import Base
-from tests.dsl.words import do, receive, rows
+from tests.dsl.words import COMMAND, do, receive, rows
 from tests.jobs.receiver import Got, HandClock, Handler, Receiver, receiving, refuses, says, takes, writes
 
 ADA, BOB, CY = (f"00000000-0000-7000-8000-{n:012x}" for n in (1, 2, 3))
@@ -52,7 +52,7 @@ def clock() -> HandClock:
 
 def subscribed(base: Base, url: str, **more: Any) -> EndpointRow:
     """A new webhook of the organization."""
-    return do(base, lambda unit: webhooks.create(unit, ANYWHERE.check(url), **more), exclusive=True)
+    return do(base, lambda unit: webhooks.create(unit, ANYWHERE.check(url), COMMAND, **more), exclusive=True)
 
 
 def happens(base: Base, word: str, profile_id: str = ADA, **data: Any) -> None:
@@ -125,7 +125,7 @@ def test_nothing_waits_where_nobody_wants_to_know__EVT_1(base: Base, receiver: R
     happens(base, "edited")
     assert rows(base, waiting)[0][0] == 3
 
-    do(base, lambda unit: webhooks.remove(unit, made.id), exclusive=True)
+    do(base, lambda unit: webhooks.remove(unit, made.id, COMMAND), exclusive=True)
     assert rows(base, waiting)[0][0] == 0
     receive(base, "email", email="cy@example.com")
     assert rows(base, waiting)[0][0] == 0
@@ -238,7 +238,7 @@ def test_a_receiver_that_was_away_for_three_days_gets_all_of_it_in_order__EVT_1(
     assert deliveries(base, made, "pending")[0].last_error == "connection_failed"
 
     with receiving() as receiver:
-        do(base, lambda unit: webhooks.change(unit, made.id, {"url": receiver.url}))
+        do(base, lambda unit: webhooks.change(unit, made.id, {"url": receiver.url}, COMMAND))
         for _ in range(7):  # the longest wait between two tries is six hours
             send(base, clock)
             clock.move(hours=1)
@@ -271,7 +271,7 @@ def test_who_is_away_for_longer_is_disabled_and_goes_on_when_enabled_again__EVT_
     assert [d.state for d in deliveries(base, made)] == ["failed", "pending", "pending"]
 
     receiver.behaviour = takes
-    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}))
+    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}, COMMAND))
     send(base, clock)
     assert words(receiver.taken) == ["kept", "while disabled"]
 
@@ -397,7 +397,7 @@ def test_what_was_sent_by_a_process_that_was_killed_is_sent_again__EVT_1(
 
 def test_while_a_secret_is_rotated_both_are_right__EVT_1(base: Base, receiver: Receiver, clock: HandClock) -> None:
     old = subscribed(base, receiver.url)
-    new = do(base, lambda unit: webhooks.rotate(unit, old.id, 1))
+    new = do(base, lambda unit: webhooks.rotate(unit, old.id, COMMAND, 1))
     assert new.secret != old.secret
     happens(base, "both")
     send(base, clock)
@@ -405,7 +405,7 @@ def test_while_a_secret_is_rotated_both_are_right__EVT_1(base: Base, receiver: R
     for secret in (new.secret, old.secret):
         assert Webhook(secret).verify(got.body, got.headers)["data"]["word"] == "both"
 
-    do(base, lambda unit: webhooks.rotate(unit, old.id, 0))
+    do(base, lambda unit: webhooks.rotate(unit, old.id, COMMAND, 0))
     happens(base, "one")
     send(base, clock)
     got = receiver.taken[-1]
@@ -417,7 +417,7 @@ def test_while_a_secret_is_rotated_both_are_right__EVT_1(base: Base, receiver: R
 
 def test_a_previous_secret_ends_in_time__EVT_1(base: Base, receiver: Receiver, clock: HandClock) -> None:
     made = subscribed(base, receiver.url)
-    do(base, lambda unit: webhooks.rotate(unit, made.id, 1))
+    do(base, lambda unit: webhooks.rotate(unit, made.id, COMMAND, 1))
     for hours in (0, 2):
         clock.move(hours=hours)
         happens(base, f"after {hours}")
@@ -434,7 +434,7 @@ def test_a_name_that_turns_to_a_private_address_is_refused_at_that_try__EVT_1(
     leads_to = ["93.184.216.34"]
     public_only = Addresses(resolver=lambda host, port: leads_to)
     url = public_only.check(f"https://hooks.example:{receiver.server_address[1]}/hook")
-    made = do(base, lambda unit: webhooks.create(unit, url), exclusive=True)
+    made = do(base, lambda unit: webhooks.create(unit, url, COMMAND), exclusive=True)
     happens(base, "one")
     for rebound in (["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::ffff:169.254.169.254"]):
         leads_to[:] = rebound
@@ -495,10 +495,10 @@ def test_a_delivery_is_repeated_when_asked_for__EVT_1(base: Base, receiver: Rece
     happens(base, "one")
     send(base, clock)
     [delivery] = deliveries(base, made)
-    repeated = do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq)))
+    repeated = do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq), COMMAND))
     assert (repeated.state, repeated.attempts) == ("pending", 0)
     with pytest.raises(Conflict):
-        do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq)))
+        do(base, lambda unit: webhooks.repeat(unit, made.id, str(delivery.event_seq), COMMAND))
     clock.move(minutes=1)
     send(base, clock)
     assert words(receiver.taken) == ["one", "one"]
@@ -514,14 +514,14 @@ def test_all_that_failed_is_repeated_in_order__EVT_1(base: Base, receiver: Recei
     while to_the_next_try(base, made, clock):
         send(base, clock)
         if endpoint(base, made).state == "disabled":
-            do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}))
+            do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}, COMMAND))
     assert [d.state for d in deliveries(base, made)] == ["failed"] * 4
 
-    nothing = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() + timedelta(days=900)))
+    nothing = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() + timedelta(days=900), COMMAND))
     assert nothing == (0, False)
     happens(base, "ada later")
     do(base, lambda unit: sending.enqueue(unit, clock()))
-    again = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() - timedelta(days=1)))
+    again = do(base, lambda unit: webhooks.repeat_failed(unit, made.id, utc_now() - timedelta(days=1), COMMAND))
     assert again == (4, False)
     receiver.behaviour = takes
     send(base, clock)
@@ -564,7 +564,7 @@ def test_what_a_disabled_webhook_waited_for_is_forgotten_in_the_end_and_the_rest
     base: Base, receiver: Receiver, clock: HandClock
 ) -> None:
     made = subscribed(base, receiver.url)
-    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "disabled"}))
+    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "disabled"}, COMMAND))
     happens(base, "old")
     long_ago = utc_now() - EVENTS_KEPT - timedelta(hours=1)
     do(base, lambda unit: unit.execute(outbox.outbox.update().values(created_at=long_ago)))
@@ -572,7 +572,7 @@ def test_what_a_disabled_webhook_waited_for_is_forgotten_in_the_end_and_the_rest
     do(base, lambda unit: sending.enqueue(unit, clock()))
     forget_old(base.database)
     clock.move(minutes=1)
-    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}))
+    do(base, lambda unit: webhooks.change(unit, made.id, {"state": "enabled"}, COMMAND))
     send(base, clock)
     assert words(receiver.taken) == ["newer"]
 
@@ -584,7 +584,7 @@ def test_what_is_left_of_a_removed_webhook_is_forgotten__EVT_1(
     receiver.behaviour = says(500)
     happens(base, "one")
     send(base, clock)
-    do(base, lambda unit: webhooks.remove(unit, made.id), exclusive=True)
+    do(base, lambda unit: webhooks.remove(unit, made.id, COMMAND), exclusive=True)
     forget_old(base.database)
     for table in ("webhook_endpoints", "webhook_deliveries", "webhook_turns"):
         assert rows(base, f"SELECT count(*) FROM {table}")[0][0] == 0

@@ -497,7 +497,7 @@ def rename_merger(unit: Any) -> None:
     from onefold.accounts.service import change_agent
     from onefold.accounts.store import list_agents
 
-    change_agent(unit, list_agents(unit)[0].id, {"name": "Another"})
+    change_agent(unit, list_agents(unit)[0].id, {"name": "Another"}, words.COMMAND)
 
 
 def _open_of(base: Base, profile_id: str) -> str:

@@ -78,7 +78,7 @@ def test_what_is_no_warning(base: Base, name: str | None, days: float) -> None:
 def test_the_admin_sets_how_long_and_may_switch_it_off(base: Base) -> None:
     ada = ada_then(base, "Zoe", 20)
     for days, warns in ((20, True), (21, False), (0, False)):
-        do(base, lambda unit, days=days: settings.change(unit, {"silent_days": days}), exclusive=True)
+        do(base, lambda unit, days=days: settings.change(unit, {"silent_days": days}, COMMAND), exclusive=True)
         assert (find(base, ada) is not None) == warns
 
 

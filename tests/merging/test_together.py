@@ -136,7 +136,7 @@ def test_one_of_them_may_be_undone_by_itself_and_the_rest_together(base: Base, a
 
 
 def test_choices_and_steps_are_each_source_s_own(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}, COMMAND), exclusive=True)
     one, two, three = (profile(base, name=f"N{n}", customer_id=f"C-{n}") for n in range(3))
     assert planned(base, one, two, to=three).is_obstructed
     choices = {one: {"customer_id": "source"}, two: {"customer_id": "destination"}}

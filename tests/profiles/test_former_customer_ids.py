@@ -7,12 +7,12 @@ import pytest
 from onefold.core.errors import AlreadyInUse
 from onefold.settings import service as settings
 from tests.conftest import Base
-from tests.dsl.words import do, edit, merge, profile, receive, show
+from tests.dsl.words import COMMAND, do, edit, merge, profile, receive, show
 
 
 def two_ids_in_one(base: Base) -> str:
     """A profile with the customer ID C-2 that had C-1 as well, from a merge."""
-    do(base, lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"merge_policies": {"customer_id": "choose"}}, COMMAND), exclusive=True)
     ada, bob = profile(base, name="Ada", customer_id="C-1"), profile(base, name="Bob", customer_id="C-2")
     merge(base, ada, bob, choices={"customer_id": "destination"})
     return bob

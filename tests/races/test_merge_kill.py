@@ -36,6 +36,7 @@ from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Contact, Further, ListedPhone, Sender
 from onefold.suggestions import service as suggestions
 from tests.conftest import Base
+from tests.dsl.words import COMMAND
 from tests.invariants import check_base
 from tests.races.killing import AFTER_COMMIT, Counting, Rehearsed, counted, killing, moments_of
 from tests.races.workers import ACTOR
@@ -144,7 +145,8 @@ def scene(base: Base) -> Scene:
     """Ada, who wrote by email and called, and Augusta, whom one more profile has been merged into already."""
     new_scene = Scene(base, "", "", "")
     lin, may = (
-        new_scene.do(lambda u, n=name: add_agent(u, f"{n}@example.com", n, "agent")).id for name in ("lin", "may")
+        new_scene.do(lambda u, n=name: add_agent(u, f"{n}@example.com", n, "agent", COMMAND)).id
+        for name in ("lin", "may")
     )
     ada = new_scene.arrives("email", "1", ADA, further=HOME)
     augusta = new_scene.arrives("email", "2", AUGUSTA, further=HOME)

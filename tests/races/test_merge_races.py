@@ -20,7 +20,7 @@ from onefold.database.transactions import run_in_transaction
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Contact, Further
 from tests.conftest import Base
-from tests.dsl.words import show
+from tests.dsl.words import COMMAND, show
 from tests.invariants import check_base
 from tests.races.processes import Job, at_once
 from tests.races.workers import Did, Mix, Step, contact, mix, mobile, rounds_at_once
@@ -43,7 +43,7 @@ def customers(base: Base, number: int, first: int = 0, channel: Channel = "email
 
 def agent(base: Base) -> str:
     return run_in_transaction(
-        base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent")
+        base.database, base.organization_id, lambda unit: add_agent(unit, "lin@example.com", "Lin", "agent", COMMAND)
     ).id
 
 

@@ -16,7 +16,7 @@ from onefold.receiving.service import Receiver
 from onefold.settings import service as settings
 from tests.conftest import Base
 from tests.dsl.cases import contact
-from tests.dsl.words import do, holders, merge, profile, receive, rows, show
+from tests.dsl.words import COMMAND, do, holders, merge, profile, receive, rows, show
 
 MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+442079460000", "+14155552671"
 
@@ -45,7 +45,7 @@ def test_main_is_never_set_by_a_contact__PRO_2(base: Base) -> None:
 
 
 def test_a_conversation_begins_in_the_inbox_the_contact_was_routed_to__PRO_9(base: Base) -> None:
-    inbox_id, _ = do(base, lambda unit: add_inbox(unit, "VIP"), exclusive=True)
+    inbox_id, _ = do(base, lambda unit: add_inbox(unit, "VIP", COMMAND), exclusive=True)
     answer = receive(base, "email", email="ada@example.com", inbox_id=inbox_id)
     again = receive(base, "email", email="ada@example.com")
     assert again.conversation_id == answer.conversation_id
@@ -131,7 +131,7 @@ def test_calls_on_a_shared_line_suggest_each_other__RES_5_SUG_1(base: Base) -> N
 def test_a_lookup_is_asked_once_and_only_for_strangers__RES_6(base: Base) -> None:
     from onefold.settings.service import change
 
-    do(base, lambda unit: change(unit, {"mobile_identification": True}), exclusive=True)
+    do(base, lambda unit: change(unit, {"mobile_identification": True}, COMMAND), exclusive=True)
     asked: list[str] = []
     receiver = Receiver(base.database, lookup=lambda number: asked.append(number) or "mobile")  # type: ignore[func-returns-value]
     answers = [receiver.receive(base.organization_id, [contact("voice", phone=AMBIGUOUS)])[0] for _ in range(3)]
@@ -169,7 +169,7 @@ def test_an_extension_is_part_of_the_number__PRO_10(base: Base, number: str) -> 
 
 def test_what_too_many_list_can_be_listed_once_more_by_any_of_them__RES_11_SUG_6(base: Base) -> None:
     """Not only by those that a batch looks at: the last of many holds the number already, and brings it again."""
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
     do(base, lambda unit: change_settings(unit, shared_limit=2))
     shared = Further(phones=(ListedPhone(MOBILE, "mobile"),))
     answers = [receive(base, "email", email=f"person{n}@kite.example", further=shared) for n in range(4)]
@@ -179,7 +179,7 @@ def test_what_too_many_list_can_be_listed_once_more_by_any_of_them__RES_11_SUG_6
 
 
 def test_claims_however_many_hide_no_holder__RES_4_PRO_13(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}, COMMAND), exclusive=True)
     for number in range(4):
         receive(base, "chat", visitor=f"v{number}", further=Further(phones=(ListedPhone(LANDLINE),)))
     ada = profile(base, PointInput("phone", LANDLINE, phone_type="home"), name="Ada")
@@ -188,7 +188,7 @@ def test_claims_however_many_hide_no_holder__RES_4_PRO_13(base: Base) -> None:
 
 def test_a_value_that_many_claim_can_be_claimed_again_by_one_of_them__RES_11(base: Base) -> None:
     """The profile lists it already, beyond those who are looked at, and something else besides."""
-    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"shared_limit": 2}, COMMAND), exclusive=True)
     claimed = Further(emails=("ada@kite.example",), phones=(ListedPhone(LANDLINE),))
     for number in range(6):
         receive(base, "chat", visitor=f"v{number}", further=claimed)

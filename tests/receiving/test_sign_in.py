@@ -153,7 +153,7 @@ def test_what_an_agent_has_written_on_it_is_not_joined(base: Database) -> None:
 
 
 def joining(base: Database) -> Receiver:
-    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "join"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "join"}, COMMAND), exclusive=True)
     return Receiver(base.database, join=join_browser.join)
 
 
@@ -176,7 +176,7 @@ def test_the_anonymous_profile_joins_at_once(base: Database) -> None:
 @pytest.mark.parametrize("chosen", ["suggest", "join"])
 def test_who_holds_more_than_a_token_and_claims_is_never_joined(base: Database, chosen: Any) -> None:
     receiver = joining(base)
-    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": chosen}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"visitor_sign_in": chosen}, COMMAND), exclusive=True)
     receive(base, "chat", customer_id="C-1", visitor="t-0", proven=True)
     before = receive(base, "chat", visitor="t-1")
     if chosen == "join":
@@ -197,4 +197,4 @@ def test_who_was_said_to_be_somebody_else_is_not_joined(base: Database) -> None:
 
 def test_anything_else_is_no_setting(base: Database) -> None:
     with pytest.raises(InvalidValue):
-        do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "always"}), exclusive=True)  # type: ignore[typeddict-item]
+        do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "always"}, COMMAND), exclusive=True)  # type: ignore[typeddict-item]

@@ -15,14 +15,14 @@ from onefold.receiving.contact import Answer, Further, Machine, NamedInMail
 from onefold.settings import service as settings
 from onefold.settings import whose_mail
 from tests.conftest import Base
-from tests.dsl.words import agent, do, point_of, receive, rows, set_conversation, show, suggested
+from tests.dsl.words import COMMAND, agent, do, point_of, receive, rows, set_conversation, show, suggested
 
 FORMS, ADA, BOB = "forms@shop.example", "ada@kite.example", "bob@kite.example"
 FORWARD = f"FYI\n\n---------- Forwarded message ---------\nFrom: Ada Hart <{ADA}>\nDate: Monday\n\nIt broke."
 
 
 def names(base: Base, *, own: tuple[str, ...] = (), relays: tuple[Relay, ...] = ()) -> None:
-    do(base, lambda unit: settings.change(unit, {"own_addresses": own, "relays": relays}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"own_addresses": own, "relays": relays}, COMMAND), exclusive=True)
 
 
 def from_form(base: Base, reply_to: str | None, **more: Any) -> Answer:
@@ -262,7 +262,7 @@ def test_a_bounce_at_an_own_address_is_a_bounce(base: Base) -> None:
 )
 def test_what_cannot_be_meant_is_refused(base: Base, changes: Any, field: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        do(base, lambda unit: settings.change(unit, changes), exclusive=True)
+        do(base, lambda unit: settings.change(unit, changes, COMMAND), exclusive=True)
     assert refused.value.field == field
 
 

@@ -12,7 +12,7 @@ from onefold.receiving.contact import Answer
 from onefold.settings import service as settings
 from tests.conftest import Base
 from tests.dsl.cases import contact
-from tests.dsl.words import do, inbox, receive
+from tests.dsl.words import COMMAND, do, inbox, receive
 
 NATIONAL = "020 7946 0000"
 
@@ -36,7 +36,7 @@ def test_an_inbox_made_a_moment_ago_is_known__RES_3_PRO_9(base: Base, channel: s
 
 def test_a_national_number_is_read_by_the_region_of_today__PRO_10(base: Base) -> None:
     kept(base)
-    do(base, lambda unit: settings.change(unit, {"default_region": "GB"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"default_region": "GB"}, COMMAND), exclusive=True)
     assert receive(base, "voice", phone=NATIONAL).outcome == "created"
 
 
@@ -56,6 +56,6 @@ def test_what_is_wrong_by_the_settings_of_today_is_refused_at_once(base: Base) -
 
 def test_one_refused_beside_one_received_is_judged_by_the_same_settings(base: Base) -> None:
     kept(base)
-    do(base, lambda unit: settings.change(unit, {"default_region": "GB"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"default_region": "GB"}, COMMAND), exclusive=True)
     batch = [contact("voice", phone=NATIONAL), contact("email", email="ada@kite.example")]
     assert all(isinstance(answer, Answer) for answer in base.receiver.receive(base.organization_id, batch))

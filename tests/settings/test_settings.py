@@ -14,7 +14,7 @@ from onefold.runs.store import list_runs, read_run
 from onefold.settings import blocklist, matching_mode, mobile_identification
 from onefold.settings import service as settings
 from tests.conftest import Base
-from tests.dsl.words import do, holders, receive, rows, show
+from tests.dsl.words import COMMAND, do, holders, receive, rows, show
 
 MOBILE, OTHER_MOBILE, LANDLINE, AMBIGUOUS = "+447911123456", "+447911123457", "+442079460000", "+14155552671"
 
@@ -41,19 +41,19 @@ def with_phone(base: Base, number: str, phone_type: str) -> str:
 )
 def test_a_setting_out_of_its_bounds_is_refused_whoever_asks(base: Base, setting: str, value: object) -> None:
     with pytest.raises(InvalidValue) as refused:
-        do(base, lambda unit: settings.change(unit, {setting: value}), exclusive=True)  # type: ignore[misc]
+        do(base, lambda unit: settings.change(unit, {setting: value}, COMMAND), exclusive=True)  # type: ignore[misc]
     assert refused.value.field == setting
 
 
 @pytest.mark.parametrize(("setting", "value"), [("undo_days", 0), ("undo_days", 3_650), ("shared_limit", 1_000)])
 def test_its_bounds_are_within(base: Base, setting: str, value: int) -> None:
-    do(base, lambda unit: settings.change(unit, {setting: value}), exclusive=True)  # type: ignore[misc]
+    do(base, lambda unit: settings.change(unit, {setting: value}, COMMAND), exclusive=True)  # type: ignore[misc]
     with base.database.read(base.organization_id) as unit:
         assert getattr(settings.read(unit), setting) == value
 
 
 def switch_on(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"mobile_identification": True}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"mobile_identification": True}, COMMAND), exclusive=True)
 
 
 def the_run(base: Base):  # type: ignore[no-untyped-def]
@@ -98,11 +98,11 @@ def test_a_run_can_be_stopped_and_resumed__RES_7(base: Base, monkeypatch: pytest
     switch_on(base)
     run_id = the_run(base).id
     do(base, lambda unit: mobile_identification.advance(unit, run_id, line_type), exclusive=True)
-    do(base, lambda unit: runs.stop(unit, run_id))
+    do(base, lambda unit: runs.stop(unit, run_id, COMMAND))
     assert not run_jobs(base.database)
     stopped = the_run(base)
     assert (stopped.state, stopped.done) == ("stopped", 2)
-    do(base, lambda unit: runs.resume(unit, run_id))
+    do(base, lambda unit: runs.resume(unit, run_id, COMMAND))
     while run_jobs(base.database):
         pass
     assert (the_run(base).state, the_run(base).done) == ("finished", 5)
@@ -114,7 +114,7 @@ def test_switching_off_never_unmarks_a_number__RES_7(base: Base) -> None:
     switch_on(base)
     while run_jobs(base.database):
         pass
-    do(base, lambda unit: settings.change(unit, {"mobile_identification": False}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"mobile_identification": False}, COMMAND), exclusive=True)
     assert holders(base, "phone", MOBILE) == {profile_id: "mobile"}
 
 
@@ -125,7 +125,7 @@ def test_a_run_that_is_not_there_or_not_running_says_so__RES_7(base: Base) -> No
     with pytest.raises(Conflict, match="under way"):
         do(base, mobile_identification.start_preview)
     with pytest.raises(Conflict, match="running, not stopped"):
-        do(base, lambda unit: runs.resume(unit, run.id))
+        do(base, lambda unit: runs.resume(unit, run.id, COMMAND))
 
 
 def test_only_what_was_contacted_goes_on_opening__RES_9(base: Base) -> None:
@@ -134,13 +134,13 @@ def test_only_what_was_contacted_goes_on_opening__RES_9(base: Base) -> None:
     with base.database.read(base.organization_id) as unit:
         preview = matching_mode.preview(unit, "contacted")
     assert (preview.changes, preview.obstacles) == (1, [])
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
     assert receive(base, "email", email="ada@example.com").profile_id == contacted
     assert receive(base, "email", email="bob@example.com").outcome == "created"
 
 
 def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
     one, other = (
         do(base, lambda unit: profiles.create(unit, name="B", points=[PointInput("email", "bob@example.com")])).id
         for _ in range(2)
@@ -154,11 +154,11 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
         ("email", "bob@example.com", {one, other})
     ]
     with pytest.raises(Conflict) as refusal:
-        do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
+        do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}, COMMAND), exclusive=True)
     assert refusal.value.facts["profile_ids"] == [list(preview.obstacles[0].profile_ids)]
     point = next(p for p in show(base, other).points)
     do(base, lambda unit: profiles.remove_point(unit, other, point.contact_point_id, None))
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}, COMMAND), exclusive=True)
     assert receive(base, "email", email="bob@example.com").profile_id == one
     assert receive(base, "email", email="test@test.com").outcome == "created"
 
@@ -174,10 +174,10 @@ def test_switching_back_is_refused_while_values_are_shared__RES_9(base: Base) ->
 )
 def test_a_blocked_value_opens_nothing_and_an_unblocked_one_again__PRO_12(base: Base, entry: str, value: str) -> None:
     profile_id = receive(base, "email", email=value).profile_id
-    do(base, lambda unit: blocklist.block(unit, "email", entry), exclusive=True)
+    do(base, lambda unit: blocklist.block(unit, "email", entry, COMMAND), exclusive=True)
     assert receive(base, "email", email=value).outcome == "created"
     assert show(base, profile_id).points[0].value == value
-    do(base, lambda unit: blocklist.unblock(unit, "email", entry), exclusive=True)
+    do(base, lambda unit: blocklist.unblock(unit, "email", entry, COMMAND), exclusive=True)
     landed = receive(base, "email", email=value)
     # Two profiles hold it by now, so it opens neither: a third does, with suggestions.
     assert landed.outcome == "created"
@@ -187,10 +187,10 @@ def test_a_value_unblocked_while_one_profile_holds_it_opens_that_one__PRO_12(bas
     profile_id = receive(base, "sms", phone=MOBILE).profile_id
     do(
         base,
-        lambda unit: blocklist.block(unit, "phone", "07911 123456 ".strip().replace("07911", "+447911")),
+        lambda unit: blocklist.block(unit, "phone", "07911 123456 ".strip().replace("07911", "+447911"), COMMAND),
         exclusive=True,
     )
-    do(base, lambda unit: blocklist.unblock(unit, "phone", MOBILE), exclusive=True)
+    do(base, lambda unit: blocklist.unblock(unit, "phone", MOBILE, COMMAND), exclusive=True)
     assert receive(base, "sms", phone=MOBILE).profile_id == profile_id
 
 
@@ -200,7 +200,7 @@ def test_other_processes_learn_of_a_change_at_their_next_contact__PRO_12(base: B
 
     elsewhere = Receiver(base.database)
     elsewhere.receive(base.organization_id, [contact("email", email="ada@example.com")])
-    do(base, lambda unit: blocklist.block(unit, "email", "shop@example.com"), exclusive=True)
+    do(base, lambda unit: blocklist.block(unit, "email", "shop@example.com", COMMAND), exclusive=True)
     for _ in range(2):
         elsewhere.receive(base.organization_id, [contact("email", email="shop@example.com")])
     assert len(holders(base, "email", "shop@example.com")) == 2
@@ -215,16 +215,20 @@ def test_an_entry_that_takes_identity_from_many_is_typed_again__PRO_12(base: Bas
     assert planned.examples == sorted(planned.examples) != []
     for confirm in (None, "", "*@gmail.co"):
         with pytest.raises(Conflict, match="type the value again") as refusal:
-            do(base, lambda unit, c=confirm: blocklist.block(unit, "email", "*@gmail.com", c or None), exclusive=True)
+            do(
+                base,
+                lambda unit, c=confirm: blocklist.block(unit, "email", "*@gmail.com", COMMAND, c or None),
+                exclusive=True,
+            )
         assert refusal.value.code == "confirmation_needed"
     assert receive(base, "email", email="ada1@gmail.com").outcome == "opened"
-    do(base, lambda unit: blocklist.block(unit, "email", "*@gmail.com", "*@GMAIL.com"), exclusive=True)
+    do(base, lambda unit: blocklist.block(unit, "email", "*@gmail.com", COMMAND, "*@GMAIL.com"), exclusive=True)
     assert receive(base, "email", email="ada1@gmail.com").outcome == "created"
 
 
 def test_a_placeholder_joins_nobody_in_either_mode__PRO_12(base: Base) -> None:
     for mode in ("contacted", "listed"):
-        do(base, lambda unit, mode=mode: settings.change(unit, {"matching_mode": mode}), exclusive=True)
+        do(base, lambda unit, mode=mode: settings.change(unit, {"matching_mode": mode}, COMMAND), exclusive=True)
         for sender in ({"visitor": "null"}, {"customer_id": "0", "proven": True}):
             one, other = (receive(base, "chat", **sender).profile_id for _ in range(2))
             assert one != other
@@ -236,9 +240,9 @@ def test_a_switch_of_mode_passes_over_a_placeholder_however_many_have_it__PRO_12
     for _ in range(3):
         receive(base, "chat", visitor="null")
     entered = profiles_of(base, "visitor")
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
     receive(base, "social", network="facebook", user_id="0")
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "listed"}, COMMAND), exclusive=True)
     assert rows(base, "SELECT count(*) FROM contact_points WHERE identifying") == [(0,)]
     assert profiles_of(base, "visitor") == entered
 

@@ -48,7 +48,7 @@ PHONE, OTHER_PHONE = "+442079460001", "+442079460002"
 
 def contacted(base: Base) -> None:
     """RES-9: what is merely listed may be on several profiles, and suggests them."""
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
 
 
 def views(base: Base, profile_id: str, *, dismissed: bool = False) -> list[SuggestionView]:
@@ -462,7 +462,7 @@ def test_a_hand_that_makes_a_value_common_takes_it_back_as_a_contact_does__SUG_6
 
 
 def test_a_shared_role_address_is_weak_evidence__SUG_6(base: Base) -> None:
-    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}), exclusive=True)
+    do(base, lambda unit: settings.change(unit, {"matching_mode": "contacted"}, COMMAND), exclusive=True)
     for local, is_weak in (("info", True), ("ada.lovelace", False)):
         one, _ = (profile(base, email(f"{local}@kite.example")) for _ in range(2))
         with base.database.read(base.organization_id) as unit:

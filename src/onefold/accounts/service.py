@@ -20,7 +20,7 @@ from onefold.audit import service as audit
 from onefold.contact_points.emails import parse_email
 from onefold.core.actor import Actor, Merger
 from onefold.core.clock import new_id, utc_now
-from onefold.core.errors import Conflict, InvalidValue, NotAllowed, NotSignedIn
+from onefold.core.errors import Conflict, InvalidValue, NotAllowed, NotFound, NotSignedIn
 from onefold.core.text import clean_name
 from onefold.database.engine import Database, UnitOfWork
 from onefold.organizations.store import change_settings
@@ -153,7 +153,9 @@ def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
     store.change_key(unit, key_id, last_used_at=when)
 
 
-def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str | None = None) -> AgentRow:
+def add_agent(
+    unit: UnitOfWork, email: str, name: str, role: Role, actor: Actor, password: str | None = None
+) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
     password_hash = None if password is None else _hash(password)
     agent = AgentRow(
@@ -167,14 +169,16 @@ def add_agent(unit: UnitOfWork, email: str, name: str, role: Role, password: str
     )
     store.add_agent(unit, agent, utc_now())
     change_settings(unit)  # whose address it is decides on mail from it (RES-18)
+    audit.record(unit, actor, "agent.added", details={"agent_id": agent.id, "role": role})
     return agent
 
 
-def set_password(unit: UnitOfWork, agent_id: str, password: str) -> None:
+def set_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -> None:
     """Sets a password; ends the agent's sessions and one-time tokens."""
     store.change_agent(unit, agent_id, password_hash=_hash(password))
     store.end_sessions(unit, agent_id=agent_id)
     sign_ins.end_tokens(unit, agent_id)
+    audit.record(unit, actor, "agent.password_set", details={"agent_id": agent_id})
 
 
 def _hash(password: str) -> str:
@@ -206,7 +210,7 @@ def _nobodys_hash() -> str:
     return _passwords.hash(secrets.token_urlsafe())
 
 
-def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object]) -> None:
+def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object], actor: Actor) -> None:
     """Changes an agent's name, role or activity; whoever becomes inactive is signed out everywhere, at once.
 
     Raises Conflict `last_admin` where nobody would be left to change the settings.
@@ -216,11 +220,15 @@ def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object])
         _keep_an_admin(unit, agent_id)
     if "name" in values:
         values["name"] = _require(str(values["name"]))
-    if values:
-        store.change_agent(unit, agent_id, **values)
+    before = store.read_agent(unit, agent_id)
+    values = {field: value for field, value in values.items() if value != getattr(before, field)}
+    if not values:
+        return
+    store.change_agent(unit, agent_id, **values)
     if values.get("active") is False:
         store.end_sessions(unit, agent_id=agent_id)
         sign_ins.end_tokens(unit, agent_id)
+    audit.record(unit, actor, "agent.changed", details={"agent_id": agent_id, "changes": values})
 
 
 def _keep_an_admin(unit: UnitOfWork, agent_id: str) -> None:
@@ -229,17 +237,38 @@ def _keep_an_admin(unit: UnitOfWork, agent_id: str) -> None:
         raise Conflict(detail, code="last_admin", field="role")
 
 
-def add_inbox(unit: UnitOfWork, name: str) -> tuple[str, str]:
+def add_inbox(unit: UnitOfWork, name: str, actor: Actor) -> tuple[str, str]:
     """A new inbox: its id and name."""
     inbox_id, cleaned = new_id(), _require(name)
     store.add_inbox(unit, inbox_id, cleaned, utc_now())
     change_settings(unit)  # processes that hold the settings learn that contacts may name it
+    audit.record(unit, actor, "inbox.added", details={"inbox_id": inbox_id, "name": cleaned})
     return inbox_id, cleaned
 
 
-def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str) -> None:
-    """Renames an inbox."""
-    store.rename_inbox(unit, inbox_id, _require(name))
+def rename_inbox(unit: UnitOfWork, inbox_id: str, name: str, actor: Actor) -> None:
+    """Renames an inbox; raises NotFound."""
+    cleaned = _require(name)
+    store.rename_inbox(unit, _known_inbox(unit, inbox_id), cleaned)
+    audit.record(unit, actor, "inbox.renamed", details={"inbox_id": inbox_id, "name": cleaned})
+
+
+def assign_to_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str, actor: Actor) -> None:
+    """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9). Raises NotFound."""
+    store.assign_to_inbox(unit, _known_inbox(unit, inbox_id), store.read_agent(unit, agent_id).id)
+    audit.record(unit, actor, "inbox.agent_assigned", details={"inbox_id": inbox_id, "agent_id": agent_id})
+
+
+def remove_from_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str, actor: Actor) -> None:
+    """Takes an agent off an inbox; raises NotFound."""
+    store.remove_from_inbox(unit, _known_inbox(unit, inbox_id), store.read_agent(unit, agent_id).id)
+    audit.record(unit, actor, "inbox.agent_removed", details={"inbox_id": inbox_id, "agent_id": agent_id})
+
+
+def _known_inbox(unit: UnitOfWork, inbox_id: str) -> str:
+    if inbox_id not in dict(store.list_inboxes(unit)):
+        raise NotFound("There is no inbox with this id.", code="inbox_not_found")
+    return inbox_id
 
 
 def _require(name: str) -> str:

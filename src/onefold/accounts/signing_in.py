@@ -32,6 +32,7 @@ from onefold.database.transactions import run_in_transaction
 TICKET_LENGTH = timedelta(minutes=5)
 LONGEST_LINK = timedelta(days=30)
 Purpose = Literal["link", "invitation"]
+Way = Literal["password", "second_factor", "link", "invitation", "provider"]
 _SECRET = re.compile(r"[A-Z2-7]{32}\Z", re.ASCII)
 _CODE = re.compile(r"[0-9]{6}\Z", re.ASCII)
 
@@ -66,22 +67,40 @@ def organization_of_token(token: str) -> int:
 # By password ----------------------------------------------------------------------------------------------------------
 
 
-def sign_in(unit: UnitOfWork, email: str, password: str) -> SignedIn | SecondFactorNeeded:
+def sign_in(unit: UnitOfWork, email: str, password: str, origin: str) -> SignedIn | SecondFactorNeeded:
     """Signs in by password; raises NotSignedIn `wrong_password` without saying which of the two was wrong.
 
     The check takes a tenth of a second of this unit, for which all other writers wait on SQLite: servers take
     `sign_in_apart`.
     """
-    return _by_password(unit, _check_password(store.of_email(unit, parse_email(email)), password))
+    return _by_password(unit, _check_password(store.of_email(unit, parse_email(email)), password), origin)
 
 
-def sign_in_apart(database: Database, organization_id: int, email: str, password: str) -> SignedIn | SecondFactorNeeded:
+def sign_in_apart(
+    database: Database, organization_id: int, email: str, password: str, origin: str
+) -> SignedIn | SecondFactorNeeded:
     """The same in two short units, and the check between them: nobody waits for it."""
     address = parse_email(email)
     with database.read(organization_id) as unit:
         credentials = store.of_email(unit, address)
-    checked = _check_password(credentials, password)
-    return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked))
+    try:
+        checked = _check_password(credentials, password)
+    except NotSignedIn:
+        agent_id = None if credentials is None else credentials.id
+        note_refusal(database, organization_id, agent_id, "password", origin)
+        raise
+    return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked, origin))
+
+
+def note_refusal(database: Database, organization_id: int, agent_id: str | None, way: Way, origin: str) -> None:
+    """Writes down that somebody was not let in; whose account it was about, where there is one. Only what `throttle.py`
+    counts is written, so nobody fills the log by it, and never what was typed."""
+
+    def work(unit: UnitOfWork) -> None:
+        details = {"agent_id": agent_id, "way": way}
+        audit.record(unit, Actor(None, None, origin), "session.refused", details=details)
+
+    run_in_transaction(database, organization_id, work)
 
 
 def _check_password(credentials: Credentials | None, password: str) -> Credentials:
@@ -91,32 +110,34 @@ def _check_password(credentials: Credentials | None, password: str) -> Credentia
     return credentials
 
 
-def _by_password(unit: UnitOfWork, checked: Credentials) -> SignedIn | SecondFactorNeeded:
+def _by_password(unit: UnitOfWork, checked: Credentials, origin: str) -> SignedIn | SecondFactorNeeded:
     now = store.hold_credentials(unit, checked.id)
     if now is None or not now.active or now.password_hash != checked.password_hash:
         raise _wrong_password()
-    return _enter(unit, now)
+    return _enter(unit, now, "password", origin)
 
 
 def _wrong_password() -> NotSignedIn:
     return NotSignedIn("The email or the password is wrong.", code="wrong_password")
 
 
-def _enter(unit: UnitOfWork, who: Credentials) -> SignedIn | SecondFactorNeeded:
+def _enter(unit: UnitOfWork, who: Credentials, way: Way, origin: str) -> SignedIn | SecondFactorNeeded:
     if who.totp_secret is None:
-        return _begin_session(unit, who.id)
+        return _begin_session(unit, who.id, way, origin)
     return SecondFactorNeeded(_one_time(unit, who.id, "second_factor", TICKET_LENGTH))
 
 
-def _begin_session(unit: UnitOfWork, agent_id: str) -> SignedIn:
-    token, now = new_token("ofs", unit.organization_id), utc_now()
-    account_store.add_session(unit, token_hash(token), agent_id, now=now, expires_at=now + SESSION_LENGTH)
-    return SignedIn(token)
+def _begin_session(unit: UnitOfWork, agent_id: str, way: Way, origin: str) -> SignedIn:
+    session = begin_again(unit, agent_id)
+    audit.record(unit, Actor(agent_id, None, origin), "session.begun", details={"agent_id": agent_id, "way": way})
+    return session
 
 
 def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
     """A new session in place of those that a change of the agent's own has ended, in the unit of that change."""
-    return _begin_session(unit, agent_id)
+    token, now = new_token("ofs", unit.organization_id), utc_now()
+    account_store.add_session(unit, token_hash(token), agent_id, now=now, expires_at=now + SESSION_LENGTH)
+    return SignedIn(token)
 
 
 def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -> str:
@@ -134,13 +155,13 @@ def _codes() -> Failures:
     return Failures(MOST_CODES)
 
 
-def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
+def second_factor(unit: UnitOfWork, ticket: str, code: str, origin: str) -> SignedIn:
     """Begins the session a ticket was given for, by a code of the agent's authenticator: of now, or of the 30 seconds
     before or after. A code serves once.
 
-    Raises NotSignedIn: `wrong_code`, with which the ticket stays good, or `ticket_not_valid`. After five wrong codes of
-    an agent within 15 minutes, TooMany `too_many_sign_ins` (`facts["retry_after"]` in seconds), whatever the ticket;
-    each process counts its own.
+    Raises NotSignedIn: `wrong_code` (of whom: `facts["agent_id"]`), with which the ticket stays good, or
+    `ticket_not_valid`. After five wrong codes of an agent within 15 minutes, TooMany `too_many_sign_ins`
+    (`facts["retry_after"]` in seconds), whatever the ticket; each process counts its own.
     """
     agent_id = store.take_token(unit, token_hash(ticket), "second_factor", utc_now())
     if agent_id is None:
@@ -151,8 +172,20 @@ def second_factor(unit: UnitOfWork, ticket: str, code: str) -> SignedIn:
             raise _no_ticket()
         step = _step(who.totp_secret, code)
         if step is None or not store.take_step(unit, agent_id, who.totp_secret, step):
-            raise NotSignedIn("The code is wrong, or was used before. Enter the next one.", code="wrong_code")
-    return _begin_session(unit, agent_id)
+            raise NotSignedIn(
+                "The code is wrong, or was used before. Enter the next one.", code="wrong_code", agent_id=agent_id
+            )
+    return _begin_session(unit, agent_id, "second_factor", origin)
+
+
+def second_factor_apart(database: Database, organization_id: int, ticket: str, code: str, origin: str) -> SignedIn:
+    """The same in a unit of its own, with a wrong code written down once that unit is undone."""
+    try:
+        return run_in_transaction(database, organization_id, lambda unit: second_factor(unit, ticket, code, origin))
+    except NotSignedIn as refusal:
+        if refusal.code == "wrong_code":
+            note_refusal(database, organization_id, str(refusal.facts["agent_id"]), "second_factor", origin)
+        raise
 
 
 def _no_ticket() -> NotSignedIn:
@@ -243,19 +276,19 @@ def make_link(unit: UnitOfWork, agent_id: str, purpose: Purpose, valid: timedelt
     return token
 
 
-def use_link(unit: UnitOfWork, token: str) -> SignedIn | SecondFactorNeeded:
+def use_link(unit: UnitOfWork, token: str, origin: str) -> SignedIn | SecondFactorNeeded:
     """Signs in by a link, once; an agent with a second factor is asked for it. Raises NotSignedIn `link_not_valid`."""
-    return _enter(unit, _of_link(unit, token, "link"))
+    return _enter(unit, _of_link(unit, token, "link"), "link", origin)
 
 
-def accept_invitation(unit: UnitOfWork, token: str, password: str) -> SignedIn | SecondFactorNeeded:
+def accept_invitation(unit: UnitOfWork, token: str, password: str, origin: str) -> SignedIn | SecondFactorNeeded:
     """Sets the password of somebody who was invited, once, and signs in; other sessions and links of the agent end.
 
     Raises NotSignedIn `link_not_valid`; InvalidValue `password_length`, with which the invitation stays good.
     """
     who = _of_link(unit, token, "invitation")
-    set_password(unit, who.id, password)
-    return _enter(unit, who)
+    set_password(unit, who.id, password, Actor(who.id, None, origin))
+    return _enter(unit, who, "invitation", origin)
 
 
 def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
@@ -272,7 +305,7 @@ def _of_link(unit: UnitOfWork, token: str, purpose: Purpose) -> Credentials:
 # By single sign-on ----------------------------------------------------------------------------------------------------
 
 
-def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
+def sign_in_by_provider(unit: UnitOfWork, identity: Identity, origin: str) -> SignedIn:
     """Signs in whoever is linked with this account, by issuer and subject alone, never by an address.
 
     The second factor is not asked for: how well people prove who they are there is the provider's business. Raises
@@ -285,7 +318,7 @@ def sign_in_by_provider(unit: UnitOfWork, identity: Identity) -> SignedIn:
             "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
             code="provider_unknown",
         )
-    return _begin_session(unit, who.id)
+    return _begin_session(unit, who.id, "provider", origin)
 
 
 def link_provider(unit: UnitOfWork, agent_id: str, identity: Identity, actor: Actor) -> None:
@@ -315,9 +348,10 @@ def unlink_provider(unit: UnitOfWork, agent_id: str, actor: Actor) -> None:
 # Out again ------------------------------------------------------------------------------------------------------------
 
 
-def sign_out(unit: UnitOfWork, token: str) -> None:
+def sign_out(unit: UnitOfWork, token: str, actor: Actor) -> None:
     """Ends one session."""
     account_store.end_sessions(unit, token_hash=token_hash(token))
+    audit.record(unit, actor, "session.ended", details={"agent_id": actor.agent_id})
 
 
 def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | None, actor: Actor) -> None:

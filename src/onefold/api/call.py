@@ -78,6 +78,11 @@ class Call:
         with self._database.read(self.principal.organization_id) as unit:
             return work(unit)
 
+    def take_out(self, scope: str, work: Callable[[UnitOfWork], T]) -> T:
+        """The same from a transaction that writes down what is taken, once it is committed."""
+        allow(self.principal, scope)
+        return run_in_transaction(self._database, self.principal.organization_id, work)
+
     def _redirect_to_survivor(self, survivor_id: str) -> Response:
         given = self._request.path_params
         old = str(given.get("profile_id") or given.get("conversation_id"))

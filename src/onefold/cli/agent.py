@@ -37,7 +37,7 @@ def agent_add(
     secret = _asked_password() if password else None
     agent = run_on_agent(
         organization,
-        lambda unit: accounts.add_agent(unit, email, name, role=role, password=secret),  # type: ignore[arg-type]
+        lambda unit: accounts.add_agent(unit, email, name, role=role, actor=ACTOR, password=secret),  # type: ignore[arg-type]
     )
     out.print(f"Agent {agent.id} is here.")
 
@@ -46,7 +46,7 @@ def agent_add(
 def agent_password(email: str, organization: Organization = None) -> None:
     """Set an agent's password, asked for or read from standard input; signs the agent out everywhere."""
     secret = _asked_password()
-    run_on_agent(organization, lambda unit: accounts.set_password(unit, find_agent(unit, email).id, secret))
+    run_on_agent(organization, lambda unit: accounts.set_password(unit, find_agent(unit, email).id, secret, ACTOR))
     out.print("The password is set; the agent is signed out everywhere.")
 
 

@@ -102,7 +102,7 @@ def _merge_file(database: Database, number: int, path: Path, report: Path, resta
                 run = many_merges.advance(database, number, run.id, _STEP)
                 bar.update(task, completed=run.done)
     except KeyboardInterrupt:
-        run_in_transaction(database, number, lambda unit: runs.stop(unit, run.id))
+        run_in_transaction(database, number, lambda unit: runs.stop(unit, run.id, ACTOR))
         fail("Stopped. What was merged stays; the same command goes on from there.")
     _write_report(database, number, run, report)
 

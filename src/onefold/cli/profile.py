@@ -74,6 +74,7 @@ def profile_export(
     try:
         with database.read(organization_id) as unit:
             whose = exporting.subject(unit, profile_id)
+        run_in_transaction(database, organization_id, lambda unit: exporting.note_export(unit, whose, ACTOR))
         if to is None:
             _write(database, organization_id, whose, sys.stdout.buffer)
         else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from onefold.accounts import service as accounts
+from onefold.audit import service as audit
 from onefold.cli.shared import ACTOR, Organization, chosen_organization, err, fail, open_database, out
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
@@ -46,6 +47,9 @@ def organization_add(
     database = open_database()
     number = add_organization(
         database, name, region.upper(), inbox_id=new_id(), inbox_name=inbox, entries=DEFAULT_ENTRIES, now=utc_now()
+    )
+    run_in_transaction(
+        database, number, lambda unit: audit.record(unit, ACTOR, "organization.added", details={"name": name})
     )
     out.print(
         f"Organization {number} is here. Next: onefold key create NAME --scope contacts:write --organization {number}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from onefold.audit.service import Entry
 from onefold.console import audit_view, labels
 from onefold.console.names import Actors
+from onefold.console.settings_labels import SETTINGS
 from onefold.merging.snapshot import ProfileSnapshot
 
 
@@ -87,6 +88,55 @@ def _key(entry: Entry, _actors: Actors) -> list[Line]:
     return [Line("May", ", ".join(entry.details["scopes"])), Line("Expires", until[:10] if until else "never")]
 
 
+def _export(entry: Entry, _actors: Actors) -> list[Line]:
+    return [Line("Timeline entries", f"{entry.details['items']:,}")]
+
+
+def _agent_changes(entry: Entry, actors: Actors) -> list[Line]:
+    changes = entry.details["changes"]
+    found = _agent(entry, actors)
+    found += [
+        Line(label, str(changes[field])) for field, label in (("name", "Name"), ("role", "Role")) if field in changes
+    ]
+    if "active" in changes:
+        found.append(Line("Active", "Yes" if changes["active"] else "No"))
+    return found
+
+
+def _settings(entry: Entry, _actors: Actors) -> list[Line]:
+    return [Line(SETTINGS[field], _change(field, told)) for field, told in entry.details["changes"].items()]
+
+
+_WITHOUT_VALUES = ("default_inbox_id", "own_addresses", "relays")
+
+
+def _change(field: str, told: Any) -> str:
+    if isinstance(told, dict):
+        return labels.count(len(told), "change")
+    was, now = (("on" if one else "off") if isinstance(one, bool) else one for one in told)
+    return "changed" if field in _WITHOUT_VALUES else f"from {was} to {now}"
+
+
+def _blocked(entry: Entry, _actors: Actors) -> list[Line]:
+    value = entry.details.get("value")
+    return [Line("Value", value)] if value else []
+
+
+def _blocking(entry: Entry, actors: Actors) -> list[Line]:
+    return [*_blocked(entry, actors), Line("Customers it no longer opens", f"{entry.details['profiles']:,}")]
+
+
+_WEBHOOK = (("host", "To"), ("description", "Description"), ("state", "State"))
+
+
+def _webhook(entry: Entry, _actors: Actors) -> list[Line]:
+    changes = entry.details["changes"]
+    found = [Line(label, str(changes[field])) for field, label in _WEBHOOK if field in changes]
+    if "event_types" in changes:
+        found.append(Line("Events", ", ".join(changes["event_types"] or ["all"])))
+    return found
+
+
 def _link(entry: Entry, actors: Actors) -> list[Line]:
     valid = timedelta(seconds=entry.details["seconds"])
     return [*_agent(entry, actors), Line("Valid for", _duration(valid))]
@@ -106,6 +156,16 @@ _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
     "profile.detached": _detach,
     "profile.erased": _erasure,
     "merges.started": _bulk,
+    "profile.exported": _export,
+    "agent.added": _agent,
+    "agent.changed": _agent_changes,
+    "agent.password_set": _agent,
+    "inbox.agent_assigned": _agent,
+    "inbox.agent_removed": _agent,
+    "settings.changed": _settings,
+    "blocklist.added": _blocking,
+    "blocklist.removed": _blocked,
+    "webhook.changed": _webhook,
     "agent.invited": _link,
     "agent.link_made": _link,
     "agent.second_factor_on": _agent,

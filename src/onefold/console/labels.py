@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from onefold.accounts.signing_in import Way
 from onefold.audit.service import Action
 from onefold.channels.mail_reply import fold_quotes
+from onefold.contact_points.blocklist import BlockedKind
 from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
 from onefold.conversations.sending import SendingState, state_of
@@ -207,6 +209,15 @@ ACTIONS: dict[Action, str] = {
     "number.given": "Number has a new owner",
     "contact.filed": "Message filed",
     "contact.removed": "Message removed",
+    "profile.exported": "Customer exported",
+    "file.downloaded": "File downloaded",
+    "session.begun": "Signed in",
+    "session.refused": "Sign-in refused",
+    "session.ended": "Signed out",
+    "organization.added": "Organization added",
+    "agent.added": "Agent added",
+    "agent.changed": "Agent changed",
+    "agent.password_set": "Password set",
     "agent.invited": "Agent invited",
     "agent.link_made": "Sign-in link created",
     "agent.second_factor_on": "Second factor on",
@@ -216,8 +227,38 @@ ACTIONS: dict[Action, str] = {
     "agent.signed_out_everywhere": "Signed out everywhere",
     "key.made": "API key created",
     "key.revoked": "API key revoked",
+    "inbox.added": "Inbox added",
+    "inbox.renamed": "Inbox renamed",
+    "inbox.agent_assigned": "Agent assigned to an inbox",
+    "inbox.agent_removed": "Agent taken off an inbox",
+    "settings.changed": "Settings changed",
+    "blocklist.added": "Value blocked",
+    "blocklist.removed": "Value unblocked",
+    "run.stopped": "Run stopped",
+    "run.resumed": "Run resumed",
+    "webhook.added": "Webhook added",
+    "webhook.changed": "Webhook changed",
+    "webhook.secret_made": "Webhook secret made",
+    "webhook.removed": "Webhook removed",
+    "webhook.repeated": "Webhook deliveries repeated",
 }
 """Every action of the audit log (MRG-14)."""
+
+SIGN_IN_WAYS: dict[Way, str] = {
+    "password": "by password",
+    "second_factor": "by a code of the second factor",
+    "link": "by a one-time link",
+    "invitation": "by an invitation",
+    "provider": "by single sign-on",
+}
+BLOCKED_ONE: dict[BlockedKind, str] = {
+    "email": "an email",
+    "phone": "a phone number",
+    "social": "a social account",
+    "customer_id": "a customer ID",
+    "visitor": "a chat token",
+}
+"""One value of a kind that can be blocked."""
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:

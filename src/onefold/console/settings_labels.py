@@ -21,6 +21,23 @@ MODES = {
 """RES-9: name and meaning of each matching mode."""
 
 
+SETTINGS = {
+    "name": "Name",
+    "default_region": "Default region",
+    "matching_mode": "Matching mode",
+    "mobile_identification": "Mobile Phone Number Identification",
+    "shared_limit": "Profiles that may share a value",
+    "default_inbox_id": "Default inbox",
+    "undo_days": "Days to undo a merge",
+    "silent_days": "Days until a silent number may have a new owner",
+    "merge_policies": "Merge rules",
+    "match_weights": "Match weights",
+    "visitor_sign_in": "When a visitor signs in",
+    "own_addresses": "Your own addresses",
+    "relays": "Addresses that send for others",
+}
+"""Every setting of an organization."""
+
 VISITOR_SIGN_IN = {
     "suggest": (
         "Suggest",

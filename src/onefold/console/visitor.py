@@ -57,8 +57,7 @@ class Visitor:
     @property
     def actor(self) -> Actor:
         """Who acts, and from which address, as the audit log keeps it (MRG-14)."""
-        client = self.request.client
-        return Actor(self.agent.id, None, f"console {client.host if client else 'unknown'}")
+        return Actor(self.agent.id, None, origin_of(self.request))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -94,6 +93,11 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name) if name else _UTC
     except (ZoneInfoNotFoundError, ValueError, OSError):  # whatever a cookie may hold
         return _UTC
+
+
+def origin_of(request: Request) -> str:
+    """From where somebody acts, as the audit log keeps it."""
+    return f"console {request.client.host if request.client else 'unknown'}"
 
 
 def is_secure(request: Request) -> bool:

@@ -6,12 +6,14 @@ import secrets
 from typing import Literal, NamedTuple
 
 from onefold.accounts import store as accounts
+from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.contact_points.kinds import Channel
 from onefold.contact_points.points import HeldPoint
 from onefold.conversations import store
 from onefold.conversations import timeline_store as timelines
-from onefold.conversations.store import ConversationRow, ItemRow
+from onefold.conversations.store import Attachment, ConversationRow, ItemRow
+from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, InvalidValue, MergedAway, NotFound
 from onefold.core.text import BODY_LENGTH, validate_text
@@ -29,6 +31,16 @@ _KINDS_OF_CHANNEL = {
     "social": "social",
     "chat": "visitor",
 }
+
+
+def download(unit: UnitOfWork, conversation_id: str, item_id: int, position: int, actor: Actor) -> Attachment:
+    """A file that came with an item, to be saved by who asks, which is written down (MRG-14). Raises NotFound."""
+    file = store.read_attachment(unit, conversation_id, item_id, position)
+    details = {"conversation_id": conversation_id, "item_id": str(item_id), "position": position}
+    profile_id = store.read_conversation(unit, conversation_id).profile_id
+    audit.record(unit, actor, "file.downloaded", profile_id=profile_id, details=details)
+    return file
+
 
 _OURS = "out"
 """In place of a sender's key: what comes in under the same message id is another message (RES-12)."""

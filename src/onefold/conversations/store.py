@@ -306,19 +306,27 @@ def attachments_of(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, list[tupl
     return files
 
 
-def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: int) -> bytes:
-    """The content of a file; raises NotFound."""
+class Attachment(NamedTuple):
+    """A file that came with an item; `kind` is its media type, as its sender named it."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+def read_attachment(unit: UnitOfWork, conversation_id: str, seq: int, position: int) -> Attachment:
+    """A file that came with an item; raises NotFound."""
     conversation = read_conversation(unit, conversation_id)
     a = attachments.c
-    content = unit.execute(
-        unit.select(a.content)
+    file = unit.execute(
+        unit.select(a.filename, a.content_type, a.content)
         .join(items, sa.and_(same_organization(items, attachments), items.c.seq == a.item_seq))
         .where(
             a.item_seq == seq,
             a.position == position,
             items.c.conversation_id.in_([conversation.id, *merged_into(unit, conversation.id)]),
         )
-    ).scalar_one_or_none()
-    if content is None:
+    ).one_or_none()
+    if file is None:
         raise NotFound("There is no such attachment.", code="attachment_not_found")
-    return bytes(content)
+    return Attachment(file.filename, file.content_type, bytes(file.content))

@@ -13,8 +13,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from onefold.audit import service as audit
 from onefold.conversations.timeline_events import TimelineEvent
 from onefold.conversations.timeline_store import START, Position
+from onefold.core.actor import Actor
 from onefold.core.clock import utc_now
 from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
@@ -50,6 +52,11 @@ def subject(unit: UnitOfWork, profile_id: str) -> Subject:
     living = row if row.survivor_id is None else profiles.read_profile(unit, row.survivor_id)
     ids = profiles.merged_into(unit, living.id)
     return Subject(living.id, tuple(ids), store.count_items(unit, ids), _head(unit, living, ids))
+
+
+def note_export(unit: UnitOfWork, whose: Subject, actor: Actor) -> None:
+    """Writes down that the customer's data is taken out, before it is (MRG-14)."""
+    audit.record(unit, actor, "profile.exported", profile_id=whose.profile_id, details={"items": whose.items})
 
 
 def document(read: Read, whose: Subject, written: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from onefold.audit import service as audit
+from onefold.audit.service import Action
+from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict
 from onefold.database.engine import UnitOfWork
@@ -47,14 +50,14 @@ def start_again(unit: UnitOfWork, kind: str) -> RunRow:
     return start(unit, kind, None)
 
 
-def stop(unit: UnitOfWork, run_id: str) -> RunRow:
+def stop(unit: UnitOfWork, run_id: str, actor: Actor) -> RunRow:
     """Stops a run after the numbers it is at; it can be resumed from there."""
-    return _turn(unit, run_id, "running", "stopped")
+    return _turn(unit, run_id, "running", after="stopped", action="run.stopped", actor=actor)
 
 
-def resume(unit: UnitOfWork, run_id: str) -> RunRow:
+def resume(unit: UnitOfWork, run_id: str, actor: Actor) -> RunRow:
     """Takes a stopped run up again where it was stopped."""
-    return _turn(unit, run_id, "stopped", "running")
+    return _turn(unit, run_id, "stopped", after="running", action="run.resumed", actor=actor)
 
 
 def fail(unit: UnitOfWork, run_id: str) -> None:
@@ -62,12 +65,13 @@ def fail(unit: UnitOfWork, run_id: str) -> None:
     store.change_run(unit, run_id, utc_now(), state="failed")
 
 
-def _turn(unit: UnitOfWork, run_id: str, before: str, after: str) -> RunRow:
+def _turn(unit: UnitOfWork, run_id: str, before: str, *, after: str, action: Action, actor: Actor) -> RunRow:
     run = store.read_run(unit, run_id, lock=True)
     if run.state != before:
         raise Conflict(f"The run is {run.state}, not {before}.", code="run_state")
     store.change_run(unit, run_id, utc_now(), state=after)
     mark_runs(unit, True)
+    audit.record(unit, actor, action, details={"run_id": run.id, "kind": run.kind})
     return store.read_run(unit, run_id)
 
 

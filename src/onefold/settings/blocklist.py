@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.contact_points.blocklist import BlockedKind, Blocklist, Entry
 from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point
+from onefold.core.actor import Actor
 from onefold.core.clock import utc_now
 from onefold.core.errors import Conflict, InvalidValue, NotFound
 from onefold.core.text import validate_text
@@ -51,7 +53,7 @@ def preview(unit: UnitOfWork, kind: BlockedKind, text: str) -> BlockPreview:
     return BlockPreview(entry, *touched, confirm=touched[1] > _MOST_UNCONFIRMED)
 
 
-def block(unit: UnitOfWork, kind: BlockedKind, text: str, confirm: str | None = None) -> Entry:
+def block(unit: UnitOfWork, kind: BlockedKind, text: str, actor: Actor, confirm: str | None = None) -> Entry:
     """PRO-12: the value no longer opens anything. The unit must be exclusive. Raises Conflict if it is listed, and
     `confirmation_needed` where it takes identity from many profiles and was not typed again as `confirm`."""
     planned = preview(unit, kind, text)
@@ -66,7 +68,13 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str, confirm: str | None = 
     add_entries(unit, [entry])
     change_settings(unit)
     _take_identity(unit, entry)
+    audit.record(unit, actor, "blocklist.added", details={**_told(entry), "profiles": planned.profiles})
     return entry
+
+
+def _told(entry: Entry) -> dict[str, str]:
+    """An entry as the audit log keeps it: a value that may be a customer's is not named there."""
+    return {"kind": entry.kind, **({"value": entry.value} if "*" in entry.value else {})}
 
 
 def _take_identity(unit: UnitOfWork, entry: Entry) -> None:
@@ -84,13 +92,14 @@ def follow_own_addresses(unit: UnitOfWork, before: Sequence[str], after: Sequenc
         _give_identity(unit, Entry("email", address))
 
 
-def unblock(unit: UnitOfWork, kind: BlockedKind, text: str) -> None:
+def unblock(unit: UnitOfWork, kind: BlockedKind, text: str, actor: Actor) -> None:
     """Takes an entry out; where one profile alone holds a value, it opens that profile again."""
     entry = _entry(unit, kind, text)
     if not remove_entry(unit, entry):
         raise NotFound("The blocklist has no such entry.", code="entry_not_found")
     change_settings(unit)
     _give_identity(unit, entry)
+    audit.record(unit, actor, "blocklist.removed", details=_told(entry))
 
 
 def _give_identity(unit: UnitOfWork, entry: Entry) -> None:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypedDict, get_args
 
 import phonenumbers
 
+from onefold.audit import service as audit
+from onefold.core.actor import Actor
 from onefold.core.errors import InvalidValue
 from onefold.core.text import clean_name
 from onefold.database.engine import UnitOfWork
@@ -69,7 +71,7 @@ def read(unit: UnitOfWork) -> SettingsView:
     return SettingsView(**{**plain, **read_by_policy})
 
 
-def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
+def change(unit: UnitOfWork, changes: SettingsChanges, actor: Actor) -> SettingsView:
     """Changes settings; the unit must be exclusive. Raises InvalidValue for a value that is none, Conflict where RES-9
     refuses.
 
@@ -104,7 +106,24 @@ def change(unit: UnitOfWork, changes: SettingsChanges) -> SettingsView:
         mobile_identification.start(unit)
     if values.get("match_weights", before.match_weights) != before.match_weights:
         runs.start_again(unit, runs.REBUILD_MATCHES)
-    return read(unit)
+    after = read(unit)
+    if fields := [field for field in SettingsView._fields if getattr(after, field) != getattr(before, field)]:
+        audit.record(unit, actor, "settings.changed", details={"changes": _told(before, after, fields)})
+    return after
+
+
+def _told(before: SettingsView, after: SettingsView, fields: Sequence[str]) -> dict[str, Any]:
+    """From what to what, of each field that has changed; of those with parts, only which."""
+    told: dict[str, Any] = {}
+    for field in fields:
+        was, now = getattr(before, field), getattr(after, field)
+        if isinstance(now, Mapping):
+            told[field] = {part: [was.get(part), now[part]] for part in now if now[part] != was.get(part)}
+        elif isinstance(now, tuple):
+            told[field] = [len(was), len(now)]
+        else:
+            told[field] = [was, now]
+    return told
 
 
 def _check_numbers(values: Mapping[str, Any]) -> None:

@@ -7,7 +7,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from onefold.audit import service as audit
+from onefold.audit.service import Action
+from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, InvalidValue
 from onefold.core.text import validate_text
@@ -31,7 +35,9 @@ class Repeated(NamedTuple):
     more: bool
 
 
-def create(unit: UnitOfWork, url: str, description: str = "", event_types: Sequence[str] | None = None) -> EndpointRow:
+def create(
+    unit: UnitOfWork, url: str, actor: Actor, description: str = "", event_types: Sequence[str] | None = None
+) -> EndpointRow:
     """A new endpoint, told of every event from now on; its secret is shown this once. The unit must be exclusive.
 
     `url` has passed `Addresses.check`, before this transaction began.
@@ -58,7 +64,12 @@ def create(unit: UnitOfWork, url: str, description: str = "", event_types: Seque
     endpoints.add_endpoint(unit, endpoint)
     if not before:
         change_settings(unit, has_webhooks=True)
+    _record(unit, actor, "webhook.added", endpoint.id, host=urlsplit(url).hostname)
     return endpoint
+
+
+def _record(unit: UnitOfWork, actor: Actor, action: Action, endpoint_id: str, **details: Any) -> None:
+    audit.record(unit, actor, action, details={"webhook_id": endpoint_id, **details})
 
 
 def _types(event_types: Sequence[str] | None) -> list[str] | None:
@@ -77,7 +88,7 @@ def _secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any]) -> EndpointRow:
+def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any], actor: Actor) -> EndpointRow:
     """Changes an endpoint. One that is disabled keeps its deliveries; enabled again, it resumes where it stopped."""
     endpoint, values = endpoints.read_endpoint(unit, endpoint_id, lock=True), dict(changes)
     if "description" in values:
@@ -87,12 +98,19 @@ def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any]) -> En
     if values.get("state", endpoint.state) != endpoint.state:
         values |= {"reason": BY_HAND if values["state"] == "disabled" else None}
         values |= {"failures": 0, "failing_since": None, "paused_until": None}
+    values = {field: value for field, value in values.items() if value != getattr(endpoint, field)}
     if values:
         endpoints.change_endpoint(unit, endpoint.id, **values)
+        told: dict[str, Any] = {
+            field: values[field] for field in ("description", "event_types", "state") if field in values
+        }
+        if "url" in values:
+            told["host"] = urlsplit(values["url"]).hostname  # the rest may hold a secret
+        _record(unit, actor, "webhook.changed", endpoint.id, changes=told)
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
-def rotate(unit: UnitOfWork, endpoint_id: str, previous_valid_hours: int = 24) -> EndpointRow:
+def rotate(unit: UnitOfWork, endpoint_id: str, actor: Actor, previous_valid_hours: int = 24) -> EndpointRow:
     """A new secret, shown this once. What is sent carries the old one's signature too, for as long as is asked."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id, lock=True)
     previous = (
@@ -104,10 +122,11 @@ def rotate(unit: UnitOfWork, endpoint_id: str, previous_valid_hours: int = 24) -
         }
     )
     endpoints.change_endpoint(unit, endpoint.id, secret=_secret(), **previous)
+    _record(unit, actor, "webhook.secret_made", endpoint.id, previous_valid_hours=previous_valid_hours)
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
-def remove(unit: UnitOfWork, endpoint_id: str) -> None:
+def remove(unit: UnitOfWork, endpoint_id: str, actor: Actor) -> None:
     """The endpoint gets no more events. The unit must be exclusive; what is left of it is deleted bit by bit."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
     nothing = {"secret": "", "previous_secret": None, "previous_until": None}
@@ -115,6 +134,7 @@ def remove(unit: UnitOfWork, endpoint_id: str) -> None:
     if not endpoints.list_endpoints(unit):
         store.nobody_waits(unit)
         change_settings(unit, has_webhooks=False)
+    _record(unit, actor, "webhook.removed", endpoint.id, host=urlsplit(endpoint.url).hostname)
 
 
 def deliveries(
@@ -125,7 +145,7 @@ def deliveries(
     return store.list_deliveries(unit, endpoint.id, state, before, limit)
 
 
-def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> DeliveryRow:
+def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str, actor: Actor) -> DeliveryRow:
     """Sends one delivery again that was delivered or has failed. Raises Conflict while it is still pending."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
@@ -133,14 +153,17 @@ def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str) -> DeliveryRow:
     if delivery.state == "pending":
         raise Conflict("This delivery is still under way.", code="delivery_pending")
     store.repeat(unit, endpoint.id, [delivery.event_seq], utc_now())
+    _record(unit, actor, "webhook.repeated", endpoint.id, deliveries=1)
     return store.read_delivery(unit, endpoint.id, delivery_id)
 
 
-def repeat_failed(unit: UnitOfWork, endpoint_id: str, since: datetime) -> Repeated:
+def repeat_failed(unit: UnitOfWork, endpoint_id: str, since: datetime, actor: Actor) -> Repeated:
     """Sends again, in order, what has failed of what happened since then: the first 5,000."""
     store.lock_turns(unit)
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
     failed_seqs = store.failed_since(unit, endpoint.id, since, _REPEATED_AT_ONCE + 1)
     again = failed_seqs[:_REPEATED_AT_ONCE]
-    store.repeat(unit, endpoint.id, again, utc_now())
+    if again:
+        store.repeat(unit, endpoint.id, again, utc_now())
+        _record(unit, actor, "webhook.repeated", endpoint.id, deliveries=len(again))
     return Repeated(len(again), len(failed_seqs) > len(again))

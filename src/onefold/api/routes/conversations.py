@@ -153,6 +153,8 @@ def read_attachment(
 ) -> Response:
     """A file that came with a message. Always to be saved, never to be shown by a browser on its own."""
 
-    content = call.fetch(READ, lambda unit: store.read_attachment(unit, conversation_id, item_id, position))
+    file = call.take_out(
+        READ, lambda unit: conversations.download(unit, conversation_id, item_id, position, call.actor)
+    )
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-    return Response(content, 200, headers, "application/octet-stream")
+    return Response(file.content, 200, headers, "application/octet-stream")

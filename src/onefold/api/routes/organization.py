@@ -17,7 +17,7 @@ from onefold.api.auth import allow
 from onefold.api.call import AnyCall, Call, Result, header_parameters
 from onefold.api.problems import responses
 from onefold.api.schemas import Listing
-from onefold.core.errors import NotFound
+from onefold.core.actor import Actor
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.mail_senders import Relay
 from onefold.organizations.policy import MatchingMode
@@ -54,7 +54,7 @@ def change_settings(call: AnyCall, body: schemas.SettingsChange) -> Response:
         changes["relays"] = _relays(body.relays)
 
     def work(unit: UnitOfWork) -> Result:
-        settings.change(unit, changes)
+        settings.change(unit, changes, call.actor)
         return _settings(unit)
 
     return call.write(WRITE, work, exclusive=True)
@@ -146,11 +146,11 @@ def resume_run(call: AnyCall, run_id: str) -> Response:
     return _turn(call, run_id, runs.resume)
 
 
-def _turn(call: Call, run_id: str, turn: Callable[[UnitOfWork, str], RunRow]) -> Response:
+def _turn(call: Call, run_id: str, turn: Callable[[UnitOfWork, str, Actor], RunRow]) -> Response:
     def work(unit: UnitOfWork) -> Result:
         if run_store.read_run(unit, run_id).kind != runs.MERGE_PAIRS:
             allow(call.principal, WRITE)
-        return Result(views.run(turn(unit, run_id)))
+        return Result(views.run(turn(unit, run_id, call.actor)))
 
     return call.write(MERGE if MERGE in call.principal.scopes else WRITE, work)
 
@@ -207,7 +207,7 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
     until it comes again as `confirm`; the preview says how many."""
 
     def work(unit: UnitOfWork) -> Result:
-        entry = blocklist.block(unit, body.kind, body.value, body.confirm)
+        entry = blocklist.block(unit, body.kind, body.value, call.actor, body.confirm)
         return Result(schemas.Entry(kind=entry.kind, value=entry.value))
 
     return call.write(WRITE, work, status=201, exclusive=True)
@@ -224,16 +224,14 @@ def unblock(call: AnyCall, body: schemas.NewEntry) -> Response:
     """Takes a value off the blocklist; where one profile alone holds it, it opens that profile again."""
 
     def work(unit: UnitOfWork) -> Result:
-        blocklist.unblock(unit, body.kind, body.value)
+        blocklist.unblock(unit, body.kind, body.value, call.actor)
         return Result(None)
 
     return call.write(WRITE, work, status=204, exclusive=True)
 
 
 def _inbox(unit: UnitOfWork, inbox_id: str) -> schemas.Inbox:
-    name = dict(account_store.list_inboxes(unit)).get(inbox_id)
-    if name is None:
-        raise NotFound("There is no inbox with this id.", code="inbox_not_found")
+    name = dict(account_store.list_inboxes(unit))[inbox_id]
     return schemas.Inbox(id=inbox_id, name=name, agent_ids=account_store.inbox_members(unit, inbox_id))
 
 
@@ -259,7 +257,7 @@ def add_inbox(call: AnyCall, body: schemas.NamedInput) -> Response:
     """Adds an inbox."""
     return call.write(
         WRITE,
-        lambda unit: Result(_inbox(unit, accounts.add_inbox(unit, body.name)[0])),
+        lambda unit: Result(_inbox(unit, accounts.add_inbox(unit, body.name, call.actor)[0])),
         status=201,
         exclusive=True,
     )
@@ -270,8 +268,7 @@ def rename_inbox(call: AnyCall, inbox_id: str, body: schemas.NamedInput) -> Resp
     """Renames an inbox."""
 
     def work(unit: UnitOfWork) -> Result:
-        _inbox(unit, inbox_id)
-        accounts.rename_inbox(unit, inbox_id, body.name)
+        accounts.rename_inbox(unit, inbox_id, body.name, call.actor)
         return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
@@ -282,8 +279,7 @@ def assign_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
     """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
 
     def work(unit: UnitOfWork) -> Result:
-        _inbox(unit, inbox_id)
-        account_store.assign_to_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
+        accounts.assign_to_inbox(unit, inbox_id, agent_id, call.actor)
         return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
@@ -294,8 +290,7 @@ def remove_agent(call: AnyCall, inbox_id: str, agent_id: str) -> Response:
     """Takes an agent off an inbox."""
 
     def work(unit: UnitOfWork) -> Result:
-        _inbox(unit, inbox_id)
-        account_store.remove_from_inbox(unit, inbox_id, account_store.read_agent(unit, agent_id).id)
+        accounts.remove_from_inbox(unit, inbox_id, agent_id, call.actor)
         return Result(_inbox(unit, inbox_id))
 
     return call.write(WRITE, work)
@@ -323,9 +318,11 @@ def list_agents(call: AnyCall) -> Response:
 )
 def add_agent(call: AnyCall, body: schemas.NewAgent) -> Response:
     """Adds an agent, who cannot sign in before a password is set (`onefold agent password`)."""
-    return call.write(
-        WRITE, lambda unit: Result(_agent(accounts.add_agent(unit, body.email, body.name, body.role))), status=201
-    )
+
+    def work(unit: UnitOfWork) -> Result:
+        return Result(_agent(accounts.add_agent(unit, body.email, body.name, body.role, call.actor)))
+
+    return call.write(WRITE, work, status=201)
 
 
 @router.get("/agents/{agent_id}", response_model=schemas.Agent, responses=responses(404))
@@ -341,7 +338,7 @@ def change_agent(call: AnyCall, agent_id: str, body: schemas.AgentChange) -> Res
 
     def work(unit: UnitOfWork) -> Result:
         agent = account_store.read_agent(unit, agent_id)
-        accounts.change_agent(unit, agent.id, changes)
+        accounts.change_agent(unit, agent.id, changes, call.actor)
         return Result(_agent(account_store.read_agent(unit, agent.id)))
 
     return call.write(WRITE, work)

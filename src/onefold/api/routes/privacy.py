@@ -38,6 +38,7 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
     if leads.status_code == 308:
         return leads
     [subject] = subjects
+    call.take_out(EXPORT, lambda unit: exporting.note_export(unit, subject, call.actor))
     name = {"Content-Disposition": f'attachment; filename="customer-{subject.profile_id}.json"'}
     pieces = exporting.document(partial(call.fetch, EXPORT), subject)
     return StreamingResponse(pieces, headers=name, media_type="application/json")

@@ -68,7 +68,7 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
     url = _check_address(call, request, body.url)
     return call.write(
         WRITE,
-        lambda unit: _endpoint_with_secret(webhooks.create(unit, url, body.description, body.event_types)),
+        lambda unit: _endpoint_with_secret(webhooks.create(unit, url, call.actor, body.description, body.event_types)),
         status=201,
         exclusive=True,
         store_answer=False,
@@ -87,7 +87,7 @@ def change_webhook(call: AnyCall, request: Request, webhook_id: str, body: shape
     changes = body.model_dump(exclude_unset=True)
     if "url" in changes:
         changes["url"] = _check_address(call, request, changes["url"])
-    return call.write(WRITE, lambda unit: _webhook(webhooks.change(unit, webhook_id, changes)))
+    return call.write(WRITE, lambda unit: _webhook(webhooks.change(unit, webhook_id, changes, call.actor)))
 
 
 @router.delete("/{webhook_id}", status_code=204, response_class=Response, responses=responses(404))
@@ -95,7 +95,7 @@ def remove_webhook(call: AnyCall, webhook_id: str) -> Response:
     """Removes a webhook; what waited for it is not sent any more."""
 
     def work(unit: UnitOfWork) -> Result:
-        webhooks.remove(unit, webhook_id)
+        webhooks.remove(unit, webhook_id, call.actor)
         return Result(None)
 
     return call.write(WRITE, work, exclusive=True)
@@ -106,7 +106,7 @@ def rotate_secret(call: AnyCall, webhook_id: str, body: shapes.Rotation) -> Resp
     """Makes a new secret, which is in this answer and nowhere else; the one so far signs as well for a while."""
     return call.write(
         WRITE,
-        lambda unit: _endpoint_with_secret(webhooks.rotate(unit, webhook_id, body.previous_valid_hours)),
+        lambda unit: _endpoint_with_secret(webhooks.rotate(unit, webhook_id, call.actor, body.previous_valid_hours)),
         store_answer=False,
     )
 
@@ -135,7 +135,7 @@ def list_deliveries(
 )
 def replay(call: AnyCall, webhook_id: str, delivery_id: str) -> Response:
     """Sends one delivery again."""
-    return call.write(WRITE, lambda unit: Result(_delivery(webhooks.repeat(unit, webhook_id, delivery_id))))
+    return call.write(WRITE, lambda unit: Result(_delivery(webhooks.repeat(unit, webhook_id, delivery_id, call.actor))))
 
 
 @router.post(
@@ -148,6 +148,6 @@ def replay_failed(call: AnyCall, webhook_id: str, body: shapes.Since) -> Respons
     """Sends again, in order, whatever has failed since a moment."""
 
     def work(unit: UnitOfWork) -> Result:
-        return Result(shapes.Repeated(**webhooks.repeat_failed(unit, webhook_id, body.since)._asdict()))
+        return Result(shapes.Repeated(**webhooks.repeat_failed(unit, webhook_id, body.since, call.actor)._asdict()))
 
     return call.write(WRITE, work)

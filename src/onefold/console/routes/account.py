@@ -70,7 +70,7 @@ def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Res
     _prove(request, visitor, form.text("current"))
 
     def work(unit: UnitOfWork) -> str:
-        accounts.set_password(unit, visitor.agent_id, new)
+        accounts.set_password(unit, visitor.agent_id, new, visitor.actor)
         return signing_in.begin_again(unit, visitor.agent_id).token
 
     response = redirect_to("/account", "password")

@@ -128,16 +128,12 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
 @router.get("/files/{conversation_id}/{item_id}/{position}")
 def file(visitor: AnyVisitor, conversation_id: str, item_id: Number, position: Number) -> Response:
     """A file that came with a message: always saved, never shown by a browser on its own."""
-    name, _, content = visitor.read(lambda unit: _file(unit, conversation_id, item_id, position))
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    saved = visitor.write(
+        lambda unit: conversations.download(unit, conversation_id, item_id, position, visitor.actor), "profiles:read"
+    )
+    disposition = f"attachment; filename*=UTF-8''{quote(saved.name, safe='')}"
     headers = HEADERS | {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
-    return Response(content, 200, headers, "application/octet-stream")
-
-
-def _file(unit: UnitOfWork, conversation_id: str, item_id: int, position: int) -> tuple[str, str, bytes]:
-    content = store.read_attachment(unit, conversation_id, item_id, position)
-    files = store.attachments_of(unit, [item_id])[item_id]
-    return next((name, kind, content) for at, name, kind, _ in files if at == position)
+    return Response(saved.content, 200, headers, "application/octet-stream")
 
 
 @router.get("/text/{conversation_id}/{item_id}")
@@ -155,7 +151,7 @@ def mail(
     visitor: AnyVisitor, conversation_id: str, item_id: Number, position: Number, images: bool = False
 ) -> Response:
     """An email as its sender formatted it, in a frame that runs nothing; pictures from elsewhere only if asked for."""
-    _, kind, content = visitor.read(lambda unit: _file(unit, conversation_id, item_id, position))
+    _, kind, content = visitor.read(lambda unit: store.read_attachment(unit, conversation_id, item_id, position))
     if kind != "text/html":
         raise NotFound("This file is no email.", code="attachment_not_found")
     policy = _MAIL_POLICY.format(images=" https:" if images else "")

@@ -21,6 +21,7 @@ from onefold.console.visitor import (
     is_secure,
     local_path,
     maybe_signed_in,
+    origin_of,
     set_session,
     signed_in,
 )
@@ -108,7 +109,7 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
     session = run_in_transaction(
         request.app.state.database,
         pending["organization"],
-        lambda unit: signing_in.sign_in_by_provider(unit, identity),
+        lambda unit: signing_in.sign_in_by_provider(unit, identity, origin_of(request)),
     )
     response = redirect_to(local_path(pending["then"]))
     set_session(request, response, session.token)

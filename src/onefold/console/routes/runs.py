@@ -11,6 +11,7 @@ from starlette.responses import Response
 from onefold.console import names
 from onefold.console.pages import is_part, page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.core.actor import Actor
 from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.runs import service as runs
@@ -66,10 +67,12 @@ def resume(visitor: AnyVisitor, run_id: str) -> Response:
     return _set_running(visitor, run_id, runs.resume, "started")
 
 
-def _set_running(visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str], RunRow], said: str) -> Response:
+def _set_running(
+    visitor: Visitor, run_id: str, turn: Callable[[UnitOfWork, str, Actor], RunRow], said: str
+) -> Response:
     def work(unit: UnitOfWork) -> None:
         visitor.require(_scope_of(store.read_run(unit, run_id)))
-        turn(unit, run_id)
+        turn(unit, run_id, visitor.actor)
 
     visitor.write(work)
     return redirect_to(f"/runs/{run_id}", said)

@@ -46,7 +46,7 @@ def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     email, name, role = form.line("email") or "", form.line("name") or "", _role(form)
 
     def work(unit: UnitOfWork) -> tuple[store.AgentRow, str]:
-        agent = accounts.add_agent(unit, email, name, role)
+        agent = accounts.add_agent(unit, email, name, role, admin.actor)
         return agent, _link(unit, admin, agent.id, "invitation")
 
     agent, token = admin.write(work, SCOPE)
@@ -110,7 +110,7 @@ def change_agent(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
 
 def _change(admin: Visitor, agent_id: str, changes: dict[str, object]) -> None:
     def work(unit: UnitOfWork) -> None:
-        accounts.change_agent(unit, store.read_agent(unit, agent_id).id, changes)
+        accounts.change_agent(unit, store.read_agent(unit, agent_id).id, changes, admin.actor)
 
     admin.write(work, SCOPE)
 

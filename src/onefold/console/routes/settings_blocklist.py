@@ -70,7 +70,7 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
     confirm = form.line("confirm")
-    admin.write(lambda unit: blocklist.block(unit, kind, value, confirm), SCOPE, exclusive=True)
+    admin.write(lambda unit: blocklist.block(unit, kind, value, admin.actor, confirm), SCOPE, exclusive=True)
     return redirect_to(_BACK.get(form.text("then"), _PATH), "blocked")
 
 
@@ -78,5 +78,5 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
 def unblock(admin: AnyAdmin, form: AnyForm) -> Response:
     """Takes an entry out; where one customer alone holds the value, it opens that customer again."""
     kind, value = _entry(form)
-    admin.write(lambda unit: blocklist.unblock(unit, kind, value), SCOPE, exclusive=True)
+    admin.write(lambda unit: blocklist.unblock(unit, kind, value, admin.actor), SCOPE, exclusive=True)
     return redirect_to(_PATH, "unblocked")

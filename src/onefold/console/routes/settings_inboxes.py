@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,8 +12,6 @@ from onefold.accounts import store
 from onefold.console.forms import AnyForm
 from onefold.console.pages import redirect_to
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
-from onefold.console.visitor import Visitor
-from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.settings import service as settings
 
@@ -43,42 +40,27 @@ def inboxes(request: Request, admin: AnyAdmin) -> Response:
 @router.post("")
 def add_inbox(admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds an inbox."""
-    admin.write(lambda unit: accounts.add_inbox(unit, form.text("name")), SCOPE, exclusive=True)
+    admin.write(lambda unit: accounts.add_inbox(unit, form.text("name"), admin.actor), SCOPE, exclusive=True)
     return redirect_to(_PATH, "inbox-added")
-
-
-def _change(admin: Visitor, inbox_id: str, work: Callable[[UnitOfWork], object], said: str) -> Response:
-    def check_and_work(unit: UnitOfWork) -> None:
-        if inbox_id not in dict(store.list_inboxes(unit)):
-            raise NotFound("There is no inbox with this id.", code="inbox_not_found")
-        work(unit)
-
-    admin.write(check_and_work, SCOPE)
-    return redirect_to(_PATH, said)
 
 
 @router.post("/{inbox_id}")
 def rename_inbox(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
     """Renames an inbox."""
-    return _change(admin, inbox_id, lambda unit: accounts.rename_inbox(unit, inbox_id, form.text("name")), "saved")
+    admin.write(lambda unit: accounts.rename_inbox(unit, inbox_id, form.text("name"), admin.actor), SCOPE)
+    return redirect_to(_PATH, "saved")
 
 
 @router.post("/{inbox_id}/agents")
 def assign(admin: AnyAdmin, inbox_id: str, form: AnyForm) -> Response:
     """Assigns an agent to an inbox, which becomes the agent's most recent one (PRO-9)."""
     agent_id = form.text("agent_id")
-
-    def work(unit: UnitOfWork) -> None:
-        store.assign_to_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
-
-    return _change(admin, inbox_id, work, "saved")
+    admin.write(lambda unit: accounts.assign_to_inbox(unit, inbox_id, agent_id, admin.actor), SCOPE)
+    return redirect_to(_PATH, "saved")
 
 
 @router.post("/{inbox_id}/agents/{agent_id}/remove")
 def take_off(admin: AnyAdmin, inbox_id: str, agent_id: str) -> Response:
     """Takes an agent off an inbox."""
-
-    def work(unit: UnitOfWork) -> None:
-        store.remove_from_inbox(unit, inbox_id, store.read_agent(unit, agent_id).id)
-
-    return _change(admin, inbox_id, work, "removed")
+    admin.write(lambda unit: accounts.remove_from_inbox(unit, inbox_id, agent_id, admin.actor), SCOPE)
+    return redirect_to(_PATH, "removed")

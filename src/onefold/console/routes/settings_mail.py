@@ -42,7 +42,7 @@ def preview(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 @router.post("")
 def change(admin: AnyAdmin, form: AnyForm) -> Response:
     """Makes it."""
-    admin.write(lambda unit: settings.change(unit, _changes(unit, form)), SCOPE, exclusive=True)
+    admin.write(lambda unit: settings.change(unit, _changes(unit, form), admin.actor), SCOPE, exclusive=True)
     return redirect_to("/settings/mail", "saved")
 
 

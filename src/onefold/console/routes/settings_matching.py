@@ -14,6 +14,7 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import is_part, redirect_to, render
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
+from onefold.core.actor import Actor
 from onefold.core.errors import Conflict, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.organizations.match_weights import DEFAULT_WEIGHTS
@@ -31,7 +32,7 @@ _PATH = "/settings/matching"
 _MODES: tuple[MatchingMode, ...] = ("listed", "contacted")
 _HOLDERS_SHOWN = 6
 _PARTS = {"mobiles": (runs.PREVIEW_MOBILES, runs.IDENTIFY_MOBILES), "ratings": (runs.REBUILD_MATCHES,)}
-_TURNS: dict[str, tuple[Callable[[UnitOfWork, str], RunRow], str]] = {
+_TURNS: dict[str, tuple[Callable[[UnitOfWork, str, Actor], RunRow], str]] = {
     "stop": (runs.stop, "stopped"),
     "resume": (runs.resume, "started"),
 }
@@ -117,7 +118,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Switches what opens a profile; where something stands in the way, shows what (RES-9)."""
     mode = _mode(form.text("mode"))
     try:
-        admin.write(lambda unit: settings.change(unit, {"matching_mode": mode}), SCOPE, exclusive=True)
+        admin.write(lambda unit: settings.change(unit, {"matching_mode": mode}, admin.actor), SCOPE, exclusive=True)
     except Conflict as refusal:
         if refusal.code != "matching_mode_obstacles":
             raise
@@ -130,7 +131,7 @@ def switch_mode(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
 def change_visitor_sign_in(admin: AnyAdmin, form: AnyForm) -> Response:
     """What becomes of the anonymous profile of a browser whose visitor signs in (RES-17)."""
     chosen = cast(VisitorSignIn, form.text("visitor_sign_in"))  # the service refuses anything else
-    admin.write(lambda unit: settings.change(unit, {"visitor_sign_in": chosen}), SCOPE, exclusive=True)
+    admin.write(lambda unit: settings.change(unit, {"visitor_sign_in": chosen}, admin.actor), SCOPE, exclusive=True)
     return redirect_to(_PATH, "saved")
 
 
@@ -139,7 +140,7 @@ def identify_mobiles(admin: AnyAdmin, form: AnyForm) -> Response:
     """Mobile Phone Number Identification on or off; on starts its run over the phones that are there (RES-7)."""
     on = form.flag("on")
     before = admin.read(lambda unit: settings.read(unit).mobile_identification, SCOPE)
-    admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}), SCOPE, exclusive=True)
+    admin.write(lambda unit: settings.change(unit, {"mobile_identification": on}, admin.actor), SCOPE, exclusive=True)
     return redirect_to(_PATH, "started" if on and not before else "saved")
 
 
@@ -156,7 +157,7 @@ def turn_run(admin: AnyAdmin, run_id: str, turn: str) -> Response:
     if turn not in _TURNS:
         raise NotFound("A run is stopped or resumed.", code="no_such_page")
     act, said = _TURNS[turn]
-    admin.write(lambda unit: act(unit, run_id), SCOPE)
+    admin.write(lambda unit: act(unit, run_id, admin.actor), SCOPE)
     return redirect_to(_PATH, said)
 
 
@@ -176,7 +177,7 @@ def default_weights(admin: AnyAdmin) -> Response:
 def _reweigh(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response:
     def work(unit: UnitOfWork) -> bool:
         before = settings.read(unit).match_weights
-        return settings.change(unit, {"match_weights": weights}).match_weights != before
+        return settings.change(unit, {"match_weights": weights}, admin.actor).match_weights != before
 
     return redirect_to(_PATH, "rated-anew" if admin.write(work, SCOPE, exclusive=True) else "saved")
 

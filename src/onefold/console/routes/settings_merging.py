@@ -35,5 +35,5 @@ def merging(request: Request, admin: AnyAdmin) -> Response:
 def change_policies(admin: AnyAdmin, form: AnyForm) -> Response:
     """A preset, or the mode of each field."""
     policies = form.line("preset") or form.beginning("mode.")
-    admin.write(lambda unit: settings.change(unit, {"merge_policies": policies}), SCOPE, exclusive=True)
+    admin.write(lambda unit: settings.change(unit, {"merge_policies": policies}, admin.actor), SCOPE, exclusive=True)
     return redirect_to("/settings/merging", "saved")

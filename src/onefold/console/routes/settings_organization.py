@@ -42,5 +42,5 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
     if form.line("silent_days") is not None:
         label = "Days until a silent mobile may have a new owner"
         changes["silent_days"] = number_between(form, "silent_days", label, *BOUNDS["silent_days"])
-    admin.write(lambda unit: settings.change(unit, changes), SCOPE, exclusive=True)
+    admin.write(lambda unit: settings.change(unit, changes, admin.actor), SCOPE, exclusive=True)
     return redirect_to("/settings", "saved")

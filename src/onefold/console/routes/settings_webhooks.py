@@ -62,7 +62,7 @@ def _types(form: Form) -> list[str] | None:
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds a webhook, which is notified of every event from now on; its secret is in this answer and nowhere else."""
     url, description, types = _check_address(request, form), form.line("description") or "", _types(form)
-    made = admin.write(lambda unit: webhooks.create(unit, url, description, types), SCOPE, exclusive=True)
+    made = admin.write(lambda unit: webhooks.create(unit, url, admin.actor, description, types), SCOPE, exclusive=True)
     return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
 
 
@@ -104,7 +104,7 @@ def change_webhook(request: Request, admin: AnyAdmin, webhook_id: str, form: Any
 
 def _change(admin: Visitor, webhook_id: str, changes: dict[str, Any], said: str) -> Response:
     def work(unit: UnitOfWork) -> EndpointRow:
-        return webhooks.change(unit, webhook_id, changes)
+        return webhooks.change(unit, webhook_id, changes, admin.actor)
 
     admin.write(work, SCOPE)
     return redirect_to(f"{_PATH}/{webhook_id}", said)
@@ -121,21 +121,21 @@ def enable(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
 def rotate(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     """A new secret, which is in this answer and nowhere else; the one so far signs as well for a day, or not at all."""
     hours = 0 if form.flag("at_once") else 24
-    made = admin.write(lambda unit: webhooks.rotate(unit, webhook_id, hours), SCOPE)
+    made = admin.write(lambda unit: webhooks.rotate(unit, webhook_id, admin.actor, hours), SCOPE)
     return _one(request, admin, webhook_id, secret=made.secret)
 
 
 @router.post("/{webhook_id}/remove")
 def remove(admin: AnyAdmin, webhook_id: str) -> Response:
     """Removes a webhook; what waited for it is not sent any more."""
-    admin.write(lambda unit: webhooks.remove(unit, webhook_id), SCOPE, exclusive=True)
+    admin.write(lambda unit: webhooks.remove(unit, webhook_id, admin.actor), SCOPE, exclusive=True)
     return redirect_to(_PATH, "removed")
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/replay")
 def replay(admin: AnyAdmin, webhook_id: str, delivery_id: Seq, form: AnyForm) -> Response:
     """Sends one delivery again."""
-    admin.write(lambda unit: webhooks.repeat(unit, webhook_id, delivery_id), SCOPE)
+    admin.write(lambda unit: webhooks.repeat(unit, webhook_id, delivery_id, admin.actor), SCOPE)
     state = form.text("state")
     return redirect_to(f"{_PATH}/{webhook_id}" + (f"?state={state}" if state in _STATES else ""), "repeated")
 
@@ -146,6 +146,6 @@ def replay_failed(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     back = _SINCE.get(form.text("since"))
     if back is None:
         raise InvalidValue("Choose since when.", code="invalid_since", field="since")
-    done = admin.write(lambda unit: webhooks.repeat_failed(unit, webhook_id, utc_now() - back), SCOPE)
+    done = admin.write(lambda unit: webhooks.repeat_failed(unit, webhook_id, utc_now() - back, admin.actor), SCOPE)
     said = "repeated-some" if done.more else "repeated-all" if done.repeated else "repeated-none"
     return redirect_to(f"{_PATH}/{webhook_id}", said)

@@ -14,7 +14,7 @@ from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn
 from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, redirect_to, render
-from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, set_session
+from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, origin_of, set_session
 from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
@@ -64,7 +64,9 @@ def _sign_in(request: Request, form: Form) -> Response:
     try:
         organization_id = _organization(request, form)
         with throttle.password(email, client):
-            result = signing_in.sign_in_apart(request.app.state.database, organization_id, email, form.text("password"))
+            result = signing_in.sign_in_apart(
+                request.app.state.database, organization_id, email, form.text("password"), origin_of(request)
+            )
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
         wrong = refusal if isinstance(refusal, TooMany) else _WRONG
@@ -100,8 +102,8 @@ def code(request: Request, form: AnyForm) -> Response:
     database: Database = request.app.state.database
     try:
         organization_id = signing_in.organization_of_token(ticket)
-        result = run_in_transaction(
-            database, organization_id, lambda unit: signing_in.second_factor(unit, ticket, form.text("code"))
+        result = signing_in.second_factor_apart(
+            database, organization_id, ticket, form.text("code"), origin_of(request)
         )
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":
@@ -124,7 +126,9 @@ def link(request: Request, form: AnyForm) -> Response:
     try:
         organization_id = signing_in.organization_of_token(token)
         result = run_in_transaction(
-            request.app.state.database, organization_id, lambda unit: signing_in.use_link(unit, token)
+            request.app.state.database,
+            organization_id,
+            lambda unit: signing_in.use_link(unit, token, origin_of(request)),
         )
     except NotSignedIn as refusal:
         return _page(request, status=401, refusal=refusal)
@@ -148,7 +152,7 @@ def accept(request: Request, form: AnyForm) -> Response:
         result = run_in_transaction(
             request.app.state.database,
             organization_id,
-            lambda unit: signing_in.accept_invitation(unit, token, password),
+            lambda unit: signing_in.accept_invitation(unit, token, password, origin_of(request)),
         )
     except InvalidValue as refusal:
         return render(request, "invitation.html", 422, token=token, refusal=refusal)
@@ -160,7 +164,7 @@ def accept(request: Request, form: AnyForm) -> Response:
 @router.post("/sign-out")
 def sign_out(request: Request, visitor: AnyVisitor) -> Response:
     """Ends this session."""
-    visitor.write(lambda unit: signing_in.sign_out(unit, visitor.token))
+    visitor.write(lambda unit: signing_in.sign_out(unit, visitor.token, visitor.actor))
     response = redirect_to("/sign-in", "signed-out")
     end_session(request, response)
     return response
