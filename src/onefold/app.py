@@ -285,7 +285,7 @@ def _note(scope: Scope, status: int, seconds: float, *, complete: bool, stream: 
     method, route = scope["method"], getattr(scope.get("route"), "path", "none")
     if not stream:
         _DURATIONS.labels(method, route, str(status)).observe(seconds)
-    more = {} if complete else {"cut_off": True}
+    more = {**scope.get("state", {}).get("asker", {}), **({} if complete else {"cut_off": True})}
     _log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4), **more)
 
 

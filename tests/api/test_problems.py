@@ -239,6 +239,7 @@ def test_logs_hold_no_customer_data(process: tuple[Api, subprocess.Popen[str]]) 
     service.send_signal(signal.SIGTERM)
     output, _ = service.communicate(timeout=20)
     assert '"event": "request"' in output  # it does log
+    assert '"key_id": "' in output  # and who asked
     assert "request failed" in output
     assert mark not in output.lower()
     assert NUMBER[1:] not in output

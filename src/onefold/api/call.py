@@ -185,6 +185,7 @@ async def _call(request: Request) -> Call:
     principal = gate.known_principal(authorization)
     if principal is None:
         principal = await run_in_threadpool(gate.principal, authorization)
+    request.state.asker = {"key_id": principal.key_id} if principal.key_id else {"agent_id": principal.agent_id}
     return Call(request, principal, request.app.state.database, await request.body())
 
 

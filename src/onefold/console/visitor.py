@@ -157,7 +157,7 @@ async def signed_in(request: Request) -> Visitor:
     if visitor is None:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInNeeded(quote(path if request.method == "GET" else "/", safe="/"))
-    request.state.visitor = visitor
+    request.state.visitor, request.state.asker = visitor, {"agent_id": visitor.agent_id}
     return visitor
 
 
