@@ -47,6 +47,8 @@ from onefold.console.app import create_console
 from onefold.console.events import Streams
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
+from onefold.jobs import audit_heads
+from onefold.jobs.audit_heads import HeadPublisher
 from onefold.jobs.feed import Feed
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
@@ -68,7 +70,9 @@ def create_app(settings: Settings | None = None) -> Any:
     workers = 1 if database.is_sqlite else 2
     group = GroupCommit(receiver_of(settings, database), workers=workers, largest=settings.group_largest)
     addresses = Addresses(allow_private=settings.webhooks_allow_private)
-    background = _Background(database, gate, Sender(database, Poster(addresses)), feed=feed, group=group)
+    publisher = HeadPublisher(database, settings.audit_heads_file, settings.audit_signing_key)
+    sender = Sender(database, Poster(addresses))
+    background = _Background(database, gate, sender, feed=feed, group=group, publisher=publisher)
 
     app = _api(background)
     app.state.database, app.state.gate, app.state.group, app.state.settings = database, gate, group, settings
@@ -172,7 +176,16 @@ def _of_api(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
 class _Background:
     """What works beside the requests of a process, from its first to its last."""
 
-    def __init__(self, database: Database, gate: Authenticator, sender: Sender, feed: Feed, group: GroupCommit) -> None:
+    def __init__(
+        self,
+        database: Database,
+        gate: Authenticator,
+        sender: Sender,
+        *,
+        feed: Feed,
+        group: GroupCommit,
+        publisher: HeadPublisher,
+    ) -> None:
         self._database, self._sender, self._feed, self._group = database, sender, feed, group
         self._worker = Worker(
             [
@@ -181,6 +194,7 @@ class _Background:
                 Job("checkpoint", 1.0, lambda: checkpoint(database)),
                 Job("forget", 60.0, lambda: forget_old(database)),
                 Job("insights", 30.0, Counting(database).work),
+                Job("audit heads", audit_heads.SECONDS, publisher.publish),
             ]
         )
         # Of its own: receivers that are slow must not hold up the other jobs.

@@ -35,7 +35,7 @@ def append(base: Base, times: int = 1, actor: Actor = MARA, action: str = "profi
 
 def verify(base: Base, anchor: tuple[int, str] | None = None) -> Verification:
     with base.database.read(base.organization_id) as unit:
-        return audit.verify(unit, anchor)
+        return audit.verify(unit, None if anchor is None else dict([anchor]))
 
 
 def page(base: Base, **filters: Any) -> list[int]:

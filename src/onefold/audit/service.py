@@ -164,17 +164,23 @@ def _hash(previous: str, entry: EntryRow) -> str:
     return _sha256(_json([previous, *entry[:-1]]))
 
 
-def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verification:
+def head(unit: UnitOfWork) -> tuple[int, str] | None:
+    """Number and hash of the newest entry; None where there is none yet."""
+    return store.last(unit)
+
+
+def verify(unit: UnitOfWork, anchors: Mapping[int, str] | None = None) -> Verification:
     """Reads the log from its beginning and stops at the first entry that is wrong.
 
-    An anchor, number and hash of an entry that an earlier reading ended at, finds also a log that was cut off or
-    written anew as a whole. The log is read a part at a time, however long it is.
+    Anchors, hashes by the numbers of entries that were the newest once, find also a log that was cut off or written
+    anew as a whole. The log is read a part at a time, however long it is.
     """
+    anchors = anchors or {}
     state = Verification(0, 0, _beginning(unit), erased=0, first_wrong=None, wrong=None)
     after: int | None = None
     while part := store.following(unit, after, _CHUNK):
         for entry, record_row in part:
-            wrong = _wrong(state, entry, record_row, anchor)
+            wrong = _wrong(state, entry, record_row, anchors)
             if wrong is not None:
                 return state._replace(first_wrong=state.last_seq + 1, wrong=wrong)
             gone = entry.record_hash is not None and record_row is None
@@ -182,14 +188,14 @@ def verify(unit: UnitOfWork, anchor: tuple[int, str] | None = None) -> Verificat
                 state.entries + 1, entry.seq, entry.hash, erased=state.erased + gone, first_wrong=None, wrong=None
             )
         after = part[-1][0].seq
-    furthest = max(anchor[0] if anchor else 0, store.newest_record(unit) or 0)
+    furthest = max([*anchors, store.newest_record(unit) or 0])
     if furthest > state.last_seq:
         return state._replace(first_wrong=state.last_seq + 1, wrong="cut_off")
     return state
 
 
 def _wrong(
-    state: Verification, entry: EntryRow, record_row: RecordRow | None, anchor: tuple[int, str] | None
+    state: Verification, entry: EntryRow, record_row: RecordRow | None, anchors: Mapping[int, str]
 ) -> str | None:
     if entry.seq > state.last_seq + 1:
         return "missing"
@@ -197,7 +203,7 @@ def _wrong(
         return "changed"
     if record_row is not None and _record_hash(record_row) != entry.record_hash:
         return "record_changed"
-    if anchor is not None and anchor[0] == entry.seq and anchor[1] != entry.hash:
+    if anchors.get(entry.seq, entry.hash) != entry.hash:
         return "rewritten"
     return None
 

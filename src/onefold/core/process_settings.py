@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     metrics_token: str = Field("", description="What /metrics asks for (Authorization: Bearer); empty: no metrics.")
     requests_a_minute: int = Field(60_000, ge=1, description="Requests that one API key may make in a minute.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    audit_heads_file: str = Field(
+        "", description="A file, best on another machine, that the audit logs' heads are appended to every hour."
+    )
+    audit_signing_key: str = Field("", description="An Ed25519 private key (PEM) that those heads are signed by.")
     unsigned_webhooks: bool = Field(
         False, description="Twilio's and Meta's webhooks count without a signature; for trying out."
     )
