@@ -21,7 +21,7 @@ from onefold.core.errors import InvalidValue
 
 
 class Head(NamedTuple):
-    """The newest entry of an organization's log at a time (UTC), by number and hash. `signature` is Base64, or empty."""
+    """An organization's newest entry at a time (UTC), by number and hash. `signature` is Base64, or empty."""
 
     organization_id: int
     seq: int
