@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PINNED := --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak lint check format bench screenshots lock postgres clean
@@ -10,7 +11,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # By whichever Python is new enough: once there is an environment, its own is.
-setup: ## Make the virtual environment with everything pinned in constraints.txt
+setup: ## Make the virtual environment with everything pinned in constraints-dev.txt
 	@for python in "$(PYTHON)" $(BIN)/python; do \
 	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" tools/set_up.py; \
 	done; echo "Python 3.11 or later is needed, and \`$(PYTHON)\` is not that: install one, and name it if it has another name" \
@@ -47,12 +48,11 @@ bench: setup postgres ## Measure, each figure beside its baseline (see docs/benc
 screenshots: setup ## Draw every page of the console into docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
 
-lock: setup ## Pin the newest versions in constraints.txt
+lock: setup ## Pin the newest versions: constraints.txt to run it, constraints-dev.txt to work on it
 	@$(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip compile -q pyproject.toml --group dev --upgrade --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate -o constraints.txt
-	@echo virtualenv | $(BIN)/uv pip compile -q - --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate -o tools/virtualenv.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --upgrade $(PINNED) -o constraints-dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml -c constraints-dev.txt $(PINNED) -o constraints.txt
+	@echo virtualenv | $(BIN)/uv pip compile -q - --upgrade --universal --python-version 3.11 $(PINNED) -o tools/virtualenv.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

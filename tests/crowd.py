@@ -18,6 +18,7 @@ NOT_CROWDED = frozenset(("inboxes", "inbox_agents", "api_keys", "blocklist", "co
 COMMON_LINE, HOLDERS = "+442079460999", 60
 """A phone number that the first customers list, more of them than may raise suggestions (SUG-6)."""
 _AGENT, _PROFILE, _EMAIL, _PHONE, _CONVERSATION, _OTHER, _ENDPOINT, _RUN = range(1, 9)
+_ENTRY = "n + 100"  # behind the entries of the audit log that an organization of a test begins with
 _THEN = "'2026-01-02T03:04:05.000006+00:00'"
 
 Columns = dict[str, str]
@@ -217,7 +218,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                     "source_id": profile,
                     "destination_id": after,
                     "event_seq": "2 * n",
-                    "audit_seq": "n",
+                    "audit_seq": _ENTRY,
                     **at(),
                 },
                 "true",
@@ -227,7 +228,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
         "audit": [
             (
                 {
-                    "seq": "n",
+                    "seq": _ENTRY,
                     **at("at"),
                     "action": "'crowd.' || n % 20",
                     "agent_id": agent,
@@ -240,7 +241,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 "true",
             )
         ],
-        "audit_records": [({"seq": "n", "salt": "'x'", "record": "'{}'"}, "true")],
+        "audit_records": [({"seq": _ENTRY, "salt": "'x'", "record": "'{}'"}, "true")],
         "outbox": [({"seq": "n", **event, "type": "'contact.received'", "data": "'{}'"}, "true")],
         "webhook_endpoints": [
             (

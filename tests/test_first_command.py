@@ -45,7 +45,7 @@ PIP = """
     if "--target" in asked:
         where = pathlib.Path(asked[asked.index("--target") + 1])
         where.joinpath("virtualenv.py").write_bytes(pathlib.Path(__file__).with_name("of_virtualenv.py").read_bytes())
-    fate = os.environ.get("FATE") if "constraints.txt" in asked else None
+    fate = os.environ.get("FATE") if "constraints-dev.txt" in asked else None
     if fate == "no network":
         print("WARNING: Retrying (Retry(total=4)) after connection broken")
         sys.exit("ERROR: No matching distribution found for aiohttp")
@@ -69,7 +69,7 @@ class Machine:
         self.clone, self.modules, self.book = folder / "a clone", folder / "modules", folder / "asked"
         (self.clone / "src" / "onefold").mkdir(parents=True)
         (self.clone / "src" / "onefold" / "__init__.py").touch()
-        for name in ("constraints.txt", "pyproject.toml"):
+        for name in ("constraints-dev.txt", "pyproject.toml"):
             (self.clone / name).touch()
         shutil.copy(ROOT / "Makefile", self.clone)
         shutil.copytree(ROOT / "tools", self.clone / "tools")
@@ -116,7 +116,7 @@ class Machine:
         return (self.venv / ".ready").exists() and subprocess.run(runs, check=False).returncode == 0
 
 
-INSTALLS = ["in .venv: install -q -r constraints.txt", "in .venv: install -q --no-deps --no-build-isolation -e ."]
+INSTALLS = ["in .venv: install -q -r constraints-dev.txt", "in .venv: install -q --no-deps --no-build-isolation -e ."]
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_new_pins_are_installed_into_the_environment_that_is_there(machine: Mach
     machine.make()
     machine.asked()
     (machine.venv / "kept").touch()
-    os.utime(machine.clone / "constraints.txt", (time.time() + 5, time.time() + 5))
+    os.utime(machine.clone / "constraints-dev.txt", (time.time() + 5, time.time() + 5))
     success, _ = machine.make("no network")
     assert not success
     assert machine.make() == (True, [])

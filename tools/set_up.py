@@ -1,4 +1,4 @@
-"""`make setup`: the virtual environment, with everything pinned in constraints.txt.
+"""`make setup`: the virtual environment, with everything pinned in constraints-dev.txt.
 
 Of the standard library alone, for there is nothing else yet. `.venv/.ready` is written last: an environment without it
 was left half made (a set-up that was killed, or one by hand) and is made anew. What fails says why in one line.
@@ -22,7 +22,7 @@ READY = VENV / ".ready"
 INSIDE = str(VENV / "bin" / "python")
 PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 """What makes the environment; not the environment's own, which goes away when it is made anew."""
-PINS = (Path("constraints.txt"), Path("pyproject.toml"))
+PINS = (Path("constraints-dev.txt"), Path("pyproject.toml"))
 LOG = Path("var/setup.log")
 
 # It has pip, and runs what is in this folder: not so after its Python was upgraded away, or the folder moved or copied.
@@ -72,7 +72,7 @@ def _set_up() -> None:
         if not kept:
             _make()
         READY.unlink(missing_ok=True)
-        _need(INSIDE, "-m", "pip", "install", "-q", "-r", "constraints.txt")
+        _need(INSIDE, "-m", "pip", "install", "-q", "-r", "constraints-dev.txt")
         _need(INSIDE, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", ".")
         READY.touch()
     except Missing:

@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, get_signature_algorithm
 
-from onefold.channels.twilio import contact_of_twilio, twilio_signature_valid
+from onefold.channels.twilio import contact_of_twilio, signature_algorithm, twilio_signature_valid
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES, Blocklist
 from onefold.core.errors import InvalidValue
 from onefold.organizations.policy import Policy
@@ -153,13 +153,40 @@ def test_only_what_twilio_signed_is_valid() -> None:
         "https://x.example.com/twilio",
         RequestValidator("token").compute_signature("https://x.example.com/twilio", SMS),
     )
-    assert twilio_signature_valid("token", url, SMS, signature)
-    assert not twilio_signature_valid("token", url, {**SMS, "Body": "other"}, signature)
-    assert not twilio_signature_valid("other", url, SMS, signature)
-    assert not twilio_signature_valid("token", url, SMS, "")
-    assert not twilio_signature_valid("token", url, SMS, "ü")
-    assert not twilio_signature_valid("token", "https://x:port/", {"Body": "\ud800"}, signature)
-    assert not twilio_signature_valid("", url, SMS, RequestValidator("").compute_signature(url, SMS))
+    sent = list(SMS.items())
+    assert twilio_signature_valid("token", url, sent, signature)
+    assert not twilio_signature_valid("token", url, [*sent, ("Body", "other")], signature)
+    assert not twilio_signature_valid("other", url, sent, signature)
+    assert not twilio_signature_valid("token", url, sent, "")
+    assert not twilio_signature_valid("token", url, sent, "ü")
+    assert not twilio_signature_valid("token", "https://x:port/", [("Body", "\ud800")], signature)
+    assert not twilio_signature_valid("", url, sent, RequestValidator("").compute_signature(url, SMS))
+    assert not twilio_signature_valid("token", url, sent, signature, algorithm="none")
+
+
+class Sent(dict[str, list[str]]):
+    """A form as Twilio's own library reads it, where a key may come twice."""
+
+    def getall(self, key: str) -> list[str]:
+        return self[key]
+
+
+@given(
+    st.sampled_from(
+        ("http://x.example/a", "https://x.example/a?b=1", "https://x.example:8443/", "http://x.example:80/")
+    ),
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.sampled_from(("", "1", "ü")), min_size=1, max_size=2)),
+    st.sampled_from(("", "key=x,algorithm=HMAC_SHA256", "algorithm=HMAC_SHA1", "key=x")),
+)
+def test_signatures_are_those_of_twilios_own_library(url: str, form: dict[str, list[str]], settings: str) -> None:
+    algorithm = signature_algorithm(settings)
+    assert algorithm == get_signature_algorithm(settings)
+    validator = RequestValidator("token")
+    signature = validator.compute_signature(url, Sent(form), algorithm)
+    sent = [(key, value) for key, values in form.items() for value in values]
+    assert validator.validate(url, Sent(form), signature, algorithm)
+    assert twilio_signature_valid("token", url, sent, signature, algorithm=algorithm)
+    assert not twilio_signature_valid("token", url, [*sent, ("d", "")], signature, algorithm=algorithm)
 
 
 _KEYS = (

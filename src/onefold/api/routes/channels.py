@@ -120,7 +120,9 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
             settings.public_url.rstrip("/") + request.url.path + (f"?{request.url.query}" if request.url.query else "")
         )
         signature = request.headers.get("x-twilio-signature", "")
-        if not twilio.twilio_signature_valid(settings.twilio_auth_token, url, sent, signature):
+        algorithm = twilio.signature_algorithm(request.headers.get("x-twilio-webhooks-signature-settings", ""))
+        signed = [(key, value) for key, value in sent.multi_items() if isinstance(value, str)]
+        if not twilio.twilio_signature_valid(settings.twilio_auth_token, url, signed, signature, algorithm=algorithm):
             raise NotAllowed("The request does not carry Twilio's signature.", code="signature_wrong")
     try:
         contact = twilio.contact_of_twilio(form, inbox_id=inbox_id)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm, Form
+from onefold.console.mail_html import clean_html
 from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import drafts, sending, store, worklists
@@ -158,4 +159,5 @@ def mail(
     # Names are not looked up before somebody follows a link: its sender would know that the email was read.
     private = {"Referrer-Policy": "no-referrer", "X-DNS-Prefetch-Control": "off"}
     headers = HEADERS | {"Content-Security-Policy": policy, **private}
-    return Response(content, 200, headers, "text/html; charset=utf-8")
+    cleaned = clean_html(content.decode("utf-8", "replace"), images=images)
+    return Response(cleaned, 200, headers, "text/html; charset=utf-8")
