@@ -270,13 +270,14 @@ def add_inboxes(unit: UnitOfWork, deliveries: Iterable[tuple[int, str]]) -> None
         inboxes_by_item.setdefault(seq, set()).add(inbox_id)
     if not inboxes_by_item:
         return
-    seqs, i = list(inboxes_by_item), items.c
-    noted = further_inboxes_of(unit, seqs)
-    routed = unit.execute(unit.select(i.seq, i.inbox_id).where(i.seq.in_(seqs), i.inbox_id.is_not(None)))
+    i = items.c
+    own = unit.select(i.seq, i.inbox_id).where(i.seq.in_(list(inboxes_by_item)), i.inbox_id.is_not(None))
+    elsewhere = {row.seq: inboxes_by_item[row.seq] - {row.inbox_id} for row in unit.execute(own)}
+    noted = further_inboxes_of(unit, [seq for seq, inbox_ids in elsewhere.items() if inbox_ids])
     rows = [
-        {"organization_id": unit.organization_id, "inbox_id": inbox_id, "item_seq": row.seq}
-        for row in routed
-        for inbox_id in sorted(inboxes_by_item[row.seq] - {row.inbox_id, *noted.get(row.seq, ())})
+        {"organization_id": unit.organization_id, "inbox_id": inbox_id, "item_seq": seq}
+        for seq, inbox_ids in elsewhere.items()
+        for inbox_id in sorted(inbox_ids.difference(noted.get(seq, ())))
     ]
     if rows:
         unit.execute(item_inboxes.insert(), rows)
