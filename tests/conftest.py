@@ -16,7 +16,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from onefold.accounts import service as accounts
+from onefold.accounts import passwords
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import Database
@@ -88,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _quick_passwords() -> Iterator[None]:
     """Hashing a password takes a tenth of a second by design; here it takes next to nothing, by the same algorithm."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(accounts, "_passwords", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
+    patch.setattr(passwords, "_passwords", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),)))
     yield
     patch.undo()
 

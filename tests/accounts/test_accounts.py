@@ -126,7 +126,7 @@ def test_a_new_password_ends_every_session(base: Base) -> None:
     do(base, lambda unit: accounts.set_password(unit, made.id, "another long password", COMMAND))
     with pytest.raises(NotSignedIn):
         accounts.authenticate(base.database, token)
-    with pytest.raises(InvalidValue, match="10 to 500"):
+    with pytest.raises(InvalidValue, match="12 to 500"):
         do(base, lambda unit: accounts.set_password(unit, made.id, "short", COMMAND))
 
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
+from onefold.accounts import passwords, signing_in
 from onefold.accounts import service as accounts
-from onefold.accounts import signing_in
 from onefold.accounts.signing_in import Identity, SecondFactorNeeded, SignedIn
 from onefold.accounts.store import AgentRow
 from onefold.audit import service as audit
@@ -129,7 +129,7 @@ def test_signing_in_apart_is_the_same_and_lets_others_write_while_it_checks(
     def check(password: str, password_hash: str | None) -> bool:
         with base.database.write(base.organization_id):
             checked.append(password)
-        return accounts.is_password(password, password_hash)
+        return passwords.is_password(password, password_hash)
 
     monkeypatch.setattr(signing_in, "is_password", check)
     entered = signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, "test")
@@ -145,7 +145,7 @@ def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
 ) -> None:
     def check(password: str, password_hash: str | None) -> bool:
         do(base, lambda unit: accounts.set_password(unit, mara.id, "another long password", COMMAND))
-        return accounts.is_password(password, password_hash)
+        return passwords.is_password(password, password_hash)
 
     monkeypatch.setattr(signing_in, "is_password", check)
     with pytest.raises(NotSignedIn):
@@ -176,13 +176,13 @@ def test_whoever_is_named_the_same_work_is_done(base: Base, mara: AgentRow, monk
     do(base, lambda unit: accounts.set_password(unit, iris, PASSWORD, COMMAND))
     do(base, lambda unit: accounts.change_agent(unit, iris, {"active": False}, COMMAND))
     work: list[str] = []
-    verify = accounts._passwords.verify
+    verify = passwords._passwords.verify
 
     def noted(password: bytes, password_hash: str) -> bool:
         work.append(password_hash.rpartition("$")[0].rpartition("$")[0])
         return verify(password, password_hash)
 
-    monkeypatch.setattr(accounts._passwords, "verify", noted)
+    monkeypatch.setattr(passwords._passwords, "verify", noted)
     for name in ("mara", "nobody", "theo", "iris"):
         with pytest.raises(NotSignedIn):
             enter(base, f"{name}@kite.example", "wrong password")
@@ -361,7 +361,7 @@ def test_an_inactive_agent_gets_no_link(base: Base, mara: AgentRow) -> None:
 def test_an_invitation_sets_the_password_and_ends_what_was_before(base: Base, mara: AgentRow) -> None:
     before, plain, token = session(base), link(base, mara), link(base, mara, "invitation")
     for password in ("short", "x" * 501):
-        with pytest.raises(InvalidValue, match="10 to 500"):
+        with pytest.raises(InvalidValue, match="12 to 500"):
             do(base, lambda unit, p=password: signing_in.accept_invitation(unit, token, p, "test"))  # type: ignore[misc]
     entered = do(base, lambda unit: signing_in.accept_invitation(unit, token, "a new long password", "test"))
     assert isinstance(entered, SignedIn)

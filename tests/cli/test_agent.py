@@ -73,7 +73,7 @@ def test_a_password_is_set_from_standard_input(shell: Shell, database: Database)
         SignedIn,
     )
     refused = typed(shell.folder, shell.url, "short\n", "agent", "password", MARA)
-    assert (refused.returncode, "10 to 500 characters" in refused.stderr) == (1, True)
+    assert (refused.returncode, "12 to 500 characters" in refused.stderr) == (1, True)
 
 
 def test_the_second_factor_of_who_has_lost_it_is_turned_off(shell: Shell, database: Database) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import threading
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Literal, NamedTuple, get_args
-
-from pwdlib import PasswordHash
 
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts import store
+from onefold.accounts.passwords import check_password, hash_password
 from onefold.accounts.store import AgentRow, KeyRow
 from onefold.audit import service as audit
 from onefold.contact_points.emails import parse_email
@@ -23,7 +20,7 @@ from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict, InvalidValue, NotAllowed, NotFound, NotSignedIn
 from onefold.core.text import clean_name
 from onefold.database.engine import Database, UnitOfWork
-from onefold.organizations.store import change_settings
+from onefold.organizations.store import change_settings, settings_row
 
 Role = Literal["agent", "lead", "admin"]
 Scope = Literal[
@@ -47,9 +44,6 @@ TokenKind = Literal["ofk", "ofs", "oft"]
 """An API key, a sign-in session, a one-time token (a link, an invitation, a ticket for the second factor)."""
 
 SESSION_LENGTH = timedelta(hours=12)
-_LONGEST_PASSWORD = 500
-_passwords = PasswordHash.recommended()
-_hashing = threading.BoundedSemaphore(4)  # each takes 64 MiB and a core for a while: a flood of sign-ins waits in line
 _TOKEN = re.compile(r"(ofk|ofs|oft)_([0-9]{1,18})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
 
 
@@ -157,7 +151,7 @@ def add_agent(
     unit: UnitOfWork, email: str, name: str, role: Role, actor: Actor, password: str | None = None
 ) -> AgentRow:
     """A new agent; without a password, one who cannot sign in by one yet."""
-    password_hash = None if password is None else _hash(password)
+    password_hash = None if password is None else _hash(unit, password, email, name)
     agent = AgentRow(
         new_id(),
         parse_email(email),
@@ -174,40 +168,17 @@ def add_agent(
 
 
 def set_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -> None:
-    """Sets a password; ends the agent's sessions and one-time tokens."""
-    store.change_agent(unit, agent_id, password_hash=_hash(password))
+    """Sets a password; ends the agent's sessions and one-time tokens. Raises what `check_password` raises."""
+    agent = store.read_agent(unit, agent_id)
+    store.change_agent(unit, agent_id, password_hash=_hash(unit, password, agent.email, agent.name))
     store.end_sessions(unit, agent_id=agent_id)
     sign_ins.end_tokens(unit, agent_id)
     audit.record(unit, actor, "agent.password_set", details={"agent_id": agent_id})
 
 
-def _hash(password: str) -> str:
-    if not 10 <= len(password) <= _LONGEST_PASSWORD:
-        raise InvalidValue(
-            f"A password has 10 to {_LONGEST_PASSWORD} characters.", code="password_length", field="password"
-        )
-    with _hashing:
-        return _passwords.hash(_bytes(password))
-
-
-def is_password(password: str, password_hash: str | None) -> bool:
-    """Whether this is the password. Where there is none, the answer is no, and takes as long.
-
-    It takes long on purpose (about a tenth of a second of a core): do not call it in a unit that others wait for.
-    """
-    with _hashing:
-        right = _passwords.verify(_bytes(password[: _LONGEST_PASSWORD + 1]), password_hash or _nobodys_hash())
-    return right and password_hash is not None
-
-
-def _bytes(password: str) -> bytes:
-    return password.encode("utf-8", "surrogatepass")  # whatever somebody types is a password, right or wrong
-
-
-@cache
-def _nobodys_hash() -> str:
-    """What an unknown address is checked against, so that an answer's time does not tell who has an account."""
-    return _passwords.hash(secrets.token_urlsafe())
+def _hash(unit: UnitOfWork, password: str, *own_texts: str) -> str:
+    check_password(password, [*own_texts, settings_row(unit).name])
+    return hash_password(password)
 
 
 def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object], actor: Actor) -> None:

@@ -16,7 +16,8 @@ import pyotp
 
 from onefold.accounts import sign_in_store as store
 from onefold.accounts import store as account_store
-from onefold.accounts.service import SESSION_LENGTH, is_password, new_token, set_password, token_hash, token_parts
+from onefold.accounts.passwords import is_password
+from onefold.accounts.service import SESSION_LENGTH, new_token, set_password, token_hash, token_parts
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.store import AgentRow
 from onefold.accounts.throttle import MOST_CODES, Failures
@@ -284,7 +285,7 @@ def use_link(unit: UnitOfWork, token: str, origin: str) -> SignedIn | SecondFact
 def accept_invitation(unit: UnitOfWork, token: str, password: str, origin: str) -> SignedIn | SecondFactorNeeded:
     """Sets the password of somebody who was invited, once, and signs in; other sessions and links of the agent end.
 
-    Raises NotSignedIn `link_not_valid`; InvalidValue `password_length`, with which the invitation stays good.
+    Raises NotSignedIn `link_not_valid`; InvalidValue of `check_password`, with which the invitation stays good.
     """
     who = _of_link(unit, token, "invitation")
     set_password(unit, who.id, password, Actor(who.id, None, origin))

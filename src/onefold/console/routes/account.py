@@ -13,6 +13,7 @@ from starlette.responses import Response
 from onefold.accounts import service as accounts
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts import signing_in
+from onefold.accounts.passwords import is_password
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm
@@ -55,7 +56,7 @@ def _prove(request: Request, visitor: Visitor, password: str) -> None:
         return
     try:
         with throttle.password(visitor.agent.email, client):
-            if not accounts.is_password(password, credentials.password_hash):
+            if not is_password(password, credentials.password_hash):
                 raise NotSignedIn("wrong")
     except NotSignedIn:
         raise InvalidValue("Your current password is another one.", code="wrong_password", field="current") from None
