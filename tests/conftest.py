@@ -108,6 +108,15 @@ def _statements_find_their_rows(judges: Judges) -> Iterator[None]:
         pytest.fail("\n\n".join(complaints), pytrace=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _secret_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The key of whatever is served here, and of every process that a test begins."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ONEFOLD_SECRET_KEY_FILE", str(tmp_path_factory.mktemp("key") / "onefold.key"))
+    yield
+    patch.undo()
+
+
 @pytest.fixture(scope="session")
 def postgres_server(judges: Judges) -> Iterator[str]:
     """The superuser's URL of a PostgreSQL server for this run."""

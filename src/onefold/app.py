@@ -52,7 +52,7 @@ from onefold.jobs.audit_heads import HeadPublisher
 from onefold.jobs.feed import Feed
 from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
-from onefold.jobs.worker import Counting, Job, Worker, checkpoint, forget_old, run_jobs
+from onefold.jobs.worker import Counting, Job, Worker, checkpoint, forget_old, run_jobs, seal_stored_secrets
 from onefold.webhooks.addresses import Addresses
 from onefold.wiring import database_of, receiver_of
 
@@ -194,6 +194,7 @@ class _Background:
                 Job("checkpoint", 1.0, lambda: checkpoint(database)),
                 Job("forget", 60.0, lambda: forget_old(database)),
                 Job("insights", 30.0, Counting(database).work),
+                Job("secrets", 3600.0, lambda: seal_stored_secrets(database)),
                 Job("audit heads", audit_heads.SECONDS, publisher.publish),
             ]
         )

@@ -5,16 +5,31 @@ Commands import this alone: the application's routes take longer to import than 
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import sqlalchemy as sa
+
 from onefold.channels.line_lookup import twilio_lookup
 from onefold.core.process_settings import Settings
+from onefold.core.secrets import box_of
 from onefold.database.engine import Database
 from onefold.merging import join_browser
 from onefold.receiving.service import Receiver
 
 
 def database_of(settings: Settings) -> Database:
-    """The database the settings name."""
-    return Database(settings.database_url, synchronous=settings.sqlite_synchronous)
+    """The database the settings name. Raises Conflict where its secrets' key cannot be read."""
+    box = box_of(key_file_of(settings))
+    return Database(settings.database_url, synchronous=settings.sqlite_synchronous, secrets=box)
+
+
+def key_file_of(settings: Settings) -> Path:
+    """The file with the key that secrets are sealed by: as set; else beside the SQLite file, or where the process
+    works."""
+    if settings.secret_key_file:
+        return Path(settings.secret_key_file)
+    file = sa.make_url(settings.database_url).database if settings.database_url.startswith("sqlite") else None
+    return Path(f"{file}.key") if file and file != ":memory:" else Path("onefold.key")
 
 
 def receiver_of(settings: Settings, database: Database) -> Receiver:

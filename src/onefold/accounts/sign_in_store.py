@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from onefold.core.secrets import is_sealed
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import agents, sign_in_tokens
 
@@ -50,13 +51,17 @@ def hold_credentials(unit: UnitOfWork, agent_id: str) -> Credentials | None:
 def _one(unit: UnitOfWork, which: sa.ColumnElement[bool], *, hold: bool = False) -> Credentials | None:
     select = unit.select(*_CREDENTIALS).where(which)
     row = unit.execute(select.with_for_update(read=True) if hold else select).one_or_none()
-    return None if row is None else Credentials._make(row)
+    if row is None:
+        return None
+    credentials = Credentials._make(row)
+    sealed = credentials.totp_secret
+    return credentials if sealed is None else credentials._replace(totp_secret=unit.secrets.open(sealed))
 
 
 def set_second_factor(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     """Sets the secret of an agent who has none, and the step a code was taken for; False if there is one."""
     changing = unit.update(agents).where(agents.c.id == agent_id, agents.c.totp_secret.is_(None))
-    return _update(unit, changing.values(totp_secret=secret, totp_step=step))
+    return _update(unit, changing.values(totp_secret=unit.secrets.seal(secret), totp_step=step))
 
 
 def clear_second_factor(unit: UnitOfWork, agent_id: str) -> bool:
@@ -69,9 +74,21 @@ def take_step(unit: UnitOfWork, agent_id: str, secret: str, step: int) -> bool:
     """Notes that a code of this step was taken; False where one of it, or of a later one, was before. Of two at once,
     one is told so."""
     a = agents.c
+    stored = unit.execute(unit.select(a.totp_secret).where(a.id == agent_id)).scalar()
+    if stored is None or unit.secrets.open(stored) != secret:
+        return False
     unused = sa.or_(a.totp_step.is_(None), a.totp_step < step)
-    changing = unit.update(agents).where(a.id == agent_id, a.active, a.totp_secret == secret, unused)
+    changing = unit.update(agents).where(a.id == agent_id, a.active, a.totp_secret == stored, unused)
     return _update(unit, changing.values(totp_step=step))
+
+
+def seal_secrets(unit: UnitOfWork) -> None:
+    """Seals second factors that were stored before there was a key."""
+    a = agents.c
+    for row in unit.execute(unit.select(a.id, a.totp_secret).where(a.totp_secret.is_not(None))).all():
+        if not is_sealed(row.totp_secret):
+            sealing = unit.update(agents).where(a.id == row.id, a.totp_secret == row.totp_secret)
+            unit.execute(sealing.values(totp_secret=unit.secrets.seal(row.totp_secret)))
 
 
 def set_provider(unit: UnitOfWork, agent_id: str, issuer: str | None, subject: str | None) -> None:

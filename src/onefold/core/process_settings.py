@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL", description="FULL keeps every acknowledged contact through a power cut; NORMAL is faster."
     )
+    secret_key_file: str = Field(
+        "",
+        description="The key that secrets in the database are sealed by; every process needs the same. By default "
+        "beside the SQLite file, else onefold.key where the process works; made where there is none.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, description="Port to listen on.")
     trusted_proxies: str = Field(

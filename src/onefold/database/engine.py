@@ -19,6 +19,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from onefold.core.errors import Unavailable
 from onefold.core.private_files import make_private
+from onefold.core.secrets import WITHOUT_KEY, SecretBox
 from onefold.database.dialects import Dialect, Insert, Row, Update
 from onefold.database.postgresql import PostgreSQL
 from onefold.database.sqlite import SQLite
@@ -52,7 +53,8 @@ class UnitOfWork:
     """One transaction of one organization; statements of the hot path go to the driver's cursor directly.
 
     `settings_version` is the version of the organization's settings, where the database told it on the way; `policies`
-    are the settings that this process has read, by organization, each of a version.
+    are the settings that this process has read, by organization, each of a version. `secrets` opens and seals what is
+    stored sealed.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class UnitOfWork:
         organization_id: int,
         version: int | None,
         policies: dict[int, Any],
+        secrets: SecretBox,
     ) -> None:
         self._engine = engine
         self._pooled_connection = pooled
         self.organization_id = organization_id
         self.settings_version = version
         self.policies = policies
+        self.secrets = secrets
         self._dialect = dialect
         self._cursor = cursor
 
@@ -174,12 +178,15 @@ class UnitOfWork:
 class Database:
     """One database, SQLite or PostgreSQL, by its SQLAlchemy URL."""
 
-    def __init__(self, url: str, *, pool_size: int = 12, synchronous: str = "FULL") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 12, synchronous: str = "FULL", secrets: SecretBox = WITHOUT_KEY
+    ) -> None:
         self.url = _with_driver(url)
         self._engine = _engine(self.url, pool_size, synchronous)
         self._dialect = SQLite() if self.is_sqlite else PostgreSQL()
         self._one_writer = threading.RLock() if self.is_sqlite else None
         self.policies: dict[int, Any] = {}
+        self.secrets = secrets
 
     @property
     def is_sqlite(self) -> bool:
@@ -210,7 +217,9 @@ class Database:
             # Past SQLAlchemy, whose own begin and commit cost as much as a statement; what it executes joins in.
             version = self._dialect.begin(driver, cursor, organization_id, write=write, exclusive=exclusive)
             try:
-                yield UnitOfWork(self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies)
+                yield UnitOfWork(
+                    self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies, self.secrets
+                )
                 driver.commit()
             except BaseException as error:
                 self._roll_back(driver)

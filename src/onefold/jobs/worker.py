@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import structlog
 
+from onefold.accounts import sign_in_store
 from onefold.contact_points.phones import LineTypes, line_type
 from onefold.core.clock import utc_now
 from onefold.core.errors import Unavailable
-from onefold.database.engine import Database
+from onefold.database.engine import Database, UnitOfWork
 from onefold.database.transactions import run_in_transaction
 from onefold.insights import service as insights
 from onefold.insights.store import Mark, is_complete, mark
@@ -25,6 +26,7 @@ from onefold.organizations.store import organization_ids, organizations_with_run
 from onefold.runs import service as runs
 from onefold.runs.store import RunRow
 from onefold.settings import mobile_identification
+from onefold.webhooks import endpoint_store
 
 EVENTS_KEPT = timedelta(days=7)
 _PAIRS = 25
@@ -83,6 +85,18 @@ def forget_old(database: Database) -> bool:
         )
         more = more or gone >= limit
     return more
+
+
+def seal_stored_secrets(database: Database) -> bool:
+    """Seals secrets of a database that was used before there was a key; there is never more to do at once."""
+    for organization_id, _ in organization_ids(database) if database.secrets.seals else ():
+        run_in_transaction(database, organization_id, _seal)
+    return False
+
+
+def _seal(unit: UnitOfWork) -> None:
+    endpoint_store.seal_secrets(unit)
+    sign_in_store.seal_secrets(unit)
 
 
 class Counting:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
+from onefold.core.secrets import is_sealed
 from onefold.database.engine import Database, UnitOfWork
 from onefold.database.tables import organizations, webhook_endpoints
 
@@ -45,13 +46,20 @@ def organizations_with_webhooks(database: Database) -> list[int]:
 
 def add_endpoint(unit: UnitOfWork, endpoint: EndpointRow) -> None:
     """A new endpoint."""
-    unit.execute(webhook_endpoints.insert().values(organization_id=unit.organization_id, **endpoint._asdict()))
+    row = {**endpoint._asdict(), "secret": unit.secrets.seal(endpoint.secret)}
+    unit.execute(webhook_endpoints.insert().values(organization_id=unit.organization_id, **row))
 
 
 def list_endpoints(unit: UnitOfWork) -> list[EndpointRow]:
     """Every endpoint, in the order they came."""
     select = unit.select(*_ENDPOINT).where(_e.state != "removed")
-    return [EndpointRow._make(row) for row in unit.execute(select.order_by(_e.id))]
+    return [_endpoint(unit, row) for row in unit.execute(select.order_by(_e.id))]
+
+
+def _endpoint(unit: UnitOfWork, row: sa.Row[Any]) -> EndpointRow:
+    endpoint = EndpointRow._make(row)
+    previous = None if endpoint.previous_secret is None else unit.secrets.open(endpoint.previous_secret)
+    return endpoint._replace(secret=unit.secrets.open(endpoint.secret), previous_secret=previous)
 
 
 def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> EndpointRow:
@@ -62,9 +70,23 @@ def read_endpoint(unit: UnitOfWork, endpoint_id: str, *, lock: bool = False) -> 
         row = unit.execute(select.with_for_update(key_share=True) if lock else select).one_or_none()
     if row is None:
         raise NotFound("There is no webhook with this id.", code="webhook_not_found")
-    return EndpointRow._make(row)
+    return _endpoint(unit, row)
 
 
 def change_endpoint(unit: UnitOfWork, endpoint_id: str, **values: object) -> None:
     """Sets fields of an endpoint."""
+    sealed = {
+        field: unit.secrets.seal(str(values[field])) for field in ("secret", "previous_secret") if values.get(field)
+    }
+    values = {**values, **sealed}
     unit.execute(unit.update(webhook_endpoints).where(_e.id == endpoint_id).values(**values))
+
+
+def seal_secrets(unit: UnitOfWork) -> None:
+    """Seals what was stored before there was a key."""
+    for row in unit.execute(unit.select(_e.id, _e.secret, _e.previous_secret)).all():
+        plain = {"secret": row.secret, "previous_secret": row.previous_secret}
+        sealed = {field: unit.secrets.seal(one) for field, one in plain.items() if one and not is_sealed(one)}
+        if sealed:
+            unchanged = unit.update(webhook_endpoints).where(_e.id == row.id, _e.secret == row.secret)
+            unit.execute(unchanged.values(**sealed))

@@ -72,7 +72,7 @@ agents = Table(
     Column("name", sa.Text, nullable=False),
     Column("role", sa.Text, nullable=False),
     Column("password_hash", sa.Text),
-    Column("totp_secret", sa.Text),  # of the second factor, in clear: checking a code needs it
+    Column("totp_secret", sa.Text),  # of the second factor, sealed (core/secrets)
     Column("totp_step", BigInteger),  # the newest step a code was taken for: none serves twice
     Column("oidc_issuer", Value),
     Column("oidc_subject", Value),

@@ -39,7 +39,7 @@ webhook_endpoints = Table(
     Column("event_types", Json),  # none: all
     Column("state", sa.Text, nullable=False, server_default="enabled"),  # enabled, disabled; removed: soon forgotten
     Column("reason", sa.Text),  # why it is disabled
-    Column("secret", sa.Text, nullable=False),  # in clear: signing needs it
+    Column("secret", sa.Text, nullable=False),  # sealed (core/secrets)
     Column("previous_secret", sa.Text),
     Column("previous_until", Instant),
     Column("after_seq", BigInteger, nullable=False),  # it is told of newer events only
