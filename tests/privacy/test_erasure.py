@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from onefold.conversations.drafts import Composed
 from onefold.conversations.store import _WRITTEN
 from onefold.conversations.timeline_events import TimelineEvent
 from onefold.core.actor import Actor
@@ -25,8 +26,25 @@ from onefold.privacy import export as exporting
 from onefold.privacy.erasure import Erased
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
+from onefold.profiles.service import PointInput
+from onefold.receiving.contact import Attachment
 from tests.conftest import Base
-from tests.dsl.words import do, receive, rows
+from tests.dsl.words import (
+    add_address,
+    add_detail,
+    add_draft,
+    agent,
+    detach,
+    do,
+    edit,
+    list_point,
+    merge,
+    point_of,
+    profile,
+    receive,
+    rows,
+    undo,
+)
 from tests.invariants import check_base
 
 ADMIN = Actor(None, None, "a test")
@@ -130,15 +148,73 @@ def test_a_long_history_is_erased_at_once_and_exported_in_little_memory(base: Ba
     assert erase(base, ada).counts["items"] == 6_001
 
 
+MARK = "kanarienvogel"
+FILE = Attachment(f"{MARK}.txt", "text/plain", MARK.encode())
+
+
+def lives(base: Base, deed: str) -> str:
+    """Somebody with the mark in whatever there is of a customer, to whom something is done; the id."""
+    address = f"{MARK}@{deed}.example"
+    text = f"{MARK} " * 300
+    ada = receive(
+        base, "email", email=address, name=f"{MARK} A", subject=MARK, body=text, attachments=(FILE,)
+    ).profile_id
+    add_detail(base, ada, MARK, MARK)
+    add_address(base, ada, f"{MARK} 1")
+    add_draft(base, ada, agent(base, "Mara"), Composed("note", text))
+    edit(base, ada, attributes={MARK: MARK}, username=f"{MARK}-{deed}")
+    if deed == "edited":
+        edit(base, ada, name="Ada", username=None, attributes=None)
+    elif deed == "taken-off":
+        point = point_of(base, ada, address).contact_point_id
+        do(base, lambda unit: profiles.remove_point(unit, ada, point, None))
+    elif deed == "detached":
+        other = list_point(base, ada, PointInput("email", f"{MARK}-2@detached.example"))
+        erase(base, detach(base, ada, other).new_profile_id)
+    elif deed == "merged":
+        return merge(base, ada, profile(base, name=f"{MARK} B")).destination_id
+    elif deed == "undone":
+        made = merge(base, ada, profile(base, name=f"{MARK} B"))
+        undo(base, made.id)
+        erase(base, made.destination_id)
+    return ada
+
+
+DEEDS = ["received", "edited", "taken-off", "detached", "merged", "undone"]
+
+
 @pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
-def test_on_sqlite_the_file_itself_holds_nothing_any_more(base: Base) -> None:
-    ada = receive(base, "email", email="kanarienvogel@example.org", body="kanarienvogel " * 2_000).profile_id
-    erase(base, ada)
-    path = base.url.removeprefix("sqlite:///")
-    base.database.dispose()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert b"kanarienvogel" not in Path(path).read_bytes()
+@pytest.mark.parametrize("deed", DEEDS)
+def test_on_sqlite_no_file_holds_anything_any_more_while_it_is_served(base: Base, deed: str) -> None:
+    """Neither the database, nor its write-ahead log, nor whatever else stands beside it."""
+    stays = receive(base, "email", email="stays@example.org", body="stays").profile_id
+    gone = lives(base, deed)
+    assert MARK.encode() in everything_beside(base)
+    erase(base, gone)
+    assert base.database.empty_log()
+    assert MARK.encode() not in everything_beside(base)
+    assert do(base, lambda unit: profiles.read(unit, stays)).row.id == stays
+
+
+def everything_beside(base: Base) -> bytes:
+    """The bytes of every file in the database's folder."""
+    folder = Path(base.url.removeprefix("sqlite:///")).parent
+    return b"".join(file.read_bytes() for file in folder.iterdir() if file.is_file())
+
+
+@pytest.mark.parametrize("make_url", ["sqlite"], indirect=True)
+def test_a_log_that_is_being_read_is_emptied_later(base: Base) -> None:
+    ada = receive(base, "email", email=f"{MARK}@example.org").profile_id
+    with base.database.read(base.organization_id) as unit:
+        unit.rows("SELECT count(*) FROM profiles", ())
+        erase(base, ada)
+        short = sqlite3.connect(base.url.removeprefix("sqlite:///"), timeout=0)
+        assert short.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 1  # busy
+        short.close()
+        base.database._log_to_empty = True  # as `empty_log` leaves it, which would wait its ten seconds here
+    base.database.checkpoint()
+    assert MARK.encode() not in everything_beside(base)
+    assert not base.database._log_to_empty
 
 
 def test_whoever_is_related_sees_a_new_version(base: Base) -> None:

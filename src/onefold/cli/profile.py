@@ -123,6 +123,8 @@ def profile_erase(
         )
     except DomainError as refusal:
         fail(refusal.detail)
+    if not database.empty_log():
+        err.print("Somebody reads the database: its write-ahead log is emptied when they have done.", soft_wrap=True)
     for erased_id in erasure.ids:
         out.print(f"{erased_id} is erased.", highlight=False)
     counts = ", ".join(f"{number:,} {kind}" for kind, number in erasure.counts.items() if number)

@@ -187,6 +187,7 @@ class Database:
         self._one_writer = threading.RLock() if self.is_sqlite else None
         self.policies: dict[int, Any] = {}
         self.secrets = secrets
+        self._log_to_empty = False
 
     @property
     def is_sqlite(self) -> bool:
@@ -270,11 +271,23 @@ class Database:
 
     def checkpoint(self) -> None:
         """Moves what SQLite's write-ahead log holds into the file, without making writers wait; nothing elsewhere."""
-        if self.is_sqlite:
-            with self.raw() as connection:
-                driver = connection.connection.driver_connection  # past SQLAlchemy: not inside a transaction
-                assert driver is not None
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._log_to_empty:
+            self.empty_log()
+        elif self.is_sqlite:
+            self._checkpoint("PASSIVE")
+
+    def empty_log(self) -> bool:
+        """Moves all that SQLite's write-ahead log holds into the file and cuts it to nothing, so that what was erased
+        is not left in it. False where somebody who reads keeps it from that: then the next `checkpoint` tries again."""
+        self._log_to_empty = self.is_sqlite and not self._checkpoint("TRUNCATE")
+        return not self._log_to_empty
+
+    def _checkpoint(self, how: str) -> bool:
+        """Whether nobody kept it from its end."""
+        with self.raw() as connection:
+            driver: Any = connection.connection.driver_connection  # past SQLAlchemy: not inside a transaction
+            busy, _, _ = driver.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+            return not busy
 
     def dispose(self) -> None:
         """Closes every connection."""
@@ -330,6 +343,8 @@ def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten: an erased customer's values must not stay in the file's free pages.
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.execute("PRAGMA mmap_size = 1073741824")
         # Checkpoints at every thousand pages cost half the throughput; a background job does them (jobs/housekeeping).

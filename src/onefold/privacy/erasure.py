@@ -29,13 +29,13 @@ def erase(unit: UnitOfWork, profile_id: str, confirm: str, actor: Actor) -> Eras
 
     All or nothing: afterwards all its ids answer 404, and whoever contacts from one of its addresses is a new customer.
     `confirm` repeats the id. To be called in a unit that is `exclusive`: no answer of another request that tells of the
-    customer is then kept behind its back. Raises NotFound; InvalidValue `not_confirmed`.
+    customer is then kept behind its back; and to be followed by `Database.empty_log`, once it is committed. Raises
+    NotFound; InvalidValue `not_confirmed`.
     """
     row = profiles.lock_profile(unit, profile_id, against_contacts=True)
     if confirm != profile_id:
         raise InvalidValue("confirm is not the id of the profile to erase.", code="not_confirmed", field="confirm")
     ids = profiles.merged_into(unit, row.id)
-    store.forget_thoroughly(unit)
     related = set(profiles.read_survivors(unit, store.related_ids(unit, ids)).values())
     relatives = _keep(unit, sorted(related))
     counts = _take_away(unit, ids)

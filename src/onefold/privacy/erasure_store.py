@@ -67,12 +67,6 @@ class Counterpart(NamedTuple):
     at: datetime
 
 
-def forget_thoroughly(unit: UnitOfWork) -> None:
-    """What this unit deletes is overwritten, where the database can: SQLite else leaves it in the file's free pages."""
-    if unit.dialect.name == "sqlite":
-        unit.execute(sa.text("PRAGMA secure_delete = ON"))
-
-
 # What there is -------------------------------------------------------------------------------------------------------
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from onefold.api.call import AnyCall, Result, header_parameters
 from onefold.api.privacy_schemas import CustomerExport, Erased, Erasure
 from onefold.api.problems import responses
 from onefold.core.errors import MergedAway
-from onefold.database.engine import UnitOfWork
+from onefold.database.engine import Database, UnitOfWork
 from onefold.privacy import erasure as erasing
 from onefold.privacy import export as exporting
 
@@ -47,7 +47,7 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
 @router.post(
     "/{profile_id}/erase", response_model=Erased, responses=responses(404, 409), openapi_extra=header_parameters()
 )
-def erase_profile(call: AnyCall, profile_id: str, body: Erasure) -> Response:
+def erase_profile(call: AnyCall, request: Request, profile_id: str, body: Erasure) -> Response:
     """Erases the customer for good: the profile, all that were merged into it, and everything of theirs; nothing of it
     can be brought back. Afterwards each of its ids answers 404. `confirm` repeats the id, so that it is meant."""
 
@@ -55,4 +55,7 @@ def erase_profile(call: AnyCall, profile_id: str, body: Erasure) -> Response:
         return Result(Erased.model_validate(erasing.erase(unit, profile_id, body.confirm, call.actor)._asdict()))
 
     # Alone: no other request may keep an answer that tells of the customer while it goes.
-    return call.write(ERASE, work, exclusive=True)
+    answer = call.write(ERASE, work, exclusive=True)
+    database: Database = request.app.state.database
+    database.empty_log()
+    return answer
