@@ -54,7 +54,7 @@ from onefold.jobs.webhook_post import Poster
 from onefold.jobs.webhooks import Sender
 from onefold.jobs.worker import Counting, Job, Worker, checkpoint, forget_old, run_jobs, seal_stored_secrets
 from onefold.webhooks.addresses import Addresses
-from onefold.wiring import database_of, receiver_of
+from onefold.wiring import database_of, receiver_of, refuse_powerful_role
 
 _DURATIONS = Histogram("onefold_request_seconds", "Time to answer, by route.", ["method", "route", "status"])
 _log = structlog.get_logger("onefold.http")
@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Any:
     settings = settings or Settings()  # type: ignore[call-arg]
     set_up_logging(settings.log_level)
     database = database_of(settings)
+    refuse_powerful_role(database, settings)
     gate, feed = Authenticator(database), Feed(database)
     # SQLite has one writer at a time; a second thread would only wait for the first.
     workers = 1 if database.is_sqlite else 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from onefold.channels.line_lookup import twilio_lookup
+from onefold.core.errors import Conflict, Unavailable
 from onefold.core.process_settings import Settings
 from onefold.core.secrets import box_of
 from onefold.database.engine import Database
@@ -38,3 +39,19 @@ def receiver_of(settings: Settings, database: Database) -> Receiver:
     if settings.twilio_lookup_account:
         lookup = twilio_lookup(settings.twilio_lookup_url, settings.twilio_lookup_account, settings.twilio_lookup_token)
     return Receiver(database, lookup=lookup, join=join_browser.join)
+
+
+def refuse_powerful_role(database: Database, settings: Settings) -> None:
+    """Raises Conflict where row-level security would not hold this service back from another organization's rows."""
+    if settings.postgres_superuser:
+        return
+    try:
+        powers = database.role_powers()
+    except Unavailable:  # it is away: it is served all the same, with 503, until it is there
+        return
+    if powers:
+        raise Conflict(
+            f"The database's role {' and '.join(powers)}, so nothing in it keeps organizations apart. Use a role that "
+            "is neither (docs/operations.md), or set ONEFOLD_POSTGRES_SUPERUSER=true.",
+            code="role_too_powerful",
+        )

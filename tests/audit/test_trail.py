@@ -265,6 +265,9 @@ NO_ENTRY = {  # what they bring stands on timelines; the others change nothing o
     "db upgrade",
     "audit verify",
     "profile show",
+    "backup",  # of all organizations; the file's owner is the service's
+    "restore",
+    "doctor",
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
     "key create": ("Shop", "--scope", "profiles:read"),

@@ -6,6 +6,8 @@ import typer
 
 from onefold.cli.agent import agent_app
 from onefold.cli.audit import audit_app
+from onefold.cli.backup import backup, restore
+from onefold.cli.doctor import doctor
 from onefold.cli.ingest import ingest
 from onefold.cli.merge import merge
 from onefold.cli.profile import profile_app
@@ -13,7 +15,7 @@ from onefold.cli.serve import demo, serve
 from onefold.cli.set_up import db_app, key_app, organization_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Onefold: one customer, one profile.")
-for command in (serve, demo, ingest, merge):
+for command in (serve, demo, ingest, merge, backup, restore, doctor):
     app.command()(command)
 for name, group in (
     ("db", db_app),

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from onefold.cli.shared import fail, open_database, out
+from onefold.core.errors import DomainError
 from onefold.core.process_settings import Settings
 from onefold.server.options import OPTIONS
+from onefold.wiring import refuse_powerful_role
 
 
 def serve(
@@ -22,6 +24,10 @@ def serve(
     database = open_database()
     if workers > 1 and database.is_sqlite:
         fail("SQLite has one writer at a time: several processes need PostgreSQL (ONEFOLD_DATABASE_URL).")
+    try:
+        refuse_powerful_role(database, settings)
+    except DomainError as refusal:
+        fail(refusal.detail)
     database.dispose()
     _serve(host or settings.host, port or settings.port, workers)
 
@@ -49,7 +55,7 @@ def demo(
     """Serve a sample base of several hundred customers on an embedded SQLite file."""
     from onefold import demo as sample  # here, because no other command needs its names
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = (folder / "demo.db").resolve()
     made = sample.prepare(path, customers, out)
     free = sample.free_port(port)

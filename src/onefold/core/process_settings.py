@@ -16,6 +16,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ONEFOLD_", env_file=".env", extra="ignore")
 
     database_url: str = Field("sqlite:///onefold.db", description="A SQLite file or a PostgreSQL database.")
+    postgres_superuser: bool = Field(
+        False, description="It is served although the database's role passes by row-level security; for trying out."
+    )
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL", description="FULL keeps every acknowledged contact through a power cut; NORMAL is faster."
     )

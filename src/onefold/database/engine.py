@@ -264,6 +264,16 @@ class Database:
         with translated_errors(), self._engine.connect() as connection:
             yield connection
 
+    def role_powers(self) -> list[str]:
+        """What lets the role past row-level security, which keeps organizations apart: nothing, if all is well."""
+        if self.is_sqlite:
+            return []
+        with self.raw() as connection:
+            row = connection.execute(
+                sa.text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            ).one()
+        return [what for what, has in (("is a superuser", row[0]), ("has BYPASSRLS", row[1])) if has]
+
     def ping(self) -> None:
         """Raises Unavailable unless the database answers."""
         with self.raw() as connection:

@@ -78,3 +78,8 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "onefold.database:migrations")
     return config
+
+
+def known_revisions() -> set[str]:
+    """Every revision that this version knows: those it can upgrade."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
