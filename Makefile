@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PINNED := --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint check format bench screenshots lock postgres clean
+.PHONY: help setup demo test soak lint check format bench screenshots lock release postgres clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,11 @@ lock: setup ## Pin the newest versions: constraints.txt to run it, constraints-d
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --upgrade $(PINNED) -o constraints-dev.txt
 	@$(BIN)/uv pip compile -q pyproject.toml -c constraints-dev.txt $(PINNED) -o constraints.txt
 	@echo virtualenv | $(BIN)/uv pip compile -q - --upgrade --universal --python-version 3.11 $(PINNED) -o tools/virtualenv.txt
+
+release: setup ## Build the wheel, the same bytes each time, with a list of all it runs on (CycloneDX), into dist
+	@rm -rf dist && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel -d dist
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml -o dist/sbom.cdx.json constraints.txt
+	@cp constraints.txt dist
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -109,7 +109,7 @@ def test_what_is_set_wrong_is_said_with_what_to_do(
     [
         ({"status": 502}, "answers 502"),
         ({"error": httpx.ConnectError("no")}, "does not answer (ConnectError)"),
-        ({"late": 60.0}, "differ by 60 s"),
+        ({"late": 60.0}, "This clock and the proxy's differ"),
     ],
 )
 def test_whether_the_public_address_leads_here(
