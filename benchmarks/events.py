@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
 from urllib.parse import quote
 
 from benchmarks.bases import Pair
@@ -19,7 +18,7 @@ from benchmarks.report import Effort, Line, percentile
 from benchmarks.streams import open_streams
 from benchmarks.workload import Workload
 from onefold.accounts import service as accounts
-from onefold.accounts import store
+from onefold.accounts import signing_in
 from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import Database, UnitOfWork
@@ -50,8 +49,7 @@ def credentials(unit: UnitOfWork) -> tuple[str, str]:
     """A key that may search, and an agent's cookie."""
     _, key = accounts.create_key(unit, "bench", ["profiles:read"], Actor(None, None, "benchmark"))
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent", Actor(None, None, "benchmark"))
-    token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
-    store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=12))
+    token = signing_in.begin_again(unit, agent.id, "benchmark").token
     return key, f"onefold={token}"
 
 

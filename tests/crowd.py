@@ -294,7 +294,19 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 "true",
             )
         ],
-        "sessions": [({"token_hash": "'crowd-' || n", "agent_id": agent, **at(), **at("expires_at")}, few)],
+        "sessions": [
+            (
+                {
+                    "token_hash": "'crowd-' || n",
+                    "id": id_(_AGENT),
+                    "agent_id": agent,
+                    **at(),
+                    **at("last_used_at"),
+                    **at("expires_at"),
+                },
+                few,
+            )
+        ],
         "sign_in_tokens": [
             ({"token_hash": "'crowd-' || n", "agent_id": agent, "purpose": "'link'", **at("expires_at")}, few)
         ],

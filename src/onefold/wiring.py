@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from onefold.channels.line_lookup import twilio_lookup
 from onefold.core.errors import Conflict, Unavailable
 from onefold.core.process_settings import Settings
 from onefold.core.secrets import box_of
-from onefold.database.engine import Database
+from onefold.database.engine import Database, sqlite_file
 from onefold.merging import join_browser
 from onefold.receiving.service import Receiver
 
@@ -29,8 +27,8 @@ def key_file_of(settings: Settings) -> Path:
     works."""
     if settings.secret_key_file:
         return Path(settings.secret_key_file)
-    file = sa.make_url(settings.database_url).database if settings.database_url.startswith("sqlite") else None
-    return Path(f"{file}.key") if file and file != ":memory:" else Path("onefold.key")
+    file = sqlite_file(settings.database_url)
+    return Path("onefold.key") if file is None else Path(f"{file}.key")
 
 
 def receiver_of(settings: Settings, database: Database) -> Receiver:

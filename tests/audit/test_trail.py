@@ -68,6 +68,7 @@ NOT_FROM_HERE = {  # needs what this walk has not got; `tests/console/test_audit
     f"{_CUSTOMER}/new-owner",
     "/queue/withdraw",
     "/merges/{merge_id}/undo-together",
+    "/account/provider/link",
     "/account/provider/unlink",
     "/account/second-factor",
     "/account/second-factor/off",

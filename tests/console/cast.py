@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onefold.accounts import service as accounts
+from onefold.accounts import sessions, signing_in
 from onefold.accounts import store as store_accounts
 from onefold.contact_points import store as contact_points
 from onefold.conversations import drafts
@@ -48,6 +49,8 @@ def cast(console: Console, author_id: str) -> Cast:
         assert conversation is not None
         item = conversations.items(unit, conversation.id, None, 10)[-1]
         (called_from,) = contact_points.points_of(unit, [caller_id])[caller_id]
+        signing_in.begin_again(unit, author_id, "console 192.0.2.2")
+        session = sessions.of_agent(unit, author_id)[0]
         return {
             "detail_id": detail_id,
             "address_id": address_id,
@@ -57,6 +60,7 @@ def cast(console: Console, author_id: str) -> Cast:
             "draft_id": draft.id,
             "item_id": str(item.seq),
             "line_id": called_from.contact_point_id,
+            "session_id": session.id,
         }
 
     merged_id = console.customer("Ada Kite Sr")

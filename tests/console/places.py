@@ -127,6 +127,8 @@ PLACES: dict[tuple[str, str], Place] = {
     ),
     ("GET", "/sign-in/provider"): _OPEN._replace(answers=404),
     ("GET", "/sign-in/provider/back"): _OPEN._replace(answers=401),
+    ("POST", "/account/provider/link"): _DONE._replace(foreign=None),
+    ("POST", "/account/sessions/{session_id}/end"): _done()._replace(values={"session_id": "{session_id}"}),
     ("POST", "/account/provider/unlink"): _done(current="")._replace(foreign=None),
     ("POST", "/sign-out"): Place(303, least=NOBODY, foreign=None),
     ("GET", "/account"): _LIST,

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ import pytest
 
 from onefold import app
 from onefold.accounts import service as accounts
-from onefold.accounts import store
+from onefold.accounts import session_store, signing_in
 from onefold.console import events
 from onefold.console.events import MOST_STREAMS
 from onefold.contact_points.blocklist import DEFAULT_ENTRIES
@@ -278,9 +277,7 @@ def session(base: Base, organization_id: int | None = None) -> str:
 
     def begin(unit: UnitOfWork) -> str:
         agent = accounts.add_agent(unit, f"{new_id()}@kite.example", "Mara", "agent", COMMAND)
-        token, now = accounts.new_token("ofs", unit.organization_id), utc_now()
-        store.add_session(unit, accounts.token_hash(token), agent.id, now, now + timedelta(hours=1))
-        return token
+        return signing_in.begin_again(unit, agent.id, "console 192.0.2.1").token
 
     return do(base._replace(organization_id=organization_id or base.organization_id), begin)
 
@@ -370,7 +367,7 @@ def test_a_stream_ends_with_its_session__MRG_11(base: Base, address: str, monkey
     with following(address, ended) as blocks, following(address, lasting) as others:
         happens(base, "before")
         assert told(blocks) == told(others)
-        do(base, lambda unit: store.end_sessions(unit, token_hash=accounts.token_hash(ended)))
+        do(base, lambda unit: session_store.end_sessions(unit, token_hash=accounts.token_hash(ended)))
         assert [b for b in blocks if "data" in b] == [], "and the answer is complete"
         happens(base, "afterwards")
         assert told(others)["data"] == {"word": "afterwards"}

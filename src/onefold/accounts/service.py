@@ -6,12 +6,13 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
+from onefold.accounts import session_store, sessions, store
 from onefold.accounts import sign_in_store as sign_ins
-from onefold.accounts import store
 from onefold.accounts.passwords import check_password, hash_password
+from onefold.accounts.session_store import SessionRow
 from onefold.accounts.store import AgentRow, KeyRow
 from onefold.audit import service as audit
 from onefold.contact_points.emails import parse_email
@@ -43,18 +44,18 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 TokenKind = Literal["ofk", "ofs", "oft"]
 """An API key, a sign-in session, a one-time token (a link, an invitation, a ticket for the second factor)."""
 
-SESSION_LENGTH = timedelta(hours=12)
 _TOKEN = re.compile(r"(ofk|ofs|oft)_([0-9]{1,18})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
 
 
 class Principal(NamedTuple):
-    """Who is asking: an API key or a signed-in agent, of one organization."""
+    """Who is asking: an API key or a signed-in agent, whose `session` it is, of one organization."""
 
     organization_id: int
     scopes: frozenset[str]
     key_id: str | None
     agent_id: str | None
     expires_at: datetime | None
+    session: SessionRow | None = None
 
 
 def new_token(kind: TokenKind, organization_id: int) -> str:
@@ -136,10 +137,12 @@ def _key_principal(unit: UnitOfWork, token: str) -> Principal | None:
 
 
 def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
-    agent = store.session_agent(unit, token_hash(token), utc_now())
-    if agent is None:
+    session = sessions.find(unit, token_hash(token))
+    agent = None if session is None else store.read_agent(unit, session.agent_id)
+    if agent is None or not agent.active:
         return None
-    return Principal(unit.organization_id, ROLE_SCOPES[agent.role], None, agent_id=agent.id, expires_at=None)
+    scopes = ROLE_SCOPES[agent.role]
+    return Principal(unit.organization_id, scopes, None, agent_id=agent.id, expires_at=None, session=session)
 
 
 def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:
@@ -171,9 +174,15 @@ def set_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -
     """Sets a password; ends the agent's sessions and one-time tokens. Raises what `check_password` raises."""
     agent = store.read_agent(unit, agent_id)
     store.change_agent(unit, agent_id, password_hash=_hash(unit, password, agent.email, agent.name))
-    store.end_sessions(unit, agent_id=agent_id)
+    session_store.end_sessions(unit, agent_id=agent_id)
     sign_ins.end_tokens(unit, agent_id)
     audit.record(unit, actor, "agent.password_set", details={"agent_id": agent_id})
+
+
+def reset_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -> None:
+    """The same for who cannot prove the one of before: an account at a provider that was linked does not outlive it."""
+    sign_ins.set_provider(unit, agent_id, None, None)
+    set_password(unit, agent_id, password, actor)
 
 
 def _hash(unit: UnitOfWork, password: str, *own_texts: str) -> str:
@@ -197,7 +206,7 @@ def change_agent(unit: UnitOfWork, agent_id: str, changes: Mapping[str, object],
         return
     store.change_agent(unit, agent_id, **values)
     if values.get("active") is False:
-        store.end_sessions(unit, agent_id=agent_id)
+        session_store.end_sessions(unit, agent_id=agent_id)
         sign_ins.end_tokens(unit, agent_id)
     audit.record(unit, actor, "agent.changed", details={"agent_id": agent_id, "changes": values})
 

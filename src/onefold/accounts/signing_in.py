@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple
 
 import pyotp
 
+from onefold.accounts import session_store, sessions
 from onefold.accounts import sign_in_store as store
 from onefold.accounts import store as account_store
 from onefold.accounts.passwords import is_password
-from onefold.accounts.service import SESSION_LENGTH, new_token, set_password, token_hash, token_parts
+from onefold.accounts.service import new_token, reset_password, token_hash, token_parts
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.store import AgentRow
 from onefold.accounts.throttle import MOST_CODES, Failures
@@ -129,15 +130,15 @@ def _enter(unit: UnitOfWork, who: Credentials, way: Way, origin: str) -> SignedI
 
 
 def _begin_session(unit: UnitOfWork, agent_id: str, way: Way, origin: str) -> SignedIn:
-    session = begin_again(unit, agent_id)
+    session = begin_again(unit, agent_id, origin)
     audit.record(unit, Actor(agent_id, None, origin), "session.begun", details={"agent_id": agent_id, "way": way})
     return session
 
 
-def begin_again(unit: UnitOfWork, agent_id: str) -> SignedIn:
+def begin_again(unit: UnitOfWork, agent_id: str, origin: str) -> SignedIn:
     """A new session in place of those that a change of the agent's own has ended, in the unit of that change."""
-    token, now = new_token("ofs", unit.organization_id), utc_now()
-    account_store.add_session(unit, token_hash(token), agent_id, now=now, expires_at=now + SESSION_LENGTH)
+    token = new_token("ofs", unit.organization_id)
+    sessions.begin(unit, token_hash(token), agent_id, origin)
     return SignedIn(token)
 
 
@@ -171,12 +172,21 @@ def second_factor(unit: UnitOfWork, ticket: str, code: str, origin: str) -> Sign
         who = store.of_agent(unit, agent_id)
         if who is None or not who.active or who.totp_secret is None:
             raise _no_ticket()
-        step = _step(who.totp_secret, code)
-        if step is None or not store.take_step(unit, agent_id, who.totp_secret, step):
-            raise NotSignedIn(
-                "The code is wrong, or was used before. Enter the next one.", code="wrong_code", agent_id=agent_id
-            )
+        _take_code(unit, who, code)
     return _begin_session(unit, agent_id, "second_factor", origin)
+
+
+def use_code(unit: UnitOfWork, agent_id: str, code: str) -> None:
+    """Takes a code of the agent's authenticator as a proof, once. Raises NotSignedIn `wrong_code`; TooMany."""
+    with _codes().trying(agent_id):
+        _take_code(unit, _agent(unit, agent_id), code)
+
+
+def _take_code(unit: UnitOfWork, who: Credentials, code: str) -> None:
+    step = None if who.totp_secret is None else _step(who.totp_secret, code)
+    if who.totp_secret is None or step is None or not store.take_step(unit, who.id, who.totp_secret, step):
+        detail = "The code is wrong, or was used before. Enter the next one."
+        raise NotSignedIn(detail, code="wrong_code", agent_id=who.id)
 
 
 def second_factor_apart(database: Database, organization_id: int, ticket: str, code: str, origin: str) -> SignedIn:
@@ -288,7 +298,7 @@ def accept_invitation(unit: UnitOfWork, token: str, password: str, origin: str) 
     Raises NotSignedIn `link_not_valid`; InvalidValue of `check_password`, with which the invitation stays good.
     """
     who = _of_link(unit, token, "invitation")
-    set_password(unit, who.id, password, Actor(who.id, None, origin))
+    reset_password(unit, who.id, password, Actor(who.id, None, origin))
     return _enter(unit, who, "invitation", origin)
 
 
@@ -351,7 +361,7 @@ def unlink_provider(unit: UnitOfWork, agent_id: str, actor: Actor) -> None:
 
 def sign_out(unit: UnitOfWork, token: str, actor: Actor) -> None:
     """Ends one session."""
-    account_store.end_sessions(unit, token_hash=token_hash(token))
+    session_store.end_sessions(unit, token_hash=token_hash(token))
     audit.record(unit, actor, "session.ended", details={"agent_id": actor.agent_id})
 
 
@@ -365,5 +375,5 @@ def sign_out_everywhere(unit: UnitOfWork, agent_id: str, except_token: str | Non
 
 def _end_sessions(unit: UnitOfWork, agent_id: str, except_token: str | None, purpose: str | None) -> None:
     except_hash = None if except_token is None else token_hash(except_token)
-    account_store.end_sessions(unit, agent_id=agent_id, except_hash=except_hash)
+    session_store.end_sessions(unit, agent_id=agent_id, except_hash=except_hash)
     store.end_tokens(unit, agent_id, purpose)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from onefold.core.errors import Conflict, NotFound
 from onefold.core.ids import is_id
-from onefold.database.engine import UnitOfWork, same_organization
-from onefold.database.tables import agents, api_keys, inbox_agents, inboxes, sessions
+from onefold.database.engine import UnitOfWork
+from onefold.database.tables import agents, api_keys, inbox_agents, inboxes
 
 
 class AgentRow(NamedTuple):
@@ -149,36 +147,3 @@ def change_key(unit: UnitOfWork, key_id: str, **values: object) -> None:
     changing = unit.update(api_keys).where(api_keys.c.id == key_id)
     if not is_id(key_id) or unit.execute(changing.values(**values)).rowcount == 0:
         raise NotFound("There is no API key with this id.", code="key_not_found")
-
-
-def add_session(unit: UnitOfWork, token_hash: str, agent_id: str, now: datetime, expires_at: datetime) -> None:
-    """A new sign-in session."""
-    unit.execute(
-        sessions.insert().values(
-            organization_id=unit.organization_id,
-            token_hash=token_hash,
-            agent_id=agent_id,
-            created_at=now,
-            expires_at=expires_at,
-        )
-    )
-
-
-def session_agent(unit: UnitOfWork, token_hash: str, now: datetime) -> AgentRow | None:
-    """The active agent of a session that has not expired."""
-    s = sessions.c
-    joined = sessions.join(agents, sa.and_(same_organization(agents, sessions), agents.c.id == s.agent_id))
-    select = unit.select(*_AGENT, of=sessions).select_from(joined)
-    select = select.where(s.token_hash == token_hash, s.expires_at > now, agents.c.active)
-    row = unit.execute(select).one_or_none()
-    return None if row is None else AgentRow._make(row)
-
-
-def end_sessions(
-    unit: UnitOfWork, *, token_hash: str | None = None, agent_id: str | None = None, except_hash: str | None = None
-) -> int:
-    """Ends one session, or every session of an agent but one; returns how many."""
-    s = sessions.c
-    which = s.token_hash == token_hash if agent_id is None else s.agent_id == agent_id
-    others = sa.true() if except_hash is None else s.token_hash != except_hash
-    return int(unit.execute(unit.delete(sessions).where(which, others)).rowcount)

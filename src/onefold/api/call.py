@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts import sessions
 from onefold.accounts.service import Principal
 from onefold.api.auth import Authenticator, allow
 from onefold.api.idempotency_store import keep_answer as remember
@@ -51,6 +52,11 @@ class Call:
         """Who asks, and from which address, as the audit log keeps it (MRG-14)."""
         client = self._request.client
         return Actor(self.principal.agent_id, self.principal.key_id, f"api {client.host if client else 'unknown'}")
+
+    def require_proof(self) -> None:
+        """Raises NotAllowed `proof_needed` where an agent's session asks, and its last proof is too old."""
+        if self.principal.session is not None:
+            sessions.require_proof(self.principal.session)
 
     @property
     def version(self) -> int | None:

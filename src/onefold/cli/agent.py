@@ -46,7 +46,7 @@ def agent_add(
 def agent_password(email: str, organization: Organization = None) -> None:
     """Set an agent's password, asked for or read from standard input; signs the agent out everywhere."""
     secret = _asked_password()
-    run_on_agent(organization, lambda unit: accounts.set_password(unit, find_agent(unit, email).id, secret, ACTOR))
+    run_on_agent(organization, lambda unit: accounts.reset_password(unit, find_agent(unit, email).id, secret, ACTOR))
     out.print("The password is set; the agent is signed out everywhere.")
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import httpx
-import sqlalchemy as sa
 import typer
 
 from onefold.accounts import sign_in_store as sign_ins
@@ -20,7 +19,7 @@ from onefold.accounts import store as accounts
 from onefold.cli.shared import fail, out
 from onefold.core.errors import DomainError
 from onefold.core.process_settings import Settings
-from onefold.database.engine import Database
+from onefold.database.engine import Database, sqlite_file
 from onefold.database.migrate import current, newest
 from onefold.organizations.store import organization_ids
 from onefold.webhooks import endpoint_store
@@ -83,7 +82,12 @@ def _schema(revision: str | None) -> Iterator[Finding]:
 
 
 def _file(settings: Settings) -> Iterator[Finding]:
-    file = Path(sa.make_url(settings.database_url).database or "")
+    file = sqlite_file(settings.database_url)
+    if file is None:
+        yield Finding(
+            "fault", "The database is in memory, and gone when the process ends.", "Set ONEFOLD_DATABASE_URL."
+        )
+        return
     folder = file.resolve().parent
     if folder.stat().st_mode & stat.S_IWOTH and not folder.stat().st_mode & stat.S_ISVTX:
         yield Finding("fault", f"Everybody may write into {folder}.", f"Run: chmod o-w {folder}")
@@ -108,10 +112,7 @@ def _role(database: Database) -> Iterator[Finding]:
         )
     else:
         yield Finding("good", "Row-level security holds the database's role.")
-    with database.raw() as connection:
-        theirs = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-    skew = abs((datetime.now(UTC) - theirs).total_seconds())
-    yield _clock("the database's", skew)
+    yield _clock("the database's", abs((datetime.now(UTC) - database.clock()).total_seconds()))
 
 
 def _clock(whose: str, skew: float) -> Finding:

@@ -20,6 +20,7 @@ from onefold.api.problems import LastResort, status_of
 from onefold.console import events
 from onefold.console.forms import same_origin, taken_in
 from onefold.console.pages import HEADERS, STATIC, render, static
+from onefold.console.proof import ProofNeeded, ask
 from onefold.console.routes import (
     account,
     audit,
@@ -134,6 +135,10 @@ def _answer_errors(app: FastAPI) -> None:
         if request.headers.get("hx-request") == "true":
             return Response(status_code=204, headers={"HX-Redirect": to, **HEADERS})
         return RedirectResponse(to, 303, HEADERS)
+
+    @app.exception_handler(ProofNeeded)
+    async def prove(request: Request, needed: ProofNeeded) -> Response:
+        return await run_in_threadpool(ask, request, needed)
 
     @app.exception_handler(DomainError)
     async def answer_refusal(request: Request, refusal: DomainError) -> Response:

@@ -22,6 +22,11 @@ class Form:
     def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
         self._fields, self._last = fields, dict(fields)
 
+    @property
+    def fields(self) -> Sequence[tuple[str, str]]:
+        """Every field as it was sent, in order."""
+        return self._fields
+
     def text(self, name: str) -> str:
         """A field as it was typed; empty where it is missing."""
         return self._last.get(name, "").replace("\r\n", "\n")

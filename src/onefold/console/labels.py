@@ -124,6 +124,7 @@ FLASH_MESSAGES = {
     "moved-on": "That customer was merged into this one.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "You are signed out on every other device.",
+    "session-ended": "The session has ended.",
     "started": "Started. It continues in the background.",
     "stopped": "Stopped. You can resume it here.",
     "repeated": "It is being sent again.",

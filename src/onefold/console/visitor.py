@@ -11,9 +11,11 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from onefold.accounts import sessions
 from onefold.accounts import store as accounts
-from onefold.accounts.service import SESSION_LENGTH, Principal, authenticate
+from onefold.accounts.service import Principal, authenticate, token_hash, token_parts
 from onefold.accounts.store import AgentRow
+from onefold.console.devices import device_of
 from onefold.core.actor import Actor
 from onefold.core.errors import NotAllowed, NotSignedIn
 from onefold.core.process_settings import Settings
@@ -83,9 +85,10 @@ class Visitor:
     def still_signed_in(self) -> bool:
         """Whether the session has not ended since."""
         try:
-            return authenticate(self.database, self.token) == self.principal
+            now = authenticate(self.database, self.token)
         except NotSignedIn:
             return False
+        return now._replace(session=None) == self.principal._replace(session=None)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -113,10 +116,17 @@ def cookie_name(request: Request) -> str:
 
 def set_session(request: Request, response: Response, token: str) -> None:
     """Signs the browser in; the cookie is read by no script and sent with no request that another site makes."""
+    _, organization_id = token_parts(token)
+    device = device_of(request.headers.get("user-agent", ""))
+    run_in_transaction(
+        request.app.state.database,
+        organization_id,
+        lambda unit: sessions.name_device(unit, token_hash(token), device),
+    )
     response.set_cookie(
         cookie_name(request),
         token,
-        max_age=int(SESSION_LENGTH.total_seconds()),
+        max_age=int(sessions.LENGTH.total_seconds()),
         path="/",
         httponly=True,
         secure=is_secure(request),
@@ -151,12 +161,20 @@ def _look(request: Request) -> Visitor | None:
     return Visitor(request, token, principal, agent)
 
 
+def _note_use(visitor: Visitor) -> None:
+    session = visitor.principal.session
+    if session is not None and sessions.is_to_be_noted(session):
+        visitor.write(lambda unit: sessions.note_use(unit, token_hash(visitor.token)), "profiles:read")
+
+
 async def signed_in(request: Request) -> Visitor:
     """The visitor; raises SignInNeeded."""
     visitor = await run_in_threadpool(_look, request)
     if visitor is None:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInNeeded(quote(path if request.method == "GET" else "/", safe="/"))
+    if request.url.path != "/events" and "x-refresh" not in request.headers:
+        await run_in_threadpool(_note_use, visitor)
     request.state.visitor, request.state.asker = visitor, {"agent_id": visitor.agent_id}
     return visitor
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from onefold.core.errors import Conflict
 from onefold.core.private_files import make_private
+from onefold.database.engine import sqlite_file
 from onefold.database.migrate import known_revisions
 
 _PAGES_AT_ONCE = 5_000
@@ -85,10 +86,10 @@ def _copy(one: Path, other: Path) -> None:
 
 
 def _file_of(url: str) -> Path:
-    file = sa.make_url(url).database
-    if not file or file == ":memory:":
+    file = sqlite_file(url)
+    if file is None:
         raise Conflict("A database in memory has no file.", code="no_file")
-    return Path(file)
+    return file
 
 
 def _run(program: str, *arguments: str, url: str) -> None:

@@ -6,9 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import psycopg.types.string
@@ -274,6 +275,13 @@ class Database:
             ).one()
         return [what for what, has in (("is a superuser", row[0]), ("has BYPASSRLS", row[1])) if has]
 
+    def clock(self) -> datetime:
+        """What time it is for the database's machine; for a file, this one's."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        with self.raw() as connection:
+            return cast(datetime, connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one())
+
     def ping(self) -> None:
         """Raises Unavailable unless the database answers."""
         with self.raw() as connection:
@@ -302,6 +310,12 @@ class Database:
     def dispose(self) -> None:
         """Closes every connection."""
         self._engine.dispose()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for one in memory, and for another kind."""
+    file = sa.make_url(url).database if url.startswith("sqlite") else None
+    return None if not file or file == ":memory:" else Path(file)
 
 
 def _with_driver(url: str) -> str:

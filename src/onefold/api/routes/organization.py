@@ -359,7 +359,10 @@ def list_keys(call: AnyCall) -> Response:
 
 @router.post("/keys", status_code=201, response_model=schemas.MadeKey, responses=responses(409))
 def create_key(call: AnyCall, body: schemas.NewKey) -> Response:
-    """Makes an API key; its token is in this answer and nowhere else, so no Idempotency-Key keeps it."""
+    """Makes an API key; its token is in this answer and nowhere else, so no Idempotency-Key keeps it.
+
+    An agent's session needs a proof of the last five minutes (403 `proof_needed`)."""
+    call.require_proof()
 
     def work(unit: UnitOfWork) -> Result:
         row, token = accounts.create_key(

@@ -26,6 +26,7 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
     """Everything that is kept of the customer, as one JSON document that is written while it is read. One that does not
     end with `"complete": true` was cut off: the customer was erased, or the database went away, meanwhile."""
 
+    call.require_proof()
     subjects: list[exporting.Subject] = []
 
     def work(unit: UnitOfWork) -> Result:
@@ -50,6 +51,8 @@ def export_profile(call: AnyCall, profile_id: str) -> Response:
 def erase_profile(call: AnyCall, request: Request, profile_id: str, body: Erasure) -> Response:
     """Erases the customer for good: the profile, all that were merged into it, and everything of theirs; nothing of it
     can be brought back. Afterwards each of its ids answers 404. `confirm` repeats the id, so that it is meant."""
+
+    call.require_proof()
 
     def work(unit: UnitOfWork) -> Result:
         return Result(Erased.model_validate(erasing.erase(unit, profile_id, body.confirm, call.actor)._asdict()))

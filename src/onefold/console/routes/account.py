@@ -11,8 +11,8 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from onefold.accounts import service as accounts
+from onefold.accounts import sessions, signing_in
 from onefold.accounts import sign_in_store as sign_ins
-from onefold.accounts import signing_in
 from onefold.accounts.passwords import is_password
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.throttle import Throttle
@@ -37,7 +37,13 @@ def _credentials(unit: UnitOfWork, visitor: Visitor) -> Credentials:
 def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     own = drafts.of_author(unit, visitor.agent_id, None, _DRAFTS)
     customers = {s.row.id: s for s in profiles.summaries(unit, sorted({draft.profile_id for draft in own}))}
-    return {"credentials": _credentials(unit, visitor), "drafts": own, "customers": customers}
+    return {
+        "credentials": _credentials(unit, visitor),
+        "drafts": own,
+        "customers": customers,
+        "sessions": sessions.of_agent(unit, visitor.agent_id),
+        "this_session": visitor.principal.session,
+    }
 
 
 @router.get("")
@@ -72,11 +78,18 @@ def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Res
 
     def work(unit: UnitOfWork) -> str:
         accounts.set_password(unit, visitor.agent_id, new, visitor.actor)
-        return signing_in.begin_again(unit, visitor.agent_id).token
+        return signing_in.begin_again(unit, visitor.agent_id, visitor.actor.origin).token
 
     response = redirect_to("/account", "password")
     set_session(request, response, visitor.write(work, "profiles:read"))
     return response
+
+
+@router.post("/sessions/{session_id}/end")
+def end_session(visitor: AnyVisitor, session_id: str) -> Response:
+    """Ends one of the agent's sessions."""
+    visitor.write(lambda unit: sessions.end_one(unit, visitor.agent_id, session_id, visitor.actor), "profiles:read")
+    return redirect_to("/account", "session-ended")
 
 
 @router.post("/sign-out-everywhere")

@@ -11,10 +11,11 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from onefold.accounts import signing_in
+from onefold.accounts import sessions, signing_in
 from onefold.channels.oidc import Provider, Secrets
 from onefold.console.forms import followed_here
 from onefold.console.pages import HEADERS, redirect_to
+from onefold.console.proof import PROVEN
 from onefold.console.visitor import (
     AnyVisitor,
     Visitor,
@@ -57,7 +58,8 @@ async def begin(request: Request, then: str = "/", organization: int | None = No
     """On to the provider. `link` comes back to link the account of whoever is signed in here: only where the agent
     asks for it on a page of ours, or another site's page could link an account of its own to the agent's."""
     visitor = await signed_in(request) if link else None
-    if visitor is not None and not followed_here(request):
+    session = None if visitor is None else visitor.principal.session
+    if visitor is not None and not (followed_here(request) and session is not None and sessions.is_proven(session)):
         return redirect_to("/account")
     return await run_in_threadpool(_begin, request, then, organization, visitor)
 
@@ -135,6 +137,12 @@ def _organizations(request: Request) -> list[int]:
 
 def _lost_request() -> NotSignedIn:
     return NotSignedIn("This sign-in was started elsewhere, or took too long. Start over.", code="provider_lost")
+
+
+@router.post("/account/provider/link", dependencies=[PROVEN])
+def link(visitor: AnyVisitor) -> Response:
+    """On to the provider, to link the account there: whoever has it can sign in as this agent then."""
+    return redirect_to("/sign-in/provider?link=true")
 
 
 @router.post("/account/provider/unlink")

@@ -114,6 +114,11 @@ sessions = Table(
     Column("agent_id", Id, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("id", Id, nullable=False),  # what it is called where the token is not to be
+    Column("last_used_at", Instant, nullable=False),
+    Column("proven_at", Instant),  # when who uses it has last proven who they are
+    Column("origin", sa.Text, nullable=False, server_default=""),
+    Column("device", sa.Text, nullable=False, server_default=""),
     primary_key("token_hash"),
     refers_to("agents", "agent_id"),
     Index("sessions_agent", "organization_id", "agent_id"),

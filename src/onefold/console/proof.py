@@ -1,0 +1,88 @@
+"""The gravest deeds ask who does them to prove who they are, unless they have a moment ago (ASVS V7.5).
+
+The page that asks keeps what was sent, so that nothing has to be typed again.
+"""
+
+from __future__ import annotations
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from onefold.accounts import sessions, signing_in
+from onefold.accounts import sign_in_store as sign_ins
+from onefold.accounts.passwords import is_password
+from onefold.accounts.service import token_hash
+from onefold.accounts.sign_in_store import Credentials
+from onefold.accounts.throttle import Throttle
+from onefold.console.forms import AnyForm, Form
+from onefold.console.pages import page
+from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
+from onefold.database.engine import UnitOfWork
+
+_FIELD = "proof"
+
+
+class ProofNeeded(Exception):
+    """The visitor is asked for a proof, and what was sent goes along."""
+
+    def __init__(self, visitor: Visitor, form: Form, refusal: DomainError | None) -> None:
+        super().__init__()
+        self.visitor, self.form, self.refusal = visitor, form, refusal
+
+
+def credentials_of(unit: UnitOfWork, visitor: Visitor) -> Credentials:
+    """What the visitor signs in with."""
+    credentials = sign_ins.of_agent(unit, visitor.agent_id)
+    assert credentials is not None
+    return credentials
+
+
+async def proven(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
+    """Lets go on who has proven a moment ago who they are, or does so with this form; raises ProofNeeded."""
+    session = visitor.principal.session
+    if session is None or sessions.is_proven(session):
+        return
+    await run_in_threadpool(_take_proof, request, visitor, form)
+
+
+def _take_proof(request: Request, visitor: Visitor, form: Form) -> None:
+    given = form.text(_FIELD)
+    if not given:
+        raise ProofNeeded(visitor, form, None)
+    try:
+        _check(request, visitor, given)
+    except (NotSignedIn, TooMany, InvalidValue) as refusal:
+        raise ProofNeeded(visitor, form, refusal) from None
+    visitor.write(lambda unit: sessions.note_proof(unit, token_hash(visitor.token)), "profiles:read")
+
+
+def _check(request: Request, visitor: Visitor, given: str) -> None:
+    """Raises NotSignedIn or TooMany unless it is the password or, where there is none, a code of the second factor."""
+    credentials = visitor.read(lambda unit: credentials_of(unit, visitor))
+    if credentials.password_hash is None:
+        visitor.write(lambda unit: signing_in.use_code(unit, visitor.agent_id, given), "profiles:read")
+        return
+    throttle: Throttle = request.app.state.throttle
+    client = request.client.host if request.client else ""
+    with throttle.password(visitor.agent.email, client):
+        if not is_password(given, credentials.password_hash):
+            raise NotSignedIn("This is not your password.", code="wrong_password")
+
+
+def ask(request: Request, needed: ProofNeeded) -> Response:
+    """The page that asks for the proof."""
+    credentials = needed.visitor.read(lambda unit: credentials_of(unit, needed.visitor))
+    way = "password" if credentials.password_hash else "code" if credentials.totp_secret else None
+    fields = [(name, value) for name, value in needed.form.fields if name != _FIELD]
+    address = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    values = {"way": way, "fields": fields, "address": address, "refusal": needed.refusal}
+    swapped = request.headers.get("hx-request") == "true"  # which only swaps in what is no error
+    response = page(request, needed.visitor, "proof.html", status=200 if swapped else 403, **values)
+    response.headers["HX-Push-Url"] = "false"
+    return response
+
+
+PROVEN = Depends(proven)
+"""Of routes whose deed is among the gravest."""
