@@ -33,6 +33,7 @@ from onefold.database.migrate import upgrade
 from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import add_organization
 from onefold.server.options import OPTIONS
+from onefold.wiring import database_of
 from tests import postgres
 from tests.dsl.words import COMMAND
 
@@ -90,7 +91,7 @@ class Served(NamedTuple):
 
 @contextmanager
 def _served(url: str) -> Iterator[Served]:
-    database = Database(url)
+    database = database_of(Settings(database_url=url))  # type: ignore[call-arg]
     with serving(url) as address:
         yield Served(url, address, database)
     database.dispose()

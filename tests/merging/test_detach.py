@@ -198,7 +198,7 @@ def test_both_timelines_and_the_audit_log_say_so__DET_1_MRG_14(base: Base) -> No
     assert events(base, one) == [f"Ann detached {WORK} into a new customer"]
     assert events(base, new) == [f"Ann detached {WORK} from Ada"]
     with base.database.read(base.organization_id) as unit:
-        (entry,) = audit.page(unit)
+        (entry,) = audit.page(unit, action="profile.detached")
         before: Any = audit.read(unit, entry.seq).before
     assert (entry.action, entry.profile_id, entry.other_id, entry.actor.agent_id) == ("profile.detached", one, new, ann)
     assert {p["value"] for p in before["profile"]["points"]} == {ADA, WORK}

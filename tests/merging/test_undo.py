@@ -670,7 +670,7 @@ def test_the_audit_log_and_the_history_keep_both__MRG_14(base: Base) -> None:
         for one in (ada, bob, None):
             (row,) = undoing.history(unit, one, None, 9)
             assert (row.id, row.undone_at is not None) == (merged.id, True)
-    assert actions == ["profile.unmerged", "profile.merged"]
+    assert actions == ["profile.unmerged", "agent.added", "profile.merged"]
 
 
 def test_what_left_the_source_and_came_another_way_stays__MRG_13_MRG_5(base: Base) -> None:
