@@ -17,6 +17,7 @@ from onefold.database.tables import sessions as table
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html, Seat
 from tests.console.places import PLACES
+from tests.console.test_matrix import CHANGES, ask, ids_for, on_sqlite
 from tests.dsl import words
 
 PASSWORD = "correct horse battery"
@@ -177,3 +178,37 @@ def test_an_account_at_a_provider_does_not_outlive_a_reset(console: Console) -> 
 )
 def test_a_device_in_two_words(user_agent: str, device: str) -> None:
     assert device_of(user_agent) == device
+
+
+# Every route: whether it asks for the proof
+
+ASKING = {
+    ("POST", "/settings/keys"),
+    ("POST", "/settings/agents"),
+    ("POST", "/settings/agents/{agent_id}"),
+    ("POST", "/settings/agents/{agent_id}/link"),
+    ("POST", "/settings/agents/{agent_id}/second-factor/off"),
+    ("POST", "/settings/webhooks"),
+    ("POST", "/settings/webhooks/{webhook_id}"),
+    ("POST", "/settings/webhooks/{webhook_id}/rotate"),
+    ("POST", "/account/provider/link"),
+}
+BY_PASSWORD = {"/account/password", "/account/second-factor", "/account/second-factor/off"}  # asked for in their forms
+
+
+@on_sqlite
+@pytest.mark.parametrize("route", CHANGES, ids=" ".join)
+def test_with_an_old_proof_a_route_asks_for_one_or_does_what_it_is_for(
+    console: Console, admin: Seat, route: tuple[str, str]
+) -> None:
+    if route[1] in BY_PASSWORD:
+        return
+    place, ids = PLACES[route], ids_for(console, route, str(admin.agent_id))
+    before = console.everything()
+    answer = ask(admin, route, ids, ids)
+    if route in ASKING:
+        assert (answer.status_code, "Confirm that it is you" in answer.text) == (403, True)
+        assert console.everything() == before
+    else:
+        assert "Confirm that it is you" not in answer.text
+        assert answer.status_code in (place.answers, 303)
