@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PINNED := --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint check format bench screenshots lock release postgres clean
+.PHONY: help setup demo test soak attack lint check format bench screenshots lock release postgres clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: setup postgres ## Run every test, on SQLite and PostgreSQL
 
 soak: setup postgres ## Run the long tests too
 	@$(BIN)/python -m pytest -n 2 -m soak
+
+attack: setup ## Attack a real process on loopback, some minutes: what comes of it, how others fare, its memory
+	@$(BIN)/python -m tests.attack
 
 lint: setup ## Check format, lint, types, import directions and declared dependencies
 	@$(BIN)/ruff format --check .
