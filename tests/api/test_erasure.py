@@ -132,12 +132,12 @@ class Cast(Base):
 
 def whole_base(api: Api, organization_id: int) -> dict[str, list[str]]:
     """Every column of every row of every table, of an organization or of none, as text, sorted; but what is counted in
-    the background."""
+    the background, and when keys were used."""
     texts = {}
     with api.database.read(organization_id) as unit:
         unit.allow_whole_base()
         inspected = sa.inspect(unit.connection)
-        for table in set(inspected.get_table_names()) - {"counted_until", "daily_counts"}:
+        for table in set(inspected.get_table_names()) - {"counted_until", "daily_counts", "api_keys"}:
             owned = any(column["name"] == "organization_id" for column in inspected.get_columns(table))
             scope = f" WHERE organization_id = {organization_id}" if owned else ""
             rows = unit.execute(sa.text(f'SELECT * FROM "{table}"{scope}'))

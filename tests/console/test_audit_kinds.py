@@ -222,7 +222,7 @@ def _administer(console: Console, actor: Actor, ivo: str) -> None:
     lena = str(actor.agent_id)
     token = do(lambda unit: signing_in.make_link(unit, lena, "link", timedelta(hours=1), words.COMMAND))
     do(lambda unit: signing_in.use_link(unit, token, ORIGIN))
-    do(lambda unit: signing_in.sign_out(unit, signing_in.begin_again(unit, lena).token, actor))
+    do(lambda unit: signing_in.sign_out(unit, signing_in.begin_again(unit, lena, ORIGIN).token, actor))
 
 
 def _take_out(console: Console, actor: Actor, fay: str) -> None:
