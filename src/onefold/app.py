@@ -45,6 +45,7 @@ from onefold.api.routes import (
 from onefold.channels.oidc import Provider
 from onefold.console.app import create_console
 from onefold.console.events import Streams
+from onefold.core.memory import return_large_blocks
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
 from onefold.jobs import audit_heads
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Any:
     """The ASGI application of one process. `uvicorn --factory onefold.app:create_app` serves it."""
     settings = settings or Settings()  # type: ignore[call-arg]
     set_up_logging(settings.log_level)
+    return_large_blocks()
     database = database_of(settings)
     refuse_powerful_role(database, settings)
     gate, feed = Authenticator(database), Feed(database)
