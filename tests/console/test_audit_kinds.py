@@ -82,7 +82,7 @@ KINDS: dict[Action, Told] = {
     "profile.exported": Told("exported everything kept of Fay", {"Timeline entries": "1"}),
     "file.downloaded": Told("downloaded a file of Hal", {}),
     "session.begun": Told("signed in by a one-time link", {}),
-    "session.refused": Told("did not let somebody in by password as Ivo", {}),
+    "session.refused": Told("refused a sign-in by password as Ivo", {}),
     "session.ended": Told("signed out", {}),
     "organization.added": Told("set up Kite & Co", {}),
     "agent.added": Told("added Ivo", {"Agent": "Ivo"}),

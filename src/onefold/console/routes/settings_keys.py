@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -30,7 +31,8 @@ def _show(request: Request, admin: Visitor, **made: Any) -> Response:
     now, all_keys = utc_now(), admin.read(store.list_keys, SCOPE)
     ended = [k for k in all_keys if k.revoked_at is not None or (k.expires_at is not None and k.expires_at <= now)]
     good = [key for key in all_keys if key not in ended]
-    values = {"made": None, "token": None, **made}
+    in_a_year = (now + timedelta(days=365)).astimezone(admin.zone).date().isoformat()
+    values = {"made": None, "token": None, "in_a_year": in_a_year, **made}
     return settings_page(request, admin, "settings_keys.html", good=good[::-1], ended=ended[::-1], **values)
 
 
