@@ -17,7 +17,7 @@ from tests import postgres
 
 from benchmarks.bases import Pair
 from benchmarks.people import SPREAD
-from onefold.database.engine import _POSTGRES_PLANS
+from onefold.database.engines import POSTGRES_PLANS
 
 _FUNCTION = """
 CREATE FUNCTION bench_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
@@ -123,7 +123,7 @@ class Pgbench:
                 script,
                 self._url,
             ]
-            environment = {**os.environ, "PGOPTIONS": _POSTGRES_PLANS}
+            environment = {**os.environ, "PGOPTIONS": POSTGRES_PLANS}
             told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         found = re.search(r"tps = ([\d.]+)", told.stdout)
         if found is None or told.returncode:

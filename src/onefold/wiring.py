@@ -11,7 +11,8 @@ from onefold.channels.line_lookup import twilio_lookup
 from onefold.core.errors import Conflict, Unavailable
 from onefold.core.process_settings import Settings
 from onefold.core.secrets import box_of
-from onefold.database.engine import Database, sqlite_file
+from onefold.database.engine import Database
+from onefold.database.engines import sqlite_file
 from onefold.merging import join_browser
 from onefold.receiving.service import Receiver
 

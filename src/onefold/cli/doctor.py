@@ -19,7 +19,8 @@ from onefold.accounts import store as accounts
 from onefold.cli.shared import fail, out
 from onefold.core.errors import DomainError
 from onefold.core.process_settings import Settings
-from onefold.database.engine import Database, sqlite_file
+from onefold.database.engine import Database
+from onefold.database.engines import sqlite_file
 from onefold.database.migrate import current, newest
 from onefold.organizations.store import organization_ids
 from onefold.webhooks import endpoint_store

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from onefold.core.errors import Conflict
 from onefold.core.private_files import make_private
-from onefold.database.engine import sqlite_file
+from onefold.database.engines import sqlite_file
 from onefold.database.migrate import known_revisions
 
 _PAGES_AT_ONCE = 5_000
