@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from onefold.conversations import drafts
+from onefold.conversations import service as conversations
+from onefold.conversations.drafts import Composed
 from onefold.core.errors import Conflict, NotFound
 from onefold.merging import new_owner
 from onefold.merging.new_owner import Given, NewOwner
@@ -15,6 +18,8 @@ from onefold.settings import service as settings
 from tests.conftest import Base
 from tests.dsl.words import (
     COMMAND,
+    add_draft,
+    agent,
     do,
     edit,
     events,
@@ -210,4 +215,29 @@ def test_the_account_that_the_channel_named_beside_it_since_goes_along__RES_1(ba
     given = give(base, ada, owner.contact_point_id)
     assert {p.value for p in show(base, given.new_profile_id).points} == {NUMBER, "whatsapp:ZOE.1"}
     assert {p.value for p in show(base, ada).points} == {NUMBER, "whatsapp:ADA.1"}
+    check_base(base.database, base.organization_id)
+
+
+def test_nothing_that_is_written_on_the_old_profile_reaches_the_new_owner(base: Base) -> None:
+    """Neither what is written now, nor a draft of before. A draft begun since the silence goes along: it answers."""
+    author = agent(base, "Mara")
+    ada = says(base, "Ada Hart", "hello", 200).profile_id
+    edit(base, ada, name="Ada Hart")
+    point_id = point_of(base, ada, NUMBER).contact_point_id
+    before = add_draft(base, ada, author, Composed("whatsapp", "Dear Ada", None, point_id))
+    says(base, "Zoe Lang", "who are you?", 0)
+    since = add_draft(base, ada, author, Composed("whatsapp", "We are Kite", None, point_id))
+    given = give(base, ada, point_id)
+    for channel, code in (("whatsapp", "number_given_away"), ("sms", "number_given_away")):
+        written = conversations.Written("Dear Ada", channel, point_id)
+        with pytest.raises(Conflict) as refusal:
+            do(base, lambda unit, w=written: conversations.write(unit, ada, w, author))
+        assert refusal.value.code == code
+    with pytest.raises(Conflict, match="no longer this customer's"):
+        do(base, lambda unit: drafts.send(unit, before.id, author))
+    kept = do(base, lambda unit: drafts.read(unit, before.id, author))
+    assert (kept.profile_id, kept.body) == (ada, "Dear Ada")
+    sent = do(base, lambda unit: drafts.send(unit, since.id, author))
+    assert said(base, given.new_profile_id) == ["who are you?", "We are Kite"]
+    assert sent.contact_point_id == given.contact_point_id
     check_base(base.database, base.organization_id)

@@ -111,7 +111,7 @@ def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, 
     """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one;
     what is only claimed, or where nothing arrives, last."""
     emails = [p for p in points if p.kind == "email"]
-    phones = [p for p in points if p.kind == "phone"]
+    phones = [p for p in points if p.kind == "phone" and not p.is_anothers]
     reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
     wrote: dict[tuple[str | None, str | None], int] = {}
     for age, item in enumerate(recent):

@@ -32,8 +32,9 @@ class Point(NamedTuple):
 class HeldPoint(NamedTuple):
     """A contact point as it stands on its profile.
 
-    Not `current` are former customer IDs, and social accounts that are not the one shown of their network (MRG-3); they
-    go on opening the profile. A contact came from what is `contacted`; if that is only claimed, the sender had failed.
+    Not `current` are former customer IDs, and social accounts that are not the one shown of their network (MRG-3): they
+    go on opening the profile; and numbers that have a new owner (RES-21). A contact came from what is `contacted`; if
+    that is only claimed, the sender had failed.
     """
 
     contact_point_id: str
@@ -49,6 +50,11 @@ class HeldPoint(NamedTuple):
     current: bool = True
     standing: Standing = "entered"
     undeliverable: bool = False
+
+    @property
+    def is_anothers(self) -> bool:
+        """Whether it is a number that has a new owner (RES-21): whoever is written to there is somebody else."""
+        return self.kind == "phone" and not self.current
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> HeldPoint:

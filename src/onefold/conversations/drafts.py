@@ -90,8 +90,10 @@ def _check_point(unit: UnitOfWork, profile_id: str, point_id: str | None) -> Non
 
 
 def _point_now(unit: UnitOfWork, profile_id: str, point_id: str) -> str | None:
-    """The profile's contact point that was meant: itself, or the one it became one with in a merge."""
-    held = {point.contact_point_id for point in contact_points.points_of(unit, [profile_id])[profile_id]}
+    """The profile's contact point that was meant: itself, or the one it became one with in a merge. None where it is
+    gone, or its number has a new owner."""
+    points = contact_points.points_of(unit, [profile_id])[profile_id]
+    held = {point.contact_point_id for point in points if not point.is_anothers}
     found = point_id if point_id in held else absorbing(unit, point_id)
     return found if found in held else None
 

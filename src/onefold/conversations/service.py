@@ -211,6 +211,8 @@ def _point_to(unit: UnitOfWork, profile_id: str, written: Written) -> HeldPoint:
         raise InvalidValue(
             "The contact point is not one this channel reaches.", code="wrong_channel", field="contact_point_id"
         )
+    if point.is_anothers:
+        raise Conflict("This number has a new owner; write to them on their own profile.", code="number_given_away")
     if written.channel == "sms":
         check_sms(point)
     return point

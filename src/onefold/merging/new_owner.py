@@ -154,6 +154,10 @@ def _share_conversations(unit: UnitOfWork, given: Given, owner: NewOwner, accoun
         conversation_moves.copy_conversation(unit, conversation_id, beside, given.new_profile_id, may_be_open=free)
         conversation_moves.move_numbers(unit, numbers[conversation_id], beside, given.new_profile_id)
     conversation_moves.repoint_items(unit, given.new_profile_id, own, given.contact_point_id)
+    # What was begun since is an answer to the new owner; what was begun before goes to nobody at this number any more.
+    drafts = store.drafts_through(unit, given.profile_id, own, since=owner.first.recorded_at)
+    store.move_drafts(unit, given.profile_id, given.new_profile_id, drafts)
+    store.repoint_drafts(unit, drafts, dict.fromkeys(own, given.contact_point_id))
 
 
 def _say_so(unit: UnitOfWork, name: str, given: Given, owner: NewOwner, actor: Actor) -> None:

@@ -226,11 +226,13 @@ def drafts_on(unit: UnitOfWork, profile_id: str, ids: Sequence[str]) -> list[str
     return list(unit.execute(select).scalars()) if ids else []
 
 
-def drafts_through(unit: UnitOfWork, profile_id: str, point_ids: Sequence[str]) -> list[str]:
-    """Drafts on a profile to one of these contact points."""
+def drafts_through(
+    unit: UnitOfWork, profile_id: str, point_ids: Sequence[str], since: datetime | None = None
+) -> list[str]:
+    """Drafts on a profile to one of these contact points, begun since then."""
     d = drafts.c
     select = unit.select(d.id).where(d.profile_id == profile_id, d.contact_point_id.in_(point_ids))
-    return list(unit.execute(select).scalars())
+    return list(unit.execute(select if since is None else select.where(d.created_at >= since)).scalars())
 
 
 # The merges themselves -----------------------------------------------------------------------------------------------
