@@ -21,9 +21,11 @@ from onefold.jobs.worker import seal_stored_secrets
 from onefold.webhooks import endpoint_store
 from onefold.webhooks import service as webhooks
 from onefold.wiring import key_file_of
+from tests.cli.test_cli import Shell, shell
 from tests.conftest import Base
 from tests.dsl.words import COMMAND, do, rows
 
+__all__ = ["shell"]
 PASSWORD = "correct horse battery"
 
 
@@ -127,6 +129,13 @@ def test_a_file_that_is_no_key_is_refused(key: Path) -> None:
     key.write_text("x\n")
     with pytest.raises(Conflict, match="no key file"):
         box_of(key)
+
+
+def test_a_key_that_cannot_be_made_is_said_and_not_done_without(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEFOLD_SECRET_KEY_FILE", str(shell.folder / "nowhere" / "onefold.key"))
+    for command in (("db", "upgrade"), ("agent", "add", "mara@kite.example", "Mara"), ("doctor",)):
+        done = shell.run(*command, ok=False)
+        assert "Set ONEFOLD_SECRET_KEY_FILE." in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ key_app = typer.Typer(no_args_is_help=True, help="API keys for machines.")
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Create the schema or bring it up to this version; safe to run at every start."""
-    database = database_of(Settings())  # type: ignore[call-arg]
     try:
+        database = database_of(Settings())  # type: ignore[call-arg]
         out.print(f"The database is at schema {upgrade(database)}.")
     except DomainError as refusal:
         fail(refusal.detail)

@@ -31,8 +31,8 @@ def fail(detail: str) -> NoReturn:
 
 def open_database() -> Database:
     """The database, if it has this version's schema."""
-    database = database_of(Settings())  # type: ignore[call-arg]
     try:
+        database = database_of(Settings())  # type: ignore[call-arg]
         revision = current(database)
     except DomainError as refusal:
         fail(refusal.detail)

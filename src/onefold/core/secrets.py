@@ -60,11 +60,16 @@ def is_sealed(stored: str) -> bool:
 
 def box_of(path: Path) -> SecretBox:
     """The box of a key file, which is made where there is none. Raises Conflict `secret_key_unreadable`."""
-    if not path.exists():
-        _make_key(path)
-    make_private(path)
     try:
-        return SecretBox([line for line in path.read_bytes().split() if line])
+        if not path.exists():
+            _make_key(path)
+        make_private(path)
+        return SecretBox(path.read_bytes().split())
+    except OSError as error:
+        raise Conflict(
+            f"The key file {path} cannot be read or made: {error.strerror}. Set ONEFOLD_SECRET_KEY_FILE.",
+            code="secret_key_unreadable",
+        ) from None
     except ValueError:
         raise Conflict(
             f"{path} is no key file: each line is 32 bytes in URL-safe Base64.", code="secret_key_unreadable"
