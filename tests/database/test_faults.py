@@ -27,6 +27,7 @@ from sqlalchemy import event
 from onefold.core.clock import new_id
 from onefold.core.errors import Unavailable
 from onefold.database import engine as storage
+from onefold.database import engines
 from onefold.database.engine import Database
 from onefold.receiving.contact import Contact, Sender
 from onefold.receiving.service import Receiver
@@ -105,9 +106,10 @@ def held_by_another_process(path: Path) -> Iterator[None]:
 @pytest.fixture
 def impatient(base: Base, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """The same database with limits a test can wait for."""
-    monkeypatch.setattr(storage, "_BUSY_SECONDS", 0.3)
+    for module in (storage, engines):
+        monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
     limits = "-c lock_timeout=300ms -c statement_timeout=10s"
-    monkeypatch.setattr(storage, "_POSTGRES_LIMITS", limits)
+    monkeypatch.setattr(engines, "_POSTGRES_LIMITS", limits)
     database = Database(base.url)
     yield database
     database.dispose()
@@ -377,7 +379,7 @@ def test_waiting_too_long_for_a_lock_is_busy(base: Base, impatient: Database) ->
 
 @only_postgresql
 def test_a_statement_that_takes_too_long_is_busy(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "_POSTGRES_LIMITS", "-c statement_timeout=200ms")
+    monkeypatch.setattr(engines, "_POSTGRES_LIMITS", "-c statement_timeout=200ms")
     database = Database(base.url)
     with base.database.write(base.organization_id, exclusive=True):
         check_refuses("database_busy", lambda: receive(database, base.organization_id))
@@ -388,7 +390,7 @@ def test_a_statement_that_takes_too_long_is_busy(base: Base, monkeypatch: pytest
 @only_postgresql
 def test_a_transaction_that_was_left_idle_is_unavailable(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service was stopped in the middle (a suspended machine, a debugger) and goes on."""
-    monkeypatch.setattr(storage, "_POSTGRES_LIMITS", "-c idle_in_transaction_session_timeout=300ms")
+    monkeypatch.setattr(engines, "_POSTGRES_LIMITS", "-c idle_in_transaction_session_timeout=300ms")
     database = Database(base.url)
 
     def sleep() -> None:
@@ -414,7 +416,8 @@ def test_no_connection_left_in_the_database_is_unavailable(base: Base, postgres_
 
 
 def test_no_connection_left_in_the_pool_is_busy(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "_BUSY_SECONDS", 0.2)
+    for module in (storage, engines):
+        monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
     database = Database(base.url, pool_size=1)
     database._engine.pool._timeout = 0.2  # type: ignore[attr-defined]
     with contextlib.ExitStack() as connections:
