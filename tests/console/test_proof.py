@@ -11,6 +11,7 @@ import pytest
 from onefold.accounts import service as accounts
 from onefold.accounts import sessions, signing_in
 from onefold.accounts.signing_in import Identity
+from onefold.audit import service as audit
 from onefold.console.devices import device_of
 from onefold.core.clock import utc_now
 from onefold.database.tables import sessions as table
@@ -66,6 +67,9 @@ def test_the_gravest_deeds_ask_who_it_is_and_keep_what_was_entered(console: Cons
     wrong = admin.post(address, data={**GRAVEST[path], "proof": "wrong password"})
     assert (wrong.status_code, "This is not your password." in wrong.text) == (403, True)
     assert "wrong password" not in wrong.text
+    with console.database.read(console.organization_id) as unit:
+        entry = audit.page(unit)[0]
+    assert (entry.action, entry.details["agent_id"]) == ("session.refused", admin.agent_id)
     right = admin.post(address, data={**GRAVEST[path], "proof": PASSWORD})
     assert right.status_code in (200, 303)
     assert "Confirm that it is you" not in right.text

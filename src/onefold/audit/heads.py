@@ -34,8 +34,8 @@ class Head(NamedTuple):
         """What a signature is of."""
         return f"{self.organization_id} {self.seq} {self.hash} {self.at.isoformat()}".encode()
 
-    def signed(self, key: Ed25519PrivateKey) -> Head:
-        """The same with a signature."""
+    def sign(self, key: Ed25519PrivateKey) -> Head:
+        """The head with a signature by this key."""
         return self._replace(signature=base64.b64encode(key.sign(self.signed_bytes)).decode())
 
     def is_signed_by(self, key: Ed25519PublicKey) -> bool:

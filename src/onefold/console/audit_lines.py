@@ -94,13 +94,13 @@ def _export(entry: Entry, _actors: Actors) -> list[Line]:
 
 def _agent_changes(entry: Entry, actors: Actors) -> list[Line]:
     changes = entry.details["changes"]
-    found = _agent(entry, actors)
-    found += [
+    agent_lines = _agent(entry, actors)
+    agent_lines += [
         Line(label, str(changes[field])) for field, label in (("name", "Name"), ("role", "Role")) if field in changes
     ]
     if "active" in changes:
-        found.append(Line("Active", "Yes" if changes["active"] else "No"))
-    return found
+        agent_lines.append(Line("Active", "Yes" if changes["active"] else "No"))
+    return agent_lines
 
 
 def _settings(entry: Entry, _actors: Actors) -> list[Line]:
@@ -131,10 +131,10 @@ _WEBHOOK = (("host", "To"), ("description", "Description"), ("state", "State"))
 
 def _webhook(entry: Entry, _actors: Actors) -> list[Line]:
     changes = entry.details["changes"]
-    found = [Line(label, str(changes[field])) for field, label in _WEBHOOK if field in changes]
+    webhook_lines = [Line(label, str(changes[field])) for field, label in _WEBHOOK if field in changes]
     if "event_types" in changes:
-        found.append(Line("Events", ", ".join(changes["event_types"] or ["all"])))
-    return found
+        webhook_lines.append(Line("Events", ", ".join(changes["event_types"] or ["all"])))
+    return webhook_lines
 
 
 def _link(entry: Entry, actors: Actors) -> list[Line]:

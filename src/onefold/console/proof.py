@@ -14,6 +14,7 @@ from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts.passwords import is_password
 from onefold.accounts.service import token_hash
 from onefold.accounts.sign_in_store import Credentials
+from onefold.accounts.signing_in import Way
 from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import page
@@ -39,7 +40,7 @@ def credentials_of(unit: UnitOfWork, visitor: Visitor) -> Credentials:
     return credentials
 
 
-async def proven(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
+async def demand_proof(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
     """Lets go on who has proven a moment ago who they are, or does so with this form; raises ProofNeeded."""
     session = visitor.principal.session
     if session is None or sessions.is_proven(session):
@@ -48,27 +49,46 @@ async def proven(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
 
 
 def _take_proof(request: Request, visitor: Visitor, form: Form) -> None:
-    given = form.text(_FIELD)
-    if not given:
+    proof = form.text(_FIELD)
+    if not proof:
         raise ProofNeeded(visitor, form, None)
     try:
-        _check(request, visitor, given)
+        _check(request, visitor, proof)
     except (NotSignedIn, TooMany, InvalidValue) as refusal:
         raise ProofNeeded(visitor, form, refusal) from None
     visitor.write(lambda unit: sessions.note_proof(unit, token_hash(visitor.token)), "profiles:read")
 
 
-def _check(request: Request, visitor: Visitor, given: str) -> None:
+def _check(request: Request, visitor: Visitor, proof: str) -> None:
     """Raises NotSignedIn or TooMany unless it is the password or, where there is none, a code of the second factor."""
-    credentials = visitor.read(lambda unit: credentials_of(unit, visitor))
-    if credentials.password_hash is None:
-        visitor.write(lambda unit: signing_in.use_code(unit, visitor.agent_id, given), "profiles:read")
+    if visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash is not None:
+        check_own_password(request, visitor, proof)
         return
+    try:
+        visitor.write(lambda unit: signing_in.use_code(unit, visitor.agent_id, proof), "profiles:read")
+    except NotSignedIn:
+        _note_refusal(visitor, "second_factor")
+        raise
+
+
+def check_own_password(request: Request, visitor: Visitor, password: str) -> None:
+    """Raises NotSignedIn unless this is the agent's password; TooMany. One who has none has nothing to type."""
     throttle: Throttle = request.app.state.throttle
-    client = request.client.host if request.client else ""
-    with throttle.password(visitor.agent.email, client):
-        if not is_password(given, credentials.password_hash):
-            raise NotSignedIn("This is not your password.", code="wrong_password")
+    password_hash = visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash
+    if password_hash is None:
+        return
+    try:
+        with throttle.password(visitor.agent.email, request.client.host if request.client else ""):
+            if not is_password(password, password_hash):
+                raise NotSignedIn("This is not your password.", code="wrong_password")
+    except NotSignedIn:
+        _note_refusal(visitor, "password")
+        raise
+
+
+def _note_refusal(visitor: Visitor, way: Way) -> None:
+    organization_id, origin = visitor.principal.organization_id, visitor.actor.origin
+    signing_in.note_refusal(visitor.database, organization_id, visitor.agent_id, way=way, origin=origin)
 
 
 def ask(request: Request, needed: ProofNeeded) -> Response:
@@ -84,5 +104,5 @@ def ask(request: Request, needed: ProofNeeded) -> Response:
     return response
 
 
-PROVEN = Depends(proven)
+PROOF = Depends(demand_proof)
 """Of routes whose deed is among the gravest."""

@@ -33,7 +33,7 @@ class HeadPublisher:
                 newest = audit.head(unit)
             if newest is not None:
                 head = Head(organization_id, *newest, at=utc_now())
-                heads.append(head if self._key is None else head.signed(self._key))
+                heads.append(head if self._key is None else head.sign(self._key))
         for head in heads:
             _log.info("audit head", organization=head.organization_id, seq=head.seq, hash=head.hash)
         if self._path is not None and heads:

@@ -19,7 +19,7 @@ from onefold.merging.points import can_detach, networks_of, plan_points
 from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, network_of
 from onefold.organizations.merge_policies import Mode
 from onefold.profiles.profile import display_name
-from onefold.profiles.relationships import Relationship, seen_of
+from onefold.profiles.relationships import Relationship, visible_relationships
 
 
 class MergedConversation(NamedTuple):
@@ -251,8 +251,11 @@ def _plan_addresses(source: ProfileSnapshot, destination: ProfileSnapshot) -> tu
 
 
 def _plan_relations(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Relationship, ...]:
-    led = (r.led({source.profile_id: destination.profile_id}) for r in (*source.relations, *destination.relations))
-    return seen_of(destination.profile_id, led)
+    led = (
+        r.follow_redirects({source.profile_id: destination.profile_id})
+        for r in (*source.relations, *destination.relations)
+    )
+    return visible_relationships(destination.profile_id, led)
 
 
 def _plan_attributes(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> dict[str, Any]:

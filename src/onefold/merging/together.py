@@ -24,7 +24,7 @@ from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.organizations.store import load_policy
 from onefold.profiles import store as profiles
-from onefold.profiles.relationships import seen_of
+from onefold.profiles.relationships import visible_relationships
 from onefold.profiles.store import ProfileRow
 
 MOST_SOURCES = 20
@@ -133,7 +133,9 @@ def _plan(
 def _led_on(source: ProfileSnapshot, gone: Sequence[str], destination: ProfileSnapshot) -> ProfileSnapshot:
     """A source whose relationships name one that was merged before it: they name the destination then."""
     survivors = dict.fromkeys(gone, destination.profile_id)
-    return source._replace(relations=seen_of(source.profile_id, (r.led(survivors) for r in source.relations)))
+    return source._replace(
+        relations=visible_relationships(source.profile_id, (r.follow_redirects(survivors) for r in source.relations))
+    )
 
 
 def _digest(plans: Sequence[MergePlan]) -> str:

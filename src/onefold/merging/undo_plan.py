@@ -13,7 +13,7 @@ from onefold.merging.layers import TakenOut
 from onefold.merging.rebasing import heirs, rebase, restore_fields
 from onefold.merging.snapshot import ProfileSnapshot
 from onefold.organizations.policy import Policy
-from onefold.profiles.relationships import Relationship, seen_of
+from onefold.profiles.relationships import Relationship, visible_relationships
 
 
 class UndoPlan(NamedTuple):
@@ -42,7 +42,7 @@ class Relationships(NamedTuple):
 
     def of(self, profile_id: str) -> tuple[Relationship, ...]:
         """A profile's, once the merge is undone."""
-        return seen_of(profile_id, (row.led(self.survivors) for row in self.entered))
+        return visible_relationships(profile_id, (row.follow_redirects(self.survivors) for row in self.entered))
 
 
 R = TypeVar("R")

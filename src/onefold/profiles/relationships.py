@@ -47,21 +47,21 @@ class Relationship(NamedTuple):
         return self.profile_id, seen_from_other(self.kind)
 
     @property
-    def within_one(self) -> bool:
+    def is_with_itself(self) -> bool:
         """Whether its two have become one, who has no relationship with itself."""
         return self.profile_id == self.other_id
 
-    def led(self, survivors: Mapping[str, str]) -> Relationship:
+    def follow_redirects(self, survivors: Mapping[str, str]) -> Relationship:
         """The same between those whom its two have become; who is not among `survivors` is still itself."""
         one, other = (survivors.get(profile_id, profile_id) for profile_id in (self.profile_id, self.other_id))
         return self._replace(profile_id=one, other_id=other)
 
 
-def seen_of(profile_id: str, led: Iterable[Relationship]) -> tuple[Relationship, ...]:
+def visible_relationships(profile_id: str, led: Iterable[Relationship]) -> tuple[Relationship, ...]:
     """A living profile's relationships, of those that lead to it (MRG-3): none with itself, each once; the oldest
     stands for those that have become alike."""
     seen: dict[tuple[str, str], Relationship] = {}
     for one in sorted(led):
-        if not one.within_one and profile_id in (one.profile_id, one.other_id):
+        if not one.is_with_itself and profile_id in (one.profile_id, one.other_id):
             seen.setdefault(one.seen_from(profile_id), one)
     return tuple(seen.values())

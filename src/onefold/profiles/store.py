@@ -15,7 +15,7 @@ from onefold.database.dialects import Insert, Row
 from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.database.tables import addresses, details, instant, profiles, relationships
 from onefold.database.tables import search_terms as terms
-from onefold.profiles.relationships import Relationship, seen_of
+from onefold.profiles.relationships import Relationship, visible_relationships
 from onefold.profiles.search import search_terms
 
 TERMS = Insert(terms, ("organization_id", "term", "profile_id"), skip_taken=True)
@@ -238,7 +238,7 @@ def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
 
 def relationships_of(unit: UnitOfWork, ids: Sequence[str]) -> tuple[Relationship, ...]:
     """The relationships of the profile that `merged_into` lists these ids of, as they are seen today."""
-    return seen_of(ids[0], _led(unit, entered_relationships(unit, ids)))
+    return visible_relationships(ids[0], _as_of_today(unit, entered_relationships(unit, ids)))
 
 
 def entered_relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[Relationship]:
@@ -249,9 +249,9 @@ def entered_relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[Relation
     return [Relationship._make(row) for row in rows]
 
 
-def _led(unit: UnitOfWork, entered: Sequence[Relationship]) -> list[Relationship]:
+def _as_of_today(unit: UnitOfWork, entered: Sequence[Relationship]) -> list[Relationship]:
     survivors = read_survivors(unit, sorted({one for row in entered for one in (row.profile_id, row.other_id)}))
-    return [row.led(survivors) for row in entered]
+    return [row.follow_redirects(survivors) for row in entered]
 
 
 def add_relationship(unit: UnitOfWork, row: Relationship, now: datetime) -> None:
@@ -262,8 +262,8 @@ def add_relationship(unit: UnitOfWork, row: Relationship, now: datetime) -> None
 def remove_relationship(unit: UnitOfWork, relationship_id: str, ids: Sequence[str]) -> None:
     """Takes a relationship away from the profile that `merged_into` lists these ids of, from whichever side, and those
     that merges have made one with it; raises NotFound."""
-    led = _led(unit, entered_relationships(unit, ids))
-    seen = {row.id: row.seen_from(ids[0]) for row in led if not row.within_one}
+    led = _as_of_today(unit, entered_relationships(unit, ids))
+    seen = {row.id: row.seen_from(ids[0]) for row in led if not row.is_with_itself}
     if relationship_id not in seen:
         raise NotFound("There is no such relationship on this profile.", code="not_found")
     alike = [row_id for row_id, meaning in seen.items() if meaning == seen[relationship_id]]

@@ -12,12 +12,9 @@ from starlette.responses import Response
 
 from onefold.accounts import service as accounts
 from onefold.accounts import sessions, signing_in
-from onefold.accounts import sign_in_store as sign_ins
-from onefold.accounts.passwords import is_password
-from onefold.accounts.sign_in_store import Credentials
-from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm
 from onefold.console.pages import page, redirect_to
+from onefold.console.proof import check_own_password, credentials_of
 from onefold.console.visitor import AnyVisitor, Visitor, set_session
 from onefold.conversations import drafts
 from onefold.core.errors import InvalidValue, NotSignedIn
@@ -28,17 +25,11 @@ router = APIRouter(prefix="/account")
 _DRAFTS = 50
 
 
-def _credentials(unit: UnitOfWork, visitor: Visitor) -> Credentials:
-    credentials = sign_ins.of_agent(unit, visitor.agent_id)
-    assert credentials is not None
-    return credentials
-
-
 def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     own = drafts.of_author(unit, visitor.agent_id, None, _DRAFTS)
     customers = {s.row.id: s for s in profiles.summaries(unit, sorted({draft.profile_id for draft in own}))}
     return {
-        "credentials": _credentials(unit, visitor),
+        "credentials": credentials_of(unit, visitor),
         "drafts": own,
         "customers": customers,
         "sessions": sessions.of_agent(unit, visitor.agent_id),
@@ -55,15 +46,8 @@ def account(request: Request, visitor: AnyVisitor) -> Response:
 
 def _prove(request: Request, visitor: Visitor, password: str) -> None:
     """Raises InvalidValue unless this is the agent's password; one who has none has nothing to type."""
-    throttle: Throttle = request.app.state.throttle
-    credentials = visitor.read(lambda unit: _credentials(unit, visitor))
-    client = request.client.host if request.client else ""
-    if credentials.password_hash is None:
-        return
     try:
-        with throttle.password(visitor.agent.email, client):
-            if not is_password(password, credentials.password_hash):
-                raise NotSignedIn("wrong")
+        check_own_password(request, visitor, password)
     except NotSignedIn:
         raise InvalidValue("Your current password is another one.", code="wrong_password", field="current") from None
 
@@ -114,7 +98,7 @@ def _offer(
     picture = io.BytesIO()
     segno.make(address, error="m").save(picture, kind="svg", xmldecl=False, svgns=True, omitsize=True, nl=False)
     # Made here of an address that we have made, black on white: nothing of a customer's is in it.
-    asks = visitor.read(lambda unit: _credentials(unit, visitor)).password_hash is not None
+    asks = visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash is not None
     values = {"secret": secret, "picture": Markup(picture.getvalue().decode()), "asks": asks}
     return page(request, visitor, "second_factor.html", status=status, notice=notice, **values)
 
