@@ -66,5 +66,7 @@ def test_whatever_asks_no_store_is_a_rule_and_is_held_to_be_pure() -> None:
             continue
         if not any(full.startswith("onefold.database") or is_of_store(full) for full in imported(file)):
             rules.add(name)
-    assert rules - listed_rules() == {"accounts.throttle", "webhooks.addresses"}, "these keep time or ask the network"
+    assert rules - listed_rules() == {"accounts.known_devices", "webhooks.addresses"}, (
+        "these keep time or ask the network"
+    )
     assert listed_rules() <= rules

@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from onefold import __version__
-from onefold.accounts.throttle import Throttle
 from onefold.api import problems
 from onefold.api.answers import RateLimit, SafeAnswers
 from onefold.api.auth import Authenticator
@@ -86,7 +85,6 @@ def create_app(settings: Settings | None = None) -> Any:
         feed=feed,
         streams=Streams(),
         addresses=addresses,
-        throttle=Throttle(),
         provider=_provider(settings),
     )
     console.add_middleware(_Observed)

@@ -10,15 +10,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
+from cryptography.fernet import Fernet
 
-from onefold.accounts import passwords, signing_in
+from onefold.accounts import known_devices, passwords, signing_in
 from onefold.accounts import service as accounts
-from onefold.accounts.signing_in import Identity, SecondFactorNeeded, SignedIn
+from onefold.accounts.signing_in import Identity, SecondFactorNeeded, SignedIn, Visit
 from onefold.accounts.store import AgentRow
 from onefold.audit import service as audit
 from onefold.core.actor import Actor
 from onefold.core.clock import new_id
 from onefold.core.errors import Conflict, DomainError, InvalidValue, NotFound, NotSignedIn, TooMany
+from onefold.core.secrets import SecretBox
 from onefold.database.engine import UnitOfWork
 from onefold.database.transactions import run_in_transaction
 from onefold.jobs.worker import forget_old
@@ -29,6 +31,7 @@ from tests.races.processes import Job, at_once
 from tests.races.workers import opened
 
 PASSWORD = "correct horse battery"
+VISIT = Visit("203.0.113.7", "test")
 GOOGLE = Identity("https://accounts.example", "10769150350006150715113082367")
 HOUR = timedelta(hours=1)
 
@@ -132,12 +135,12 @@ def test_signing_in_apart_is_the_same_and_lets_others_write_while_it_checks(
         return passwords.is_password(password, password_hash)
 
     monkeypatch.setattr(signing_in, "is_password", check)
-    entered = signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, "test")
+    entered = signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, VISIT)
     assert isinstance(entered, SignedIn)
     assert is_open(base, entered.token)
     assert checked == [PASSWORD]
     with pytest.raises(NotSignedIn):
-        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", "wrong password", "test")
+        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", "wrong password", VISIT)
 
 
 def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
@@ -149,7 +152,7 @@ def test_a_password_that_is_changed_while_it_is_checked_does_not_sign_in(
 
     monkeypatch.setattr(signing_in, "is_password", check)
     with pytest.raises(NotSignedIn):
-        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, "test")
+        signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", PASSWORD, VISIT)
 
 
 @pytest.mark.parametrize(
@@ -252,16 +255,42 @@ def test_what_is_no_code_of_now_is_refused_and_the_ticket_stays(
     second(base, token, code_of(secret, clock))
 
 
-def test_after_five_wrong_codes_no_ticket_of_the_agent_serves(base: Base, mara: AgentRow, clock: HandClock) -> None:
+def test_after_five_wrong_codes_no_ticket_of_the_agent_serves(
+    base: Base, mara: AgentRow, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tried(ticket: str, code: str, cookie: str = "") -> SignedIn:
+        return signing_in.second_factor_apart(base.database, base.organization_id, ticket, code, "test", cookie)
+
+    monkeypatch.setattr(base.database, "secrets", SecretBox([Fernet.generate_key()]))
     secret = turn_on(base, mara, clock)
     first = ticket(base)
     for _ in range(5):
-        assert code_refused(lambda: second(base, first, "x")) == "wrong_code"
-    for tried in (first, ticket(base)):
+        assert code_refused(lambda: tried(first, "x")) == "wrong_code"
+    for one in (first, ticket(base)):
         with pytest.raises(TooMany) as caught:
-            second(base, tried, code_of(secret, clock))
+            tried(one, code_of(secret, clock))
         assert caught.value.code == "too_many_sign_ins"
         assert 0 < caught.value.facts["retry_after"] <= 15 * 60  # type: ignore[operator]
+    another = known_devices.cookie_of(base.database.secrets, base.organization_id, new_id()) or ""
+    with pytest.raises(TooMany):
+        tried(first, code_of(secret, clock), another)
+    own = known_devices.cookie_of(base.database.secrets, base.organization_id, mara.id) or ""
+    assert is_open(base, tried(first, code_of(secret, clock), own).token)  # whoever guesses elsewhere locks nobody out
+
+
+def test_guesses_from_elsewhere_do_not_keep_a_known_device_out(
+    base: Base, mara: AgentRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tried(password: str, client: str, cookie: str = "") -> SignedIn | SecondFactorNeeded:
+        visit = Visit(client, "test", cookie)
+        return signing_in.sign_in_apart(base.database, base.organization_id, "mara@kite.example", password, visit)
+
+    monkeypatch.setattr(base.database, "secrets", SecretBox([Fernet.generate_key()]))
+    own = known_devices.cookie_of(base.database.secrets, base.organization_id, mara.id) or ""
+    for n in range(10):
+        assert code_refused(lambda n=n: tried("wrong password", f"198.51.100.{n}")) == "wrong_password"
+    assert code_refused(lambda: tried(PASSWORD, VISIT.client), TooMany) == "too_many_sign_ins"
+    assert isinstance(tried(PASSWORD, VISIT.client, own), SignedIn)
 
 
 def test_the_authenticator_is_told_what_it_needs(mara: AgentRow) -> None:

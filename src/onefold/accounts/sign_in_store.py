@@ -114,6 +114,13 @@ def add_token(unit: UnitOfWork, token_hash: str, agent_id: str, purpose: str, ex
     )
 
 
+def agent_of_token(unit: UnitOfWork, token_hash: str, purpose: str, now: datetime) -> str | None:
+    """Whose token this is, None where it is not good. It stays good."""
+    t = sign_in_tokens.c
+    which = (t.token_hash == token_hash, t.purpose == purpose, t.expires_at > now)
+    return unit.execute(unit.select(t.agent_id).where(*which)).scalar_one_or_none()
+
+
 def take_token(unit: UnitOfWork, token_hash: str, purpose: str, now: datetime) -> str | None:
     """Uses a token up; whose it was, None where it is not good. Of two at once, one is told None."""
     t = sign_in_tokens.c

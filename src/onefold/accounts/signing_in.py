@@ -1,27 +1,26 @@
 """How agents get in, by password, second factor, one-time link or single sign-on; and how they get out again.
 
 Whatever the way, it ends in a session's token, or first in a ticket that asks for the second factor. A refusal never
-tells who has an account here. Tries are limited by `throttle.py`: those with a code in here, those with a password by
-whoever knows the client's address.
+tells who has an account here. Tries are limited by `throttle.py`: here where a function opens its own units, elsewhere
+by whoever calls.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from functools import cache
 from typing import Literal, NamedTuple
 
 import pyotp
 
-from onefold.accounts import session_store, sessions
+from onefold.accounts import known_devices, session_store, sessions, throttle
 from onefold.accounts import sign_in_store as store
 from onefold.accounts import store as account_store
+from onefold.accounts.known_devices import KnownDevice
 from onefold.accounts.passwords import is_password
 from onefold.accounts.service import new_token, reset_password, token_hash, token_parts
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.store import AgentRow
-from onefold.accounts.throttle import MOST_CODES, Failures
 from onefold.audit import service as audit
 from onefold.audit.service import Action
 from onefold.contact_points.emails import parse_email
@@ -58,6 +57,15 @@ class Identity(NamedTuple):
     subject: str
 
 
+class Visit(NamedTuple):
+    """From where somebody signs in: the client's IP address, as the audit log keeps it, and with what cookie of
+    `known_devices.py`."""
+
+    client: str
+    origin: str
+    device_cookie: str = ""
+
+
 def organization_of_token(token: str) -> int:
     """The organization of a session's, a link's, an invitation's or a ticket's token; raises NotSignedIn."""
     kind, organization_id = token_parts(token)
@@ -79,19 +87,28 @@ def sign_in(unit: UnitOfWork, email: str, password: str, origin: str) -> SignedI
 
 
 def sign_in_apart(
-    database: Database, organization_id: int, email: str, password: str, origin: str
+    database: Database, organization_id: int, email: str, password: str, visit: Visit
 ) -> SignedIn | SecondFactorNeeded:
-    """The same in two short units, and the check between them: nobody waits for it."""
+    """The same in short units, and the check between them: nobody waits for it. Tries are limited: raises TooMany
+    `too_many_sign_ins` (`facts["retry_after"]` in seconds)."""
     address = parse_email(email)
     with database.read(organization_id) as unit:
         credentials = store.of_email(unit, address)
+    agent_id = None if credentials is None else credentials.id
+    device = known_device(database, organization_id, agent_id, visit.device_cookie)
     try:
-        checked = _check_password(credentials, password)
+        with throttle.trying(database, organization_id, throttle.of_password(address, visit.client, device)):
+            checked = _check_password(credentials, password)
+            return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked, visit.origin))
     except NotSignedIn:
-        agent_id = None if credentials is None else credentials.id
-        note_refusal(database, organization_id, agent_id, "password", origin)
+        note_refusal(database, organization_id, agent_id, "password", visit.origin)
         raise
-    return run_in_transaction(database, organization_id, lambda unit: _by_password(unit, checked, origin))
+
+
+def known_device(database: Database, organization_id: int, agent_id: str | None, cookie: str) -> KnownDevice | None:
+    """The device of a cookie, if this agent has signed in with it before."""
+    device = known_devices.recognize(database.secrets, organization_id, cookie)
+    return device if device is not None and device.agent_id == agent_id else None
 
 
 def note_refusal(database: Database, organization_id: int, agent_id: str | None, way: Way, origin: str) -> None:
@@ -151,51 +168,50 @@ def _one_time(unit: UnitOfWork, agent_id: str, purpose: str, valid: timedelta) -
 # The second factor ----------------------------------------------------------------------------------------------------
 
 
-@cache
-def _codes() -> Failures:
-    # In memory, by agent: a refusal rolls its unit back, and whoever has the password can have any number of tickets.
-    return Failures(MOST_CODES)
-
-
 def second_factor(unit: UnitOfWork, ticket: str, code: str, origin: str) -> SignedIn:
     """Begins the session a ticket was given for, by a code of the agent's authenticator: of now, or of the 30 seconds
     before or after. A code serves once.
 
-    Raises NotSignedIn: `wrong_code` (of whom: `facts["agent_id"]`), with which the ticket stays good, or
-    `ticket_not_valid`. After five wrong codes of an agent within 15 minutes, TooMany `too_many_sign_ins`
-    (`facts["retry_after"]` in seconds), whatever the ticket; each process counts its own.
+    Raises NotSignedIn: `wrong_code`, with which the ticket stays good, or `ticket_not_valid`.
     """
     agent_id = store.take_token(unit, token_hash(ticket), "second_factor", utc_now())
     if agent_id is None:
         raise _no_ticket()
-    with _codes().trying(agent_id):
-        who = store.of_agent(unit, agent_id)
-        if who is None or not who.active or who.totp_secret is None:
-            raise _no_ticket()
-        _take_code(unit, who, code)
+    who = store.of_agent(unit, agent_id)
+    if who is None or not who.active or who.totp_secret is None:
+        raise _no_ticket()
+    _take_code(unit, who, code)
     return _begin_session(unit, agent_id, "second_factor", origin)
 
 
 def use_code(unit: UnitOfWork, agent_id: str, code: str) -> None:
-    """Takes a code of the agent's authenticator as a proof, once. Raises NotSignedIn `wrong_code`; TooMany."""
-    with _codes().trying(agent_id):
-        _take_code(unit, _agent(unit, agent_id), code)
+    """Takes a code of the agent's authenticator as a proof, once. Raises NotSignedIn `wrong_code`."""
+    _take_code(unit, _agent(unit, agent_id), code)
 
 
 def _take_code(unit: UnitOfWork, who: Credentials, code: str) -> None:
     step = None if who.totp_secret is None else _step(who.totp_secret, code)
     if who.totp_secret is None or step is None or not store.take_step(unit, who.id, who.totp_secret, step):
         detail = "The code is wrong, or was used before. Enter the next one."
-        raise NotSignedIn(detail, code="wrong_code", agent_id=who.id)
+        raise NotSignedIn(detail, code="wrong_code")
 
 
-def second_factor_apart(database: Database, organization_id: int, ticket: str, code: str, origin: str) -> SignedIn:
-    """The same in a unit of its own, with a wrong code written down once that unit is undone."""
+def second_factor_apart(
+    database: Database, organization_id: int, ticket: str, code: str, origin: str, device_cookie: str = ""
+) -> SignedIn:
+    """The same in a unit of its own, a limited number of times: after five wrong codes within 15 minutes, TooMany
+    `too_many_sign_ins` (`facts["retry_after"]` in seconds), whatever the ticket. A wrong code is written down."""
+    with database.read(organization_id) as unit:
+        agent_id = store.agent_of_token(unit, token_hash(ticket), "second_factor", utc_now())
+    if agent_id is None:
+        raise _no_ticket()
+    device = known_device(database, organization_id, agent_id, device_cookie)
     try:
-        return run_in_transaction(database, organization_id, lambda unit: second_factor(unit, ticket, code, origin))
+        with throttle.trying(database, organization_id, throttle.of_code(agent_id, device)):
+            return run_in_transaction(database, organization_id, lambda unit: second_factor(unit, ticket, code, origin))
     except NotSignedIn as refusal:
         if refusal.code == "wrong_code":
-            note_refusal(database, organization_id, str(refusal.facts["agent_id"]), "second_factor", origin)
+            note_refusal(database, organization_id, agent_id, "second_factor", origin)
         raise
 
 

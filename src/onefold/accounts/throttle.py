@@ -1,135 +1,122 @@
-"""How often signing in may fail: 10 times for an address, 50 times from a network, 5 times with an agent's code, each
-within 15 minutes. Failures alone count; a success neither counts nor clears any.
+"""How often signing in may fail within 15 minutes: 10 times for an address, 50 times from a network, 5 times with an
+agent's code, 10 times with one's own password typed again. Failures alone count; a success neither counts nor clears
+any.
 
 What is given up, and why:
 
 - Failures with an address are counted wherever they come from, or guesses could be spread over many networks. So
-  whoever knows an address can keep it from being signed in with, from anywhere new. They cannot from where its owner
-  has signed in before: failures from there are counted apart (what is remembered of that goes with the process). And
-  nobody is ever kept from a one-time link, single sign-on or a session that has begun: those are not counted.
-- Everything is in the memory of one process: several processes count each for itself, a restart begins anew. That
-  multiplies the limits by the number of processes, which leaves guessing hopeless, and costs no writing.
-- A network is an IPv4 address or the /64 of an IPv6 one. Behind a proxy that does not say whom it forwards for, all are
-  one network.
+  whoever knows an address can keep it from being signed in with, from anywhere new. They cannot from a device it was
+  signed in with before (`known_devices.py`): its failures are counted apart. And nobody is ever kept from a one-time
+  link, single sign-on or a session that has begun: those are not counted.
+- They are rows of the database: all processes of an installation count together, and a restart forgets none. A try is
+  a row from the moment it begins, so that many at once are no way round; what ends well takes its row away.
+- A network is an IPv4 address or the /64 of an IPv6 one. Behind a proxy that `ONEFOLD_TRUSTED_PROXIES` does not name,
+  all are one network.
 
-Addresses are kept as hashes only, under a key that is forgotten with the process.
+Addresses and networks are kept as hashes, and for 15 minutes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import secrets
-import threading
-import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
+from onefold.accounts import try_store as store
+from onefold.accounts.known_devices import KnownDevice
 from onefold.contact_points.emails import parse_email
+from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import NotSignedIn, TooMany
+from onefold.database.engine import Database, UnitOfWork
+from onefold.database.transactions import run_in_transaction
 
-WINDOW_MINUTES = 15
-MOST_BY_EMAIL = 10
-MOST_BY_CLIENT = 50
-MOST_CODES = 5
-_MOST_KEYS = 100_000
-_MOST_REMEMBERED = 10_000
+WINDOW = timedelta(minutes=15)
+MOST_BY_EMAIL, MOST_BY_NETWORK, MOST_CODES, MOST_PROOFS = 10, 50, 5, 10
 
 
-class Failures:
-    """At most `most` failures of a key within 15 minutes; tries that are under way count until they have ended."""
+class Limit(NamedTuple):
+    """Of one thing that is tried, at most so many failures within 15 minutes."""
 
-    def __init__(self, most: int) -> None:
-        self._limit = RateLimitItemPerMinute(most, WINDOW_MINUTES)
-        self._storage = MemoryStorage()
-        self._window = MovingWindowRateLimiter(self._storage)
-        self._under_way: Counter[str] = Counter()
-        self._newest: dict[str, float] = {}  # when each key failed last, the longest ago first
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def trying(self, key: str) -> Iterator[None]:
-        """One try; NotSignedIn that leaves the block is a failure. Raises TooMany before the block is entered, with the
-        seconds until another may be made in `facts["retry_after"]`."""
-        self._begin(key)
-        failed = False
-        try:
-            yield
-        except NotSignedIn:
-            failed = True
-            raise
-        finally:
-            self._end(key, failed)
-
-    def _begin(self, key: str) -> None:
-        with self._lock:
-            stats = self._window.get_window_stats(self._limit, key)
-            if stats.remaining <= 0:
-                raise _too_many(max(1, math.ceil(stats.reset_time - time.time())))
-            if stats.remaining <= self._under_way[key]:
-                raise _too_many(1)
-            self._under_way[key] += 1
-
-    def _end(self, key: str, failed: bool) -> None:
-        with self._lock:
-            self._under_way[key] -= 1
-            if not self._under_way[key]:
-                del self._under_way[key]
-            if failed:
-                self._window.hit(self._limit, key)
-                self._newest.pop(key, None)
-                self._newest[key] = time.time()
-                self._forget()
-
-    def _forget(self) -> None:
-        """The library keeps every key it has ever seen; addresses that somebody makes up are without number."""
-        old = time.time() - self._limit.get_expiry()
-        while len(self._newest) > _MOST_KEYS or next(iter(self._newest.values())) < old:
-            oldest = next(iter(self._newest))
-            del self._newest[oldest]
-            name = self._limit.key_for(oldest)
-            with self._storage.locks[name]:  # as the library's own cleaning does, in a thread of its own
-                self._storage.clear(name)
+    counted: str
+    most: int
 
 
-class Throttle:
-    """The limits of signing in by password, of one process."""
+def of_password(email: str, client: str, device: KnownDevice | None) -> list[Limit]:
+    """The limits of a try with an email and a password from a client's IP address; `device` if it is one that this
+    address was signed in with before. Raises InvalidValue where `email` is no address."""
+    if device is not None:
+        return [Limit(f"device {device.id}", MOST_BY_EMAIL)]
+    return [
+        Limit(f"email {parse_email(email)}", MOST_BY_EMAIL),
+        Limit(f"network {_network(client)}", MOST_BY_NETWORK),
+    ]
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
-        self._by_email, self._by_client = Failures(MOST_BY_EMAIL), Failures(MOST_BY_CLIENT)
-        self._remembered: dict[str, None] = {}
-        self._lock = threading.Lock()
 
-    @contextmanager
-    def password(self, email: str, client: str) -> Iterator[None]:
-        """One try to sign in with an email and a password from a client's IP address, made in the block.
+def of_code(agent_id: str, device: KnownDevice | None) -> list[Limit]:
+    """The limits of a try with a code of the agent's second factor, whatever the ticket: whoever has the password can
+    have any number of tickets."""
+    return [Limit(f"code {agent_id}" if device is None else f"code {device.id}", MOST_CODES)]
 
-        Raises TooMany `too_many_sign_ins` with `facts["retry_after"]`, in seconds, instead of entering it; InvalidValue
-        where `email` is no address. NotSignedIn that leaves the block is a failure.
-        """
-        who, network = parse_email(email), _network(client)
-        pair = self._hash(f"{network} {who}")
-        counted = pair if pair in self._remembered else self._hash(who)
-        with self._by_client.trying(self._hash(network)), self._by_email.trying(counted):
-            yield
-        self._remember(pair)
 
-    def _hash(self, text: str) -> str:
-        return hashlib.blake2b(text.encode(), key=self._secret, digest_size=16).hexdigest()
+def of_proof(agent_id: str) -> list[Limit]:
+    """The limits of proving, signed in, that it is oneself."""
+    return [Limit(f"proof {agent_id}", MOST_PROOFS)]
 
-    def _remember(self, pair: str) -> None:
-        with self._lock:
-            self._remembered.pop(pair, None)
-            self._remembered[pair] = None
-            if len(self._remembered) > _MOST_REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
+
+@contextmanager
+def trying(database: Database, organization_id: int, limits: Sequence[Limit]) -> Iterator[None]:
+    """One try, made in the block; NotSignedIn that leaves it is a failure.
+
+    Raises TooMany `too_many_sign_ins` instead of entering the block, with the seconds until another may be made in
+    `facts["retry_after"]`. No transaction is open while the block runs.
+    """
+    with database.read(organization_id) as unit:
+        _check(unit, limits)  # so that a flood of what is refused anyway writes nothing
+    ids = run_in_transaction(database, organization_id, lambda unit: _begin(unit, limits))
+    failed = False
+    try:
+        yield
+    except NotSignedIn:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            run_in_transaction(database, organization_id, lambda unit: store.delete_tries(unit, ids))
+
+
+def _begin(unit: UnitOfWork, limits: Sequence[Limit]) -> list[str]:
+    unit.lock_values([_hash(limit) for limit in limits])
+    _check(unit, limits)
+    tries = [store.TryRow(new_id(), _hash(limit), utc_now()) for limit in limits]
+    store.add_tries(unit, tries)
+    return [one.id for one in tries]
+
+
+def _check(unit: UnitOfWork, limits: Sequence[Limit]) -> None:
+    now = utc_now()
+    for limit in limits:
+        # Of the newest that make the limit, the oldest has to be forgotten before another may be made.
+        oldest = store.nth_newest(unit, _hash(limit), limit.most, now - WINDOW)
+        if oldest is not None:
+            raise _too_many(oldest, now)
+
+
+def _too_many(oldest: datetime, now: datetime) -> TooMany:
+    seconds = max(1, math.ceil((oldest + WINDOW - now).total_seconds()))
+    wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    return TooMany(
+        f"Too many sign-ins have failed. Try again in {wait}, or ask an admin for a one-time link.",
+        code="too_many_sign_ins",
+        retry_after=seconds,
+    )
+
+
+def _hash(limit: Limit) -> str:
+    return hashlib.blake2b(limit.counted.encode(), digest_size=16).hexdigest()
 
 
 def _network(client: str) -> str:
@@ -140,12 +127,3 @@ def _network(client: str) -> str:
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or int(address) >> 64)
-
-
-def _too_many(seconds: int) -> TooMany:
-    wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return TooMany(
-        f"Too many sign-ins have failed. Try again in {wait}, or ask an admin for a one-time link.",
-        code="too_many_sign_ins",
-        retry_after=seconds,
-    )

@@ -5,17 +5,19 @@ The page that asks keeps what was sent, so that nothing has to be typed again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from onefold.accounts import sessions, signing_in
+from onefold.accounts import sessions, signing_in, throttle
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts.passwords import is_password
 from onefold.accounts.service import token_hash
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.signing_in import Way
-from onefold.accounts.throttle import Throttle
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
@@ -53,42 +55,41 @@ def _take_proof(request: Request, visitor: Visitor, form: Form) -> None:
     if not proof:
         raise ProofNeeded(visitor, form, None)
     try:
-        _check(request, visitor, proof)
+        _check(visitor, proof)
     except (NotSignedIn, TooMany, InvalidValue) as refusal:
         raise ProofNeeded(visitor, form, refusal) from None
     visitor.write(lambda unit: sessions.note_proof(unit, token_hash(visitor.token)), "profiles:read")
 
 
-def _check(request: Request, visitor: Visitor, proof: str) -> None:
+def _check(visitor: Visitor, proof: str) -> None:
     """Raises NotSignedIn or TooMany unless it is the password or, where there is none, a code of the second factor."""
     if visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash is not None:
-        check_own_password(request, visitor, proof)
+        check_own_password(visitor, proof)
         return
-    try:
+    with _trying(visitor, "second_factor"):
         visitor.write(lambda unit: signing_in.use_code(unit, visitor.agent_id, proof), "profiles:read")
-    except NotSignedIn:
-        _note_refusal(visitor, "second_factor")
-        raise
 
 
-def check_own_password(request: Request, visitor: Visitor, password: str) -> None:
+def check_own_password(visitor: Visitor, password: str) -> None:
     """Raises NotSignedIn unless this is the agent's password; TooMany. One who has none has nothing to type."""
-    throttle: Throttle = request.app.state.throttle
     password_hash = visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash
     if password_hash is None:
         return
+    with _trying(visitor, "password"):
+        if not is_password(password, password_hash):
+            raise NotSignedIn("This is not your password.", code="wrong_password")
+
+
+@contextmanager
+def _trying(visitor: Visitor, way: Way) -> Iterator[None]:
+    """A try to prove it is oneself, limited, and written down where it fails."""
+    organization_id = visitor.principal.organization_id
     try:
-        with throttle.password(visitor.agent.email, request.client.host if request.client else ""):
-            if not is_password(password, password_hash):
-                raise NotSignedIn("This is not your password.", code="wrong_password")
+        with throttle.trying(visitor.database, organization_id, throttle.of_proof(visitor.agent_id)):
+            yield
     except NotSignedIn:
-        _note_refusal(visitor, "password")
+        signing_in.note_refusal(visitor.database, organization_id, visitor.agent_id, way, visitor.actor.origin)
         raise
-
-
-def _note_refusal(visitor: Visitor, way: Way) -> None:
-    organization_id, origin = visitor.principal.organization_id, visitor.actor.origin
-    signing_in.note_refusal(visitor.database, organization_id, visitor.agent_id, way=way, origin=origin)
 
 
 def ask(request: Request, needed: ProofNeeded) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +12,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from onefold.accounts import sessions
+from onefold.accounts import known_devices, sessions
 from onefold.accounts import store as accounts
 from onefold.accounts.service import Principal, authenticate, token_hash, token_parts
 from onefold.accounts.store import AgentRow
@@ -114,24 +115,39 @@ def cookie_name(request: Request) -> str:
     return "__Host-onefold" if is_secure(request) else "onefold"
 
 
+def device_cookie(request: Request) -> str:
+    """What the browser has kept to be known again by."""
+    return request.cookies.get(_device_cookie_name(request), "")
+
+
+def _device_cookie_name(request: Request) -> str:
+    return f"{cookie_name(request)}-device"
+
+
 def set_session(request: Request, response: Response, token: str) -> None:
-    """Signs the browser in; the cookie is read by no script and sent with no request that another site makes."""
+    """Signs the browser in, and has it known again (`known_devices.py`). Both cookies are read by no script and sent
+    with no request that another site makes."""
     _, organization_id = token_parts(token)
-    device = device_of(request.headers.get("user-agent", ""))
-    run_in_transaction(
-        request.app.state.database,
-        organization_id,
-        lambda unit: sessions.name_device(unit, token_hash(token), device),
-    )
-    response.set_cookie(
-        cookie_name(request),
-        token,
-        max_age=int(sessions.LENGTH.total_seconds()),
-        path="/",
-        httponly=True,
-        secure=is_secure(request),
-        samesite="lax",
-    )
+    database: Database = request.app.state.database
+    name = device_of(request.headers.get("user-agent", ""))
+
+    def work(unit: UnitOfWork) -> str:
+        session = sessions.find(unit, token_hash(token))
+        assert session is not None
+        sessions.name_device(unit, token_hash(token), name)
+        return session.agent_id
+
+    agent_id = run_in_transaction(database, organization_id, work)
+    _set_cookie(request, response, cookie_name(request), token, sessions.LENGTH)
+    known = known_devices.recognize(database.secrets, organization_id, device_cookie(request))
+    made = known_devices.cookie_of(database.secrets, organization_id, agent_id)
+    if made is not None and (known is None or known.agent_id != agent_id):
+        _set_cookie(request, response, _device_cookie_name(request), made, known_devices.LENGTH)
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str, length: timedelta) -> None:
+    seconds, secure = int(length.total_seconds()), is_secure(request)
+    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, secure=secure, samesite="lax")
 
 
 def end_session(request: Request, response: Response) -> None:

@@ -30,11 +30,13 @@ class SecretBox:
     def open(self, stored: str) -> str:
         """The secret again; one that was stored before there was a key is as it was. Raises Conflict
         `secret_key_missing`."""
-        if not is_sealed(stored):
-            return stored
+        return self.open_sealed(stored) if is_sealed(stored) else stored
+
+    def open_sealed(self, sealed: str) -> str:
+        """What a key of this box has sealed, and nothing else. Raises Conflict `secret_key_missing`."""
         try:
-            if self._fernet is not None:
-                return self._fernet.decrypt(stored.removeprefix(_SEALED).encode()).decode()
+            if self._fernet is not None and is_sealed(sealed):
+                return self._fernet.decrypt(sealed.removeprefix(_SEALED).encode()).decode()
         except InvalidToken:
             pass
         raise Conflict(

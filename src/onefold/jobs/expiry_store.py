@@ -1,19 +1,21 @@
-"""Deleting expired rows, a bounded number at a time: events, idempotency keys, sessions and one-time tokens."""
+"""Deleting expired rows, a bounded number at a time: events, idempotency keys, sessions, one-time tokens
+and tries to sign in."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from onefold.accounts import throttle
 from onefold.database.engine import UnitOfWork
-from onefold.database.tables import idempotency_keys, outbox, sessions, sign_in_tokens
+from onefold.database.tables import idempotency_keys, outbox, sessions, sign_in_tokens, sign_in_tries
 from onefold.webhooks import store as webhooks
 
 
 def delete_expired(
     unit: UnitOfWork, *, events_before: datetime, keys_before: datetime, now: datetime, limit: int
 ) -> int:
-    """Deletes old events and idempotency keys, at most `limit` of each, and expired sessions and one-time tokens of
-    signing in; returns how many.
+    """Deletes old events and idempotency keys, at most `limit` of each, and expired sessions and what signing in
+    has left behind; returns how many.
 
     An event stays for as long as it waits for webhooks or is being delivered to one that is enabled.
     """
@@ -23,6 +25,7 @@ def delete_expired(
         unit.delete(idempotency_keys).where(k.key.in_(old_keys.limit(limit).scalar_subquery())),
         unit.delete(sessions).where(s.expires_at < now),
         unit.delete(sign_in_tokens).where(t.expires_at < now),
+        unit.delete(sign_in_tries).where(sign_in_tries.c.tried_at < now - throttle.WINDOW),
     )
     webhooks.forget_removed(unit, limit)
     return _delete_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)

@@ -44,10 +44,10 @@ def account(request: Request, visitor: AnyVisitor) -> Response:
     return page(request, visitor, "account.html", provider=request.app.state.provider, **values)
 
 
-def _prove(request: Request, visitor: Visitor, password: str) -> None:
+def _prove(visitor: Visitor, password: str) -> None:
     """Raises InvalidValue unless this is the agent's password; one who has none has nothing to type."""
     try:
-        check_own_password(request, visitor, password)
+        check_own_password(visitor, password)
     except NotSignedIn:
         raise InvalidValue("Your current password is another one.", code="wrong_password", field="current") from None
 
@@ -58,7 +58,7 @@ def change_password(request: Request, visitor: AnyVisitor, form: AnyForm) -> Res
     new = form.text("password")
     if new != form.text("again"):
         raise InvalidValue("The two passwords differ; type the same one twice.", field="again")
-    _prove(request, visitor, form.text("current"))
+    _prove(visitor, form.text("current"))
 
     def work(unit: UnitOfWork) -> str:
         accounts.set_password(unit, visitor.agent_id, new, visitor.actor)
@@ -107,7 +107,7 @@ def _offer(
 def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """Turns the second factor on, by a code that proves that the secret was taken."""
     secret, code = form.text("secret"), form.text("code")
-    _prove(request, visitor, form.text("current"))
+    _prove(visitor, form.text("current"))
     try:
         visitor.write(
             lambda unit: signing_in.turn_on_second_factor(
@@ -126,7 +126,7 @@ def turn_on(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
 @router.post("/second-factor/off")
 def turn_off(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """Turns the second factor off, by the current password."""
-    _prove(request, visitor, form.text("current"))
+    _prove(visitor, form.text("current"))
     visitor.write(
         lambda unit: signing_in.turn_off_second_factor(unit, visitor.agent_id, visitor.actor, visitor.token),
         "profiles:read",

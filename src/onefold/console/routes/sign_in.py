@@ -10,11 +10,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from onefold.accounts import signing_in
-from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn
-from onefold.accounts.throttle import Throttle
+from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn, Visit
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, redirect_to, render
-from onefold.console.visitor import AnyVisitor, end_session, local_path, maybe_signed_in, origin_of, set_session
+from onefold.console.visitor import (
+    AnyVisitor,
+    device_cookie,
+    end_session,
+    local_path,
+    maybe_signed_in,
+    origin_of,
+    set_session,
+)
 from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
 from onefold.core.process_settings import Settings
 from onefold.database.engine import Database
@@ -57,16 +64,15 @@ async def sign_in(request: Request, form: AnyForm) -> Response:
 
 
 def _sign_in(request: Request, form: Form) -> Response:
-    throttle: Throttle = request.app.state.throttle
     # Longer is no address, and taking a very long text apart may hold everybody up.
     email, then = form.text("email")[:_LONGEST_EMAIL].strip(), local_path(form.line("then"))
     client = request.client.host if request.client else ""
+    visit = Visit(client, origin_of(request), device_cookie(request))
     try:
         organization_id = _organization(request, form)
-        with throttle.password(email, client):
-            result = signing_in.sign_in_apart(
-                request.app.state.database, organization_id, email, form.text("password"), origin_of(request)
-            )
+        result = signing_in.sign_in_apart(
+            request.app.state.database, organization_id, email, form.text("password"), visit
+        )
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
         wrong = refusal if isinstance(refusal, TooMany) else _WRONG
@@ -103,7 +109,7 @@ def code(request: Request, form: AnyForm) -> Response:
     try:
         organization_id = signing_in.organization_of_token(ticket)
         result = signing_in.second_factor_apart(
-            database, organization_id, ticket, form.text("code"), origin_of(request)
+            database, organization_id, ticket, form.text("code"), origin_of(request), device_cookie(request)
         )
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":

@@ -18,6 +18,7 @@ from onefold.database.tables.accounts import (
     organizations,
     sessions,
     sign_in_tokens,
+    sign_in_tries,
 )
 from onefold.database.tables.columns import Id, Instant, Json, Value, instant, instant_text, metadata
 from onefold.database.tables.events import outbox, webhook_deliveries, webhook_endpoints, webhook_turns
@@ -93,6 +94,7 @@ __all__ = [
     "set_aside",
     "set_aside_files",
     "sign_in_tokens",
+    "sign_in_tries",
     "suggestions",
     "verdicts",
     "webhook_deliveries",

@@ -155,3 +155,15 @@ api_keys = Table(
     sa.UniqueConstraint("organization_id", "secret_hash", name="api_keys_secret"),
     **CLUSTERED,
 )
+
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("organization_id", Org, sa.ForeignKey("organizations.id"), nullable=False),
+    Column("id", Id, nullable=False),
+    Column("counted", Value, nullable=False),  # the hash of what is counted: an address, a network, a device
+    Column("tried_at", Instant, nullable=False),
+    primary_key("id"),
+    Index("sign_in_tries_counted", "organization_id", "counted", "tried_at"),
+    **CLUSTERED,
+)
