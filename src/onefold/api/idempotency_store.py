@@ -30,3 +30,9 @@ def keep_answer(
             created_at=now,
         )
     )
+
+
+def settle_answer(unit: UnitOfWork, key: str, status: int, headers: dict[str, str]) -> None:
+    """Writes down how a request ended that was claimed by its key before."""
+    changing = unit.update(idempotency_keys).where(idempotency_keys.c.key == key)
+    unit.execute(changing.values(status=status, headers=headers))

@@ -16,10 +16,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from onefold.accounts import store as accounts
 from onefold.api.problems import LastResort, status_of
-from onefold.console import events
+from onefold.console import events, labels
 from onefold.console.forms import same_origin, taken_in
-from onefold.console.pages import HEADERS, STATIC, render, static
+from onefold.console.meanwhile import ChangedMeanwhile
+from onefold.console.one_deed import AlreadyDone, KeepsAnswers
+from onefold.console.pages import HEADERS, STATIC, page, render, static, with_said
 from onefold.console.proof import ProofNeeded, ask
 from onefold.console.routes import (
     account,
@@ -48,7 +51,7 @@ from onefold.console.routes import (
     sign_in,
     together,
 )
-from onefold.console.visitor import SignInNeeded
+from onefold.console.visitor import SignInNeeded, Visitor, page_before
 from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
 from onefold.database.engine import Database
 from onefold.profiles.service import summaries
@@ -102,9 +105,10 @@ def create_console(database: Database, **state: Any) -> FastAPI:
         app.include_router(routes.router)
     app.include_router(events.router)
     app.mount("/static", _Static(directory=STATIC))
+    app.add_middleware(KeepsAnswers, database=database)
     app.add_middleware(GZipMiddleware, minimum_size=600)
     app.add_middleware(LastResort, answer=_answer_unexpected)
-    _answer_errors(app)
+    _answer_errors(app, database)
     return app
 
 
@@ -128,10 +132,12 @@ def _addresses() -> frozenset[str]:
     return frozenset(static(path.relative_to(STATIC).as_posix()) for path in STATIC.rglob("*") if path.is_file())
 
 
-def _answer_errors(app: FastAPI) -> None:
+def _answer_errors(app: FastAPI, database: Database) -> None:
     @app.exception_handler(SignInNeeded)
     async def sign_in(request: Request, needed: SignInNeeded) -> Response:
         to = f"/sign-in?then={needed.then}" if needed.then != "/" else "/sign-in"
+        if request.headers.get("hx-request") == "true" and request.method == "POST":
+            return render(request, "signed_out.html", 401, _BESIDE, sign_in=to)  # what was typed stays on its page
         if request.headers.get("hx-request") == "true":
             return Response(status_code=204, headers={"HX-Redirect": to, **HEADERS})
         return RedirectResponse(to, 303, HEADERS)
@@ -139,6 +145,15 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(ProofNeeded)
     async def prove(request: Request, needed: ProofNeeded) -> Response:
         return await run_in_threadpool(ask, request, needed)
+
+    @app.exception_handler(AlreadyDone)
+    async def lead_on(request: Request, done: AlreadyDone) -> Response:
+        location = done.location or await run_in_threadpool(request.state.claim.first_answer, database)
+        return RedirectResponse(location or with_said(page_before(request), "already-done"), 303, HEADERS)
+
+    @app.exception_handler(ChangedMeanwhile)
+    async def show_both(request: Request, clash: ChangedMeanwhile) -> Response:
+        return await run_in_threadpool(_clash, request, clash)
 
     @app.exception_handler(DomainError)
     async def answer_refusal(request: Request, refusal: DomainError) -> Response:
@@ -191,6 +206,18 @@ def _refusal(request: Request, refusal: DomainError) -> Response:
     if request.headers.get("hx-request") == "true":
         return render(request, "refusal_notice.html", status, again | _BESIDE, **values)
     return render(request, "refusal.html", status, again, **values)
+
+
+def _clash(request: Request, clash: ChangedMeanwhile) -> Response:
+    """What is there now beside what was typed; whoever came second decides (UI-4)."""
+    names = {"1": "yes", "open": "open", "closed": "closed", "nobody": "Nobody"}
+    values = {"clashes": clash.clashes, "fields": clash.fields, "back": page_before(request)}
+    visitor: Visitor = request.state.visitor
+    names |= visitor.read(lambda unit: {agent.id: agent.name for agent in accounts.list_agents(unit)})
+    names |= visitor.read(lambda unit: dict(accounts.list_inboxes(unit)))
+    if request.headers.get("hx-request") == "true":
+        return render(request, "meanwhile.html", 409, _BESIDE, names=names | labels.PHONE_TYPES, **values)
+    return page(request, visitor, "meanwhile_page.html", status=409, names=names | labels.PHONE_TYPES, **values)
 
 
 def _holder(request: Request, refusal: DomainError) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
@@ -26,6 +26,10 @@ class Form:
     def fields(self) -> Sequence[tuple[str, str]]:
         """Every field as it was sent, in order."""
         return self._fields
+
+    def has(self, name: str) -> bool:
+        """Whether the form has such a field at all."""
+        return name in self._last
 
     def text(self, name: str) -> str:
         """A field as it was typed; empty where it is missing."""
@@ -67,7 +71,8 @@ async def _form(request: Request) -> Form:
         raise InvalidValue("This is no form of ours; files are not taken here.", code="invalid_form")
     body = await request.body()
     try:
-        return await run_in_threadpool(_read, body)
+        request.state.form = await run_in_threadpool(_read, body)
+        return cast(Form, request.state.form)
     except ValueError:
         raise InvalidValue("This form has more fields than any of ours.", code="form_too_large") from None
 

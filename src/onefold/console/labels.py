@@ -97,6 +97,7 @@ WHY = {
 FLASH_MESSAGES = {
     "added": "Customer added.",
     "saved": "Saved.",
+    "already-done": "This was done already, once.",
     "merged": "Merged. The timeline says so, and every list shows the customer's one name.",
     "filed": "Call filed with this customer.",
     "dismissed": "No Match. This pair won't be suggested again on the same evidence.",
@@ -398,6 +399,30 @@ def snippet(text: str | None, limit: int = 90) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def form_value(value: str | None, names: Mapping[str, str]) -> str:
+    """What a field of a form holds, in words: ids by the names they have."""
+    return "—" if value is None else names.get(value, value)
+
+
+FORM_FIELDS = {
+    **FIELDS,
+    "value": "Value",
+    "type": "Type",
+    "main": "Main",
+    "sms": "SMS",
+    "key": "What",
+    "label": "Label",
+    "street": "Street",
+    "postal_code": "Postal code",
+    "city": "City",
+    "region": "Region",
+    "country": "Country",
+    "assignee_id": "Assignee",
+    "inbox_id": "Inbox",
+    "state": "Conversation",
+}
+"""Fields of forms, as a clash of two agents names them (UI-4)."""
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "address": address,
     "breakable": breakable,
@@ -417,6 +442,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "contact_line": contact_line,
     "sending_state": state_of,
     "snippet": snippet,
+    "form_value": form_value,
     "fold_quotes": _fold_shown,
     "shown": lambda text: text[:MOST_SHOWN],
     "verdict": verdict,

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from onefold.accounts import store as accounts
 from onefold.console import labels
+from onefold.console.one_deed import with_page_id
 from onefold.console.visitor import Visitor
 from onefold.conversations import worklists
 from onefold.core.clock import utc_now
@@ -71,7 +72,7 @@ def render(
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     context = {"request": request, "visitor": visitor, "now": utc_now(), "zone": visitor.zone if visitor else None}
     text = environment().get_template(template).render(context | values)
-    return HTMLResponse(text, status, HEADERS | (headers or {}))
+    return HTMLResponse(with_page_id(text), status, HEADERS | (headers or {}))
 
 
 def page(request: Request, visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> Response:
@@ -91,8 +92,12 @@ def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
 
 def redirect_to(path: str, said: str | None = None) -> Response:
     """On to another page after something was done (303), which says what."""
-    joined = f"{path}{'&' if '?' in path else '?'}said={said}" if said else path
-    return RedirectResponse(joined, 303, {"Cache-Control": "no-store"})
+    return RedirectResponse(with_said(path, said), 303, {"Cache-Control": "no-store"})
+
+
+def with_said(path: str, said: str | None) -> str:
+    """The path of a page that says what was just done."""
+    return f"{path}{'&' if '?' in path else '?'}said={said}" if said else path
 
 
 def is_part(request: Request) -> bool:

@@ -19,6 +19,7 @@ from onefold.accounts.service import token_hash
 from onefold.accounts.sign_in_store import Credentials
 from onefold.accounts.signing_in import Way
 from onefold.console.forms import AnyForm, Form
+from onefold.console.one_deed import FIELD as PAGE_ID
 from onefold.console.pages import page
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
@@ -58,7 +59,7 @@ def _take_proof(request: Request, visitor: Visitor, form: Form) -> None:
         _check(visitor, proof)
     except (NotSignedIn, TooMany, InvalidValue) as refusal:
         raise ProofNeeded(visitor, form, refusal) from None
-    visitor.write(lambda unit: sessions.note_proof(unit, token_hash(visitor.token)), "profiles:read")
+    visitor.note(lambda unit: sessions.note_proof(unit, token_hash(visitor.token)), "profiles:read")
 
 
 def _check(visitor: Visitor, proof: str) -> None:
@@ -67,7 +68,7 @@ def _check(visitor: Visitor, proof: str) -> None:
         check_own_password(visitor, proof)
         return
     with _trying(visitor, "second_factor"):
-        visitor.write(lambda unit: signing_in.use_code(unit, visitor.agent_id, proof), "profiles:read")
+        visitor.note(lambda unit: signing_in.use_code(unit, visitor.agent_id, proof), "profiles:read")
 
 
 def check_own_password(visitor: Visitor, password: str) -> None:
@@ -96,7 +97,7 @@ def ask(request: Request, needed: ProofNeeded) -> Response:
     """The page that asks for the proof."""
     credentials = needed.visitor.read(lambda unit: credentials_of(unit, needed.visitor))
     way = "password" if credentials.password_hash else "code" if credentials.totp_secret else None
-    fields = [(name, value) for name, value in needed.form.fields if name != _FIELD]
+    fields = [(name, value) for name, value in needed.form.fields if name not in (_FIELD, PAGE_ID)]
     address = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     values = {"way": way, "fields": fields, "address": address, "refusal": needed.refusal}
     swapped = request.headers.get("hx-request") == "true"  # which only swaps in what is no error

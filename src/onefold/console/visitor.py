@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Depends, Request
@@ -17,6 +17,8 @@ from onefold.accounts import store as accounts
 from onefold.accounts.service import Principal, authenticate, token_hash, token_parts
 from onefold.accounts.store import AgentRow
 from onefold.console.devices import device_of
+from onefold.console.forms import Form
+from onefold.console.one_deed import Claim, claim_of
 from onefold.core.actor import Actor
 from onefold.core.errors import NotAllowed, NotSignedIn
 from onefold.core.process_settings import Settings
@@ -79,9 +81,33 @@ class Visitor:
             return work(unit)
 
     def write(self, work: Callable[[UnitOfWork], T], scope: str = "profiles:write", *, exclusive: bool = False) -> T:
-        """What `work` returns, once it is committed."""
+        """What `work` returns, once it is committed. Raises AlreadyDone where the same form was sent before (UI-4)."""
         self.require(scope)
-        return run_in_transaction(self.database, self.principal.organization_id, work, exclusive=exclusive)
+        claim = self._claim()
+
+        def once(unit: UnitOfWork) -> T:
+            if claim is not None:
+                claim.take(unit)
+            return work(unit)
+
+        done = run_in_transaction(self.database, self.principal.organization_id, once, exclusive=exclusive)
+        if claim is not None:
+            claim.taken = True
+        return done
+
+    def note(self, work: Callable[[UnitOfWork], T], scope: str = "profiles:write") -> T:
+        """The same for what may be done again by the same form: keeping a draft, proving who one is."""
+        self.require(scope)
+        return run_in_transaction(self.database, self.principal.organization_id, work)
+
+    def _claim(self) -> Claim | None:
+        state = self.request.state
+        if not hasattr(state, "claim"):
+            form: Form | None = getattr(state, "form", None)
+            path, organization_id = self.request.url.path, self.principal.organization_id
+            state.claim = None if form is None else claim_of(form, organization_id, self.agent_id, path)
+        claim: Claim | None = state.claim
+        return claim
 
     def still_signed_in(self) -> bool:
         """Whether the session has not ended since."""
@@ -161,6 +187,13 @@ def local_path(given: str | None) -> str:
     return given if given and plain and given.isprintable() else "/"
 
 
+def page_before(request: Request) -> str:
+    """The path of the page that a form of ours was sent from, without what that page said had been done."""
+    there = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+    query = urlencode([one for one in parse_qsl(there.query) if one[0] != "said"])
+    return local_path(f"{there.path}?{query}" if query else there.path)
+
+
 def _look(request: Request) -> Visitor | None:
     token = request.cookies.get(cookie_name(request))
     if not token:
@@ -180,7 +213,7 @@ def _look(request: Request) -> Visitor | None:
 def _note_use(visitor: Visitor) -> None:
     session = visitor.principal.session
     if session is not None and sessions.is_to_be_noted(session):
-        visitor.write(lambda unit: sessions.note_use(unit, token_hash(visitor.token)), "profiles:read")
+        visitor.note(lambda unit: sessions.note_use(unit, token_hash(visitor.token)), "profiles:read")
 
 
 async def signed_in(request: Request) -> Visitor:
@@ -188,7 +221,7 @@ async def signed_in(request: Request) -> Visitor:
     visitor = await run_in_threadpool(_look, request)
     if visitor is None:
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        raise SignInNeeded(quote(path if request.method == "GET" else "/", safe="/"))
+        raise SignInNeeded(quote(path if request.method == "GET" else page_before(request), safe="/"))
     if request.url.path != "/events" and "x-refresh" not in request.headers:
         await run_in_threadpool(_note_use, visitor)
     request.state.visitor, request.state.asker = visitor, {"agent_id": visitor.agent_id}

@@ -99,6 +99,13 @@ def in_inbox(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) ->
     return store.open_conversations(unit, inbox_id, before, limit)
 
 
+def hold(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
+    """The conversation as it is, and stays until this unit ends; raises NotFound."""
+    conversation = resolve_redirect(unit, conversation_id)
+    profiles.lock_profile(unit, conversation.profile_id, against_contacts=True)
+    return store.read_conversation(unit, conversation.id)
+
+
 def change(
     unit: UnitOfWork,
     conversation_id: str,

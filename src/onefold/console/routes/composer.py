@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm, Form
 from onefold.console.mail_html import clean_html
+from onefold.console.meanwhile import changed_fields
 from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import drafts, sending, store, worklists
@@ -24,6 +25,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.merging import move_conversation as moving
 
 router = APIRouter()
+_OF_A_CONVERSATION = ("assignee_id", "inbox_id", "state")
 _KINDS = ("email", "sms", "whatsapp", "note", "task")
 Number = Annotated[int, Path(ge=0, lt=2**62)]
 
@@ -44,7 +46,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
     composed, draft_id = _to_composed(form), form.line("draft_id")
     if form.text("do") in ("draft", "autosave"):
-        draft = visitor.write(lambda unit: _keep(unit, visitor, profile_id, draft_id=draft_id, composed=composed))
+        draft = visitor.note(lambda unit: _keep(unit, visitor, profile_id, draft_id=draft_id, composed=composed))
         if form.text("do") == "autosave":
             return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
         return redirect_to(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
@@ -112,6 +114,9 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
         raise InvalidValue("A conversation is open or closed.", field="state")
 
     def work(unit: UnitOfWork) -> str:
+        now = conversations.hold(unit, conversation_id)
+        typed = {name: form.line(name) for name in _OF_A_CONVERSATION if form.has(name)}
+        changed_fields(form, typed, {**now._asdict(), "assignee_id": now.assignee_id or "nobody"})
         row = conversations.change(
             unit,
             conversation_id,

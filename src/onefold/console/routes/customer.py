@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,15 +10,19 @@ from starlette.responses import Response
 
 from onefold.console.customer_page import customer_page, older_items
 from onefold.console.forms import AnyForm, Form
+from onefold.console.meanwhile import changed_fields
 from onefold.console.pages import page, redirect_to, render
 from onefold.console.routes.customers import point_input
 from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.contact_points.points import HeldPoint
 from onefold.conversations import worklists
 from onefold.core.errors import InvalidValue
 from onefold.database.engine import UnitOfWork
 from onefold.merging import detach as detaching
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
+from onefold.profiles import store as profile_store
+from onefold.profiles.service import ProfileView
 from onefold.profiles.store import ADDRESSES, DETAILS, Part
 
 router = APIRouter(prefix="/customers/{profile_id}")
@@ -51,18 +55,24 @@ def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object
     return redirect_to(f"/customers/{visitor.write(done)}", said)
 
 
+def _held(unit: UnitOfWork, profile_id: str) -> ProfileView:
+    """The customer as it is, and stays until this unit ends."""
+    living_id = profiles.resolve_redirect(unit, profile_id)
+    profile_store.lock_profile(unit, living_id)
+    return profiles.read(unit, living_id)
+
+
 @router.post("/fields")
 def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """The profile's own fields; an empty one is taken away."""
     changes = {name: form.line(name) for name in ("name", "username", "customer_id", "image")}
     if changes["image"] is not None and not changes["image"].startswith("https://"):
         raise InvalidValue("An image is an address that begins with https://.", code="invalid_image", field="image")
-    version = form.number("version")
 
     def work(unit: UnitOfWork) -> object:
-        view = profiles.read(unit, profiles.resolve_redirect(unit, profile_id))
-        before = {"customer_id": view.customer_id, **view.row._asdict()}
-        return profiles.edit(unit, profile_id, {k: v for k, v in changes.items() if v != before[k]}, version)
+        view = _held(unit, profile_id)
+        now = {"customer_id": view.customer_id, **view.row._asdict()}
+        return profiles.edit(unit, profile_id, changed_fields(form, changes, now), None)
 
     return _edit(visitor, profile_id, work)
 
@@ -90,19 +100,35 @@ def add_point(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 @router.post("/points/{point_id}")
 def edit_point(visitor: AnyVisitor, profile_id: str, point_id: str, form: AnyForm) -> Response:
     """A contact point's value, type and tags (PRO-4, PRO-5)."""
-    changes = _point_changes(form)
-    return _edit(
-        visitor, profile_id, lambda unit: profiles.edit_point(unit, profile_id, point_id, changes=changes, version=None)
-    )
+
+    def work(unit: UnitOfWork) -> object:
+        view = _held(unit, profile_id)
+        point = next((one for one in view.points if one.contact_point_id == point_id), None)
+        changes = _point_changes(form, {} if point is None else _shown(point))
+        return profiles.edit_point(unit, profile_id, point_id, changes=changes, version=None)
+
+    return _edit(visitor, profile_id, work)
 
 
-def _point_changes(form: Form) -> dict[str, Any]:
-    changes: dict[str, Any] = {"main": form.flag("main")} if form.text("kind") in ("email", "phone") else {}
-    if form.text("kind") == "phone":
-        changes |= {"phone_type": form.line("type"), "sms": form.flag("sms")}
-    if form.line("value"):
-        changes["value"] = form.line("value")
-    return changes
+def _shown(point: HeldPoint) -> dict[str, str | None]:
+    """A contact point as the form of its card shows it."""
+    return {
+        "value": point.written or point.value,
+        "type": point.phone_type,
+        "main": "1" if point.main else None,
+        "sms": "1" if point.sms else None,
+    }
+
+
+def _point_changes(form: Form, now: Mapping[str, str | None]) -> dict[str, Any]:
+    kinds = {"email": ("value", "main"), "phone": ("value", "type", "main", "sms")}
+    typed = {name: form.line(name) for name in kinds.get(form.text("kind"), ("value",))}
+    changed: dict[str, Any] = {**changed_fields(form, typed, now)}
+    if changed.get("value", "") is None:  # an emptied field takes nothing away: there is a button for that
+        del changed["value"]
+    if "type" in changed:
+        changed["phone_type"] = changed.pop("type")
+    return changed | {name: changed[name] is not None for name in ("main", "sms") if name in changed}
 
 
 @router.post("/points/{point_id}/confirm")
@@ -151,20 +177,20 @@ def add_part(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyFo
 @router.post("/{kind}/{part_id}/change")
 def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, form: AnyForm) -> Response:
     """Changes a detail or an address; `remove` takes it away."""
-    part = _part(kind)
-    if form.flag("remove"):
-        return _edit(
-            visitor,
-            profile_id,
-            lambda unit: parts.remove_part(unit, part, profile_id, part_id=part_id, version=None),
-            "removed",
-        )
-    values = _values(part, form)
-    return _edit(
-        visitor,
-        profile_id,
-        lambda unit: parts.edit_part(unit, part, profile_id, part_id=part_id, values=values, version=None),
-    )
+    part, removed = _part(kind), form.flag("remove")
+    typed = dict.fromkeys(part.fields) if removed else _values(part, form)
+
+    def work(unit: UnitOfWork) -> None:
+        view = _held(unit, profile_id)
+        rows = {row["id"]: row for row in (*view.details, *view.addresses)}
+        if part_id in rows:
+            changed_fields(form, typed, rows[part_id], all_of=True)
+        if removed:
+            parts.remove_part(unit, part, profile_id, part_id=part_id, version=None)
+        else:
+            parts.edit_part(unit, part, profile_id, part_id=part_id, values=typed, version=None)
+
+    return _edit(visitor, profile_id, work, "removed" if removed else "saved")
 
 
 def _part(kind: str) -> Part:
