@@ -51,10 +51,10 @@ from onefold.console.routes import (
     sign_in,
     together,
 )
-from onefold.console.visitor import SignInNeeded, Visitor, page_before
+from onefold.console.visitor import SignInNeeded, Visitor, maybe_signed_in, page_before
 from onefold.core.errors import DomainError, InvalidValue, MergedAway, NotFound
 from onefold.database.engine import Database
-from onefold.profiles.service import summaries
+from onefold.profiles.service import ProfileSummary, summaries
 
 _ROUTES = (
     customers,
@@ -166,20 +166,30 @@ def _answer_errors(app: FastAPI, database: Database) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 405:
-            return _page(request, NotFound("There is no page to read here.", code="no_such_page"), 405)
-        return _page(request, NotFound("There is no page at this address.", code="no_such_page"), error.status_code)
+        here = "to read here" if error.status_code == 405 else "at this address"
+        await maybe_signed_in(request)
+        refusal = NotFound(f"There is no page {here}.", code="no_such_page")
+        return await run_in_threadpool(_page, request, refusal, error.status_code, {}, None)
 
 
 def _answer_unexpected(scope: Scope, error: Exception) -> Response:
     """The error's text may quote a customer's values; its type is enough to find it by."""
     _log.error("page failed", error=type(error).__name__)
     wrong = DomainError("Something went wrong on our side. It has been logged. Try again.", code="internal_error")
-    return _page(Request(scope), wrong, 500)
+    return render(Request(scope), "refusal.html", 500, refusal=wrong, title=_TITLES[500], holder=None)
 
 
-def _page(request: Request, refusal: DomainError, status: int) -> Response:
-    return render(request, "refusal.html", status, refusal=refusal, title=_title(request, refusal, status), holder=None)
+def _page(
+    request: Request, refusal: DomainError, status: int, headers: dict[str, str], holder: ProfileSummary | None
+) -> Response:
+    """A refusal as a page, in the console's frame for whoever is signed in."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    values: dict[str, Any] = {"refusal": refusal, "title": _title(request, refusal, status), "holder": holder}
+    if visitor is None or status == 503:  # the frame would ask the database that cannot answer
+        return render(request, "refusal.html", status, headers, **values)
+    response = page(request, visitor, "refusal_framed.html", status=status, **values)
+    response.headers.update(headers)
+    return response
 
 
 def _title(request: Request, refusal: DomainError, status: int) -> str:
@@ -197,21 +207,18 @@ def _refusal(request: Request, refusal: DomainError) -> Response:
         path = request.url.path.replace(old, quote(survivor_id)) if old else "/customers"
         return RedirectResponse(f"{path}?said=moved-on", 303, HEADERS)
     status = status_of(refusal)
-    values: dict[str, Any] = {
-        "refusal": refusal,
-        "title": _title(request, refusal, status),
-        "holder": _holder(request, refusal),
-    }
     again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}
+    holder = _holder(request, refusal)
     if request.headers.get("hx-request") == "true":
+        values = {"refusal": refusal, "title": _title(request, refusal, status), "holder": holder}
         return render(request, "refusal_notice.html", status, again | _BESIDE, **values)
-    return render(request, "refusal.html", status, again, **values)
+    return _page(request, refusal, status, again, holder)
 
 
 def _clash(request: Request, clash: ChangedMeanwhile) -> Response:
     """What is there now beside what was typed; whoever came second decides (UI-4)."""
     names = {"1": "yes", "open": "open", "closed": "closed", "nobody": "Nobody"}
-    values = {"clashes": clash.clashes, "fields": clash.fields, "back": page_before(request)}
+    values: dict[str, Any] = {"clashes": clash.clashes, "fields": clash.fields, "back": page_before(request)}
     visitor: Visitor = request.state.visitor
     names |= visitor.read(lambda unit: {agent.id: agent.name for agent in accounts.list_agents(unit)})
     names |= visitor.read(lambda unit: dict(accounts.list_inboxes(unit)))
@@ -220,7 +227,7 @@ def _clash(request: Request, clash: ChangedMeanwhile) -> Response:
     return page(request, visitor, "meanwhile_page.html", status=409, names=names | labels.PHONE_TYPES, **values)
 
 
-def _holder(request: Request, refusal: DomainError) -> Any:
+def _holder(request: Request, refusal: DomainError) -> ProfileSummary | None:
     """Who holds what was refused because it is taken (PRO-4)."""
     visitor = getattr(request.state, "visitor", None)
     holder_id = refusal.facts.get("profile_id")

@@ -37,6 +37,7 @@ def customer_page(
     recent = timeline["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
     reach = _reach(view.points, recent)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, before=None, limit=_DRAFTS_SHOWN)
+    draft = _shown_draft(own_drafts, draft_id)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
     return {
         **timeline,
@@ -49,7 +50,8 @@ def customer_page(
         "inboxes": accounts.list_inboxes(unit),
         "conversation": conversation or _last_conversation(unit, view.row.id),
         "drafts": own_drafts,
-        "draft": _shown_draft(own_drafts, draft_id),
+        "draft": draft,
+        "draft_seen": "" if draft is None else drafts.seen_as(draft),
         "reach": reach,
         "answer_by": _answered_by(reach, recent),
         "sends": {channel: sending.can_send(channel) for channel in labels.UNSENT},

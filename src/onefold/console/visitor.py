@@ -230,7 +230,10 @@ async def signed_in(request: Request) -> Visitor:
 
 async def maybe_signed_in(request: Request) -> Visitor | None:
     """The visitor, or nobody."""
-    return await run_in_threadpool(_look, request)
+    visitor = await run_in_threadpool(_look, request)
+    if visitor is not None:
+        request.state.visitor = visitor
+    return visitor
 
 
 AnyVisitor = Annotated[Visitor, Depends(signed_in)]

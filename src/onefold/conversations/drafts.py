@@ -59,6 +59,24 @@ def create(unit: UnitOfWork, profile_id: str, author_id: str | None, composed: C
     return draft
 
 
+def keep(
+    unit: UnitOfWork, profile_id: str, author_id: str, composed: Composed, draft_id: str | None, seen: str | None
+) -> DraftRow:
+    """What somebody has typed: saved as the draft it belongs to, as a new one where it belongs to none, and beside it
+    where that draft was written on since it was `seen` (`seen_as`), in another tab: neither overwrites the other."""
+    if draft_id is None:
+        return create(unit, profile_id, author_id, composed)
+    now = read(unit, draft_id, author_id)
+    if seen is not None and seen != seen_as(now) and now.body.strip() not in ("", composed.body.strip()):
+        return create(unit, profile_id, author_id, composed)
+    return save(unit, draft_id, author_id, composed)
+
+
+def seen_as(draft: DraftRow) -> str:
+    """What tells this state of a draft from a later one."""
+    return draft.updated_at.isoformat()
+
+
 def _living(unit: UnitOfWork, profile_id: str) -> str:
     """The living profile behind the id, which is not merged away before the unit ends; contacts go on meanwhile."""
     living_id = resolve_redirect(unit, profile_id)

@@ -44,15 +44,16 @@ def _to_composed(form: Form) -> Composed:
 @router.post("/customers/{profile_id}/write")
 def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
-    composed, draft_id = _to_composed(form), form.line("draft_id")
+    composed = _to_composed(form)
     if form.text("do") in ("draft", "autosave"):
-        draft = visitor.note(lambda unit: _keep(unit, visitor, profile_id, draft_id=draft_id, composed=composed))
+        draft = visitor.note(lambda unit: _keep(unit, visitor, profile_id, form, composed))
         if form.text("do") == "autosave":
-            return JSONResponse({"draft_id": draft.id, "profile_id": draft.profile_id}, headers=HEADERS)
+            kept = {"draft_id": draft.id, "draft_seen": drafts.seen_as(draft), "profile_id": draft.profile_id}
+            return JSONResponse({**kept, "beside": form.line("draft_id") not in (None, draft.id)}, headers=HEADERS)
         return redirect_to(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
     def work(unit: UnitOfWork) -> ItemRow:
-        item = _send(unit, visitor, profile_id, draft_id=draft_id, composed=composed)
+        item = _send(unit, visitor, profile_id, form, composed)
         worklists.note_read(unit, visitor.agent_id, item.profile_id)
         return item
 
@@ -60,19 +61,18 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     return redirect_to(f"/customers/{item.profile_id}", sending.state_of(item) or f"{item.kind}-added")
 
 
-def _keep(unit: UnitOfWork, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> DraftRow:
-    if draft_id is None:
-        return drafts.create(unit, profile_id, visitor.agent_id, composed)
-    return drafts.save(unit, draft_id, visitor.agent_id, composed)
+def _keep(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, composed: Composed) -> DraftRow:
+    draft_id, seen = form.line("draft_id"), form.line("draft_seen")
+    return drafts.keep(unit, profile_id, visitor.agent_id, composed, draft_id, seen)
 
 
-def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, draft_id: str | None, composed: Composed) -> ItemRow:
+def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, composed: Composed) -> ItemRow:
     """What was written. Its customer may be another than the page's: a draft's, by now (DET-1)."""
     if not composed.body.strip():
         raise InvalidValue("Write something first.", code="empty_value", field="body")
-    if draft_id is not None:
-        drafts.save(unit, draft_id, visitor.agent_id, composed)
-        return drafts.send(unit, draft_id, visitor.agent_id)
+    if form.line("draft_id") is not None:
+        draft = _keep(unit, visitor, profile_id, form, composed)
+        return drafts.send(unit, draft.id, visitor.agent_id)
     if composed.kind in ("note", "task"):
         written = Written(composed.body, subject=composed.subject, kind=composed.kind)
     elif composed.contact_point_id is None:

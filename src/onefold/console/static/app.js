@@ -85,13 +85,16 @@ async function keepDraft(form) {
   data.set("do", "autosave");
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(data), keepalive: true });
+    if (signedOut(answer)) throw new Error("signed out");
     if (!answer.ok || answer.redirected) throw new Error("refused");
     const kept = await answer.json();
     form.elements.draft_id.value = kept.draft_id;
-    state.textContent = "Draft saved";
+    form.elements.draft_seen.value = kept.draft_seen;
+    if (!form.dataset.changed) forgetTyped(form);
+    state.textContent = kept.beside ? "Kept as a draft of its own: you are writing in another tab too" : "Draft saved";
   } catch {
     form.dataset.changed = "1";
-    state.textContent = "Not saved. Retrying…";
+    state.textContent = isSignedOut ? "Kept in this browser" : "Not saved. Retrying…";
     keeping.set(form, { timer: setTimeout(() => { keeping.get(form).saving = keepDraft(form); }, 3000) });
   }
 }
@@ -209,7 +212,6 @@ document.addEventListener("htmx:beforeSend", (event) => {
   const text = requestConfig.triggeringEvent?.submitter?.dataset.inProcess;
   if (!text) return;
   const timer = setTimeout(() => { inProcess.set(xhr, text); sayInProcess(); }, 1000);
-  xhr.addEventListener("error", () => say("The connection was lost. Reload the page to see whether it was done."));
   xhr.addEventListener("loadend", () => { clearTimeout(timer); inProcess.delete(xhr); sayInProcess(); });
 });
 
@@ -333,8 +335,9 @@ async function refresh() {
   if (asking) { changed({ type: "resync" }); return; }
   lastRefresh = performance.now();
   const before = location.href;
-  const answer = await fetch(before, { headers: { "X-Refresh": "1" } });
-  if (!answer.ok || location.href !== before) return;
+  const answer = await fetch(before, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  if (!answer) { lookAgain(); return; }
+  if (signedOut(answer) || !answer.ok || location.href !== before) return;
   if (asking) { changed({ type: "resync" }); return; }
   if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { await moveOn(answer.url, before); return; }
   show(parsed(await answer.text()));
@@ -349,8 +352,8 @@ async function moveOn(url, before) {
     else follow(url.slice(location.origin.length));
     return;
   }
-  const answer = await fetch(url, { headers: { "X-Refresh": "1" } });
-  if (!answer.ok || location.href !== before) return;
+  const answer = await fetch(url, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  if (!answer?.ok || location.href !== before) return;
   const fresh = parsed(await answer.text());
   if (!one("#composer", fresh)) { follow(url.slice(location.origin.length)); return; }
   history.replaceState(history.state, "", answer.url);
@@ -382,10 +385,13 @@ function takeComposer(fresh) {
   fitRecipients(form);
 }
 
+// A page's forms carry its id, which is another each time it is asked for.
+const written = (part) => part.outerHTML.replaceAll(/name="page_id" value="[^"]*"/g, "");
+
 function show(fresh) {
   for (const part of [one("#side"), one("#nav"), ...all("[data-part]")]) {
     const now = part && fresh.getElementById(part.id);
-    if (!now || busyWith(part) || part.outerHTML === now.outerHTML) continue;
+    if (!now || busyWith(part) || written(part) === written(now)) continue;
     const kept = document.activeElement?.id && part.contains(document.activeElement) ? document.activeElement.id : null;
     const scrolled = part.scrollTop;
     part.replaceWith(now);
@@ -395,8 +401,20 @@ function show(fresh) {
     if (kept) document.getElementById(kept)?.focus({ preventScroll: true });
   }
   addNewItems(fresh);
+  takeDraft(fresh);
   document.title = fresh.title;
   one("#main")?.setAttribute("data-profiles", one("#main", fresh)?.dataset.profiles ?? "");
+}
+
+// What the agent has written in another tab is here too, unless something is being written here.
+function takeDraft(fresh) {
+  const [form, other] = [one("#composer"), one("#composer", fresh)];
+  if (!form || !other || form.contains(document.activeElement) || form.dataset.changed) return;
+  const said = (of) => ["draft_id", "draft_seen"].map((name) => of.elements[name].value).join();
+  if (said(form) === said(other) || !other.elements.draft_id.value && form.elements.body.value.trim()) return;
+  one("#composer-part").replaceWith(one("#composer-part", fresh));
+  htmx.process(one("#composer-part"));
+  settle();
 }
 
 // What is new is put on top where it belongs there; else, as after a merge, the whole stretch is read anew.
@@ -429,7 +447,7 @@ function changed(change) {
 
 let stream = null;
 function listen() {
-  if (!one("#side") || stream || document.hidden) return;
+  if (!one("#side") || stream || document.hidden || isSignedOut) return;
   stream = new EventSource("/events");
   // What happened between the page and its stream was told to nobody here.
   stream.addEventListener("open", () => changed({ type: "resync" }));
@@ -439,7 +457,7 @@ function listen() {
   stream.addEventListener("error", () => {
     if (stream?.readyState !== EventSource.CLOSED) return;
     stream = null;
-    setTimeout(listen, 5000);
+    setTimeout(() => { listen(); refresh(); }, 5000);  // which tells whether the session has ended
   });
 }
 function stopListening() { stream?.close(); stream = null; }
@@ -482,6 +500,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
 });
 settle();
+restoreTyped();
 
 // A one-time link signs in by a form, which nothing that only looks at addresses sends.
 one("[data-submit-now]")?.requestSubmit();
