@@ -103,6 +103,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", f"{_CUSTOMER}/matches"): _PAGE,
     ("POST", f"{_CUSTOMER}/match"): _done(other_id="{caller_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/no-match"): _done(other_id="{other_id}")._replace(foreign_fields=404),
+    ("POST", f"{_CUSTOMER}/matches/{{other_id}}/withdraw"): _DONE._replace(answers=409),
     ("POST", f"{_CUSTOMER}/file-call"): _done(other_id="{other_id}")._replace(
         values={"profile_id": "{caller_id}"}, foreign_fields=404
     ),

@@ -17,6 +17,7 @@ from onefold.console.one_deed import with_page_id
 from onefold.console.visitor import Visitor
 from onefold.conversations import worklists
 from onefold.core.clock import utc_now
+from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 
 STATIC = Path(__file__).parent / "static"
@@ -79,7 +80,21 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
     """A whole page: the work lists beside it, and what the address says was just done."""
     side = visitor.read(lambda unit: side_of(unit, visitor))
     said = labels.FLASH_MESSAGES.get(request.query_params.get("said", ""))
-    return render(request, template, status, side=side, said=said, **values)
+    take_back = takes_back(request.query_params.get("undo", ""), leads=visitor.leads) if said else None
+    return render(request, template, status, side=side, said=said, take_back=take_back, **values)
+
+
+def takes_back(what: str, *, leads: bool) -> str | None:
+    """The address that takes back what was just done, for those who may (MRG-13, SUG-4)."""
+    kind, *ids = what.split(".")
+    if not all(is_id(one) for one in ids):
+        return None
+    match kind, ids:
+        case "merge", [merge_id] if leads:
+            return f"/merges/{merge_id}/undo"
+        case "no-match", [one_id, other_id]:
+            return f"/customers/{one_id}/matches/{other_id}/withdraw"
+    return None
 
 
 def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
@@ -90,9 +105,10 @@ def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     }
 
 
-def redirect_to(path: str, said: str | None = None) -> Response:
-    """On to another page after something was done (303), which says what."""
-    return RedirectResponse(with_said(path, said), 303, {"Cache-Control": "no-store"})
+def redirect_to(path: str, said: str | None = None, undo: str | None = None) -> Response:
+    """On to another page after something was done (303), which says what, and offers to take it back (`takes_back`)."""
+    there = with_said(path, said)
+    return RedirectResponse(f"{there}&undo={undo}" if said and undo else there, 303, {"Cache-Control": "no-store"})
 
 
 def with_said(path: str, said: str | None) -> str:

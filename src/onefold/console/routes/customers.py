@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import worklists
-from onefold.core.errors import NotFound
+from onefold.core.errors import DomainError, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
@@ -106,7 +107,9 @@ def new_customer(request: Request, visitor: AnyVisitor) -> Response:
 
 @router.post("/customers/new")
 def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
-    """Adds a profile by hand; the same rules hold as for contacts (PRO-6)."""
+    """Adds a profile by hand; the same rules hold as for contacts (PRO-6). `merge_with` leads on to merging it, where
+    what was typed belongs to somebody (PRO-4)."""
+    points = _points(form)
 
     def work(unit: UnitOfWork) -> str:
         row = profiles.create(
@@ -114,23 +117,36 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
             name=form.line("name"),
             username=form.line("username"),
             customer_id=form.line("customer_id"),
-            points=_points(form),
+            points=list(points.values()),
             agent_id=visitor.agent_id,
         )
         if (key := form.line("detail_key")) and (value := form.line("detail_value")):
             parts.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
         return row.id
 
-    return redirect_to(f"/customers/{visitor.write(work)}", "added")
+    try:
+        added_id = visitor.write(work)
+    except DomainError as refusal:
+        refusal.field = _field_of(refusal.field, list(points))
+        raise
+    holder_id = form.line("merge_with")
+    return redirect_to(f"/customers/{holder_id}/merge/{added_id}" if holder_id else f"/customers/{added_id}", "added")
 
 
-def _points(form: Form) -> list[PointInput]:
-    points = []
+def _points(form: Form) -> dict[str, PointInput]:
+    """The contact points of the form, by the field each was typed into."""
+    points = {}
     if email := form.line("email"):
-        points.append(PointInput("email", email, main=form.flag("email_main")))
+        points["email"] = PointInput("email", email, main=form.flag("email_main"))
     if phone := form.line("phone"):
-        points.append(point_input("phone", phone, form, prefix="phone_"))
+        points["phone"] = point_input("phone", phone, form, prefix="phone_")
     return points
+
+
+def _field_of(refused: str | None, fields: list[str]) -> str | None:
+    """The field of the form that a refusal speaks of: it counts the contact points."""
+    number = re.match(r"contact_points\[(\d+)\]", refused or "")
+    return fields[int(number[1])] if number else refused
 
 
 def point_input(kind: str, value: str, form: Form, prefix: str = "") -> PointInput:

@@ -58,7 +58,7 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     chosen, the merge is shown first (SUG-3, MRG-4)."""
     other_id = form.line("other_id") or ""
 
-    def work(unit: UnitOfWork) -> tuple[bool, str, str]:
+    def work(unit: UnitOfWork) -> tuple[str | None, str, str]:
         source, destination = suggestions.sides_of_match(unit, profile_id, other_id, swapped=form.flag("turned"))
         seen = {profile_id: form.number("version"), other_id: form.number("other_version")}
         if set(seen) != {source, destination} or None in seen.values():
@@ -67,16 +67,16 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
             )
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.needs_a_look(unit, request, visitor.actor):
-            return False, destination, source
+            return None, destination, source
         row, _ = merging.merge(unit, request, visitor.actor)
-        return True, row.destination_id, row.source_id
+        return row.id, row.destination_id, row.source_id
 
     try:
-        done, destination, source = visitor.write(work)
+        merge_id, destination, source = visitor.write(work)
     except VersionConflict:
         return redirect_to(f"/customers/{profile_id}/matches", "changed-since")
-    if done:
-        return redirect_to(f"/customers/{destination}", "merged")
+    if merge_id is not None:
+        return redirect_to(f"/customers/{destination}", "merged", f"merge.{merge_id}")
     return redirect_to(f"/customers/{destination}/merge/{source}")
 
 
@@ -86,7 +86,15 @@ def no_match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     other_id = form.line("other_id") or ""
     visitor.write(lambda unit: suggestions.no_match(unit, profile_id, other_id, visitor.actor))
     left = visitor.read(lambda unit: len(suggestions.of_profile(unit, profile_id)))
-    return redirect_to(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed")
+    path = f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}"
+    return redirect_to(path, "dismissed", f"no-match.{profile_id}.{other_id}")
+
+
+@router.post("/matches/{other_id}/withdraw")
+def withdraw(visitor: AnyVisitor, profile_id: str, other_id: str) -> Response:
+    """Takes a "No Match" back at once: whoever may say it may take it back (SUG-4)."""
+    visitor.write(lambda unit: suggestions.withdraw(unit, profile_id, other_id, visitor.actor))
+    return redirect_to(f"/customers/{profile_id}/matches", "reopened")
 
 
 @router.post("/file-call")

@@ -18,6 +18,7 @@ from onefold.merging import service as merging
 from onefold.merging import together
 from onefold.merging.outcomes import Step, Which
 from onefold.merging.service import MergeRequest
+from onefold.merging.store import MergeRow
 from onefold.organizations.store import load_policy
 from onefold.profiles import service as profiles
 
@@ -112,7 +113,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
     steps = parse_steps(form.every("step"))
     versions = (form.number("source_version"), form.number("destination_version"))
 
-    def work(unit: UnitOfWork) -> str:
+    def work(unit: UnitOfWork) -> MergeRow:
         asked = MergeRequest(
             profiles.resolve_redirect(unit, source_id),
             profiles.resolve_redirect(unit, profile_id),
@@ -122,10 +123,11 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
             digest=form.line("digest"),
             despite_no_match=form.flag("despite_no_match"),
         )
-        return merging.merge(unit, asked, visitor.actor)[0].destination_id
+        return merging.merge(unit, asked, visitor.actor)[0]
 
     try:
-        return redirect_to(f"/customers/{visitor.write(work)}", "merged")
+        merged = visitor.write(work)
+        return redirect_to(f"/customers/{merged.destination_id}", "merged", f"merge.{merged.id}")
     except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
         return _show(

@@ -178,24 +178,23 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
             "Open the page again: it does not say what you saw.", code="versions_missing", field="version"
         )
 
-    def work(unit: UnitOfWork) -> str | None:
+    def work(unit: UnitOfWork) -> tuple[str | None, str | None]:
         source, destination = suggestions.sides_of_match(unit, *asked, swapped=form.flag("turned"))
         if {source, destination} != {*asked}:
             raise VersionConflict("One of the two was merged into another.", code="plan_changed")
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.needs_a_look(unit, request, visitor.actor):
-            return f"/customers/{destination}/merge/{source}"
-        merging.merge(unit, request, visitor.actor)
-        return None
+            return f"/customers/{destination}/merge/{source}", None
+        return None, f"merge.{merging.merge(unit, request, visitor.actor)[0].id}"
 
     behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
     try:
-        way = visitor.write(work, SCOPE)
+        way, undo = visitor.write(work, SCOPE)
     except VersionConflict:
         return _elsewhere(request, place.link(f"/queue/{asked[0]}/{asked[1]}"), "changed-since")
     except Conflict as refusal:
         return _answer_settled(place, behind, refusal)
-    return _elsewhere(request, way) if way else _on(place, behind, "merged")
+    return _elsewhere(request, way) if way else _on(place, behind, "merged", undo)
 
 
 @router.post("/no-match")
@@ -207,7 +206,7 @@ def no_match(visitor: AnyVisitor, form: AnyForm) -> Response:
         visitor.write(lambda unit: suggestions.no_match(unit, *asked, visitor.actor), SCOPE)
     except Conflict as refusal:
         return _answer_settled(place, behind, refusal)
-    return _on(place, behind, "dismissed")
+    return _on(place, behind, "dismissed", f"no-match.{asked[0]}.{asked[1]}")
 
 
 @router.post("/withdraw")
@@ -250,10 +249,10 @@ def _behind(unit: UnitOfWork, place: Place, asked: Pair) -> str | None:
     return token(rows[0].pair) if rows else "end"
 
 
-def _on(place: Place, behind: str | None, said: str) -> Response:
+def _on(place: Place, behind: str | None, said: str, undo: str | None = None) -> Response:
     """Back in the queue, at the pair behind the one that was decided on."""
     path = place.link()
-    return redirect_to(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said)
+    return redirect_to(f"{path}{'&' if '?' in path else '?'}current={behind}" if behind else path, said, undo)
 
 
 def _answer_settled(place: Place, behind: str | None, refusal: DomainError) -> Response:

@@ -224,7 +224,7 @@ document.addEventListener("htmx:beforeSend", (event) => {
     if (answer.detail.xhr !== xhr || target.isConnected) return;
     answer.preventDefault();
     if (event.detail.requestConfig.verb === "get") return;
-    const said = one("#said p, #refusal", new DOMParser().parseFromString(xhr.response, "text/html"));
+    const said = one("#said .said, #refusal", new DOMParser().parseFromString(xhr.response, "text/html"));
     if (said) one("#said").replaceChildren(said);
     else say("What you started on the page before was not done. Go back to it to see why.");
   }, { signal: ended.signal });
@@ -500,7 +500,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
 });
 settle();
-restoreTyped();
+globalThis.restoreTyped?.();  // pages of nobody's have nothing to restore
 
 // A one-time link signs in by a form, which nothing that only looks at addresses sends.
 one("[data-submit-now]")?.requestSubmit();

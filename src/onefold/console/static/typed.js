@@ -114,8 +114,10 @@ function saySignedOut() {
 let waiting = null;
 let looking = 0;
 
-document.addEventListener("htmx:sendError", (event) => {
-  const { elt, requestConfig } = event.detail;
+document.addEventListener("htmx:sendError", (event) => notReached(event.detail.requestConfig));
+
+function notReached(requestConfig) {
+  const elt = requestConfig.elt;
   const form = requestConfig.verb === "post" ? elt.closest("form") : null;
   if (form?.isConnected) {
     // Nothing is typed into what is on its way: it would be taken for sent.
@@ -127,14 +129,14 @@ document.addEventListener("htmx:sendError", (event) => {
     waiting = { release: () => {}, again: () => follow(requestConfig.path) };
   } else if (requestConfig.verb !== "post") return;
   lookAgain();
-});
+}
 
 // A proxy that speaks for the service while it is away has no page of ours to show.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (xhr.status < 502 || one("#main, #refusal", parsed(xhr.response))) return;
   event.detail.shouldSwap = false;
-  htmx.trigger(event.detail.elt, "htmx:sendError", event.detail);
+  notReached(event.detail.requestConfig);
 });
 
 function sayAway() {
@@ -178,11 +180,13 @@ document.addEventListener("htmx:beforeSend", (event) => {
 });
 
 function pointOut(form) {
-  const name = one("#refusal")?.dataset.field;
+  const refusal = one("#refusal");
+  const name = refusal?.dataset.field;
   const field = name && form.isConnected && fieldsOf(form).find((one) => one.name === name);
   if (!field) return;
-  const line = notice("field-error small-text", one("#refusal").dataset.detail);
+  const line = notice("field-error small-text", refusal.dataset.detail);
   line.id = "field-error";
+  if (!one("a, button", refusal)) refusal.remove();  // it is said here
   field.closest(".field, label")?.append(line);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", "field-error");
