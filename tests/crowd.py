@@ -310,6 +310,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
         "sign_in_tokens": [
             ({"token_hash": "'crowd-' || n", "agent_id": agent, "purpose": "'link'", **at("expires_at")}, few)
         ],
+        "presence": [({"profile_id": id_(_PROFILE), "agent_id": agent, **at("seen_at")}, few)],
         "sign_in_tries": [({"id": id_(_AGENT), "counted": "'crowd-' || n", **at("tried_at")}, few)],
         "daily_counts": [({"day": "'2026-01-' || (10 + n)", "name": "'profile.merged'", "number": "5"}, "n <= 20")],
     }

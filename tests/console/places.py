@@ -101,6 +101,7 @@ PLACES: dict[tuple[str, str], Place] = {
     ("GET", "/mail/{conversation_id}/{item_id}/{position}"): Place(200, values={"position": "0"}, page=False),
     # Matches and merging
     ("GET", f"{_CUSTOMER}/matches"): _PAGE,
+    ("POST", f"{_CUSTOMER}/here"): _PAGE._replace(fields={"writing": "1"}),
     ("POST", f"{_CUSTOMER}/match"): _done(other_id="{caller_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/no-match"): _done(other_id="{other_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/matches/{{other_id}}/withdraw"): _DONE._replace(answers=409),

@@ -10,7 +10,7 @@ from onefold.accounts import store as accounts
 from onefold.console import labels
 from onefold.console.visitor import Visitor
 from onefold.contact_points.points import HeldPoint
-from onefold.conversations import drafts, sending, worklists
+from onefold.conversations import drafts, presence, sending, worklists
 from onefold.conversations import service as conversations
 from onefold.conversations import store as conversation_store
 from onefold.conversations.draft_store import DraftRow
@@ -59,6 +59,7 @@ def customer_page(
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
         "new_owner": new_owner.find(unit, view.row.id),
         "own_lines": shared_lines.own_lines(unit, view.row.id) if view.former_ids else [],
+        "present": presence.others(unit, view.row.id, visitor.agent_id),
         "before": before,
         "shown_day": "",
         "unread": worklists.newest_unread(unit, visitor.agent_id, conversation),

@@ -15,6 +15,7 @@ from onefold.channels.mail_reply import fold_quotes
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
+from onefold.conversations.presence import Present
 from onefold.conversations.sending import SendingState, state_of
 from onefold.merging.snapshot import Address
 
@@ -397,6 +398,22 @@ def snippet(text: str | None, limit: int = 90) -> str:
     """The beginning of a text, on one line."""
     line = " ".join((text or "").split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def present(others: Sequence[Present]) -> str:
+    """Who else is at a customer, in a line; empty where nobody is."""
+    writing = [one.name for one in others if one.writing]
+    looking = [one.name for one in others if not one.writing]
+    lines = [
+        f"{_and(names)} {'is' if len(names) == 1 else 'are'} {doing}"
+        for names, doing in ((writing, "writing to this customer"), (looking, "looking at this customer"))
+        if names
+    ]
+    return "; ".join(lines)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def form_value(value: str | None, names: Mapping[str, str]) -> str:

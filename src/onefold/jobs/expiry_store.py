@@ -1,13 +1,14 @@
-"""Deleting expired rows, a bounded number at a time: events, idempotency keys, sessions, one-time tokens
-and tries to sign in."""
+"""Deleting expired rows, a bounded number at a time: events, idempotency keys, sessions, one-time tokens,
+tries to sign in and who was where."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from onefold.accounts import throttle
+from onefold.conversations.presence import STAYS
 from onefold.database.engine import UnitOfWork
-from onefold.database.tables import idempotency_keys, outbox, sessions, sign_in_tokens, sign_in_tries
+from onefold.database.tables import idempotency_keys, outbox, presence, sessions, sign_in_tokens, sign_in_tries
 from onefold.webhooks import store as webhooks
 
 
@@ -26,6 +27,7 @@ def delete_expired(
         unit.delete(sessions).where(s.expires_at < now),
         unit.delete(sign_in_tokens).where(t.expires_at < now),
         unit.delete(sign_in_tries).where(sign_in_tries.c.tried_at < now - throttle.WINDOW),
+        unit.delete(presence).where(presence.c.seen_at < now - STAYS),
     )
     webhooks.forget_removed(unit, limit)
     return _delete_events(unit, events_before, now, limit) + sum(int(unit.execute(d).rowcount) for d in deletions)

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from onefold.console import labels
 from onefold.console.customer_page import customer_page, older_items
 from onefold.console.forms import AnyForm, Form
 from onefold.console.meanwhile import changed_fields
-from onefold.console.pages import page, redirect_to, render
+from onefold.console.pages import HEADERS, page, redirect_to, render
 from onefold.console.routes.customers import point_input
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.contact_points.points import HeldPoint
-from onefold.conversations import worklists
+from onefold.conversations import presence, worklists
 from onefold.core.errors import InvalidValue
 from onefold.database.engine import UnitOfWork
 from onefold.merging import detach as detaching
@@ -45,6 +46,19 @@ def items(request: Request, visitor: AnyVisitor, profile_id: str, before: Before
     """Older entries of the timeline, as one scrolls; `day` is the one whose heading is there already."""
     timeline = visitor.read(lambda unit: older_items(unit, profile_id, before))
     return render(request, "timeline_items.html", shown_day=day, profile_id=profile_id, **timeline)
+
+
+@router.post("/here")
+def here(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
+    """A page is open at the customer, or is no longer; answers with who else is there (UI-4)."""
+    agent_id, writing = visitor.agent_id, form.flag("writing")
+    if form.flag("left"):
+        visitor.note(lambda unit: presence.leave(unit, profile_id, agent_id), "profiles:read")
+        return Response(status_code=204, headers=HEADERS)
+    if visitor.read(lambda unit: presence.is_news(unit, profile_id, agent_id, writing=writing)):
+        visitor.note(lambda unit: presence.note(unit, profile_id, agent_id, writing=writing), "profiles:read")
+    others = visitor.read(lambda unit: presence.others(unit, profiles.resolve_redirect(unit, profile_id), agent_id))
+    return JSONResponse({"text": labels.present(others)}, headers=HEADERS)
 
 
 def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:

@@ -467,9 +467,42 @@ window.addEventListener("pagehide", stopListening);
 window.addEventListener("pageshow", listen);
 window.addEventListener("focus", listen);
 
+// Who else is at the customer (UI-4): the page says that it is there, and is told of the others ---------------------------
+
+const HERE_MS = 8_000;
+let hereAt = null;
+
+function unsent(form) { return form?.elements.body.value.trim() ? "1" : "0"; }
+
+async function sayHere() {
+  const customer = one("#main")?.dataset.customer ?? null;
+  if (hereAt && hereAt !== customer) leaveHere();
+  if (!customer || document.hidden || isSignedOut) return;
+  hereAt = customer;
+  const fields = new URLSearchParams({ writing: unsent(one("#composer")) });
+  const answer = await fetch(`/customers/${customer}/here`, { method: "POST", body: fields, headers: { "X-Refresh": "1" } }).catch(() => null);
+  if (!answer?.ok || answer.redirected || one("#main")?.dataset.customer !== customer) return;
+  const { text } = await answer.json();
+  if (one("#here").textContent !== text) one("#here").textContent = text;
+}
+function leaveHere() {
+  if (hereAt) navigator.sendBeacon(`/customers/${hereAt}/here`, new URLSearchParams({ left: "1" }));
+  hereAt = null;
+}
+setInterval(sayHere, HERE_MS);
+document.addEventListener("visibilitychange", sayHere);
+document.addEventListener("input", (event) => {
+  if (event.target.name === "body" && event.target.form?.dataset.writing !== unsent(event.target.form)) {
+    event.target.form.dataset.writing = unsent(event.target.form);
+    sayHere();
+  }
+});
+window.addEventListener("pagehide", leaveHere);
+
 // After every page ------------------------------------------------------------------------------------------------------
 
 function settle() {
+  if (hereAt !== (one("#main")?.dataset.customer ?? null)) sayHere();
   all("[data-composer]").forEach(fitRecipients);
   const customer = one("#main")?.dataset.customer;
   if (customer) all("#side .entry").forEach((link) => {

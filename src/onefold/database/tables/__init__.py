@@ -28,6 +28,7 @@ from onefold.database.tables.history import (
     conversations,
     item_inboxes,
     items,
+    presence,
     set_aside,
     set_aside_files,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "metadata",
     "organizations",
     "outbox",
+    "presence",
     "profiles",
     "relationships",
     "run_pairs",

@@ -12,6 +12,7 @@ from onefold.database.tables.columns import (
     Json,
     Org,
     Value,
+    flag,
     metadata,
     primary_key,
     refers_to,
@@ -123,6 +124,19 @@ items = Table(
         sqlite_where=text("message_id IS NOT NULL"),
         postgresql_where=text("message_id IS NOT NULL"),
     ),
+    **CLUSTERED,
+)
+
+# Which agents are at a customer at this moment (UI-4); of no profile's data, and forgotten within the hour.
+presence = Table(
+    "presence",
+    metadata,
+    Column("organization_id", Org, sa.ForeignKey("organizations.id"), nullable=False),
+    Column("profile_id", Id, nullable=False),
+    Column("agent_id", Id, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    flag("writing"),
+    primary_key("profile_id", "agent_id"),
     **CLUSTERED,
 )
 
