@@ -102,6 +102,9 @@ PLACES: dict[tuple[str, str], Place] = {
     # Matches and merging
     ("GET", f"{_CUSTOMER}/matches"): _PAGE,
     ("POST", f"{_CUSTOMER}/here"): _PAGE._replace(fields={"writing": "1"}),
+    ("POST", "/inboxes/{inbox_id}/change"): _done(
+        conversation="{conversation_id}", do="assign", assignee_id="nobody"
+    )._replace(foreign=None, foreign_fields=404),
     ("POST", f"{_CUSTOMER}/match"): _done(other_id="{caller_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/no-match"): _done(other_id="{other_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/matches/{{other_id}}/withdraw"): _DONE._replace(answers=409),

@@ -40,7 +40,7 @@ def test_a_message_is_recorded_and_says_that_it_was_not_sent__SND_1(console: Con
     fields = {"kind": kind, "body": "Hello", "do": "send", "to": chosen(page, kind)}
     assert console.agent.sent(f"/customers/{ada_id}/write", **fields) == (f"/customers/{ada_id}", "not_sent")
     after = console.agent.page(f"/customers/{ada_id}", said="not_sent")
-    assert after.one("p", class_="said").text == "Recorded, not sent."
+    assert after.one("div", class_="said").text == "Recorded, not sent."
     [item] = after.all("article")
     assert "not sent" in item.text
     console.agent.sent(f"/customers/{ada_id}/write", kind="note", body="Done", do="send")
@@ -61,7 +61,7 @@ def test_notes_and_tasks_are_added_and_nobody_speaks_of_sending__SND_1(
     assert not page.all("p", data_for=kind)
     path, said = console.agent.sent(f"/customers/{ada_id}/write", kind=kind, body="Hello", do="send")
     after = console.agent.page(path, said=said)
-    assert after.one("p", class_="said").text == done
+    assert after.one("div", class_="said").text == done
     [item] = after.all("article")
     assert "sent" not in item.text
 

@@ -156,6 +156,7 @@ class Settings(BaseModel):
     default_inbox_id: str
     undo_days: int = Field(description="How long a lead can undo a merge (MRG-13); 0: never.")
     silent_days: int = Field(description="After so long a silence a mobile may have a new owner (RES-21); 0: never.")
+    assign_on_answer: bool = Field(description="Who answers a conversation that nobody has taken is assigned to it.")
     merge_policies: dict[str, str] = Field(description="What happens where both sides of a merge differ, by field.")
     match_weights: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
         description="m and u of each feature (docs/matching.md)."
@@ -181,6 +182,7 @@ class SettingsChange(Input):
     default_inbox_id: Annotated[str, Field(max_length=100)] = ""
     undo_days: Annotated[int, _bounds_of("undo_days")] = 30
     silent_days: Annotated[int, _bounds_of("silent_days")] = 180
+    assign_on_answer: bool = True
     merge_policies: (
         Literal["by-rule", "ask"]
         | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]

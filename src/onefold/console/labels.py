@@ -122,6 +122,8 @@ FLASH_MESSAGES = {
     "opened": "Conversation reopened.",
     "routed": "Conversation routed.",
     "assigned": "Conversation assigned.",
+    "assigned-several": "Conversations assigned.",
+    "routed-several": "Conversations routed.",
     "draft-deleted": "Draft discarded.",
     "moved-on": "That customer was merged into this one.",
     "signed-out": "You are signed out.",

@@ -102,6 +102,7 @@ def side_of(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
     return {
         "entries": worklists.my_customers(unit, visitor.agent_id),
         "inboxes": accounts.list_inboxes(unit),
+        "untaken": worklists.count_untaken(unit),
     }
 
 

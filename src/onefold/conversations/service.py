@@ -184,6 +184,8 @@ def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | N
         subject=written.subject,
         body=written.body,
     )
+    if kind == "message" and agent_id is not None and (conversation is None or conversation.assignee_id is None):
+        _take(unit, profile.id, conversation_id, agent_id)
     emit(
         unit,
         new_id(),
@@ -193,6 +195,15 @@ def write(unit: UnitOfWork, profile_id: str, written: Written, agent_id: str | N
         now=now,
     )
     return store.read_item(unit, seq)
+
+
+def _take(unit: UnitOfWork, profile_id: str, conversation_id: str, agent_id: str) -> None:
+    """Who answers a customer that nobody has taken has taken them, where the organization wants it so."""
+    if not load_policy(unit).assign_on_answer:
+        return
+    store.change_conversation(unit, conversation_id, assignee_id=agent_id)
+    data = {"conversation_id": conversation_id}
+    emit(unit, new_id(), "conversation.updated", profile_id=profile_id, data=data, now=utc_now())
 
 
 def _new_message_id() -> str:

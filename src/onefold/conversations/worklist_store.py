@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -36,6 +37,26 @@ def open_of_assignee(unit: UnitOfWork, agent_id: str, limit: int) -> list[Conver
     c = conversations.c
     select = unit.select(*(c[name] for name in ConversationRow._fields)).where(c.assignee_id == agent_id, IS_OPEN)
     return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+
+
+_OF_NOBODY = (conversations.c.assignee_id.is_(None), IS_OPEN)
+# In the order of the index by assignee: by ids alone PostgreSQL may walk past all that somebody has taken.
+_NEWEST_OF_NOBODY = (conversations.c.assignee_id.desc(), conversations.c.id.desc())
+
+
+def open_of_nobody(unit: UnitOfWork, limit: int) -> list[ConversationRow]:
+    """The open conversations that nobody has taken, newest first."""
+    c = conversations.c
+    select = unit.select(*(c[name] for name in ConversationRow._fields)).where(*_OF_NOBODY)
+    return [ConversationRow._make(row) for row in unit.execute(select.order_by(*_NEWEST_OF_NOBODY).limit(limit))]
+
+
+def count_of_nobody(unit: UnitOfWork, most: int) -> dict[str, int]:
+    """How many conversations of each inbox nobody has taken, among the newest `most` of these."""
+    c = conversations.c
+    newest = unit.select(c.inbox_id).where(*_OF_NOBODY).order_by(*_NEWEST_OF_NOBODY).limit(most)
+    counts = Counter(unit.execute(newest).scalars())
+    return {str(inbox_id): number for inbox_id, number in counts.items()}
 
 
 def delivered_to(unit: UnitOfWork, inbox_id: str, limit: int) -> list[ConversationRow]:
@@ -85,11 +106,12 @@ def _items(unit: UnitOfWork, seqs: Sequence[int]) -> dict[int, NewestRow]:
 
 def reads_of(unit: UnitOfWork, agent_id: str, conversation_ids: Sequence[str]) -> dict[str, int]:
     """Up to which item an agent has read each conversation."""
-    r = conversation_reads.c
-    select = unit.select(r.conversation_id, r.seq)
-    select = select.where(r.agent_id == agent_id, r.conversation_id.in_(conversation_ids))
-    rows = unit.execute(select) if conversation_ids else ()
-    return {row.conversation_id: row.seq for row in rows}
+    if not conversation_ids:
+        return {}
+    d, condition = unit.dialect, "r.organization_id = ? AND r.agent_id = ? AND r.conversation_id = k.value"
+    sql = f"SELECT r.conversation_id, r.seq FROM {d.id_keys} {d.join('conversation_reads', 'r', condition)}"
+    rows = unit.lookup(sql, (unit.organization_id, agent_id), conversation_ids)
+    return {str(conversation_id): seq for conversation_id, seq in rows}
 
 
 def note_read(unit: UnitOfWork, agent_id: str, conversation_id: str, seq: int) -> None:

@@ -15,6 +15,7 @@ from onefold.profiles import store as profiles
 from onefold.profiles.service import ProfileSummary, summaries
 
 MOST_SHOWN = 200
+MOST_COUNTED = 500
 
 
 class Entry(NamedTuple):
@@ -29,6 +30,16 @@ class Entry(NamedTuple):
 def my_customers(unit: UnitOfWork, agent_id: str) -> list[Entry]:
     """The agent's open conversations, what happened last first; at most 200."""
     return _entries(unit, agent_id, store.open_of_assignee(unit, agent_id, MOST_SHOWN))
+
+
+def untaken(unit: UnitOfWork, agent_id: str, limit: int) -> list[Entry]:
+    """The open conversations of all inboxes that nobody has taken, what happened last first (UI-5)."""
+    return _entries(unit, agent_id, store.open_of_nobody(unit, limit))
+
+
+def count_untaken(unit: UnitOfWork) -> dict[str, int]:
+    """How many open conversations of each inbox nobody has taken; at most 500 are counted (UI-5)."""
+    return store.count_of_nobody(unit, MOST_COUNTED)
 
 
 def inbox(unit: UnitOfWork, inbox_id: str, agent_id: str) -> list[Entry]:

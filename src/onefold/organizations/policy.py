@@ -27,6 +27,7 @@ class Policy(NamedTuple):
     `merge_policies` are by field (MRG-4); a merge can be undone for `undo_days` (MRG-13).
     A mobile that was silent for `silent_days` may have a new owner (RES-21); 0: never.
     `visitor_sign_in` says what becomes of the anonymous profile of a browser whose visitor signs in (RES-17).
+    With `assign_on_answer` who answers a conversation that nobody has taken gets it.
     `mail_senders` know whose mail an address sends (RES-18). With `webhooks` somebody waits to be told of events
     (EVT-1).
     """
@@ -46,6 +47,7 @@ class Policy(NamedTuple):
     mail_senders: MailSenders = NO_SENDERS
     visitor_sign_in: VisitorSignIn = "suggest"
     silent_days: int = 180
+    assign_on_answer: bool = True
 
     def identifying(self, kind: Kind, value: str, phone_type: PhoneType | None, standing: Standing) -> bool:
         """Whether a contact point alone opens its profile (PRO-3, RES-9, PRO-12, PRO-13)."""

@@ -127,6 +127,7 @@ def _read_policy(unit: UnitOfWork) -> Policy:
         undo_days=row.undo_days,
         visitor_sign_in=row.visitor_sign_in,
         silent_days=row.silent_days,
+        assign_on_answer=row.assign_on_answer,
         mail_senders=MailSenders(
             row.own_addresses or (),
             agents=unit.execute(unit.select(agents.c.email)).scalars(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,8 +13,10 @@ from onefold.accounts import store as accounts
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.conversations import service as conversations
 from onefold.conversations import worklists
-from onefold.core.errors import DomainError, NotFound
+from onefold.conversations.worklists import Entry
+from onefold.core.errors import DomainError, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
@@ -22,7 +25,13 @@ from onefold.profiles.store import DETAILS
 
 router = APIRouter()
 _FOUND = 8
-_RECENT = 30
+_RECENT, _UNTAKEN = 30, 15
+_VIEWS: dict[str, Callable[[Entry, str], bool]] = {
+    "all": lambda entry, agent_id: True,
+    "untaken": lambda entry, agent_id: entry.conversation.assignee_id is None,
+    "mine": lambda entry, agent_id: entry.conversation.assignee_id == agent_id,
+    "unread": lambda entry, agent_id: entry.unread,
+}
 
 
 @router.get("/")
@@ -33,30 +42,68 @@ def home() -> Response:
 
 @router.get("/customers")
 def my_customers(request: Request, visitor: AnyVisitor) -> Response:
-    """My Customers, and the newest profiles of the organization."""
-    recent = visitor.read(lambda unit: profiles.page(unit, None, _RECENT))
-    return page(request, visitor, "customers.html", recent=recent)
+    """My Customers, what nobody has taken yet (UI-5), and the newest profiles of the organization."""
+
+    def work(unit: UnitOfWork) -> dict[str, Any]:
+        return {
+            "recent": profiles.page(unit, None, _RECENT),
+            "untaken": worklists.untaken(unit, visitor.agent_id, _UNTAKEN),
+            "inbox_names": dict(accounts.list_inboxes(unit)),
+        }
+
+    return page(request, visitor, "customers.html", **visitor.read(work))
 
 
 @router.get("/inboxes/{inbox_id}")
-def inbox(request: Request, visitor: AnyVisitor, inbox_id: str) -> Response:
-    """The open conversations of an inbox, whoever's."""
+def inbox(request: Request, visitor: AnyVisitor, inbox_id: str, show: str = "all", oldest: bool = False) -> Response:
+    """The open conversations of an inbox: those that nobody has taken first, else as asked for (UI-5)."""
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         names = dict(accounts.list_inboxes(unit))
         if inbox_id not in names:
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
-        entries = worklists.inbox(unit, inbox_id, visitor.agent_id)
+        shown = _VIEWS.get(show, _VIEWS["all"])
+        every = worklists.inbox(unit, inbox_id, visitor.agent_id)
+        entries = [entry for entry in every if shown(entry, visitor.agent_id)]
+        entries = sorted(
+            entries[::-1] if oldest else entries, key=lambda entry: entry.conversation.assignee_id is not None
+        )
         agents = {agent.id: agent.name for agent in accounts.list_agents(unit)}
         return {
             "inbox_id": inbox_id,
             "inbox_name": names[inbox_id],
             "inbox_names": names,
             "entries": entries,
+            "number": len(every),
+            "show": show if show in _VIEWS else "all",
+            "oldest": oldest,
             "agents": agents,
         }
 
     return page(request, visitor, "inbox.html", **visitor.read(work))
+
+
+@router.post("/inboxes/{inbox_id}/change")
+def change_several(visitor: AnyVisitor, inbox_id: str, form: AnyForm) -> Response:
+    """Assigns or routes the ticked conversations, all of them or none (UI-5)."""
+    chosen = form.every("conversation")
+    if not chosen:
+        raise InvalidValue("Tick the conversations first.", code="none_ticked", field="conversation")
+    assignee_id, to = form.line("assignee_id"), form.line("inbox_id")
+
+    def work(unit: UnitOfWork) -> None:
+        for conversation_id in sorted(chosen):
+            conversations.change(
+                unit,
+                conversation_id,
+                inbox_id=to if form.text("do") == "route" else None,
+                assignee_id=assignee_id if form.text("do") == "assign" and assignee_id != "nobody" else None,
+                unassign=form.text("do") == "assign" and assignee_id == "nobody",
+                state=None,
+            )
+
+    visitor.write(work)
+    return redirect_to(f"/inboxes/{inbox_id}", "routed-several" if form.text("do") == "route" else "assigned-several")
 
 
 @router.get("/search")

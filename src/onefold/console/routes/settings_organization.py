@@ -42,5 +42,7 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
     if form.line("silent_days") is not None:
         label = "Days until a silent mobile may have a new owner"
         changes["silent_days"] = number_between(form, "silent_days", label, *BOUNDS["silent_days"])
+    if form.has("assign_on_answer"):
+        changes["assign_on_answer"] = form.flag("assign_on_answer")
     admin.write(lambda unit: settings.change(unit, changes, admin.actor), SCOPE, exclusive=True)
     return redirect_to("/settings", "saved")

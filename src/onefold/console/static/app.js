@@ -385,10 +385,46 @@ function takeComposer(fresh) {
   fitRecipients(form);
 }
 
+// New work announces itself (UI-5): what is news in My Customers is said once, and by the browser where it may --------------
+
+const newest = (entry) => `${entry.dataset.profile} ${one(".entry-when", entry)?.textContent} ${one(".entry-text", entry)?.textContent}`;
+
+function announce(fresh) {
+  const known = new Set(all("#side .entry.unread").map(newest));
+  const added = all("#side .entry.unread", fresh).filter((entry) => !known.has(newest(entry)));
+  if (!added.length) return;
+  const [entry] = added;
+  const text = `${one(".entry-name", entry).textContent}: ${one(".entry-text", entry)?.textContent.trim() ?? ""}`;
+  const line = notice("said", "");
+  const link = document.createElement("a");
+  Object.assign(link, { href: entry.getAttribute("href"), textContent: text });
+  line.append(link);
+  one("#news").replaceChildren(line);
+  htmx.process(line);
+  if (document.hidden && localStorage.getItem("notify") && globalThis.Notification?.permission === "granted") {
+    // No text of a customer's on a locked screen.
+    new Notification("Onefold", { body: `New for you: ${added.length}`, tag: "onefold" }).onclick = () => window.focus();
+  }
+}
+
+function showNotify() {
+  const button = one("[data-notify]");
+  if (!button || !globalThis.Notification || Notification.permission === "denied") return;
+  button.hidden = false;
+  button.textContent = localStorage.getItem("notify") ? "Don't notify me in this browser" : "Notify me in this browser";
+}
+document.addEventListener("click", async (event) => {
+  if (!event.target.matches("[data-notify]")) return;
+  if (localStorage.getItem("notify")) localStorage.removeItem("notify");
+  else if (await Notification.requestPermission() === "granted") localStorage.setItem("notify", "1");
+  showNotify();
+});
+
 // A page's forms carry its id, which is another each time it is asked for.
 const written = (part) => part.outerHTML.replaceAll(/name="page_id" value="[^"]*"/g, "");
 
 function show(fresh) {
+  announce(fresh);
   for (const part of [one("#side"), one("#nav"), ...all("[data-part]")]) {
     const now = part && fresh.getElementById(part.id);
     if (!now || busyWith(part) || written(part) === written(now)) continue;
@@ -533,6 +569,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
 });
 settle();
+showNotify();
 globalThis.restoreTyped?.();  // pages of nobody's have nothing to restore
 
 // A one-time link signs in by a form, which nothing that only looks at addresses sends.

@@ -35,6 +35,7 @@ organizations = Table(
     Column("visitor_sign_in", sa.Text, nullable=False, server_default="suggest"),
     Column("own_addresses", Json),  # addresses and domains whose mail is never a customer's (RES-18)
     Column("relays", Json),  # addresses that send for others, and where their mail names the customer (RES-18)
+    flag("assign_on_answer", default=True),
     flag("has_webhooks"),  # events written while this is false wait for nobody
     flag("has_runs"),  # asked for every second by the background worker, for all organizations at once
     Column("settings_version", BigInteger, nullable=False, server_default="1"),
