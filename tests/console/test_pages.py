@@ -211,3 +211,25 @@ def test_signing_in_leads_to_no_other_site(console: Console, then: str) -> None:
 
 def test_signing_in_leads_on_to_what_was_asked_for(console: Console) -> None:
     assert console.agent.get("/sign-in", params={"then": "/customers?x=1"}).headers["location"] == "/customers?x=1"
+
+
+# Finding
+
+
+def test_what_matched_is_marked_and_nothing_that_is_typed_runs__UI_6(console: Console) -> None:
+    console.customer("Søren <b>Kierkegaard", PointInput("email", "soren@kite.example"))
+    page = console.agent.page("/search", q="soren kierk")
+    assert [mark.text for mark in page.all("mark")] == ["Søren", "Kierk", "soren"]
+    assert page.all("b") == []
+    page = console.agent.page("/search", q="ierkeg")
+    assert [mark.text for mark in page.all("mark")] == ["ierkeg"]
+    assert console.agent.page("/search", q="<script>alert(1)</script>").all("mark") == []
+
+
+def test_more_than_fifty_is_said__UI_6(console: Console) -> None:
+    for n in range(51):
+        console.customer(f"Smith Number{n}")
+    page = console.agent.page("/search", q="smith")
+    assert "There are more than 50." in page.text
+    assert len(page.all("a", class_="found")) == 50
+    assert "There are more" not in console.agent.page("/search", q="number17").text

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from onefold.accounts.signing_in import Way
 from onefold.audit.service import Action
 from onefold.channels.mail_reply import fold_quotes
+from onefold.console.marking import marked
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
@@ -198,6 +199,7 @@ RUN_KINDS = {
     "identify_mobiles": "Mobile Phone Number Identification",
     "preview_identify_mobiles": "Preview of Mobile Phone Number Identification",
     "rebuild_matches": "Re-scoring suggestions",
+    "rebuild_search": "Search brought up to date",
 }
 RUN_STATES = {"running": "under way", "stopped": "stopped", "finished": "finished", "failed": "failed"}
 RUN_COUNTS = {"one_already": "already merged", "no_match": "left out (“No Match”)"}
@@ -462,6 +464,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sending_state": state_of,
     "snippet": snippet,
     "form_value": form_value,
+    "marked": marked,
     "fold_quotes": _fold_shown,
     "shown": lambda text: text[:MOST_SHOWN],
     "verdict": verdict,

@@ -75,5 +75,5 @@ def wanted_customer(unit: UnitOfWork, asked: str) -> str | None:
     text = asked.strip()[:200]
     if not text or is_id(text):
         return text or None
-    hits = profiles.search(unit, text, 2)
+    hits = profiles.search(unit, text, 2, forgiving=False)
     return hits[0].row.id if len(hits) == 1 else ""

@@ -23,6 +23,7 @@ from onefold.jobs.expiry_store import delete_expired as forget
 from onefold.matching import rebuild as rebuilding
 from onefold.merging import bulk as many_merges
 from onefold.organizations.store import organization_ids, organizations_with_runs
+from onefold.profiles import rebuild_search
 from onefold.runs import service as runs
 from onefold.runs.store import RunRow
 from onefold.settings import mobile_identification
@@ -66,6 +67,8 @@ def _advance_or_fail(database: Database, organization_id: int, run: RunRow, line
 def _advance(database: Database, organization_id: int, run: RunRow, line_types: LineTypes) -> RunRow:
     if run.kind == runs.MERGE_PAIRS:
         return many_merges.advance(database, organization_id, run.id, _PAIRS)
+    if run.kind == runs.REBUILD_SEARCH:
+        return run_in_transaction(database, organization_id, partial(rebuild_search.advance, run_id=run.id))
     if run.kind == runs.REBUILD_MATCHES:
         return run_in_transaction(database, organization_id, partial(rebuilding.advance, run_id=run.id))
     advance = partial(mobile_identification.advance, run_id=run.id, line_types=line_types)

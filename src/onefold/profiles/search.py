@@ -1,19 +1,37 @@
-"""What a profile is found by as one types, and how hits are ranked."""
+"""What a profile is found by as one types, and how hits are ranked (UI-6).
+
+Every look is at the beginning of terms in one ordered index, the same on both databases. A term is a text that finds
+the profile by its beginning; behind INNER it is a word from its second letter or later on, behind LAST the digits of a
+number from its end.
+"""
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from anyascii import anyascii
 
 from onefold.contact_points.kinds import Kind
 from onefold.core.text import fold
 
+INNER, LAST = "\u00b7", "~"
 _TERM_LENGTH = 120
 _MOST_TERMS = 60
+_MOST_WORDS = 8
+_LEAST_INNER = 3
+_LONGEST_INNER = 20
 _WORD_BREAK = re.compile(r"[.\-_+@]")
+_BETWEEN_WORDS = re.compile(r"[\s,;/\-\u2010-\u2015\u30fb]+")
+_IN_WORDS = re.compile(r"['\u2019\u02bc`\u00b4.\u00b7]")
 _DIAL = re.compile(r"[\d\s()+./\-]+\Z", re.ASCII)
 _NOT_DIGIT = re.compile(r"\D", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{3,}", re.ASCII)
+# Scripts that are written without spaces: a name is found by any part of it, be it one sign.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_AS_TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"})
 
 
 def search_terms(
@@ -22,16 +40,21 @@ def search_terms(
     points: Iterable[tuple[Kind, str, str | None]],
     former_names: Iterable[str] = (),
 ) -> set[str]:
-    """Every text whose beginning finds the profile: a search is one look at an ordered index.
+    """Every text whose beginning finds the profile.
 
-    Names from each of their words on; emails from each part on, and as people write their domains; phones by
-    international, national, last seven and last four digits; handles; customer IDs; names that lost in a merge
-    (MRG-19). `points` are (kind, normal form, handle). The name's own terms come first where a profile has so many that
-    some must go.
+    Names from each of their words on, and from within each word on; as they are written in other alphabets and without
+    their marks; emails from each part on, and as people write their domains; phones by international, national and
+    last seven digits, and from their end; handles; customer IDs, also without prefix and hyphens; names that lost in a
+    merge (MRG-19). `points` are (kind, normal form, handle). Where a profile has so many that some must go, what is in
+    the middle of words goes first.
     """
+    former = list(former_names)
     terms: dict[str, None] = {}
-    former = (term for former_name in former_names for term in _name_terms(former_name))
-    for term in (*_terms(name, username, points), *former):
+    for term in (
+        *_terms(name, username, points),
+        *(term for former_name in former for term in _name_terms(former_name)),
+        *(term for one in (name, *former) if one for term in _inner_terms(one)),
+    ):
         if term and len(terms) < _MOST_TERMS:
             terms[term[:_TERM_LENGTH]] = None
     return set(terms)
@@ -41,15 +64,63 @@ def _terms(name: str | None, username: str | None, points: Iterable[tuple[Kind, 
     if name:
         yield from _name_terms(name)
     if username:
-        yield fold(username).lstrip("@")
+        yield from _handle_terms(username)
     for kind, value, handle in points:
         yield from _point_terms(kind, value, handle)
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a name as they are searched by: folded, without apostrophes, hyphens between two words."""
+    return [word for word in _BETWEEN_WORDS.split(_IN_WORDS.sub("", fold(text))) if word][:_MOST_WORDS]
+
+
 def _name_terms(name: str) -> Iterator[str]:
-    words = fold(name).replace(",", " ").split()[:8]
+    words = words_of(name)
     for i in range(len(words)):
         yield " ".join(words[i:] + words[:i])
+    for whole in name.split()[:_MOST_WORDS]:
+        parts = words_of(whole)
+        if len(parts) > 1:
+            yield "".join(parts)  # Jean-Luc as Jeanluc
+        elif "'" in whole or "\u2019" in whole:
+            yield from (part for part in words_of(whole.replace("'", " ").replace("\u2019", " "))[1:] if len(part) > 2)
+    yield from _other_spellings(name)
+
+
+def _other_spellings(name: str) -> Iterator[str]:
+    """Soren and Soeren for S\u00f8ren, Mueller for M\u00fcller, Ivan for what Cyrillic writes so."""
+    if name.isascii():
+        return
+    own = words_of(name)
+    yield from (word for spelling in _in_latin(name) for word in words_of(spelling) if word not in own)
+
+
+def _in_latin(text: str) -> tuple[str, str]:
+    """A text in the letters of a keyboard: by what they look like, and umlauts as two."""
+    return anyascii(text), anyascii(text.lower().translate(_AS_TWO_LETTERS))
+
+
+def _inner_terms(name: str) -> Iterator[str]:
+    for word in words_of(name):
+        least = 1 if _UNSPACED.search(word) else _LEAST_INNER
+        for start in range(1, min(len(word), _LONGEST_INNER) - least + 1):
+            yield INNER + word[start:]
+
+
+def _handle_terms(handle: str) -> Iterator[str]:
+    folded = fold(handle).lstrip("@")
+    yield folded
+    yield from (folded[m.end() :] for m in _WORD_BREAK.finditer(folded) if m.end() <= len(folded) - _LEAST_INNER)
+
+
+def _id_terms(customer_id: str) -> Iterator[str]:
+    folded = fold(customer_id)
+    yield folded
+    bare = "".join(c for c in folded if c.isalnum())
+    if bare != folded:
+        yield bare
+    for digits in _DIGITS.findall(folded):
+        yield from {digits, digits.lstrip("0") or digits} - {folded, bare}
 
 
 def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
@@ -63,9 +134,9 @@ def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
     elif kind == "social":
         yield value.partition(":")[2]
         if handle:
-            yield fold(handle).lstrip("@")
+            yield from _handle_terms(handle)
     elif kind == "customer_id":
-        yield fold(value)
+        yield from _id_terms(value)
 
 
 def _in_unicode(email: str) -> str:
@@ -87,7 +158,7 @@ def _phone_terms(value: str) -> Iterator[str]:
     if len(digits) > 7:
         yield digits[-7:]
     if len(digits) > 4:
-        yield digits[-4:]
+        yield LAST + digits[::-1]
 
 
 def _national_digits(digits: str) -> Iterator[str]:
@@ -154,31 +225,83 @@ _TWO_DIGIT_CODES = frozenset(
 )
 
 
-def search_prefixes(query: str) -> tuple[str, ...]:
-    """What to look for in the ordered index of terms: the folded query, and its digits where it may be a phone."""
-    query = query[: 4 * _TERM_LENGTH]  # before folding, which takes time by the square of a run of marks
-    folded = fold(query).strip().lstrip("@")[:_TERM_LENGTH]
-    prefixes = [folded] if folded else []
-    if _DIAL.match(query.strip()):
-        digits = _NOT_DIGIT.sub("", query)
-        for candidate in (digits.removeprefix("00"), digits.lstrip("0")):
-            if candidate:
-                prefixes.append(candidate)
-    return tuple(dict.fromkeys(prefixes))
+class Look(NamedTuple):
+    """A beginning to look for, and how much a term that has it is worth: less is better."""
+
+    beginning: str
+    rank: int
+
+
+class Query(NamedTuple):
+    """What is typed, as it is looked for: at once; where that finds too little, every word of it anywhere; where even
+    that finds nothing, what is a typing slip away."""
+
+    looks: tuple[Look, ...]
+    words: tuple[str, ...]
+    slips: tuple[str, ...]
+
+
+_SLIP_LEAST, _SLIP_MOST = 4, 16
+
+
+def read_query(typed: str) -> Query:
+    """How a query is looked for (UI-6)."""
+    typed = typed[: 4 * _TERM_LENGTH]  # before folding, which takes time by the square of a run of marks
+    words = words_of(typed)
+    beginnings = search_prefixes(typed)
+    without_zero = _NOT_DIGIT.sub("", typed).lstrip("0") if _DIAL.match(typed.strip()) else ""
+    looks = [Look(one, 1 if one == without_zero and one != beginnings[0] else 0) for one in beginnings]
+    inner = words[0] if len(words) == 1 else ""
+    if len(inner) >= _LEAST_INNER or _UNSPACED.search(inner):
+        looks.append(Look(INNER + inner, 2))
+    looks += [Look(LAST + digits[::-1], 0) for digits in beginnings if digits.isdigit() and len(digits) >= 4]
+    return Query(tuple(looks), tuple(words) if len(words) > 1 else (), _slips(" ".join(words)))
+
+
+def search_prefixes(typed: str) -> tuple[str, ...]:
+    """The beginnings that a query is: folded, as words, as it is written in Latin letters, together as an id, and its
+    digits where it may be a phone."""
+    folded = fold(typed).strip().lstrip("@")[:_TERM_LENGTH]
+    in_words = " ".join(words_of(typed))[:_TERM_LENGTH]
+    together = "".join(c for c in folded if c.isalnum())
+    prefixes = [folded, in_words]
+    if not typed.isascii():
+        prefixes += [" ".join(words_of(spelling)) for spelling in _in_latin(typed)]
+    if any(c.isdigit() for c in together) or in_words.count(" ") == 1:
+        prefixes.append(together)
+    if _DIAL.match(typed.strip()):
+        digits = _NOT_DIGIT.sub("", typed)
+        prefixes += [digits.removeprefix("00"), digits.lstrip("0")]
+    return tuple(dict.fromkeys(one for one in prefixes if one))
+
+
+def _slips(text: str) -> tuple[str, ...]:
+    """Every text that one slip away from this one: a letter too many, missing, another one, or two that changed place.
+    Only of what is long enough that a slip leaves it recognizable."""
+    if not (_SLIP_LEAST <= len(text) <= _SLIP_MOST and text.replace(" ", "").isalpha() and text.isascii()):
+        return ()
+    splits = [(text[:i], text[i:]) for i in range(len(text) + 1)]
+    missing = [left + right[1:] for left, right in splits if right and left]
+    swapped = [left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1]
+    other = [left + c + right[1:] for left, right in splits if right for c in string.ascii_lowercase]
+    added = [left + c + right for left, right in splits if right for c in string.ascii_lowercase]
+    return tuple(dict.fromkeys(one for one in (*swapped, *missing, *added, *other) if one != text))
 
 
 class Hit(NamedTuple):
-    """A profile that a search has found, by which term."""
+    """A profile that a search has found, by which term, and how good the look was that found it."""
 
     profile_id: str
     term: str
+    rank: int = 0
 
 
 def rank_hits(hits: Iterable[Hit], prefixes: tuple[str, ...]) -> list[str]:
-    """Profile ids, whole terms before beginnings, then shorter terms, then the profiles that are newer."""
-    best: dict[str, tuple[int, int]] = {}
-    for profile_id, term in hits:
-        rank = (0 if term in prefixes else 1, len(term))
+    """Profile ids: by the look that found them, whole terms before beginnings, then shorter terms, then the profiles
+    that are newer."""
+    best: dict[str, tuple[int, int, int]] = {}
+    for profile_id, term, looked in hits:
+        rank = (looked, 0 if term in prefixes else 1, len(term))
         best[profile_id] = min(best.get(profile_id, rank), rank)
     newest_first = sorted(best, reverse=True)
     return sorted(newest_first, key=best.__getitem__)

@@ -15,6 +15,7 @@ from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import AlreadyInUse, DomainError, InvalidValue, MergedAway, NotFound
 from onefold.core.ids import is_id
 from onefold.core.text import clean_name, validate_text
+from onefold.database.dialects import Row
 from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.matching.scoring import Shared, evidence_of_point, handle_key, keys_of_point
@@ -24,10 +25,10 @@ from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.profile import display_name, plan_point
-from onefold.profiles.search import Hit, rank_hits, search_prefixes
+from onefold.profiles.search import INNER, Hit, rank_hits, read_query
 from onefold.profiles.store import ProfileHead, ProfileRow
 
-_SEARCH_DEPTH = 100
+_SEARCH_DEPTH, _WORDS_DEPTH, _SLIP_DEPTH = 100, 1_000, 200
 
 
 class RelationshipView(NamedTuple):
@@ -135,12 +136,34 @@ def page(unit: UnitOfWork, after: str | None, limit: int) -> list[ProfileSummary
     return summaries(unit, store.list_ids(unit, after, limit))
 
 
-def search(unit: UnitOfWork, query: str, limit: int) -> list[ProfileSummary]:
-    """Profiles by the beginning of a name, email, phone (digits in any format), handle or customer ID (MRG-1)."""
+def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) -> list[ProfileSummary]:
+    """Living profiles found by what is typed, the likeliest first: by the beginning of anything they are known by, the
+    last digits of a phone, any part of a word, all of several words, and, where nothing is found so, by one typing slip
+    (MRG-1, UI-6). Not `forgiving`: by beginnings alone, for whoever acts on what is found."""
     validate_text(query, "q")
-    prefixes = search_prefixes(query)
-    hits = [Hit._make(row) for row in store.find_by_prefixes(unit, prefixes, _SEARCH_DEPTH)]
-    return summaries(unit, rank_hits(hits, prefixes)[:limit])
+    asked = read_query(query)
+    looks = [look for look in asked.looks if forgiving or look.rank == 0]
+    hits = [
+        _hit(row, look.rank) for look in looks for row in store.find_by_beginning(unit, look.beginning, _SEARCH_DEPTH)
+    ]
+    if forgiving and asked.words and len({hit.profile_id for hit in hits}) < limit:
+        hits += _by_words(unit, asked.words)
+    if forgiving and not hits:
+        hits = [_hit(row, 4) for row in store.find_by_any_beginning(unit, asked.slips, _SLIP_DEPTH)]
+    return summaries(unit, rank_hits(hits, tuple(look.beginning for look in asked.looks))[:limit])
+
+
+def _by_words(unit: UnitOfWork, words: Sequence[str]) -> list[Hit]:
+    """Profiles that have every word, in any order; the longest word, which the fewest have, is looked for first."""
+    first, *others = sorted(words, key=len, reverse=True)
+    found = store.find_by_words(unit, first, others, INNER, _WORDS_DEPTH)
+    if not found:
+        found = store.find_by_words(unit, INNER + first, others, INNER, _WORDS_DEPTH)
+    return [_hit(row, 3) for row in found]
+
+
+def _hit(row: Row, rank: int) -> Hit:
+    return Hit(str(row[0]), row[1], rank)
 
 
 def create(

@@ -287,10 +287,44 @@ _BEGUN_TERM = """
 """
 
 
-def find_by_prefixes(unit: UnitOfWork, prefixes: Sequence[str], limit: int) -> list[Row]:
-    """(profile, term) of terms that begin with one of the prefixes: whole terms first, at most `limit` of each kind."""
-    rows: list[Row] = []
-    for prefix in prefixes:
-        rows += unit.rows(_WHOLE_TERM, (unit.organization_id, prefix, limit))
-        rows += unit.rows(_BEGUN_TERM, (unit.organization_id, prefix, prefix + "\U0010ffff", limit))
-    return rows
+def find_by_beginning(unit: UnitOfWork, beginning: str, limit: int) -> list[Row]:
+    """(profile, term) of terms that begin so: the whole term first, at most `limit` of each kind."""
+    rows = unit.rows(_WHOLE_TERM, (unit.organization_id, beginning, limit))
+    return rows + unit.rows(_BEGUN_TERM, (unit.organization_id, beginning, beginning + LAST_OF_ALL, limit))
+
+
+LAST_OF_ALL = "\U0010ffff"
+"""Behind a beginning, greater than whatever else may be behind it."""
+
+_BEGUN_WORDS = """
+    SELECT t.profile_id, t.term FROM (
+        SELECT profile_id, term FROM search_terms
+        WHERE organization_id = ? AND term >= ? AND term < ? ORDER BY organization_id, term LIMIT ?
+    ) AS t WHERE {others}
+"""
+# By the few terms of the profile, never by the many that begin so: `|| ''` keeps planners from the index of terms.
+_OTHER_WORD = """EXISTS (
+        SELECT 1 FROM search_terms AS o WHERE o.organization_id = ? AND o.profile_id = t.profile_id
+        AND ((o.term || '' >= ? AND o.term || '' < ?) OR (o.term || '' >= ? AND o.term || '' < ?))
+    )"""
+
+
+def find_by_words(unit: UnitOfWork, first: str, others: Sequence[str], inner: str, depth: int) -> list[Row]:
+    """(profile, term) of terms that begin with `first`, of profiles that have terms that begin with each of the others,
+    or with `inner` before it; among the first `depth` terms."""
+    sql = _BEGUN_WORDS.format(others=" AND ".join([_OTHER_WORD] * len(others)))
+    parameters: list[object] = [unit.organization_id, first, first + LAST_OF_ALL, depth]
+    for word in others:
+        within = inner + word
+        parameters += [unit.organization_id, word, word + LAST_OF_ALL, within, within + LAST_OF_ALL]
+    return unit.rows(sql, tuple(parameters))
+
+
+def find_by_any_beginning(unit: UnitOfWork, beginnings: Sequence[str], limit: int) -> list[Row]:
+    """(profile, term) of terms that begin with any of many texts, at most `limit` in all, of the first texts first."""
+    if not beginnings:
+        return []
+    condition = f"t.organization_id = ? AND t.term >= k.value AND t.term < k.value || '{LAST_OF_ALL}'"
+    joined = unit.dialect.join("search_terms", "t", condition, one=False)
+    sql = f"SELECT t.profile_id, t.term FROM {unit.dialect.keys} {joined} LIMIT ?"
+    return unit.lookup(sql, (unit.organization_id, limit), beginnings)

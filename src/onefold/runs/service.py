@@ -18,7 +18,8 @@ IDENTIFY_MOBILES = "identify_mobiles"
 PREVIEW_MOBILES = "preview_identify_mobiles"
 REBUILD_MATCHES = "rebuild_matches"
 MERGE_PAIRS = "merge_pairs"
-KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES, REBUILD_MATCHES, MERGE_PAIRS)
+REBUILD_SEARCH = "rebuild_search"
+KINDS = (IDENTIFY_MOBILES, PREVIEW_MOBILES, REBUILD_MATCHES, MERGE_PAIRS, REBUILD_SEARCH)
 
 
 def start(unit: UnitOfWork, kind: str, total: int | None) -> RunRow:

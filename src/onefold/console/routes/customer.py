@@ -225,7 +225,7 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
     if picked := form.line("other_id"):
         return picked
     asked = (form.line("other") or "")[:200]
-    hits = visitor.read(lambda unit: profiles.search(unit, asked, 2)) if asked else []
+    hits = visitor.read(lambda unit: profiles.search(unit, asked, 2, forgiving=False)) if asked else []
     if len(hits) != 1:
         number = "No customer is" if not hits else "More than one customer is"
         raise InvalidValue(f"{number} found by this; type more of the name or an email.", field="other")

@@ -24,7 +24,7 @@ from onefold.profiles.service import PointInput
 from onefold.profiles.store import DETAILS
 
 router = APIRouter()
-_FOUND = 8
+_FOUND, _MOST_FOUND = 8, 50
 _RECENT, _UNTAKEN = 30, 15
 _VIEWS: dict[str, Callable[[Entry, str], bool]] = {
     "all": lambda entry, agent_id: True,
@@ -108,9 +108,10 @@ def change_several(visitor: AnyVisitor, inbox_id: str, form: AnyForm) -> Respons
 
 @router.get("/search")
 def search(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
-    """Finding a customer by the beginning of a name, email, phone, handle or customer ID (MRG-1)."""
-    hits = _find(visitor, q, 50)
-    return page(request, visitor, "search.html", q=q, customers=hits)
+    """Finding a customer by what they are known by (MRG-1, UI-6)."""
+    hits = _find(visitor, q, _MOST_FOUND + 1)
+    more = len(hits) > _MOST_FOUND
+    return page(request, visitor, "search.html", q=q, customers=hits[:_MOST_FOUND], more=more)
 
 
 @router.get("/palette")

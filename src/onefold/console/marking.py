@@ -1,0 +1,42 @@
+"""What a search has found, marked where it stands (UI-6)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from anyascii import anyascii
+from markupsafe import Markup, escape
+
+from onefold.core.text import fold
+from onefold.profiles.search import words_of
+
+_MOST_WORDS = 8
+
+
+def marked(text: str, query: str) -> Markup:
+    """A text, escaped, with every word of a query marked in it, whatever marks and case either is written with. What
+    was found by a slip or in other letters stands nowhere in it, and nothing is marked."""
+    words = sorted({_as_looked_for(query), *words_of(query)} - {""}, key=len, reverse=True)[:_MOST_WORDS]
+    if not words:
+        return escape(text)
+    signs = [_as_looked_for(sign) for sign in text]
+    owner = [number for number, folded in enumerate(signs) for _ in folded]  # which sign each folded one comes from
+    spots = [
+        (owner[found.start()], owner[found.end() - 1] + 1)
+        for found in re.finditer("|".join(map(re.escape, words)), "".join(signs))
+    ]
+    parts, end = [], 0
+    for begin, after in spots:
+        if begin >= end:
+            parts += [escape(text[end:begin]), Markup("<mark>{}</mark>").format(text[begin:after])]
+            end = after
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def _as_looked_for(text: str) -> str:
+    """As a search reads it, sign by sign: folded, without spaces, and Latin letters without a stroke or a dot."""
+    return "".join(
+        fold(anyascii(sign)) if not sign.isascii() and unicodedata.name(sign, "").startswith("LATIN") else fold(sign)
+        for sign in text
+    )
