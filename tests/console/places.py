@@ -105,6 +105,9 @@ PLACES: dict[tuple[str, str], Place] = {
     ("POST", "/inboxes/{inbox_id}/change"): _done(
         conversation="{conversation_id}", do="assign", assignee_id="nobody"
     )._replace(foreign=None, foreign_fields=404),
+    ("GET", f"{_CUSTOMER}/data"): _PAGE._replace(least=ADMIN),
+    ("POST", f"{_CUSTOMER}/export"): _PAGE._replace(least=ADMIN, page=False),
+    ("POST", f"{_CUSTOMER}/erase"): _done(confirm="{profile_id}")._replace(least=ADMIN, foreign_fields=422),
     ("POST", f"{_CUSTOMER}/match"): _done(other_id="{caller_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/no-match"): _done(other_id="{other_id}")._replace(foreign_fields=404),
     ("POST", f"{_CUSTOMER}/matches/{{other_id}}/withdraw"): _DONE._replace(answers=409),

@@ -194,7 +194,10 @@ def check_nothing_inline(page: Html) -> None:
                 element
             )
             if name in ("href", "src", "action", "formaction", "hx-get", "hx-post"):
-                assert value.startswith(("/", "#", "?")) or element.tag == "img", element
+                of_a_customer = element.tag == "img" or (
+                    value.startswith(("mailto:", "tel:")) and element.attributes.get("hx-boost") == "false"
+                )
+                assert value.startswith(("/", "#", "?")) or of_a_customer, element
 
 
 @on_sqlite

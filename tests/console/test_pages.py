@@ -233,3 +233,27 @@ def test_more_than_fifty_is_said__UI_6(console: Console) -> None:
     assert "There are more than 50." in page.text
     assert len(page.all("a", class_="found")) == 50
     assert "There are more" not in console.agent.page("/search", q="number17").text
+
+
+# Giving out and erasing
+
+
+def test_an_admin_exports_a_customer_and_erases_one_whose_id_is_typed(console: Console) -> None:
+    ada_id = console.contact("email", email="ada@kite.example", name="Ada", body="Hello")
+    exported = console.admin.post(f"/customers/{ada_id}/export")
+    assert exported.json()["complete"] is True
+    assert f'filename="customer-{ada_id}.json"' in exported.headers["content-disposition"]
+    console.admin.refused(f"/customers/{ada_id}/erase", 422, confirm="Ada")
+    assert console.admin.sent(f"/customers/{ada_id}/erase", confirm=ada_id) == ("/customers", "erased")
+    console.admin.page(f"/customers/{ada_id}", 404)
+
+
+def test_attributes_are_added_changed_and_removed_on_the_card(console: Console) -> None:
+    ada_id = console.customer("Ada")
+    path = f"/customers/{ada_id}/attributes"
+    console.agent.sent(path, key="Plan", value="Gold")
+    console.agent.sent(path, key="Plan", value="Silver", **{"was.value": "Gold"})
+    assert "Silver" in console.agent.page(f"/customers/{ada_id}").text
+    console.agent.refused(path, 409, key="Plan", value="Bronze", **{"was.value": "Gold"})  # somebody was faster (UI-4)
+    console.agent.sent(path, key="Plan", value="Silver", remove="1", **{"was.value": "Silver"})
+    assert words.show(console.base, ada_id).row.attributes == {}

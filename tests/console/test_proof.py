@@ -50,31 +50,34 @@ GRAVEST = {
     "/settings/agents/{agent_id}/second-factor/off": {},
     "/settings/webhooks": {"url": "https://127.0.0.1/x"},
     "/account/provider/link": {},
+    "/customers/{profile_id}/export": {},
+    "/customers/{profile_id}/erase": {"confirm": "{profile_id}"},
 }
 
 
 @pytest.mark.parametrize("path", GRAVEST)
 def test_the_gravest_deeds_ask_who_it_is_and_keep_what_was_entered(console: Console, admin: Seat, path: str) -> None:
     assert ("POST", path) in PLACES
-    address = path.format(agent_id=words.agent(console.base, "Ivo"))
+    ids = {"agent_id": words.agent(console.base, "Ivo"), "profile_id": console.customer("Ada")}
+    address, fields = path.format(**ids), {name: value.format(**ids) for name, value in GRAVEST[path].items()}
     before = console.everything()
-    asked = admin.post(address, data=GRAVEST[path])
+    asked = admin.post(address, data=fields)
     page = Html(asked.text)
     assert (asked.status_code, page.one("h1").text) == (403, "Confirm that it is you")
     assert page.one("form", action=address)
     carried = {e["name"]: e["value"] for e in page.all("input", type="hidden") if e["name"] != "page_id"}
-    assert carried == GRAVEST[path]
+    assert carried == fields
     assert console.everything() == before
-    wrong = admin.post(address, data={**GRAVEST[path], "proof": "wrong password"})
+    wrong = admin.post(address, data={**fields, "proof": "wrong password"})
     assert (wrong.status_code, "This is not your password." in wrong.text) == (403, True)
     assert "wrong password" not in wrong.text
     with console.database.read(console.organization_id) as unit:
         entry = audit.page(unit)[0]
     assert (entry.action, entry.details["agent_id"]) == ("session.refused", admin.agent_id)
-    right = admin.post(address, data={**GRAVEST[path], "proof": PASSWORD})
+    right = admin.post(address, data={**fields, "proof": PASSWORD})
     assert right.status_code in (200, 303)
     assert "Confirm that it is you" not in right.text
-    assert "Confirm that it is you" not in admin.post(address, data=GRAVEST[path]).text  # for five minutes
+    assert "Confirm that it is you" not in admin.post(address, data=fields).text  # for five minutes
 
 
 def test_a_script_of_ours_is_shown_the_question_in_the_place_of_the_page(console: Console, admin: Seat) -> None:
@@ -194,6 +197,8 @@ ASKING = {
     ("POST", "/settings/agents/{agent_id}/link"),
     ("POST", "/settings/agents/{agent_id}/second-factor/off"),
     ("POST", "/settings/webhooks"),
+    ("POST", "/customers/{profile_id}/export"),
+    ("POST", "/customers/{profile_id}/erase"),
     ("POST", "/settings/webhooks/{webhook_id}"),
     ("POST", "/settings/webhooks/{webhook_id}/rotate"),
     ("POST", "/account/provider/link"),

@@ -24,6 +24,7 @@ from onefold.profiles.service import ProfileView
 ITEMS_AT_ONCE = 40
 _LINES_SHOWN = 5
 _DRAFTS_SHOWN = 10
+_SUBJECT_LENGTH = 1_000
 _ORIGINAL = "body.html"  # how the email channel keeps a message as its sender formatted it
 
 
@@ -54,6 +55,7 @@ def customer_page(
         "draft_seen": "" if draft is None else drafts.seen_as(draft),
         "reach": reach,
         "answer_by": _answered_by(reach, recent),
+        "answer_subject": _answer_subject(recent),
         "sends": {channel: sending.can_send(channel) for channel in labels.UNSENT},
         "others": _others(unit, view),
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
@@ -134,6 +136,14 @@ def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[Item
     point_ids = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
     last = next((i.channel for i in wrote if i.channel and i.contact_point_id in point_ids[i.channel]), None)
     return last or ("email" if reach["email"] else "note")
+
+
+def _answer_subject(recent: Sequence[ItemRow]) -> str:
+    """The subject of an answer to the customer's last mail; empty where there is none to answer."""
+    asked = next((i.subject for i in recent if i.direction == "in" and i.channel == "email"), None)
+    if not asked:
+        return ""
+    return asked if asked.casefold().startswith("re:") else f"Re: {asked}"[:_SUBJECT_LENGTH]
 
 
 def _others(unit: UnitOfWork, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jinja2.utils import urlize
 from markupsafe import Markup, escape
 
 from onefold.accounts.signing_in import Way
@@ -113,6 +114,7 @@ FLASH_MESSAGES = {
     "undone": "Merge undone. The customer is restored with its ID.",
     "removed": "Removed.",
     "confirmed": "Confirmed.",
+    "erased": "The customer is erased, with everything that was kept of them.",
     "moved": "The conversation is with this customer now.",
     "number-given": "The number is this new customer's now.",
     "message-filed": "Filed with this customer.",
@@ -420,6 +422,11 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def linked(text: str) -> Markup:
+    """A text, escaped, whose web and email addresses are links: nothing they lead to learns where they stood."""
+    return Markup(urlize(text, rel="noopener noreferrer nofollow", target="_blank"))
+
+
 def form_value(value: str | None, names: Mapping[str, str]) -> str:
     """What a field of a form holds, in words: ids by the names they have."""
     return "—" if value is None else names.get(value, value)
@@ -464,6 +471,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sending_state": state_of,
     "snippet": snippet,
     "form_value": form_value,
+    "linked": linked,
     "marked": marked,
     "fold_quotes": _fold_shown,
     "shown": lambda text: text[:MOST_SHOWN],

@@ -94,11 +94,13 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
 @router.post("/attributes")
 def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """One free attribute; without a value it is taken away."""
-    key, value = form.line("key"), form.line("value")
+    key, value = form.line("key"), None if form.flag("remove") else form.line("value")
     if key is None:
         raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
     def work(unit: UnitOfWork) -> object:
+        now = _held(unit, profile_id).row.attributes.get(key)
+        changed_fields(form, {"value": value}, {"value": None if now is None else str(now)})
         return profiles.edit(unit, profile_id, {"attributes": {key: value}}, None)
 
     return _edit(visitor, profile_id, work)

@@ -407,6 +407,15 @@ function announce(fresh) {
   }
 }
 
+// Copying needs a script and a page that may; without either there is no button for it.
+function showCopy() { if (navigator.clipboard) all("[data-copy]").forEach((button) => { button.hidden = false; }); }
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  one("#said").replaceChildren(notice("said", "Copied."));
+});
+
 function showNotify() {
   const button = one("[data-notify]");
   if (!button || !globalThis.Notification || Notification.permission === "denied") return;
@@ -434,6 +443,7 @@ function show(fresh) {
     now.scrollTop = scrolled;
     htmx.process(now);
     if (one("#main").contains(now)) moved();
+    showCopy();
     if (kept) document.getElementById(kept)?.focus({ preventScroll: true });
   }
   addNewItems(fresh);
@@ -538,6 +548,7 @@ window.addEventListener("pagehide", leaveHere);
 // After every page ------------------------------------------------------------------------------------------------------
 
 function settle() {
+  showCopy();
   if (hereAt !== (one("#main")?.dataset.customer ?? null)) sayHere();
   all("[data-composer]").forEach(fitRecipients);
   const customer = one("#main")?.dataset.customer;
