@@ -99,8 +99,8 @@ def ask(request: Request, needed: ProofNeeded) -> Response:
     way = "password" if credentials.password_hash else "code" if credentials.totp_secret else None
     fields = [(name, value) for name, value in needed.form.fields if name not in (_FIELD, PAGE_ID)]
     address = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    values = {"way": way, "fields": fields, "address": address, "refusal": needed.refusal}
     swapped = request.headers.get("hx-request") == "true"  # which only swaps in what is no error
-    values = {"way": way, "fields": fields, "address": address, "refusal": needed.refusal, "swapped": swapped}
     response = page(request, needed.visitor, "proof.html", status=200 if swapped else 403, **values)
     response.headers["HX-Push-Url"] = "false"
     return response
