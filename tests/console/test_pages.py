@@ -257,3 +257,52 @@ def test_attributes_are_added_changed_and_removed_on_the_card(console: Console) 
     console.agent.refused(path, 409, key="Plan", value="Bronze", **{"was.value": "Gold"})  # somebody was faster (UI-4)
     console.agent.sent(path, key="Plan", value="Silver", remove="1", **{"was.value": "Silver"})
     assert words.show(console.base, ada_id).row.attributes == {}
+
+
+# Adding a customer
+
+
+def test_a_customer_is_added_with_several_points_details_and_a_relationship__PRO_6__PRO_8(console: Console) -> None:
+    bob_id = console.customer("Bob", PointInput("email", "bob@kite.example"))
+    fields = {
+        "name": "Ada",
+        "email": "ada@kite.example",
+        "email_2": "ada@work.example",
+        "email_main_2": "1",
+        "phone_3": "+44 20 7946 0001",
+        "phone_type_3": "home",
+        "phone_sms_3": "1",
+        "detail_key": "Allergy",
+        "detail_value": "nuts",
+        "detail_key_2": "Colour",
+        "detail_value_2": "green",
+        "other": "bob@kite.example",
+        "relation": "spouse",
+    }
+    path, said = console.agent.sent("/customers/new", **fields)
+    view = words.show(console.base, path.rpartition("/")[2])
+    assert said == "added"
+    assert {(p.value, p.main, p.sms) for p in view.points} == {
+        ("ada@kite.example", False, False),
+        ("ada@work.example", True, False),
+        ("+442079460001", False, True),
+    }
+    assert {(d["key"], d["value"]) for d in view.details} == {("Allergy", "nuts"), ("Colour", "green")}
+    assert [(r.profile_id, r.kind) for r in view.relationships] == [(bob_id, "spouse")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"email_2": "nobody"}, "email_2"),
+        ({"phone_3": "call me", "phone_type_3": "home"}, "phone_3"),
+        ({"detail_key": "Allergy"}, "detail_value"),
+        ({"other": "nobody@kite.example", "relation": "spouse"}, "other"),
+    ],
+)
+def test_what_is_refused_is_said_of_its_field_and_nobody_is_added__UI_3(
+    console: Console, fields: dict[str, str], field: str
+) -> None:
+    page = console.agent.refused("/customers/new", 422, name="Ada", **fields)
+    assert page.one("div", id="refusal")["data-field"] == field
+    assert words.found_by(console.base, "Ada") == []

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from onefold.accounts import store as accounts
+from onefold.console.find import only_customer
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
@@ -26,6 +27,9 @@ from onefold.profiles.store import DETAILS
 router = APIRouter()
 _FOUND, _MOST_FOUND = 8, 50
 _RECENT, _UNTAKEN = 30, 15
+_ROWS = ("", "_2", "_3")
+"""What is behind the names of the rows of fields of "Add New Customer"."""
+_OF_RELATIONSHIP = {"customer": "other", "kind": "relation"}
 _VIEWS: dict[str, Callable[[Entry, str], bool]] = {
     "all": lambda entry, agent_id: True,
     "untaken": lambda entry, agent_id: entry.conversation.assignee_id is None,
@@ -150,7 +154,7 @@ def keys(request: Request, visitor: AnyVisitor) -> Response:
 @router.get("/customers/new")
 def new_customer(request: Request, visitor: AnyVisitor) -> Response:
     """The form of "Add New Customer"."""
-    return page(request, visitor, "customer_new.html")
+    return page(request, visitor, "customer_new.html", rows=_ROWS[1:])
 
 
 @router.post("/customers/new")
@@ -168,14 +172,16 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
             points=list(points.values()),
             agent_id=visitor.agent_id,
         )
-        if (key := form.line("detail_key")) and (value := form.line("detail_value")):
-            parts.add_part(unit, DETAILS, row.id, {"key": key, "value": value}, None)
+        for detail in _details(form):
+            parts.add_part(unit, DETAILS, row.id, detail, None)
+        if other := form.line("other"):
+            parts.relate(unit, row.id, only_customer(unit, other), kind=form.line("relation") or "", version=None)
         return row.id
 
     try:
         added_id = visitor.write(work)
     except DomainError as refusal:
-        refusal.field = _field_of(refusal.field, list(points))
+        refusal.field = _OF_RELATIONSHIP.get(refusal.field or "", _field_of(refusal.field, list(points)))
         raise
     holder_id = form.line("merge_with")
     return redirect_to(f"/customers/{holder_id}/merge/{added_id}" if holder_id else f"/customers/{added_id}", "added")
@@ -184,11 +190,20 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
 def _points(form: Form) -> dict[str, PointInput]:
     """The contact points of the form, by the field each was typed into."""
     points = {}
-    if email := form.line("email"):
-        points["email"] = PointInput("email", email, main=form.flag("email_main"))
-    if phone := form.line("phone"):
-        points["phone"] = point_input("phone", phone, form, prefix="phone_")
+    for row in _ROWS:
+        if email := form.line(f"email{row}"):
+            points[f"email{row}"] = PointInput("email", email, main=form.flag(f"email_main{row}"))
+        if phone := form.line(f"phone{row}"):
+            points[f"phone{row}"] = point_input("phone", phone, form, prefix="phone_", suffix=row)
     return points
+
+
+def _details(form: Form) -> list[dict[str, str | None]]:
+    rows = [{"key": form.line(f"detail_key{row}"), "value": form.line(f"detail_value{row}")} for row in _ROWS]
+    half = next((name for row in rows for name, text in row.items() if text is None and any(row.values())), None)
+    if half is not None:
+        raise InvalidValue("A detail has a name and a value; write both.", code="empty_value", field=f"detail_{half}")
+    return [row for row in rows if any(row.values())]
 
 
 def _field_of(refused: str | None, fields: list[str]) -> str | None:
@@ -197,15 +212,15 @@ def _field_of(refused: str | None, fields: list[str]) -> str | None:
     return fields[int(number[1])] if number else refused
 
 
-def point_input(kind: str, value: str, form: Form, prefix: str = "") -> PointInput:
+def point_input(kind: str, value: str, form: Form, prefix: str = "", suffix: str = "") -> PointInput:
     """A contact point as a form gives it: its type and tags beside it."""
-    phone_type = form.line(f"{prefix}type") if kind == "phone" else None
+    phone_type = form.line(f"{prefix}type{suffix}") if kind == "phone" else None
     return PointInput(
         kind,  # type: ignore[arg-type]
         value,
-        network=form.text(f"{prefix}network"),
+        network=form.text(f"{prefix}network{suffix}"),
         phone_type=phone_type,  # type: ignore[arg-type]
-        main=form.flag(f"{prefix}main"),
-        sms=form.flag(f"{prefix}sms"),
-        handle=form.line(f"{prefix}handle"),
+        main=form.flag(f"{prefix}main{suffix}"),
+        sms=form.flag(f"{prefix}sms{suffix}"),
+        handle=form.line(f"{prefix}handle{suffix}"),
     )
