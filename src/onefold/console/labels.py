@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2.utils import urlize
 from markupsafe import Markup, escape
@@ -13,6 +11,7 @@ from markupsafe import Markup, escape
 from onefold.accounts.signing_in import Way
 from onefold.audit.service import Action
 from onefold.channels.mail_reply import fold_quotes
+from onefold.console import times
 from onefold.console.marking import marked
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.contact_points.phones import readable
@@ -270,43 +269,6 @@ BLOCKED_ONE: dict[BlockedKind, str] = {
 """One value of a kind that can be blocked."""
 
 
-def day_of(moment: datetime, zone: ZoneInfo) -> date:
-    """The day a moment falls on, where the agent is."""
-    return moment.astimezone(zone).date()
-
-
-def day(when: date, today: date) -> str:
-    """A day as the ruler of a timeline names it."""
-    if when == today:
-        return "Today"
-    if when == today - timedelta(days=1):
-        return "Yesterday"
-    if today - timedelta(days=7) < when < today:
-        return f"{when:%A}"
-    return f"{when.day} {when:%B}" + ("" if when.year == today.year else f" {when.year}")
-
-
-def clock(moment: datetime, zone: ZoneInfo) -> str:
-    """The time of day."""
-    return f"{moment.astimezone(zone):%H:%M}"
-
-
-def when(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """A moment, as short as it can be said: the time today, the weekday this week, else the date."""
-    then, today = day_of(moment, zone), day_of(now, zone)
-    if then == today:
-        return clock(moment, zone)
-    if timedelta(0) < today - then < timedelta(days=7):
-        return f"{then:%a}"
-    return f"{then.day} {then:%b}" + ("" if then.year == today.year else f" {then.year}")
-
-
-def moment(value: datetime, zone: ZoneInfo) -> str:
-    """A moment in full, with its zone."""
-    local = value.astimezone(zone)
-    return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
-
-
 def initials(name: str) -> str:
     """One or two letters for a customer without a picture; a number or an address gives its first sign."""
     if name.startswith("+"):
@@ -455,15 +417,15 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "address": address,
     "breakable": breakable,
     "customer_name": customer_name,
-    "clock": clock,
+    "clock": times.clock,
     "count": count,
-    "day": day,
-    "day_of": day_of,
+    "day": times.day,
+    "day_of": times.day_of,
     "evidence": evidence,
     "field": field,
     "hue": hue,
     "initials": initials,
-    "moment": moment,
+    "moment": times.moment,
     "network": network,
     "percent": percent,
     "point": point,
@@ -476,6 +438,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "fold_quotes": _fold_shown,
     "shown": lambda text: text[:MOST_SHOWN],
     "verdict": verdict,
-    "when": when,
+    "when": times.when,
 }
 """What templates may do to a value."""

@@ -71,7 +71,7 @@ def render(
 ) -> Response:
     """A page or a part of one, by its template."""
     visitor: Visitor | None = getattr(request.state, "visitor", None)
-    context = {"request": request, "visitor": visitor, "now": utc_now(), "zone": visitor.zone if visitor else None}
+    context = {"request": request, "visitor": visitor, "now": utc_now(), "reader": visitor.reader if visitor else None}
     text = environment().get_template(template).render(context | values)
     return HTMLResponse(with_page_id(text), status, HEADERS | (headers or {}))
 

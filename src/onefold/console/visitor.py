@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from onefold.accounts.store import AgentRow
 from onefold.console.devices import device_of
 from onefold.console.forms import Form
 from onefold.console.one_deed import Claim, claim_of
+from onefold.console.times import Reader, reader_of
 from onefold.core.actor import Actor
 from onefold.core.errors import NotAllowed, NotSignedIn
 from onefold.core.process_settings import Settings
@@ -26,7 +27,6 @@ from onefold.database.engine import Database, UnitOfWork
 from onefold.database.transactions import run_in_transaction
 
 T = TypeVar("T")
-_UTC = ZoneInfo("UTC")
 
 
 class SignInNeeded(Exception):
@@ -65,9 +65,14 @@ class Visitor:
         return Actor(self.agent.id, None, origin_of(self.request))
 
     @property
+    def reader(self) -> Reader:
+        """How the agent's browser has times read."""
+        return reader_of(self.request.cookies.get("zone", ""), self.request.headers.get("accept-language", ""))
+
+    @property
     def zone(self) -> ZoneInfo:
         """The time zone of the agent's browser, as a script of ours has told; else UTC."""
-        return _zone(self.request.cookies.get("zone", ""))
+        return self.reader.zone
 
     def require(self, scope: str) -> None:
         """Raises NotAllowed unless the agent's role has the scope."""
@@ -116,13 +121,6 @@ class Visitor:
         except NotSignedIn:
             return False
         return now._replace(session=None) == self.principal._replace(session=None)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name) if name else _UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # whatever a cookie may hold
-        return _UTC
 
 
 def origin_of(request: Request) -> str:
