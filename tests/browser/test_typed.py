@@ -132,6 +132,71 @@ def test_a_card_s_form_outlives_the_session_and_what_was_put_away_does_not_come_
     expect(page.locator("details.menu[open]")).to_have_count(0)
 
 
+def test_following_sign_in_from_a_card_s_menu_keeps_what_was_typed__UI_3(mara: Desk, console: Console) -> None:
+    """The fault: the click on "Sign in" closed the menu, and that was taken for putting it away."""
+    mara.expects("401")
+    ada_id = console.customer("Ada")
+    page = mara.open(f"/customers/{ada_id}")
+    menu = mara.menu("Add a detail")
+    menu.get_by_label("What").fill("Allergy")
+    menu.get_by_label("Value").fill("nuts")
+    ends_sessions(console)
+    menu.get_by_role("button", name="Add detail").click()
+    page.get_by_role("link", name="Sign in").click()
+    page.wait_for_url(re.compile("/sign-in"))
+    signs_in_again(mara, console)
+    page.goto(f"/customers/{ada_id}")
+    expect(page.locator("details.menu[open]").get_by_label("Value")).to_have_value("nuts")
+
+
+def test_what_comes_back_overwrites_no_change_of_somebody_else_s__UI_3__UI_4(mara: Desk, console: Console) -> None:
+    """The fault: every field came back, those too that its agent had left alone, beside what the new page showed."""
+    mara.expects("401")
+    mara.expects("409")
+    mara.expects("htmx:")
+    ada_id = console.customer("Ada", username="ada")
+    page = mara.open(f"/customers/{ada_id}")
+    menu = mara.menu("Edit the profile")
+    menu.get_by_label("Name", exact=True).fill("Ada King")
+    ends_sessions(console)
+    menu.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(OUT)).to_be_visible()
+    words.edit(console.base, ada_id, username="countess")
+    signs_in_again(mara, console)
+    page.reload()
+    menu = page.locator("details.menu[open]")
+    expect(menu.get_by_label("Username")).to_have_value("countess")
+    words.edit(console.base, ada_id, name="Ada Lovelace")
+    menu.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert").get_by_role("cell")).to_have_text(["Ada Lovelace", "Ada King"])
+    row = words.show(console.base, ada_id).row
+    assert (row.name, row.username) == ("Ada Lovelace", "countess")
+
+
+def test_what_comes_back_into_the_composer_is_no_other_draft_s__UI_3(mara: Desk, console: Console) -> None:
+    mara.expects("401")
+    ada_id = console.customer("Ada")
+    page = mara.open(f"/customers/{ada_id}")
+    page.get_by_role("radio", name="Note").check()
+    ends_sessions(console)
+    composer(page).fill("Written here")
+    expect(page.get_by_text(OUT)).to_be_visible()
+    words.add_draft(console.base, ada_id, mara.seat.agent_id, drafts.Composed("note", "Written elsewhere"))
+    signs_in_again(mara, console)
+    page.reload()
+    expect(page.get_by_text("Draft saved")).to_be_visible()
+    assert bodies(console, ada_id, mara.seat.agent_id) == ["Written elsewhere", "Written here"]
+
+
+def test_ticks_stay_when_something_arrives__UI_3(mara: Desk, console: Console) -> None:
+    console.contact("email", email="ada@kite.example", name="Ada", body="Hello")
+    page = mara.open(f"/inboxes/{console.general_id}")
+    page.get_by_label("Tick the conversation with Ada").check()
+    console.contact("email", email="bob@kite.example", name="Bob", body="Hello")
+    expect(page.get_by_label("Tick the conversation with Bob")).to_be_visible()
+    expect(page.get_by_label("Tick the conversation with Ada")).to_be_checked()
+
+
 def test_another_agent_at_the_same_browser_sees_nothing_of_it__UI_3(mara: Desk, console: Console) -> None:
     page = mara.open("/customers/new")
     page.get_by_label("Name", exact=True).fill("Ada Lovelace")

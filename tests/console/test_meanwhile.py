@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from onefold.conversations import drafts
 from onefold.conversations import service as conversations
 from onefold.core.clock import new_id
 from onefold.profiles import parts
@@ -132,6 +133,55 @@ def test_a_conversation_that_another_has_taken_is_not_taken_from_them_unseen__UI
     console.agent.sent(path, **{**shown, **mine})  # where they route it is another matter
 
 
+def test_a_form_sent_as_it_was_shown_changes_nothing__UI_4(console: Console) -> None:
+    """The fault: whoever pressed Save without a change put back what the form had shown."""
+    ada_id = console.customer("Ada")
+    detail_id = words.do(
+        console.base, lambda unit: parts.add_part(unit, DETAILS, ada_id, {"key": "Allergy", "value": "nuts"}, None)
+    )
+    words.edit(console.base, ada_id, attributes={"Plan": "platinum"})
+    words.do(
+        console.base,
+        lambda unit: parts.edit_part(
+            unit, DETAILS, ada_id, part_id=detail_id, values={"key": "Allergy", "value": "peanuts"}, version=None
+        ),
+    )
+    shown = {"was.key": "Allergy", "was.value": "nuts", "key": "Allergy", "value": "nuts"}
+    console.agent.sent(f"/customers/{ada_id}/details/{detail_id}/change", **shown)
+    console.agent.sent(f"/customers/{ada_id}/attributes", key="Plan", value="gold", **{"was.value": "gold"})
+    view = words.show(console.base, ada_id)
+    assert [detail["value"] for detail in view.details] == ["peanuts"]
+    assert view.row.attributes == {"Plan": "platinum"}
+
+
+def test_assigning_as_was_shown_takes_nothing_from_anybody__UI_4(console: Console) -> None:
+    ada_id = console.contact("email", email="ada@kite.example", body="Hello")
+    with console.database.read(console.organization_id) as unit:
+        [talk] = conversations.of_profile(unit, ada_id, None, 1)
+    words.set_conversation(console.base, talk.id, console.lead.agent_id)
+    path = f"/conversations/{talk.id}/change"
+    console.agent.sent(path, assignee_id="nobody", **{"was.assignee_id": "nobody"})
+    assert words.conversation(console.base, talk.id).assignee_id == console.lead.agent_id
+
+
+@pytest.mark.parametrize("stored", [" gold ", "a\r\nb", 0, False, "0"])
+def test_a_value_that_no_form_can_hold_is_changed_all_the_same__UI_4(console: Console, stored: object) -> None:
+    ada_id = console.customer("Ada")
+    words.edit(console.base, ada_id, attributes={"Plan": stored})
+    path = f"/customers/{ada_id}/attributes"
+    shown = hidden(console.agent.page(f"/customers/{ada_id}"), path, 'value="Plan"')
+    assert console.agent.sent(path, **{**shown, "key": "Plan", "value": "tin"})[1] == "saved"
+    assert words.show(console.base, ada_id).row.attributes == {"Plan": "tin"}
+
+
+def test_adding_an_attribute_replaces_none_of_its_name__UI_4(console: Console) -> None:
+    ada_id = console.customer("Ada")
+    words.edit(console.base, ada_id, attributes={"Plan": "gold"})
+    path = f"/customers/{ada_id}/attributes"
+    shown = hidden(console.agent.page(f"/customers/{ada_id}"), path, "Add attribute")
+    console.agent.refused(path, 409, **shown, key="Plan", value="tin")
+
+
 def test_clients_that_carry_nothing_along_change_what_they_say__UI_4(console: Console) -> None:
     ada_id = console.customer("Ada")
     assert console.agent.sent(f"/customers/{ada_id}/fields", name="Ada King")[1] == "saved"
@@ -195,7 +245,7 @@ def test_a_note_sent_twice_is_written_once_and_a_draft_is_kept_as_often_as_it_is
     shown = hidden(console.agent.page(f"/customers/{ada_id}"), path)
     fields = {**shown, "kind": "note", "body": "Called back."}
     kept = [console.agent.post(path, data={**fields, "do": "autosave"}).json()["draft_id"] for _ in range(2)]
-    assert len(set(kept)) == 2  # each of these is a tab that knows of no draft yet
+    assert len(set(kept)) == 1  # the same again, because its answer was lost
     for draft_id in (kept[0], kept[0]):
         sent(console.agent, path, {**fields, "draft_id": draft_id, "do": "send"})
     with console.database.read(console.organization_id) as unit:
@@ -208,3 +258,22 @@ def test_every_form_of_a_page_carries_the_page_s_id(console: Console) -> None:
     ids = {field["value"] for field in page.all("input", name="page_id")}
     assert len(ids) == 1
     assert len(page.all("form", method="post")) == len(page.all("input", name="page_id"))
+
+
+def test_a_draft_that_another_tab_has_sent_is_not_sent_twice_and_typing_goes_on__UI_3(console: Console) -> None:
+    ada_id = console.customer("Ada")
+    path = f"/customers/{ada_id}/write"
+    draft = words.add_draft(console.base, ada_id, console.agent.agent_id, drafts.Composed("note", "Called back."))
+    sent(console.agent, path, {"kind": "note", "body": "Called back.", "draft_id": draft.id, "do": "send"})
+    page = console.agent.refused(path, 409, kind="note", body="Called back.", draft_id=draft.id, do="send")
+    assert page.one("div", id="refusal")["data-code"] == "draft_gone"
+    kept = console.agent.post(
+        path, data={"kind": "note", "body": "Called back. Twice.", "draft_id": draft.id, "do": "autosave"}
+    ).json()
+    assert (kept["draft_id"] != draft.id, kept["beside"]) == (True, True)
+
+
+@pytest.mark.parametrize("referer", ["http://[", "", "http://x/" + "y" * 5_000])
+def test_a_form_from_nowhere_is_led_to_sign_in(console: Console, referer: str) -> None:
+    answer = console.nobody.post("/customers/new", data={"name": "Ada"}, headers={"Referer": referer})
+    assert (answer.status_code, answer.headers["location"].startswith("/sign-in")) == (303, True)

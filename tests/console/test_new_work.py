@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from onefold.conversations import service as conversations
+from onefold.conversations import worklists
 from onefold.conversations.service import Written
 from onefold.conversations.store import ConversationRow
 from onefold.profiles.service import PointInput
@@ -116,3 +119,33 @@ def test_an_organization_may_want_otherwise__UI_5(console: Console) -> None:
     ada_id = waiting(console, "Ada")["Ada"]
     answer(console, ada_id, console.agent.agent_id)
     assert conversation(console, ada_id).assignee_id is None
+
+
+def test_what_somebody_else_has_taken_since_is_not_taken_from_them__UI_4(console: Console) -> None:
+    ids = waiting(console, "Ada", "Bob")
+    talks = {name: conversation(console, one) for name, one in ids.items()}
+    seen = {f"was.{talk.id}": f"nobody {talk.inbox_id}" for talk in talks.values()}
+    words.set_conversation(console.base, talks["Ada"].id, console.lead.agent_id)
+    form = {
+        **seen,
+        "conversation": [t.id for t in talks.values()],
+        "assignee_id": console.agent.agent_id,
+        "do": "assign",
+    }
+    answer = console.agent.post(f"/inboxes/{console.general_id}/change", data=form)
+    assert "said=assigned-some" in answer.headers["location"]
+    assert conversation(console, ids["Ada"]).assignee_id == console.lead.agent_id
+    assert conversation(console, ids["Bob"]).assignee_id == console.agent.agent_id
+
+
+def test_what_nobody_has_taken_is_never_left_out_for_what_somebody_has__UI_5(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklists, "MOST_SHOWN", 2)
+    ids = waiting(console, "Ada", "Bob", "Cleo")
+    for name in ("Bob", "Cleo"):
+        words.set_conversation(console.base, conversation(console, ids[name]).id, console.lead.agent_id)
+    path = f"/inboxes/{console.general_id}"
+    assert shown(console, path) == ["Ada", "Cleo"]
+    assert shown(console, path, show="untaken") == ["Ada"]
+    assert shown(console, path, oldest=1) == ["Ada", "Bob"]

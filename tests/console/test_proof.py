@@ -80,6 +80,12 @@ def test_the_gravest_deeds_ask_who_it_is_and_keep_what_was_entered(console: Cons
     assert "Confirm that it is you" not in admin.post(address, data=fields).text  # for five minutes
 
 
+def test_who_may_not_is_told_so_before_they_are_asked_for_anything(console: Console) -> None:
+    aged(console, console.agent, proven_at=timedelta(hours=1))
+    asked = console.agent.post("/settings/keys", data=GRAVEST["/settings/keys"])
+    assert (asked.status_code, "Your role does not allow this" in asked.text) == (403, True)
+
+
 def test_a_script_of_ours_is_shown_the_question_in_the_place_of_the_page(console: Console, admin: Seat) -> None:
     asked = admin.post("/settings/keys", data=GRAVEST["/settings/keys"], headers={"HX-Request": "true"})
     assert (asked.status_code, asked.headers["HX-Push-Url"]) == (200, "false")

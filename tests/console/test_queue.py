@@ -129,7 +129,7 @@ def test_match_merges_the_newer_into_the_older_and_goes_on_with_the_next_one__SU
     (older, newer), following = alike(console), sharing(console)
     answer = console.lead.post("/queue/match", data=shown(console.lead, (older, newer)))
     assert answer.status_code == 303
-    assert answer.headers["location"].startswith(f"/queue?current={'.'.join(following)}&said=merged&undo=merge.")
+    assert answer.headers["location"].startswith(f"/queue?current={'.'.join(following)}&said=merged&undo=")
     page = console.lead.page(answer.headers["location"])
     assert pairs(page) == [".".join(following)] == [current(page)]
     assert "autofocus" in page.one("li", class_="q-row").attributes
@@ -210,7 +210,7 @@ def test_a_decision_stays_within_the_filters__SUG_7(console: Console) -> None:
     seen = shown(console.lead, max(one, other), kind="phone")
     answer = console.lead.post("/queue/no-match", data={**seen, "here": "kind=phone&rating=possible"})
     there = f"/queue?kind=phone&rating=possible&current={'.'.join(min(one, other))}&said=dismissed"
-    assert answer.headers["location"].startswith(f"{there}&undo=no-match.")
+    assert answer.headers["location"].startswith(f"{there}&undo=")
     assert current(console.lead.page(there)) == ".".join(min(one, other))
     console.lead.refused("/queue/no-match", 422, **seen, here="kind=name")
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from onefold.profiles.service import PointInput
+from onefold.suggestions import service as suggestions
 from tests.console.conftest import Console, Html, Seat
 from tests.dsl import words
 
@@ -73,8 +74,23 @@ def test_decisions_of_the_queue_too__MRG_13__SUG_4(console: Console) -> None:
     assert console.lead.sent(action)[1] == "undone"
 
 
-@pytest.mark.parametrize(
-    "made_up", ["merge.x", "merge", "no-match.1.2", "https://evil.example", f"merge.{ANY_ID}.{ANY_ID}", "drop."]
-)
+@pytest.mark.parametrize("made_up", ["x", "merge", "1.2", "https://evil.example", f"{ANY_ID}.{ANY_ID}", "drop.", ""])
 def test_a_made_up_address_offers_nothing(console: Console, made_up: str) -> None:
     assert undo_of(console.lead.page("/customers", said="merged", undo=made_up)) == []
+
+
+def test_undo_stands_beside_what_it_undoes_alone(console: Console) -> None:
+    """A link that somebody made must not put an Undo under another word."""
+    assert undo_of(console.lead.page("/customers", said="saved", undo=ANY_ID)) == []
+    assert undo_of(console.lead.page("/customers", said="merged", undo=ANY_ID)) == [f"/merges/{ANY_ID}/undo"]
+
+
+def test_undo_takes_back_the_no_match_that_was_just_said_and_no_other__SUG_4(console: Console) -> None:
+    one, other = two_alike(console)
+    words.do(console.base, lambda unit: suggestions.no_match(unit, one, other, words.COMMAND))
+    page = after(console.agent, f"/customers/{one}/no-match", other_id=other)
+    [action] = undo_of(page)
+    console.agent.sent(action)
+    with console.database.read(console.organization_id) as unit:
+        assert suggestions.newest_verdict(unit, one, other) is not None
+    assert words.suggested(console.base, one) == {}

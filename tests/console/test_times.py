@@ -71,7 +71,9 @@ def test_a_moment_is_said_as_short_as_it_can_be__UI_7(at: datetime, short: str, 
 
 
 def test_a_page_follows_its_browser__UI_7(console: Console) -> None:
-    ada_id = console.contact("email", email="ada@kite.example", body="Hello", occurred_at=datetime(2025, 3, 4, 15, 5, tzinfo=UTC))
+    ada_id = console.contact(
+        "email", email="ada@kite.example", body="Hello", occurred_at=datetime(2025, 3, 4, 15, 5, tzinfo=UTC)
+    )
     for languages, text in (("en-US", "March 4, 2025, 3:05 PM UTC"), ("fr", "4 March 2025, 15:05 UTC")):
         with Seat(
             console.served, console.agent.agent_id, console.agent.token, **{"Accept-Language": languages}

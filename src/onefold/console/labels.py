@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jinja2.utils import urlize
 from markupsafe import Markup, escape
 
 from onefold.accounts.signing_in import Way
 from onefold.audit.service import Action
 from onefold.channels.mail_reply import fold_quotes
-from onefold.console import times
-from onefold.console.marking import marked
+from onefold.console import marking, times
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.contact_points.phones import readable
 from onefold.contact_points.points import HeldPoint
@@ -99,7 +97,7 @@ WHY = {
 FLASH_MESSAGES = {
     "added": "Customer added.",
     "saved": "Saved.",
-    "already-done": "This was done already, once.",
+    "already-done": "This was done already, once. A key or a link that is shown only once can’t be shown again.",
     "merged": "Merged. The timeline says so, and every list shows the customer's one name.",
     "filed": "Call filed with this customer.",
     "dismissed": "No Match. This pair won't be suggested again on the same evidence.",
@@ -126,6 +124,8 @@ FLASH_MESSAGES = {
     "assigned": "Conversation assigned.",
     "assigned-several": "Conversations assigned.",
     "routed-several": "Conversations routed.",
+    "assigned-some": "Assigned, except those that somebody else has changed since you saw them.",
+    "routed-some": "Routed, except those that somebody else has changed since you saw them.",
     "draft-deleted": "Draft discarded.",
     "moved-on": "That customer was merged into this one.",
     "signed-out": "You are signed out.",
@@ -384,11 +384,6 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def linked(text: str) -> Markup:
-    """A text, escaped, whose web and email addresses are links: nothing they lead to learns where they stood."""
-    return Markup(urlize(text, rel="noopener noreferrer nofollow", target="_blank"))
-
-
 def form_value(value: str | None, names: Mapping[str, str]) -> str:
     """What a field of a form holds, in words: ids by the names they have."""
     return "—" if value is None else names.get(value, value)
@@ -433,8 +428,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sending_state": state_of,
     "snippet": snippet,
     "form_value": form_value,
-    "linked": linked,
-    "marked": marked,
+    "linked": marking.linked,
+    "marked": marking.marked,
     "fold_quotes": _fold_shown,
     "shown": lambda text: text[:MOST_SHOWN],
     "verdict": verdict,

@@ -1,4 +1,4 @@
-"""What a search has found, marked where it stands (UI-6)."""
+"""Texts as pages show them: what a search has found marked where it stands (UI-6), addresses as links."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from onefold.core.text import fold
 from onefold.profiles.search import words_of
 
 _MOST_WORDS = 8
+# Each part is bounded: whatever a stranger sends is read once, from its beginning to its end.
+_ADDRESS = re.compile(
+    r"\bhttps?://[^\s<>\"]{1,2000}|\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+)
+_BEHIND = ".,;:!?)]}>'\u2019\u201d\u2026"
+_LINK = Markup('<a href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>')
 
 
 def marked(text: str, query: str) -> Markup:
@@ -31,6 +37,17 @@ def marked(text: str, query: str) -> Markup:
         if begin >= end:
             parts += [escape(text[end:begin]), Markup("<mark>{}</mark>").format(text[begin:after])]
             end = after
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def linked(text: str) -> Markup:
+    """A text, escaped, whose web and email addresses are links. Nothing they lead to learns where they stood."""
+    parts, end = [], 0
+    for found in _ADDRESS.finditer(text):
+        address = found[0].rstrip(_BEHIND)
+        target = address if address.startswith("http") else f"mailto:{address}"
+        parts += [escape(text[end : found.start()]), _LINK.format(target, address)]
+        end = found.start() + len(address)
     return Markup("").join([*parts, escape(text[end:])])
 
 

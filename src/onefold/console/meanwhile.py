@@ -37,14 +37,20 @@ class ChangedMeanwhile(Exception):
         return [(name, seen.get(name, value)) for name, value in self.form.fields if name != PAGE_ID]
 
 
+def _as_of_a_form(value: object) -> str | None:
+    """A stored value as a form would send it back."""
+    return None if value is None else str(value).replace("\r\n", "\n").strip() or None
+
+
 def changed_fields(
-    form: Form, typed: Mapping[str, str | None], now: Mapping[str, str | None], *, all_of: bool = False
+    form: Form, typed: Mapping[str, str | None], stored: Mapping[str, object], *, all_of: bool = False
 ) -> dict[str, str | None]:
     """What the agent has changed of what the form showed. A field that the form shows no former value of counts as
     changed where it differs from now; `all_of`: as soon as one field is changed, all that others changed clash.
 
     Raises ChangedMeanwhile where somebody else has changed the same to something else.
     """
+    now = {field: _as_of_a_form(value) for field, value in stored.items()}
     seen = {field: form.line(f"{PREFIX}{field}") for field in typed if form.has(f"{PREFIX}{field}")}
     changed = {field: value for field, value in typed.items() if value != seen.get(field, now.get(field))}
     at_stake = typed if all_of and changed else changed

@@ -80,20 +80,21 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
     """A whole page: the work lists beside it, and what the address says was just done."""
     side = visitor.read(lambda unit: side_of(unit, visitor))
     said = labels.FLASH_MESSAGES.get(request.query_params.get("said", ""))
-    take_back = takes_back(request.query_params.get("undo", ""), leads=visitor.leads) if said else None
+    given = request.query_params
+    take_back = takes_back(given.get("said", ""), given.get("undo", ""), leads=visitor.leads)
     return render(request, template, status, side=side, said=said, take_back=take_back, **values)
 
 
-def takes_back(what: str, *, leads: bool) -> str | None:
-    """The address that takes back what was just done, for those who may (MRG-13, SUG-4)."""
-    kind, *ids = what.split(".")
+def takes_back(said: str, what: str, *, leads: bool) -> str | None:
+    """The address that takes back what was just done and said, for those who may (MRG-13, SUG-4)."""
+    ids = what.split(".")
     if not all(is_id(one) for one in ids):
         return None
-    match kind, ids:
-        case "merge", [merge_id] if leads:
+    match said, ids:
+        case "merged", [merge_id] if leads:
             return f"/merges/{merge_id}/undo"
-        case "no-match", [one_id, other_id]:
-            return f"/customers/{one_id}/matches/{other_id}/withdraw"
+        case "dismissed", [one_id, other_id, verdict_id]:
+            return f"/customers/{one_id}/matches/{other_id}/withdraw?verdict={verdict_id}"
     return None
 
 

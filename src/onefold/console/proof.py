@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
@@ -43,12 +44,17 @@ def credentials_of(unit: UnitOfWork, visitor: Visitor) -> Credentials:
     return credentials
 
 
-async def demand_proof(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
-    """Lets go on who has proven a moment ago who they are, or does so with this form; raises ProofNeeded."""
-    session = visitor.principal.session
-    if session is None or sessions.is_proven(session):
-        return
-    await run_in_threadpool(_take_proof, request, visitor, form)
+def proof_for(scope: str) -> Any:
+    """What a route depends on whose deed is among the gravest: lets go on who may do it and has proven a moment ago who
+    they are, or does so with this form; raises NotAllowed, before anything is asked for, or ProofNeeded."""
+
+    async def demand(request: Request, visitor: AnyVisitor, form: AnyForm) -> None:
+        visitor.require(scope)
+        session = visitor.principal.session
+        if session is not None and not sessions.is_proven(session):
+            await run_in_threadpool(_take_proof, request, visitor, form)
+
+    return Depends(demand)
 
 
 def _take_proof(request: Request, visitor: Visitor, form: Form) -> None:
@@ -104,7 +110,3 @@ def ask(request: Request, needed: ProofNeeded) -> Response:
     response = page(request, needed.visitor, "proof.html", status=200 if swapped else 403, **values)
     response.headers["HX-Push-Url"] = "false"
     return response
-
-
-PROOF = Depends(demand_proof)
-"""Of routes whose deed is among the gravest."""

@@ -187,8 +187,11 @@ def local_path(given: str | None) -> str:
 
 def page_before(request: Request) -> str:
     """The path of the page that a form of ours was sent from, without what that page said had been done."""
-    there = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
-    query = urlencode([one for one in parse_qsl(there.query) if one[0] != "said"])
+    try:
+        there = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+    except ValueError:  # whatever a client may send
+        return "/"
+    query = urlencode([one for one in parse_qsl(there.query) if one[0] not in ("said", "undo")])
     return local_path(f"{there.path}?{query}" if query else there.path)
 
 

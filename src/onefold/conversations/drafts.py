@@ -25,6 +25,7 @@ from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.profiles import store as profiles
 from onefold.profiles.service import resolve_redirect
 
+_MOST_COMPARED = 20
 DraftKind = Literal["email", "sms", "whatsapp", "note", "task"]
 
 
@@ -65,11 +66,22 @@ def keep(
     """What somebody has typed: saved as the draft it belongs to, as a new one where it belongs to none, and beside it
     where that draft was written on since it was `seen` (`seen_as`), in another tab: neither overwrites the other."""
     if draft_id is None:
+        return _same(unit, profile_id, author_id, composed) or create(unit, profile_id, author_id, composed)
+    unit.lock_values([f"draft {draft_id}"])
+    try:
+        now = read(unit, draft_id, author_id)
+    except NotFound:  # sent or thrown away in another tab: what is typed on in this one is a draft of its own
         return create(unit, profile_id, author_id, composed)
-    now = read(unit, draft_id, author_id)
     if seen is not None and seen != seen_as(now) and now.body.strip() not in ("", composed.body.strip()):
         return create(unit, profile_id, author_id, composed)
     return save(unit, draft_id, author_id, composed)
+
+
+def _same(unit: UnitOfWork, profile_id: str, author_id: str, composed: Composed) -> DraftRow | None:
+    """The draft that says just this: it was kept already, and whoever kept it was not told."""
+    drafts = of_profile(unit, profile_id, author_id, before=None, limit=_MOST_COMPARED)
+    said = [(Composed(d.kind, d.body, d.subject, d.contact_point_id), d) for d in drafts]  # type: ignore[arg-type]
+    return next((draft for one, draft in said if one == composed), None)
 
 
 def seen_as(draft: DraftRow) -> str:

@@ -93,10 +93,12 @@ def read(unit: UnitOfWork, conversation_id: str) -> ConversationRow:
     return row
 
 
-def in_inbox(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
-    """The open conversations of an inbox, newest first."""
+def in_inbox(
+    unit: UnitOfWork, inbox_id: str, before: str | None, limit: int, *, oldest: bool = False
+) -> list[ConversationRow]:
+    """The open conversations of an inbox, newest first, or the oldest of them."""
     _check_inbox(unit, inbox_id)
-    return store.open_conversations(unit, inbox_id, before, limit)
+    return store.open_conversations(unit, inbox_id, before, limit, oldest=oldest)
 
 
 def hold(unit: UnitOfWork, conversation_id: str) -> ConversationRow:

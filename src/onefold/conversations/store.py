@@ -144,13 +144,16 @@ def last_contact(unit: UnitOfWork, profile_ids: Sequence[str]) -> datetime | Non
     return max(times, default=None)
 
 
-def open_conversations(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[ConversationRow]:
-    """The open conversations of an inbox, newest first."""
+def open_conversations(
+    unit: UnitOfWork, inbox_id: str, before: str | None, limit: int, *, oldest: bool = False
+) -> list[ConversationRow]:
+    """The open conversations of an inbox, newest first, or the oldest of them."""
     c = conversations.c
     select = unit.select(*_CONVERSATION).where(c.inbox_id == inbox_id, IS_OPEN)
     if before is not None:
         select = select.where(c.id < before)
-    return [ConversationRow._make(row) for row in unit.execute(select.order_by(c.id.desc()).limit(limit))]
+    ordered = select.order_by(c.id if oldest else c.id.desc())
+    return [ConversationRow._make(row) for row in unit.execute(ordered.limit(limit))]
 
 
 def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:

@@ -21,6 +21,7 @@ INNER, LAST = "\u00b7", "~"
 _TERM_LENGTH = 120
 _MOST_TERMS = 60
 _MOST_WORDS = 8
+_MOST_FORMER = 2
 _LEAST_INNER = 3
 _LONGEST_INNER = 20
 _WORD_BREAK = re.compile(r"[.\-_+@]")
@@ -28,6 +29,7 @@ _BETWEEN_WORDS = re.compile(r"[\s,;/\-\u2010-\u2015\u30fb]+")
 _IN_WORDS = re.compile(r"['\u2019\u02bc`\u00b4.\u00b7]")
 _DIAL = re.compile(r"[\d\s()+./\-]+\Z", re.ASCII)
 _NOT_DIGIT = re.compile(r"\D", re.ASCII)
+_BEHIND_LETTERS = re.compile(r"(?<=[a-z])0+(?=[1-9])", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{3,}", re.ASCII)
 # Scripts that are written without spaces: a name is found by any part of it, be it one sign.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -45,24 +47,22 @@ def search_terms(
     Names from each of their words on, and from within each word on; as they are written in other alphabets and without
     their marks; emails from each part on, and as people write their domains; phones by international, national and
     last seven digits, and from their end; handles; customer IDs, also without prefix and hyphens; names that lost in a
-    merge (MRG-19). `points` are (kind, normal form, handle). Where a profile has so many that some must go, what is in
-    the middle of words goes first.
+    merge (MRG-19). `points` are (kind, normal form, handle). Where a profile has so many that some must go, its names
+    stay.
     """
     former = list(former_names)
     terms: dict[str, None] = {}
     for term in (
-        *_terms(name, username, points),
-        *(term for former_name in former for term in _name_terms(former_name)),
-        *(term for one in (name, *former) if one for term in _inner_terms(one)),
+        *(term for one in (name, *former[:_MOST_FORMER]) if one for term in (*_name_terms(one), *_inner_terms(one))),
+        *_other_terms(username, points),
+        *(term for former_name in former[_MOST_FORMER:] for term in _name_terms(former_name)),
     ):
         if term and len(terms) < _MOST_TERMS:
             terms[term[:_TERM_LENGTH]] = None
     return set(terms)
 
 
-def _terms(name: str | None, username: str | None, points: Iterable[tuple[Kind, str, str | None]]) -> Iterator[str]:
-    if name:
-        yield from _name_terms(name)
+def _other_terms(username: str | None, points: Iterable[tuple[Kind, str, str | None]]) -> Iterator[str]:
     if username:
         yield from _handle_terms(username)
     for kind, value, handle in points:
@@ -117,8 +117,8 @@ def _id_terms(customer_id: str) -> Iterator[str]:
     folded = fold(customer_id)
     yield folded
     bare = "".join(c for c in folded if c.isalnum())
-    if bare != folded:
-        yield bare
+    yield bare
+    yield _BEHIND_LETTERS.sub("", bare)  # CUST-004711 as cust4711
     for digits in _DIGITS.findall(folded):
         yield from {digits, digits.lstrip("0") or digits} - {folded, bare}
 
@@ -226,10 +226,12 @@ _TWO_DIGIT_CODES = frozenset(
 
 
 class Look(NamedTuple):
-    """A beginning to look for, and how much a term that has it is worth: less is better."""
+    """A beginning to look for, and how much a term that has it is worth: less is better. A guess is not what somebody
+    means who acts on what is found."""
 
     beginning: str
     rank: int
+    guess: bool = False
 
 
 class Query(NamedTuple):
@@ -241,26 +243,39 @@ class Query(NamedTuple):
     slips: tuple[str, ...]
 
 
-_SLIP_LEAST, _SLIP_MOST = 4, 16
+WORDS_RANK, SLIP_RANK = 4, 5
+_SLIP_LEAST, _SLIP_MOST = 4, 24
 
 
 def read_query(typed: str) -> Query:
     """How a query is looked for (UI-6)."""
     typed = typed[: 4 * _TERM_LENGTH]  # before folding, which takes time by the square of a run of marks
     words = words_of(typed)
-    beginnings = search_prefixes(typed)
-    without_zero = _NOT_DIGIT.sub("", typed).lstrip("0") if _DIAL.match(typed.strip()) else ""
-    looks = [Look(one, 1 if one == without_zero and one != beginnings[0] else 0) for one in beginnings]
+    looks = [Look(one, 0) for one in search_prefixes(typed)]
+    if _DIAL.match(typed.strip()):
+        looks += _number_looks(typed.strip(), _NOT_DIGIT.sub("", typed))
+    if len(words) == 2:
+        looks.append(Look(f"{words[1]} {words[0]}", 1))
     inner = words[0] if len(words) == 1 else ""
     if len(inner) >= _LEAST_INNER or _UNSPACED.search(inner):
-        looks.append(Look(INNER + inner, 2))
-    looks += [Look(LAST + digits[::-1], 0) for digits in beginnings if digits.isdigit() and len(digits) >= 4]
-    return Query(tuple(looks), tuple(words) if len(words) > 1 else (), _slips(" ".join(words)))
+        looks.append(Look(INNER + inner, 3, guess=True))
+    folded = fold(typed).strip()
+    slips = _slips(folded if "@" in folded else " ".join(words))
+    return Query(tuple(looks), tuple(words) if len(words) > 1 else (), slips)
+
+
+def _number_looks(typed: str, digits: str) -> Iterator[Look]:
+    """A number from its beginning, as one dials it abroad or at home, or its last digits."""
+    if digits.removeprefix("00"):
+        yield Look(digits.removeprefix("00"), 0)
+    if digits.startswith("0") and not digits.startswith("00") and digits.strip("0"):
+        yield Look(digits.lstrip("0"), 2)
+    if len(digits) >= 4 and not typed.startswith("+"):
+        yield Look(LAST + digits[::-1], 1, guess=True)
 
 
 def search_prefixes(typed: str) -> tuple[str, ...]:
-    """The beginnings that a query is: folded, as words, as it is written in Latin letters, together as an id, and its
-    digits where it may be a phone."""
+    """The beginnings that a query is: folded, as words, as it is written in Latin letters, and together as an id."""
     folded = fold(typed).strip().lstrip("@")[:_TERM_LENGTH]
     in_words = " ".join(words_of(typed))[:_TERM_LENGTH]
     together = "".join(c for c in folded if c.isalnum())
@@ -269,22 +284,21 @@ def search_prefixes(typed: str) -> tuple[str, ...]:
         prefixes += [" ".join(words_of(spelling)) for spelling in _in_latin(typed)]
     if any(c.isdigit() for c in together) or in_words.count(" ") == 1:
         prefixes.append(together)
-    if _DIAL.match(typed.strip()):
-        digits = _NOT_DIGIT.sub("", typed)
-        prefixes += [digits.removeprefix("00"), digits.lstrip("0")]
     return tuple(dict.fromkeys(one for one in prefixes if one))
 
 
 def _slips(text: str) -> tuple[str, ...]:
     """Every text that one slip away from this one: a letter too many, missing, another one, or two that changed place.
     Only of what is long enough that a slip leaves it recognizable."""
-    if not (_SLIP_LEAST <= len(text) <= _SLIP_MOST and text.replace(" ", "").isalpha() and text.isascii()):
+    letters = [c for c in text if c.isalpha()]
+    if not _SLIP_LEAST <= len(text) <= _SLIP_MOST or len(letters) < len(text) - 4:
         return ()
+    alphabet = string.ascii_lowercase if all(c.isascii() for c in letters) else "".join(dict.fromkeys(letters))
     splits = [(text[:i], text[i:]) for i in range(len(text) + 1)]
     missing = [left + right[1:] for left, right in splits if right and left]
     swapped = [left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1]
-    other = [left + c + right[1:] for left, right in splits if right for c in string.ascii_lowercase]
-    added = [left + c + right for left, right in splits if right for c in string.ascii_lowercase]
+    other = [left + c + right[1:] for left, right in splits if right for c in alphabet]
+    added = [left + c + right for left, right in splits if right for c in alphabet]
     return tuple(dict.fromkeys(one for one in (*swapped, *missing, *added, *other) if one != text))
 
 

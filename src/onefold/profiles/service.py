@@ -25,10 +25,11 @@ from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.profile import display_name, plan_point
-from onefold.profiles.search import INNER, Hit, rank_hits, read_query
+from onefold.profiles.search import INNER, SLIP_RANK, WORDS_RANK, Hit, rank_hits, read_query
 from onefold.profiles.store import ProfileHead, ProfileRow
 
 _SEARCH_DEPTH, _WORDS_DEPTH, _SLIP_DEPTH = 100, 1_000, 200
+_WORDS_TRIED = 3
 
 
 class RelationshipView(NamedTuple):
@@ -142,24 +143,28 @@ def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) 
     (MRG-1, UI-6). Not `forgiving`: by beginnings alone, for whoever acts on what is found."""
     validate_text(query, "q")
     asked = read_query(query)
-    looks = [look for look in asked.looks if forgiving or look.rank == 0]
-    hits = [
-        _hit(row, look.rank) for look in looks for row in store.find_by_beginning(unit, look.beginning, _SEARCH_DEPTH)
-    ]
+    looks = [look for look in asked.looks if forgiving or not look.guess]
+    hits = []
+    for look in looks:
+        hits += [_hit(row, look.rank) for row in store.find_by_beginning(unit, look.beginning, _SEARCH_DEPTH)]
     if forgiving and asked.words and len({hit.profile_id for hit in hits}) < limit:
         hits += _by_words(unit, asked.words)
     if forgiving and not hits:
-        hits = [_hit(row, 4) for row in store.find_by_any_beginning(unit, asked.slips, _SLIP_DEPTH)]
+        hits = [_hit(row, SLIP_RANK) for row in store.find_by_any_beginning(unit, asked.slips, _SLIP_DEPTH)]
     return summaries(unit, rank_hits(hits, tuple(look.beginning for look in asked.looks))[:limit])
 
 
 def _by_words(unit: UnitOfWork, words: Sequence[str]) -> list[Hit]:
-    """Profiles that have every word, in any order; the longest word, which the fewest have, is looked for first."""
-    first, *others = sorted(words, key=len, reverse=True)
-    found = store.find_by_words(unit, first, others, INNER, _WORDS_DEPTH)
-    if not found:
-        found = store.find_by_words(unit, INNER + first, others, INNER, _WORDS_DEPTH)
-    return [_hit(row, 3) for row in found]
+    """Profiles that have every word, in any order: among the first of each of the longest words, because a word that
+    many have says little, and nobody knows before which that is."""
+    rows: list[Row] = []
+    for first in sorted(words, key=len, reverse=True)[:_WORDS_TRIED]:
+        others = [word for word in words if word is not first]
+        rows += store.find_by_words(unit, first, others, INNER, _WORDS_DEPTH)
+    if not rows:
+        first, *others = sorted(words, key=len, reverse=True)
+        rows = store.find_by_words(unit, INNER + first, others, INNER, _WORDS_DEPTH)
+    return [_hit(row, WORDS_RANK) for row in rows]
 
 
 def _hit(row: Row, rank: int) -> Hit:

@@ -140,11 +140,19 @@ def remember_no_match(
     return verdict
 
 
-def withdraw(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
-    """Takes a "No Match" back; raises Conflict where there is none."""
+def newest_verdict(unit: UnitOfWork, one_id: str, other_id: str) -> VerdictRow | None:
+    """The last "No Match" of a pair that was not taken back."""
+    pair = _pair(unit, one_id, other_id)
+    return max(store.verdicts_between(unit, [pair])[pair], key=lambda verdict: verdict.id, default=None)
+
+
+def withdraw(
+    unit: UnitOfWork, one_id: str, other_id: str, actor: Actor, verdict_id: str | None = None
+) -> SuggestionRow | None:
+    """Takes every "No Match" of a pair back, or this one; raises Conflict where there is none."""
     pair = _pair(unit, one_id, other_id)
     matching.keep_living(unit, pair)
-    verdicts = store.verdicts_between(unit, [pair])[pair]
+    verdicts = [v for v in store.verdicts_between(unit, [pair])[pair] if verdict_id in (None, v.id)]
     if not verdicts:
         raise Conflict('There is no "No Match" between the two profiles.', code="no_verdict")
     now = utc_now()

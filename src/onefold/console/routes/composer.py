@@ -20,7 +20,7 @@ from onefold.conversations.draft_store import DraftRow
 from onefold.conversations.drafts import Composed
 from onefold.conversations.service import Written
 from onefold.conversations.store import ItemRow
-from onefold.core.errors import InvalidValue, NotFound
+from onefold.core.errors import Conflict, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.merging import move_conversation as moving
 
@@ -71,6 +71,7 @@ def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, compo
     if not composed.body.strip():
         raise InvalidValue("Write something first.", code="empty_value", field="body")
     if form.line("draft_id") is not None:
+        _refuse_gone(unit, visitor, form.line("draft_id") or "")
         draft = _keep(unit, visitor, profile_id, form, composed)
         return drafts.send(unit, draft.id, visitor.agent_id)
     if composed.kind in ("note", "task"):
@@ -80,6 +81,18 @@ def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, compo
     else:
         written = Written(composed.body, composed.kind, composed.contact_point_id, composed.subject)  # type: ignore[arg-type]
     return conversations.write(unit, profile_id, written, visitor.agent_id)
+
+
+def _refuse_gone(unit: UnitOfWork, visitor: Visitor, draft_id: str) -> None:
+    """Two tabs with one draft must not send it twice: whoever sends what another has sent is asked again."""
+    try:
+        drafts.read(unit, draft_id, visitor.agent_id)
+    except NotFound:
+        raise Conflict(
+            "This draft was sent or discarded in another tab. What you have written is still here; press again to send "
+            "it as something new.",
+            code="draft_gone",
+        ) from None
 
 
 @router.post("/drafts/{draft_id}/delete")
@@ -116,14 +129,15 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
     def work(unit: UnitOfWork) -> str:
         now = conversations.hold(unit, conversation_id)
         typed = {name: form.line(name) for name in _OF_A_CONVERSATION if form.has(name)}
-        changed_fields(form, typed, {**now._asdict(), "assignee_id": now.assignee_id or "nobody"})
+        changed = changed_fields(form, typed, {**now._asdict(), "assignee_id": now.assignee_id or "nobody"})
+        assign_to = changed.get("assignee_id")
         row = conversations.change(
             unit,
             conversation_id,
-            inbox_id=form.line("inbox_id"),
-            assignee_id=None if assignee == "nobody" else assignee,
-            unassign=assignee == "nobody",
-            state=state,
+            inbox_id=changed.get("inbox_id"),
+            assignee_id=None if assign_to == "nobody" else assign_to,
+            unassign=assign_to == "nobody",
+            state=changed.get("state"),
         )
         return conversations.owner(unit, row)
 

@@ -100,7 +100,8 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
 
     def work(unit: UnitOfWork) -> object:
         now = _held(unit, profile_id).row.attributes.get(key)
-        changed_fields(form, {"value": value}, {"value": None if now is None else str(now)})
+        if not changed_fields(form, {"value": value}, {"value": now}):
+            return None
         return profiles.edit(unit, profile_id, {"attributes": {key: value}}, None)
 
     return _edit(visitor, profile_id, work)
@@ -199,11 +200,10 @@ def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, f
     def work(unit: UnitOfWork) -> None:
         view = _held(unit, profile_id)
         rows = {row["id"]: row for row in (*view.details, *view.addresses)}
-        if part_id in rows:
-            changed_fields(form, typed, rows[part_id], all_of=True)
+        changed = changed_fields(form, typed, rows.get(part_id, {}), all_of=True)
         if removed:
             parts.remove_part(unit, part, profile_id, part_id=part_id, version=None)
-        else:
+        elif changed or part_id not in rows:  # which is then not found
             parts.edit_part(unit, part, profile_id, part_id=part_id, values=typed, version=None)
 
     return _edit(visitor, profile_id, work, "removed" if removed else "saved")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +15,7 @@ from onefold.console.pages import page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.conversations import service as conversations
 from onefold.conversations import worklists
-from onefold.conversations.worklists import Entry
+from onefold.conversations.worklists import View
 from onefold.core.errors import DomainError, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts
@@ -30,12 +29,6 @@ _RECENT, _UNTAKEN = 30, 15
 _ROWS = ("", "_2", "_3")
 """What is behind the names of the rows of fields of "Add New Customer"."""
 _OF_RELATIONSHIP = {"customer": "other", "kind": "relation"}
-_VIEWS: dict[str, Callable[[Entry, str], bool]] = {
-    "all": lambda entry, agent_id: True,
-    "untaken": lambda entry, agent_id: entry.conversation.assignee_id is None,
-    "mine": lambda entry, agent_id: entry.conversation.assignee_id == agent_id,
-    "unread": lambda entry, agent_id: entry.unread,
-}
 
 
 @router.get("/")
@@ -66,20 +59,15 @@ def inbox(request: Request, visitor: AnyVisitor, inbox_id: str, show: str = "all
         names = dict(accounts.list_inboxes(unit))
         if inbox_id not in names:
             raise NotFound("There is no inbox with this id.", code="inbox_not_found")
-        shown = _VIEWS.get(show, _VIEWS["all"])
-        every = worklists.inbox(unit, inbox_id, visitor.agent_id)
-        entries = [entry for entry in every if shown(entry, visitor.agent_id)]
-        entries = sorted(
-            entries[::-1] if oldest else entries, key=lambda entry: entry.conversation.assignee_id is not None
-        )
+        view: View = show if show in get_args(View) else "all"  # type: ignore[assignment]
+        entries = worklists.inbox(unit, inbox_id, visitor.agent_id, view, oldest=oldest)
         agents = {agent.id: agent.name for agent in accounts.list_agents(unit)}
         return {
             "inbox_id": inbox_id,
             "inbox_name": names[inbox_id],
             "inbox_names": names,
             "entries": entries,
-            "number": len(every),
-            "show": show if show in _VIEWS else "all",
+            "show": view,
             "oldest": oldest,
             "agents": agents,
         }
@@ -89,25 +77,29 @@ def inbox(request: Request, visitor: AnyVisitor, inbox_id: str, show: str = "all
 
 @router.post("/inboxes/{inbox_id}/change")
 def change_several(visitor: AnyVisitor, inbox_id: str, form: AnyForm) -> Response:
-    """Assigns or routes the ticked conversations, all of them or none (UI-5)."""
-    chosen = form.every("conversation")
-    if not chosen:
+    """Assigns or routes the ticked conversations, but for those that somebody else has since (UI-4, UI-5)."""
+    ticked = sorted(form.every("conversation"))
+    if not ticked:
         raise InvalidValue("Tick the conversations first.", code="none_ticked", field="conversation")
-    assignee_id, to = form.line("assignee_id"), form.line("inbox_id")
+    routes, to_inbox, assignee_id = form.text("do") == "route", form.line("inbox_id"), form.line("assignee_id")
 
-    def work(unit: UnitOfWork) -> None:
-        for conversation_id in sorted(chosen):
-            conversations.change(
-                unit,
-                conversation_id,
-                inbox_id=to if form.text("do") == "route" else None,
-                assignee_id=assignee_id if form.text("do") == "assign" and assignee_id != "nobody" else None,
-                unassign=form.text("do") == "assign" and assignee_id == "nobody",
-                state=None,
-            )
+    def change(unit: UnitOfWork, conversation_id: str) -> bool:
+        now, seen = conversations.hold(unit, conversation_id), form.line(f"was.{conversation_id}")
+        if seen is not None and seen != f"{now.assignee_id or 'nobody'} {now.inbox_id}":
+            return False
+        conversations.change(
+            unit,
+            conversation_id,
+            inbox_id=to_inbox if routes else None,
+            assignee_id=None if routes or assignee_id == "nobody" else assignee_id,
+            unassign=not routes and assignee_id == "nobody",
+            state=None,
+        )
+        return True
 
-    visitor.write(work)
-    return redirect_to(f"/inboxes/{inbox_id}", "routed-several" if form.text("do") == "route" else "assigned-several")
+    done = visitor.write(lambda unit: [change(unit, conversation_id) for conversation_id in ticked])
+    said = "routed" if routes else "assigned"
+    return redirect_to(f"/inboxes/{inbox_id}", f"{said}-several" if all(done) else f"{said}-some")
 
 
 @router.get("/search")

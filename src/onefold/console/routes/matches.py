@@ -10,7 +10,7 @@ from starlette.responses import Response
 from onefold.console import compare
 from onefold.console.forms import AnyForm
 from onefold.console.pages import page, redirect_to
-from onefold.console.visitor import AnyVisitor
+from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import VersionConflict
 from onefold.database.engine import UnitOfWork
 from onefold.merging import new_owner, shared_lines
@@ -76,7 +76,7 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     except VersionConflict:
         return redirect_to(f"/customers/{profile_id}/matches", "changed-since")
     if merge_id is not None:
-        return redirect_to(f"/customers/{destination}", "merged", f"merge.{merge_id}")
+        return redirect_to(f"/customers/{destination}", "merged", merge_id)
     return redirect_to(f"/customers/{destination}/merge/{source}")
 
 
@@ -84,16 +84,26 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 def no_match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """ "No Match": the suggestion is closed, and remembered (SUG-4)."""
     other_id = form.line("other_id") or ""
-    visitor.write(lambda unit: suggestions.no_match(unit, profile_id, other_id, visitor.actor))
-    left = visitor.read(lambda unit: len(suggestions.of_profile(unit, profile_id)))
-    path = f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}"
-    return redirect_to(path, "dismissed", f"no-match.{profile_id}.{other_id}")
+
+    def work(unit: UnitOfWork) -> tuple[int, str]:
+        undo = say_no_match(unit, visitor, profile_id, other_id)
+        return len(suggestions.of_profile(unit, profile_id)), undo
+
+    left, undo = visitor.write(work)
+    return redirect_to(f"/customers/{profile_id}/matches" if left else f"/customers/{profile_id}", "dismissed", undo)
+
+
+def say_no_match(unit: UnitOfWork, visitor: Visitor, one_id: str, other_id: str) -> str:
+    """Says "No Match"; what takes it back (`pages.takes_back`)."""
+    suggestions.no_match(unit, one_id, other_id, visitor.actor)
+    verdict = suggestions.newest_verdict(unit, one_id, other_id)
+    return f"{one_id}.{other_id}.{verdict.id if verdict else ''}"
 
 
 @router.post("/matches/{other_id}/withdraw")
-def withdraw(visitor: AnyVisitor, profile_id: str, other_id: str) -> Response:
-    """Takes a "No Match" back at once: whoever may say it may take it back (SUG-4)."""
-    visitor.write(lambda unit: suggestions.withdraw(unit, profile_id, other_id, visitor.actor))
+def withdraw(visitor: AnyVisitor, profile_id: str, other_id: str, _form: AnyForm, verdict: str = "") -> Response:
+    """Takes the "No Match" that was just said back: whoever may say it may take it back (SUG-4)."""
+    visitor.write(lambda unit: suggestions.withdraw(unit, profile_id, other_id, visitor.actor, verdict))
     return redirect_to(f"/customers/{profile_id}/matches", "reopened")
 
 

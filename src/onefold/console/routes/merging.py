@@ -127,7 +127,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
 
     try:
         merged = visitor.write(work)
-        return redirect_to(f"/customers/{merged.destination_id}", "merged", f"merge.{merged.id}")
+        return redirect_to(f"/customers/{merged.destination_id}", "merged", merged.id)
     except VersionConflict:
         notice = "One of the two has changed since, or a choice of yours; this is the merge as it would be now."
         return _show(

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from onefold.console.forms import AnyForm
 from onefold.console.pages import HEADERS, page, redirect_to
-from onefold.console.proof import PROOF
+from onefold.console.proof import proof_for
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.database.engine import UnitOfWork
 from onefold.privacy import erasure as erasing
@@ -31,7 +31,7 @@ def data(request: Request, visitor: AnyVisitor, profile_id: str) -> Response:
     return page(request, visitor, "customer_data.html", profile=view)
 
 
-@router.post("/export", dependencies=[PROOF])
+@router.post("/export", dependencies=[proof_for(EXPORT)])
 def export(visitor: AnyVisitor, profile_id: str) -> Response:
     """Everything that is kept of the customer, as a JSON file that is written while it is read."""
     subject = visitor.read(lambda unit: exporting.subject(unit, profile_id), EXPORT)
@@ -45,7 +45,7 @@ def _read(visitor: Visitor, work: Callable[[UnitOfWork], T]) -> T:
     return visitor.read(work, EXPORT)
 
 
-@router.post("/erase", dependencies=[PROOF])
+@router.post("/erase", dependencies=[proof_for(ERASE)])
 def erase(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Erases the customer, all that were merged into it, and everything of theirs, once its id is typed."""
     confirm = form.line("confirm") or ""

@@ -15,7 +15,7 @@ from onefold.accounts import sessions, signing_in
 from onefold.channels.oidc import Provider, Secrets
 from onefold.console.forms import followed_here
 from onefold.console.pages import HEADERS, redirect_to
-from onefold.console.proof import PROOF
+from onefold.console.proof import proof_for
 from onefold.console.visitor import (
     AnyVisitor,
     Visitor,
@@ -139,7 +139,7 @@ def _lost_request() -> NotSignedIn:
     return NotSignedIn("This sign-in was started elsewhere, or took too long. Start over.", code="provider_lost")
 
 
-@router.post("/account/provider/link", dependencies=[PROOF])
+@router.post("/account/provider/link", dependencies=[proof_for("profiles:read")])
 def link(visitor: AnyVisitor) -> Response:
     """On to the provider, to link the account there: whoever has it can sign in as this agent then."""
     return redirect_to("/sign-in/provider?link=true")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, page, redirect_to
-from onefold.console.routes.matches import side_by_side
+from onefold.console.routes.matches import say_no_match, side_by_side
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import Conflict, DomainError, InvalidValue, NotFound, VersionConflict
 from onefold.core.ids import is_id
@@ -185,7 +185,7 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.needs_a_look(unit, request, visitor.actor):
             return f"/customers/{destination}/merge/{source}", None
-        return None, f"merge.{merging.merge(unit, request, visitor.actor)[0].id}"
+        return None, merging.merge(unit, request, visitor.actor)[0].id
 
     behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
     try:
@@ -203,10 +203,10 @@ def no_match(visitor: AnyVisitor, form: AnyForm) -> Response:
     place, asked = _of_form(form), _pair(form.text("pair"))
     behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
     try:
-        visitor.write(lambda unit: suggestions.no_match(unit, *asked, visitor.actor), SCOPE)
+        undo = visitor.write(lambda unit: say_no_match(unit, visitor, *asked), SCOPE)
     except Conflict as refusal:
         return _answer_settled(place, behind, refusal)
-    return _on(place, behind, "dismissed", f"no-match.{asked[0]}.{asked[1]}")
+    return _on(place, behind, "dismissed", undo)
 
 
 @router.post("/withdraw")

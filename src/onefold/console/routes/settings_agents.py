@@ -15,7 +15,7 @@ from onefold.accounts.service import Role
 from onefold.accounts.signing_in import Purpose
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import redirect_to
-from onefold.console.proof import PROOF
+from onefold.console.proof import proof_for
 from onefold.console.settings_page import SCOPE, AnyAdmin, base_address, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.errors import Conflict, InvalidValue
@@ -41,7 +41,7 @@ def _list(request: Request, admin: Visitor, **made: Any) -> Response:
     return settings_page(request, admin, "settings_agents.html", valid=_VALID, **values)
 
 
-@router.post("", dependencies=[PROOF])
+@router.post("", dependencies=[proof_for(SCOPE)])
 def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds an agent. The invitation, by which the agent chooses a password, is in this answer and nowhere else."""
     email, name, role = form.line("email") or "", form.line("name") or "", _role(form)
@@ -99,7 +99,7 @@ def _one(request: Request, admin: Visitor, agent_id: str, **made: Any) -> Respon
     )
 
 
-@router.post("/{agent_id}", dependencies=[PROOF])
+@router.post("/{agent_id}", dependencies=[proof_for(SCOPE)])
 def change_agent(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
     """The name and the role; the last active admin stays one."""
     changes: dict[str, object] = {"name": form.line("name") or ""}
@@ -134,7 +134,7 @@ def sign_out(admin: AnyAdmin, agent_id: str) -> Response:
     return redirect_to(f"{_PATH}/{agent_id}", "signed-out-agent")
 
 
-@router.post("/{agent_id}/second-factor/off", dependencies=[PROOF])
+@router.post("/{agent_id}/second-factor/off", dependencies=[proof_for(SCOPE)])
 def second_factor_off(admin: AnyAdmin, agent_id: str) -> Response:
     """For who has lost the authenticator; one's own is turned off by one's password, in the account."""
     if agent_id == admin.agent_id:
@@ -143,7 +143,7 @@ def second_factor_off(admin: AnyAdmin, agent_id: str) -> Response:
     return redirect_to(f"{_PATH}/{agent_id}", "second-factor-off")
 
 
-@router.post("/{agent_id}/link", dependencies=[PROOF])
+@router.post("/{agent_id}/link", dependencies=[proof_for(SCOPE)])
 def make_link(request: Request, admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
     """A new invitation or sign-in link, which is in this answer and nowhere else; the one before is good no more."""
     purpose: Purpose = "link" if form.text("purpose") == "link" else "invitation"

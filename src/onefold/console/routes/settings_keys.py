@@ -12,7 +12,7 @@ from onefold.accounts import service as accounts
 from onefold.accounts import store
 from onefold.console.forms import AnyForm
 from onefold.console.pages import redirect_to
-from onefold.console.proof import PROOF
+from onefold.console.proof import proof_for
 from onefold.console.settings_page import SCOPE, AnyAdmin, day_end, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.clock import utc_now
@@ -36,7 +36,7 @@ def _show(request: Request, admin: Visitor, **made: Any) -> Response:
     return settings_page(request, admin, "settings_keys.html", good=good[::-1], ended=ended[::-1], **values)
 
 
-@router.post("", dependencies=[PROOF])
+@router.post("", dependencies=[proof_for(SCOPE)])
 def create_key(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Makes a key; its token is in this answer and nowhere else."""
     name, scopes = form.line("name") or "", form.every("scope")

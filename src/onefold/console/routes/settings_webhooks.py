@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import redirect_to
-from onefold.console.proof import PROOF
+from onefold.console.proof import proof_for
 from onefold.console.settings_page import SCOPE, AnyAdmin, settings_page
 from onefold.console.visitor import Visitor
 from onefold.core.clock import utc_now
@@ -59,7 +59,7 @@ def _types(form: Form) -> list[str] | None:
     return None if form.text("which") != "some" else form.every("event_type")
 
 
-@router.post("", dependencies=[PROOF])
+@router.post("", dependencies=[proof_for(SCOPE)])
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds a webhook, which is notified of every event from now on; its secret is in this answer and nowhere else."""
     url, description, types = _check_address(request, form), form.line("description") or "", _types(form)
@@ -92,7 +92,7 @@ def _one(
     return settings_page(request, admin, "settings_webhook.html", at=at, since=list(_SINCE), **values)
 
 
-@router.post("/{webhook_id}", dependencies=[PROOF])
+@router.post("/{webhook_id}", dependencies=[proof_for(SCOPE)])
 def change_webhook(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     """Where it is told, and of what."""
     changes = {
@@ -118,7 +118,7 @@ def enable(admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     return _change(admin, webhook_id, {"state": "enabled" if on else "disabled"}, "enabled" if on else "disabled")
 
 
-@router.post("/{webhook_id}/rotate", dependencies=[PROOF])
+@router.post("/{webhook_id}/rotate", dependencies=[proof_for(SCOPE)])
 def rotate(request: Request, admin: AnyAdmin, webhook_id: str, form: AnyForm) -> Response:
     """A new secret, which is in this answer and nowhere else; the one so far signs as well for a day, or not at all."""
     hours = 0 if form.flag("at_once") else 24

@@ -279,7 +279,7 @@ document.addEventListener("keydown", (event) => {
   if (command && event.key.toLowerCase() === "k" && palette) { openPalette(); event.preventDefault(); return; }
   if (event.key === "Escape") {
     const open = all("details.menu[open]").pop();
-    if (open) { open.open = false; one("summary", open).focus(); } else if (typing(event.target)) event.target.blur();
+    if (open) { forgetMenu(open); open.open = false; one("summary", open).focus(); } else if (typing(event.target)) event.target.blur();
     return;
   }
   if (command || event.altKey || typing(event.target) || one("dialog[open]") || performance.now() - typedAt < PAUSE) return;
@@ -437,10 +437,12 @@ function show(fresh) {
   for (const part of [one("#side"), one("#nav"), ...all("[data-part]")]) {
     const now = part && fresh.getElementById(part.id);
     if (!now || busyWith(part) || written(part) === written(now)) continue;
+    const ticked = all("input[type=checkbox]:checked", part).map((box) => `${box.name}=${box.value}`);
     const kept = document.activeElement?.id && part.contains(document.activeElement) ? document.activeElement.id : null;
     const scrolled = part.scrollTop;
     part.replaceWith(now);
     now.scrollTop = scrolled;
+    all("input[type=checkbox]", now).forEach((box) => { box.checked ||= ticked.includes(`${box.name}=${box.value}`); });
     htmx.process(now);
     if (one("#main").contains(now)) moved();
     showCopy();
@@ -518,7 +520,9 @@ window.addEventListener("focus", listen);
 const HERE_MS = 8_000;
 let hereAt = null;
 
-function unsent(form) { return form?.elements.body.value.trim() ? "1" : "0"; }
+// Whoever has typed within the last minute writes; a draft of last week does not.
+const WRITES_MS = 60_000;
+function unsent(form) { return form && Date.now() - (form.dataset.typedAt ?? 0) < WRITES_MS && form.elements.body.value.trim() ? "1" : "0"; }
 
 async function sayHere() {
   const customer = one("#main")?.dataset.customer ?? null;
@@ -538,7 +542,9 @@ function leaveHere() {
 setInterval(sayHere, HERE_MS);
 document.addEventListener("visibilitychange", sayHere);
 document.addEventListener("input", (event) => {
-  if (event.target.name === "body" && event.target.form?.dataset.writing !== unsent(event.target.form)) {
+  if (event.target.name !== "body" || !event.target.form) return;
+  event.target.form.dataset.typedAt = Date.now();
+  if (event.target.form.dataset.writing !== unsent(event.target.form)) {
     event.target.form.dataset.writing = unsent(event.target.form);
     sayHere();
   }

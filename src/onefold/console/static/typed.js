@@ -13,19 +13,28 @@ function typedKey(form) {
   return `typed ${agentId} ${path(form)} ${alike.indexOf(form)}`;
 }
 
+const isBox = (field) => field.matches("[type=checkbox], [type=radio]");
+const isChanged = (field) => isBox(field) ? field.checked !== field.defaultChecked
+  : field.matches("select") ? [...field.options].some((option) => option.selected !== option.defaultSelected) : field.value !== field.defaultValue;
+
+// With what the form had shown of them (`was.…`), and the draft it belongs to: so that nobody else's change, nor another
+// tab's, is overwritten by what comes back (UI-4).
 function keepTyped(form) {
-  const changed = all(TEXTS, form).some((field) => field.value !== field.defaultValue);
-  if (!changed) { forgetTyped(form); return; }
-  const fields = fieldsOf(form).map((field) => [field.name, field.value, field.matches("[type=checkbox], [type=radio]") ? field.checked : null]);
-  sessionStorage.setItem(typedKey(form), JSON.stringify({ at: Date.now(), fields }));
+  if (!all(TEXTS, form).some(isChanged)) { forgetTyped(form); return; }
+  const composer = form.matches("[data-composer]");
+  const fields = fieldsOf(form).filter((field) => composer || isChanged(field)).map((field) => [field.name, field.value, isBox(field) ? field.checked : null]);
+  const carried = all("input[type=hidden]", form).filter((field) => field.name.startsWith("was.") || ["draft_id", "draft_seen"].includes(field.name));
+  sessionStorage.setItem(typedKey(form), JSON.stringify({ at: Date.now(), fields, carried: carried.map((field) => [field.name, field.value]) }));
 }
 
 function forgetTyped(form) { sessionStorage.removeItem(typedKey(form)); }
 
 document.addEventListener("input", (event) => { if (isKept(event.target.form)) keepTyped(event.target.form); });
-// Who closes a menu with a form in it has done with it.
-document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.("details.menu") && !event.target.open) all("form[method=post]", event.target).filter(isKept).forEach(forgetTyped);
+// Who closes a menu with a form in it, by its button or Escape, has done with it; a click elsewhere puts nothing away.
+function forgetMenu(menu) { all("form[method=post]", menu).filter(isKept).forEach(forgetTyped); }
+document.addEventListener("click", (event) => {
+  const menu = event.target.closest?.("details.menu > summary")?.parentElement;
+  if (menu?.open) forgetMenu(menu);
 }, true);
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action") === "/sign-out") sessionStorage.clear();
@@ -38,12 +47,13 @@ function restoreTyped() {
     const kept = JSON.parse(sessionStorage.getItem(typedKey(form)) ?? "null");
     if (!kept) continue;
     if (Date.now() - kept.at > KEPT_HOURS * 3_600_000) { forgetTyped(form); continue; }
-    fillIn(form, kept.fields);
+    fillIn(form, kept);
   }
 }
 
-function fillIn(form, fields) {
+function fillIn(form, { fields, carried }) {
   form.dataset.restored = "1";
+  for (const [name, value] of carried) all("input[type=hidden]", form).filter((field) => field.name === name).forEach((field) => { field.value = value; });
   for (const [name, value, checked] of fields) {
     for (const field of fieldsOf(form).filter((other) => other.name === name)) {
       if (checked === null) { if (!field.matches("select") || [...field.options].some((option) => option.value === value)) field.value = value; }
@@ -119,6 +129,10 @@ document.addEventListener("htmx:sendError", (event) => notReached(event.detail.r
 function notReached(requestConfig) {
   const elt = requestConfig.elt;
   const form = requestConfig.verb === "post" ? elt.closest("form") : null;
+  if (waiting && requestConfig.verb === "post") {
+    say("Onefold can't be reached, and something else waits for it already. This was not sent; it is kept here.");
+    return;
+  }
   if (form?.isConnected) {
     // Nothing is typed into what is on its way: it would be taken for sent.
     const fields = all("input:not([type=hidden]), textarea", form).filter((field) => !field.readOnly);
@@ -181,6 +195,7 @@ document.addEventListener("htmx:beforeSend", (event) => {
 
 function pointOut(form) {
   const refusal = one("#refusal");
+  if (refusal?.dataset.code === "draft_gone") { form.elements.draft_id.value = ""; form.elements.draft_seen.value = ""; }
   const name = refusal?.dataset.field;
   const field = name && form.isConnected && fieldsOf(form).find((one) => one.name === name);
   if (!field) return;
