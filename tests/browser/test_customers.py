@@ -19,7 +19,7 @@ def test_add_a_new_customer_from_the_kebab_menu__UI_1__PRO_6(mara: Desk) -> None
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     page.keyboard.type("Ada Lovelace")
     page.get_by_label("Email", exact=True).fill("ada@kite.example")
-    page.get_by_label("Main email").check()
+    page.get_by_label("Main email", exact=True).check()
     page.get_by_label("Phone", exact=True).fill("212 555 0100")
     page.get_by_label("Type").select_option("Mobile")
     page.get_by_label("SMS can be sent to it").check()

@@ -91,7 +91,7 @@ def test_add_new_customer_outlives_the_session__UI_3(mara: Desk, console: Consol
     ends_sessions(console)
     page.get_by_label("Name", exact=True).fill("Ada Lovelace")
     page.get_by_label("Phone", exact=True).fill("+44 20 7946 0001")
-    page.get_by_label("SMS can be sent to it").check()
+    page.get_by_label("SMS can be sent to it", exact=True).check()
     if how == "sends":
         mara.button("Add customer").click()
         expect(page.get_by_text(OUT)).to_be_visible()
@@ -103,7 +103,7 @@ def test_add_new_customer_outlives_the_session__UI_3(mara: Desk, console: Consol
     page.goto("/customers/new")
     expect(page.get_by_text("What you typed before is here again.")).to_be_visible()
     expect(page.get_by_label("Phone", exact=True)).to_have_value("+44 20 7946 0001")
-    expect(page.get_by_label("SMS can be sent to it")).to_be_checked()
+    expect(page.get_by_label("SMS can be sent to it", exact=True)).to_be_checked()
     mara.button("Add customer").click()
     mara.says("Customer added.")
     mara.open("/customers/new")

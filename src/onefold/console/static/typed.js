@@ -58,6 +58,7 @@ function fillIn(form, { fields, carried }) {
     for (const field of fieldsOf(form).filter((other) => other.name === name)) {
       if (checked === null) { if (!field.matches("select") || [...field.options].some((option) => option.value === value)) field.value = value; }
       else if (field.value === value) field.checked = checked;
+      if (field.closest("details")) field.closest("details").open = true;
     }
   }
   for (let parent = form.closest("details"); parent; parent = parent.parentElement.closest("details")) parent.open = true;
