@@ -60,11 +60,14 @@ WRITTEN = {  # what agents write of a customer: it stands on the card and the ti
     f"{_CUSTOMER}/write",
     "/drafts/{draft_id}/delete",
     "/conversations/{conversation_id}/change",
+    "/inboxes/{inbox_id}/change",
+    f"{_CUSTOMER}/here",
 }
 CHANGES_NOTHING = {"/audit/verify", "/settings/blocklist/preview", "/settings/mail/preview"}
 COUNTS_ONLY = {"/settings/matching/mobiles/preview"}
 LOOKED_AT_FIRST = {f"{_CUSTOMER}/match", "/queue/match"}  # without what was seen they lead to the merge's own page
 NOT_FROM_HERE = {  # needs what this walk has not got; `tests/console/test_audit_kinds.py` has each of these deeds
+    f"{_CUSTOMER}/matches/{{other_id}}/withdraw",
     f"{_CUSTOMER}/new-owner",
     "/queue/withdraw",
     "/merges/{merge_id}/undo-together",

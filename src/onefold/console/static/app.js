@@ -531,9 +531,10 @@ async function sayHere() {
   hereAt = customer;
   const fields = new URLSearchParams({ writing: unsent(one("#composer")) });
   const answer = await fetch(`/customers/${customer}/here`, { method: "POST", body: fields, headers: { "X-Refresh": "1" } }).catch(() => null);
-  if (!answer?.ok || answer.redirected || one("#main")?.dataset.customer !== customer) return;
+  if (!answer?.ok || answer.redirected) return;
   const { text } = await answer.json();
-  if (one("#here").textContent !== text) one("#here").textContent = text;
+  const line = one("#here");  // gone, where its reader has gone on meanwhile
+  if (line && one("#main").dataset.customer === customer && line.textContent !== text) line.textContent = text;
 }
 function leaveHere() {
   if (hereAt) navigator.sendBeacon(`/customers/${hereAt}/here`, new URLSearchParams({ left: "1" }));
