@@ -392,9 +392,27 @@ def test_what_two_have_changed_is_shown_beside_the_form__UI_4(sit: SitDown, cons
     menu.get_by_role("button", name="Save").click()
     refusal = page.get_by_role("alert")
     expect(refusal.get_by_role("cell")).to_have_text(["Ada Lovelace", "Ada King"])
+    expect(page.get_by_text("What you typed before is here again.")).to_have_count(0)
     refusal.get_by_role("button", name="Save mine instead").click()
     mara.says("Saved.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada King")
+    page.reload()
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+
+
+def test_who_keeps_what_is_there_now_has_done_with_their_own__UI_4(mara: Desk, console: Console) -> None:
+    ada_id = console.customer("Ada")
+    mara.expects("409")
+    mara.expects("htmx:")
+    page = mara.open(f"/customers/{ada_id}")
+    menu = mara.menu("Edit the profile")
+    menu.get_by_label("Name", exact=True).fill("Ada King")
+    words.edit(console.base, ada_id, name="Ada Lovelace")
+    menu.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_role("link", name="Keep what is there now").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ada Lovelace")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("details.menu[open]")).to_have_count(0)
 
 
 def test_a_double_click_is_one_deed__UI_4(mara: Desk, console: Console) -> None:

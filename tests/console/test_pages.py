@@ -221,6 +221,7 @@ def test_what_matched_is_marked_and_nothing_that_is_typed_runs__UI_6(console: Co
     page = console.agent.page("/search", q="soren kierk")
     assert [mark.text for mark in page.all("mark")] == ["Søren", "Kierk", "soren"]
     assert page.all("b") == []
+    assert [mark.text for mark in console.agent.page("/search", q="k").all("mark")] == ["K", "k"]
     page = console.agent.page("/search", q="ierkeg")
     assert [mark.text for mark in page.all("mark")] == ["ierkeg"]
     assert console.agent.page("/search", q="<script>alert(1)</script>").all("mark") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -93,6 +94,8 @@ _TITLES = {
     503: "Not available right now",
 }
 _BESIDE = {"HX-Retarget": "#said", "HX-Reswap": "innerHTML", "HX-Reselect": "#refusal", "HX-Push-Url": "false"}
+_OF_A_FIELD = re.compile(r"^(?:contact_points\[\d+\]\.)?value (?=is )")
+"""What services call a field; a page shows which one it is by where it says so."""
 _FOREVER = "public, max-age=31536000, immutable"
 _log = structlog.get_logger("onefold.http")
 
@@ -208,6 +211,7 @@ def _refusal(request: Request, refusal: DomainError) -> Response:
         old = str(request.path_params.get("profile_id", ""))
         path = request.url.path.replace(old, quote(survivor_id)) if old else "/customers"
         return RedirectResponse(f"{path}?said=moved-on", 303, HEADERS)
+    refusal.detail = _OF_A_FIELD.sub("This ", refusal.detail)
     status = status_of(refusal)
     again = {"Retry-After": str(refusal.facts.get("retry_after", 1))} if status in (429, 503) else {}
     holder = _holder(request, refusal)

@@ -23,21 +23,25 @@ _LINK = Markup('<a href="{}" rel="noopener noreferrer nofollow" target="_blank">
 def marked(text: str, query: str) -> Markup:
     """A text, escaped, with every word of a query marked in it, whatever marks and case either is written with. What
     was found by a slip or in other letters stands nowhere in it, and nothing is marked."""
-    words = sorted({_as_looked_for(query), *words_of(query)} - {""}, key=len, reverse=True)[:_MOST_WORDS]
+    words = sorted({_as_looked_for(query).strip(), *words_of(query)} - {""}, key=len, reverse=True)[:_MOST_WORDS]
     if not words:
         return escape(text)
     signs = [_as_looked_for(sign) for sign in text]
     owner = [number for number, folded in enumerate(signs) for _ in folded]  # which sign each folded one comes from
-    spots = [
-        (owner[found.start()], owner[found.end() - 1] + 1)
-        for found in re.finditer("|".join(map(re.escape, words)), "".join(signs))
-    ]
+    looked_for = "|".join(_pattern(word) for word in words)
+    spots = [(owner[f.start()], owner[f.end() - 1] + 1) for f in re.finditer(looked_for, "".join(signs))]
     parts, end = [], 0
     for begin, after in spots:
         if begin >= end:
             parts += [escape(text[end:begin]), Markup("<mark>{}</mark>").format(text[begin:after])]
             end = after
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def _pattern(word: str) -> str:
+    """A word of one or two letters is found at the beginning of others alone."""
+    short = len(word) < 3 and word.isascii()
+    return f"(?<![^\\W_]){re.escape(word)}" if short else re.escape(word)
 
 
 def linked(text: str) -> Markup:
@@ -52,8 +56,12 @@ def linked(text: str) -> Markup:
 
 
 def _as_looked_for(text: str) -> str:
-    """As a search reads it, sign by sign: folded, without spaces, and Latin letters without a stroke or a dot."""
-    return "".join(
-        fold(anyascii(sign)) if not sign.isascii() and unicodedata.name(sign, "").startswith("LATIN") else fold(sign)
-        for sign in text
-    )
+    """As a search reads it, sign by sign: folded, and Latin letters without a stroke or a dot."""
+    return "".join(map(_sign, text))
+
+
+def _sign(sign: str) -> str:
+    if sign.isspace():
+        return " "
+    latin = not sign.isascii() and unicodedata.name(sign, "").startswith("LATIN")
+    return fold(anyascii(sign)) if latin else fold(sign)

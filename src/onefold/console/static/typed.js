@@ -20,11 +20,16 @@ const isChanged = (field) => isBox(field) ? field.checked !== field.defaultCheck
 // With what the form had shown of them (`was.…`), and the draft it belongs to: so that nobody else's change, nor another
 // tab's, is overwritten by what comes back (UI-4).
 function keepTyped(form) {
+  form.dataset.restored = "1";  // it is here: nothing has to come back
   if (!all(TEXTS, form).some(isChanged)) { forgetTyped(form); return; }
   const composer = form.matches("[data-composer]");
   const fields = fieldsOf(form).filter((field) => composer || isChanged(field)).map((field) => [field.name, field.value, isBox(field) ? field.checked : null]);
   const carried = all("input[type=hidden]", form).filter((field) => field.name.startsWith("was.") || ["draft_id", "draft_seen"].includes(field.name));
   sessionStorage.setItem(typedKey(form), JSON.stringify({ at: Date.now(), fields, carried: carried.map((field) => [field.name, field.value]) }));
+}
+
+function forgetPath(path) {
+  Object.keys(sessionStorage).filter((key) => key.startsWith(`typed ${agentId} ${path} `)).forEach((key) => sessionStorage.removeItem(key));
 }
 
 function forgetTyped(form) { sessionStorage.removeItem(typedKey(form)); }
@@ -80,10 +85,19 @@ function fillIn(form, { fields, carried }) {
 document.addEventListener("htmx:beforeSend", (event) => {
   const { elt, xhr, requestConfig } = event.detail;
   const form = elt.closest("form");
-  if (requestConfig.verb !== "post" || !isKept(form)) return;
-  const key = typedKey(form);
-  xhr.addEventListener("load", () => { if (xhr.status < 400) sessionStorage.removeItem(key); });
+  if (requestConfig.verb !== "post" || !form) return;
+  const key = isKept(form) ? typedKey(form) : null;
+  const answers = form.closest("#refusal") ? form.getAttribute("action") : null;  // it sends another form's fields again
+  xhr.addEventListener("load", () => {
+    if (xhr.status >= 400) return;
+    if (key) sessionStorage.removeItem(key);
+    if (answers) forgetPath(answers);
+  });
 });
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-forget]");
+  if (link) forgetPath(link.dataset.forget);
+}, true);
 
 // Whoever is signed out stays on the page, and is told ---------------------------------------------------------------
 
