@@ -67,3 +67,17 @@ def test_where_the_contact_point_is_gone_nothing_is_chosen_and_it_says_why__MRG_
     assert WAITS in page.source.replace("&#39;", "'")
     with console.base.database.read(console.base.organization_id) as unit:
         assert drafts.read(unit, draft.id, console.agent.agent_id).contact_point_id is None
+
+
+def test_an_answer_has_the_subject_of_what_it_answers_and_a_task_its_own(console: Console) -> None:
+    ada_id = console.contact("email", email=MAIL, subject="My order", body="Hello")
+    page = console.agent.page(f"/customers/{ada_id}")
+    [subject] = [field["value"] for field in page.all("input", name="subject")]
+    assert subject == "Re: My order"
+    fields = {"subject": subject, "answer_subject": subject, "body": "Call back", "do": "send"}
+    console.agent.sent(f"/customers/{ada_id}/write", kind="task", **fields)
+    console.agent.sent(f"/customers/{ada_id}/write", kind="task", **{**fields, "subject": "Call Ada", "body": "Soon"})
+    assert [item.subject for item in words.timeline(console.base, ada_id) if item.kind == "task"] == [None, "Call Ada"]
+    console.contact("email", email=MAIL, subject="RE: My order", body="And?")
+    page = console.agent.page(f"/customers/{ada_id}")
+    assert [field["value"] for field in page.all("input", name="subject")] == ["RE: My order"]

@@ -38,6 +38,8 @@ def _to_composed(form: Form) -> Composed:
         )
     spoken = kind in ("email", "sms", "whatsapp")
     subject = form.line("subject") if kind in ("email", "task") else None
+    if kind == "task" and subject == form.line("answer_subject"):  # which was filled in for an answer by email
+        subject = None
     return Composed(kind, form.text("body"), subject, form.line("to") if spoken else None)  # type: ignore[arg-type]
 
 

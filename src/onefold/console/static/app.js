@@ -33,7 +33,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-autosubmit]")) event.target.form.requestSubmit();
   if (event.target.matches("[data-preview]")) showWithChoices(event.target.form);
-  if (event.target.name === "kind" && event.target.closest("[data-composer]")) fitRecipients(event.target.form);
+  if (event.target.name === "kind" && event.target.closest("[data-composer]")) { fitRecipients(event.target.form); fitSubject(event.target.form); }
 });
 
 // The preview of a merge follows the choices that are made in it.
@@ -72,6 +72,13 @@ function fitRecipients(form) {
   none.hidden = Boolean(mine) && !waits;
   if (to.selectedOptions[0]?.parentElement === mine) return;
   (mine && !waits ? mine.firstElementChild : none).selected = true;
+}
+
+// The subject of an answer is no task's.
+function fitSubject(form) {
+  const { kind, subject, answer_subject: answer } = form.elements;
+  if (kind.value === "task" && subject.value === answer.value) subject.value = "";
+  else if (kind.value === "email" && !subject.value) subject.value = answer.value;
 }
 
 const keeping = new WeakMap();
