@@ -50,7 +50,7 @@ MEANT = {
     "matching.store.profile_ids_after": "a run over the whole base, a part at a time",
     "suggestions.store.page": "along the queue until a page is full: a rare kind of evidence is looked for long",
     "jobs.expiry_store.delete_expired": "as many as the agents' sessions and tokens; of old keys a part at a time",
-    "profiles.store.find_by_words": "the first thousand terms that begin so, and the few terms of each one's profile",
+    "profiles.store.find_by_words": "the first 500 terms that begin so, and the few terms of each one's profile",
     "profiles.store.list_ids": "the newest profiles, past those among them that were merged away",
     "audit.store.page": "between two numbers that are a day apart from the times asked for",
     "settings.bulk_update_store.common_evidence": _ASKED_FOR,

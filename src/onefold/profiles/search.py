@@ -235,8 +235,8 @@ class Look(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What is typed, as it is looked for: at once; where that finds too little, every word of it anywhere; where even
-    that finds nothing, what is a typing slip away."""
+    """What is typed, as it is looked for: at once; where that finds nothing, every word of it anywhere; where even that
+    finds nothing, what is a typing slip away."""
 
     looks: tuple[Look, ...]
     words: tuple[str, ...]

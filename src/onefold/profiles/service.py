@@ -28,7 +28,7 @@ from onefold.profiles.profile import display_name, plan_point
 from onefold.profiles.search import INNER, SLIP_RANK, WORDS_RANK, Hit, rank_hits, read_query
 from onefold.profiles.store import ProfileHead, ProfileRow
 
-_SEARCH_DEPTH, _WORDS_DEPTH, _SLIP_DEPTH = 100, 1_000, 200
+_SEARCH_DEPTH, _WORDS_DEPTH, _SLIP_DEPTH = 100, 500, 200
 _WORDS_TRIED = 3
 
 
@@ -147,8 +147,8 @@ def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) 
     hits = []
     for look in looks:
         hits += [_hit(row, look.rank) for row in store.find_by_beginning(unit, look.beginning, _SEARCH_DEPTH)]
-    if forgiving and asked.words and len({hit.profile_id for hit in hits}) < limit:
-        hits += _by_words(unit, asked.words)
+    if forgiving and not hits and asked.words:
+        hits = _by_words(unit, asked.words)
     if forgiving and not hits:
         hits = [_hit(row, SLIP_RANK) for row in store.find_by_any_beginning(unit, asked.slips, _SLIP_DEPTH)]
     return summaries(unit, rank_hits(hits, tuple(look.beginning for look in asked.looks))[:limit])
