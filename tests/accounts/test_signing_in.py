@@ -259,7 +259,9 @@ def test_after_five_wrong_codes_no_ticket_of_the_agent_serves(
     base: Base, mara: AgentRow, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tried(ticket: str, code: str, cookie: str = "") -> SignedIn:
-        return signing_in.second_factor_apart(base.database, base.organization_id, ticket, code, "test", cookie)
+        return signing_in.second_factor_apart(
+            base.database, base.organization_id, ticket, code, Visit("203.0.113.7", "test", cookie)
+        )
 
     monkeypatch.setattr(base.database, "secrets", SecretBox([Fernet.generate_key()]))
     secret = turn_on(base, mara, clock)

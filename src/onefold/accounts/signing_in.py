@@ -95,7 +95,7 @@ def sign_in_apart(
     with database.read(organization_id) as unit:
         credentials = store.of_email(unit, address)
     agent_id = None if credentials is None else credentials.id
-    device = known_device(database, organization_id, agent_id, visit.device_cookie)
+    device = _known_device(database, organization_id, agent_id, visit.device_cookie)
     try:
         with throttle.trying(database, organization_id, throttle.of_password(address, visit.client, device)):
             checked = _check_password(credentials, password)
@@ -105,7 +105,7 @@ def sign_in_apart(
         raise
 
 
-def known_device(database: Database, organization_id: int, agent_id: str | None, cookie: str) -> KnownDevice | None:
+def _known_device(database: Database, organization_id: int, agent_id: str | None, cookie: str) -> KnownDevice | None:
     """The device of a cookie, if this agent has signed in with it before."""
     device = known_devices.recognize(database.secrets, organization_id, cookie)
     return device if device is not None and device.agent_id == agent_id else None
@@ -196,22 +196,22 @@ def _take_code(unit: UnitOfWork, who: Credentials, code: str) -> None:
         raise NotSignedIn(detail, code="wrong_code")
 
 
-def second_factor_apart(
-    database: Database, organization_id: int, ticket: str, code: str, origin: str, device_cookie: str = ""
-) -> SignedIn:
+def second_factor_apart(database: Database, organization_id: int, ticket: str, code: str, visit: Visit) -> SignedIn:
     """The same in a unit of its own, a limited number of times: after five wrong codes within 15 minutes, TooMany
     `too_many_sign_ins` (`facts["retry_after"]` in seconds), whatever the ticket. A wrong code is written down."""
     with database.read(organization_id) as unit:
         agent_id = store.agent_of_token(unit, token_hash(ticket), "second_factor", utc_now())
     if agent_id is None:
         raise _no_ticket()
-    device = known_device(database, organization_id, agent_id, device_cookie)
+    device = _known_device(database, organization_id, agent_id, visit.device_cookie)
     try:
         with throttle.trying(database, organization_id, throttle.of_code(agent_id, device)):
-            return run_in_transaction(database, organization_id, lambda unit: second_factor(unit, ticket, code, origin))
+            return run_in_transaction(
+                database, organization_id, lambda unit: second_factor(unit, ticket, code, visit.origin)
+            )
     except NotSignedIn as refusal:
         if refusal.code == "wrong_code":
-            note_refusal(database, organization_id, agent_id, "second_factor", origin)
+            note_refusal(database, organization_id, agent_id, "second_factor", visit.origin)
         raise
 
 

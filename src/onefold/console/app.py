@@ -142,7 +142,7 @@ def _answer_errors(app: FastAPI, database: Database) -> None:
     async def sign_in(request: Request, needed: SignInNeeded) -> Response:
         to = f"/sign-in?then={needed.then}" if needed.then != "/" else "/sign-in"
         if request.headers.get("hx-request") == "true" and request.method == "POST":
-            return render(request, "signed_out.html", 401, _BESIDE, sign_in=to)  # what was typed stays on its page
+            return Response(status_code=401, headers=HEADERS)  # what was typed stays on its page: typed.js says it
         if request.headers.get("hx-request") == "true":
             return Response(status_code=204, headers={"HX-Redirect": to, **HEADERS})
         return RedirectResponse(to, 303, HEADERS)

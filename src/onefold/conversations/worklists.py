@@ -16,6 +16,8 @@ from onefold.profiles.service import ProfileSummary, summaries
 
 MOST_SHOWN = 200
 MOST_COUNTED = 500
+_MOST_LOOKED_AT = 1_000
+View = Literal["all", "untaken", "mine", "unread"]
 
 
 class Entry(NamedTuple):
@@ -42,35 +44,32 @@ def count_untaken(unit: UnitOfWork) -> dict[str, int]:
     return store.count_of_nobody(unit, MOST_COUNTED)
 
 
-View = Literal["all", "untaken", "mine", "unread"]
-_MOST_LOOKED_AT = 1_000
-
-
 def inbox(unit: UnitOfWork, inbox_id: str, agent_id: str, view: View = "all", *, oldest: bool = False) -> list[Entry]:
     """The open conversations of an inbox, first those that nobody has taken, then what happened last first; at most
     200, of more the newest or the oldest. All of them, only what nobody has taken, one's own, or unread ones (UI-5)."""
-    if view == "untaken":
-        rows = [row for row in store.open_of_nobody(unit, _MOST_LOOKED_AT) if row.inbox_id == inbox_id]
-        entries = _entries(unit, agent_id, rows[-MOST_SHOWN:] if oldest else rows[:MOST_SHOWN])
-    elif view == "mine":
-        rows = [row for row in store.open_of_assignee(unit, agent_id, _MOST_LOOKED_AT) if row.inbox_id == inbox_id]
-        entries = _entries(unit, agent_id, rows[-MOST_SHOWN:] if oldest else rows[:MOST_SHOWN])
+    if view == "mine":
+        rows = _within(inbox_id, store.open_of_assignee(unit, agent_id, _MOST_LOOKED_AT), oldest=oldest)
     else:
-        entries = _of_inbox(unit, inbox_id, agent_id, oldest=oldest)
-    shown = [entry for entry in entries if view != "unread" or entry.unread]
+        rows = _within(inbox_id, store.open_of_nobody(unit, _MOST_LOOKED_AT), oldest=oldest)
+    if view in ("all", "unread"):
+        rows = _filled_up(unit, inbox_id, rows, oldest=oldest)
+    shown = [entry for entry in _entries(unit, agent_id, rows) if view != "unread" or entry.unread]
     return sorted(shown[::-1] if oldest else shown, key=lambda entry: entry.conversation.assignee_id is not None)
 
 
-def _of_inbox(unit: UnitOfWork, inbox_id: str, agent_id: str, *, oldest: bool) -> list[Entry]:
-    """Those of other inboxes that hold something delivered to this one as well are there too (RES-12); what nobody has
-    taken is never left out for what somebody has."""
-    untaken = [row for row in store.open_of_nobody(unit, _MOST_LOOKED_AT) if row.inbox_id == inbox_id][:MOST_SHOWN]
-    own = {row.id: row for row in untaken}
-    for row in conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN, oldest=oldest):
-        if len(own) < MOST_SHOWN:
-            own.setdefault(row.id, row)
-    further = store.delivered_to(unit, inbox_id, MOST_SHOWN - len(own))
-    return _entries(unit, agent_id, [*own.values(), *further])
+def _within(inbox_id: str, newest_first: Sequence[ConversationRow], *, oldest: bool) -> list[ConversationRow]:
+    rows = [row for row in newest_first if row.inbox_id == inbox_id]
+    return rows[-MOST_SHOWN:] if oldest else rows[:MOST_SHOWN]
+
+
+def _filled_up(
+    unit: UnitOfWork, inbox_id: str, untaken: Sequence[ConversationRow], *, oldest: bool
+) -> list[ConversationRow]:
+    """What nobody has taken, which is never left out for what somebody has; then the rest of the inbox; then those of
+    other inboxes that hold something delivered to this one as well (RES-12)."""
+    every = [*untaken, *conversations.in_inbox(unit, inbox_id, None, MOST_SHOWN, oldest=oldest)]
+    own = list({row.id: row for row in every}.values())[:MOST_SHOWN]
+    return [*own, *store.delivered_to(unit, inbox_id, MOST_SHOWN - len(own))]
 
 
 def _entries(unit: UnitOfWork, agent_id: str, rows: Sequence[ConversationRow]) -> list[Entry]:

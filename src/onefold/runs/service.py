@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from onefold.audit import service as audit
 from onefold.audit.service import Action
@@ -82,6 +82,24 @@ def under_way(unit: UnitOfWork) -> list[RunRow]:
     if not running:
         mark_runs(unit, False)
     return running
+
+
+def walk(
+    unit: UnitOfWork,
+    run_id: str,
+    size: int,
+    ids_after: Callable[[UnitOfWork, str, int], Sequence[str]],
+    each: Callable[[str], object],
+) -> RunRow:
+    """One chunk of a run that does something with every profile; returns the run as it stands then."""
+    run = store.read_run(unit, run_id, lock=True)
+    if run.state != "running":
+        return run
+    profile_ids = ids_after(unit, run.position, size)
+    for profile_id in profile_ids:
+        each(profile_id)
+    counts = {**run.counts, "checked": run.counts.get("checked", 0) + len(profile_ids)}
+    return note_chunk(unit, run, profile_ids, size=size, counts=counts)
 
 
 def note_chunk(unit: UnitOfWork, run: RunRow, passed: Sequence[str], size: int, counts: Mapping[str, int]) -> RunRow:

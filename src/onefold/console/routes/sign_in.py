@@ -66,12 +66,10 @@ async def sign_in(request: Request, form: AnyForm) -> Response:
 def _sign_in(request: Request, form: Form) -> Response:
     # Longer is no address, and taking a very long text apart may hold everybody up.
     email, then = form.text("email")[:_LONGEST_EMAIL].strip(), local_path(form.line("then"))
-    client = request.client.host if request.client else ""
-    visit = Visit(client, origin_of(request), device_cookie(request))
     try:
         organization_id = _organization(request, form)
         result = signing_in.sign_in_apart(
-            request.app.state.database, organization_id, email, form.text("password"), visit
+            request.app.state.database, organization_id, email, form.text("password"), _visit(request)
         )
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
@@ -80,6 +78,10 @@ def _sign_in(request: Request, form: Form) -> Response:
             request, status=status, refusal=wrong, email=email, then=then, organization=form.text("organization")
         )
     return _enter(request, result, then)
+
+
+def _visit(request: Request) -> Visit:
+    return Visit(request.client.host if request.client else "", origin_of(request), device_cookie(request))
 
 
 _WRONG = NotSignedIn("The email or the password is wrong.", code="wrong_password")
@@ -108,9 +110,7 @@ def code(request: Request, form: AnyForm) -> Response:
     database: Database = request.app.state.database
     try:
         organization_id = signing_in.organization_of_token(ticket)
-        result = signing_in.second_factor_apart(
-            database, organization_id, ticket, form.text("code"), origin_of(request), device_cookie(request)
-        )
+        result = signing_in.second_factor_apart(database, organization_id, ticket, form.text("code"), _visit(request))
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":
             return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)

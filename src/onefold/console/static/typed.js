@@ -110,6 +110,12 @@ function signedOut(answer) {
   return out;
 }
 
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status !== 401 || !agentId) return;
+  event.detail.shouldSwap = false;
+  saySignedOut();
+});
+
 function saySignedOut() {
   if (isSignedOut) return;
   isSignedOut = true;
