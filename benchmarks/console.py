@@ -33,7 +33,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Pages and the API's reading of the same in turns, over one connection."""
     database = pair.ours.open()
     try:
-        key, cookie = run_in_transaction(database, pair.organization_id, credentials)
+        key, [cookie] = run_in_transaction(database, pair.organization_id, credentials)
         who = customer("Ada Long", 2, _CONVERSATIONS)
         write(database, pair.organization_id, [who], _ITEMS)
     finally:

@@ -19,6 +19,7 @@ from benchmarks.streams import open_streams
 from benchmarks.workload import Workload
 from onefold.accounts import service as accounts
 from onefold.accounts import signing_in
+from onefold.console.events import MOST_STREAMS
 from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import Database, UnitOfWork
@@ -27,30 +28,31 @@ from onefold.jobs.feed import POLL_SECONDS
 from onefold.outbox import store as outbox
 
 STREAMS = 500
+_SESSIONS = -(-STREAMS // MOST_STREAMS)
 _CHANGES_A_SECOND = 5
 
 
 def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
     """Delays, then searches in turns with and without the streams, quiet ones and busy ones."""
     database = pair.ours.open()
-    key, cookie = run_in_transaction(database, pair.organization_id, credentials)
+    key, cookies = run_in_transaction(database, pair.organization_id, lambda unit: credentials(unit, _SESSIONS))
     try:
         with serving(pair.ours) as server:
             _searches(server, workload, key, 50)
-            lines = _delays(server, database, pair.organization_id, cookie, 20 * effort.rounds)
+            lines = _delays(server, database, pair.organization_id, cookies, 20 * effort.rounds)
             for changing in (False, True):
-                lines += _beside(server, database, pair.organization_id, workload, effort, key, cookie, changing)
+                lines += _beside(server, database, pair.organization_id, workload, effort, key, cookies, changing)
     finally:
         database.dispose()
     return lines
 
 
-def credentials(unit: UnitOfWork) -> tuple[str, str]:
-    """A key that may search, and an agent's cookie."""
+def credentials(unit: UnitOfWork, sessions: int = 1) -> tuple[str, list[str]]:
+    """A key that may search, and the cookies of so many sessions of an agent."""
     _, key = accounts.create_key(unit, "bench", ["profiles:read"], Actor(None, None, "benchmark"))
     agent = accounts.add_agent(unit, f"{new_id()}@bench.example", "Bench", "agent", Actor(None, None, "benchmark"))
-    token = signing_in.begin_again(unit, agent.id, "benchmark").token
-    return key, f"onefold={token}"
+    tokens = [signing_in.begin_again(unit, agent.id, "benchmark").token for _ in range(sessions)]
+    return key, [f"onefold={token}" for token in tokens]
 
 
 def _change(database: Database, organization_id: int) -> tuple[str, float]:
@@ -64,9 +66,9 @@ def _change(database: Database, organization_id: int) -> tuple[str, float]:
     return event_id, time.monotonic()
 
 
-def _delays(server: Server, database: Database, organization_id: int, cookie: str, number: int) -> list[Line]:
+def _delays(server: Server, database: Database, organization_id: int, cookies: list[str], number: int) -> list[Line]:
     committed: dict[str, float] = {}
-    with open_streams(server.port, cookie, STREAMS) as streams:
+    with open_streams(server.port, cookies, STREAMS) as streams:
         for _ in range(number):
             event_id, moment = _change(database, organization_id)
             committed[event_id] = moment
@@ -95,14 +97,14 @@ def _beside(
     workload: Workload,
     effort: Effort,
     key: str,
-    cookie: str,
+    cookies: list[str],
     changing: bool,
 ) -> list[Line]:
     """Each round without streams and with them; the ratio is the median of the rounds' own."""
     times: dict[int, list[list[float]]] = {0: [], STREAMS: []}
     for _ in range(effort.rounds):
         for number, found in times.items():
-            streams = open_streams(server.port, cookie, number) if number else nullcontext()
+            streams = open_streams(server.port, cookies, number) if number else nullcontext()
             changes = _changes(database, organization_id) if changing else nullcontext()
             with streams, changes:
                 found.append(_searches(server, workload, key, effort.queries))

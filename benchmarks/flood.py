@@ -14,6 +14,7 @@ from benchmarks.bases import Pair
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.resolve import BATCH, receive
 from benchmarks.workload import Workload
+from onefold.core.actor import Actor
 from onefold.database.engine import Database
 from onefold.database.transactions import run_in_transaction
 from onefold.receiving.contact import Contact, Further, Sender
@@ -38,7 +39,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
             run_in_transaction(
                 database,
                 pair.organization_id,
-                partial(settings.change, changes={"matching_mode": mode}),
+                partial(settings.change, changes={"matching_mode": mode}, actor=Actor(None, None, "benchmark")),
                 exclusive=True,
             )
             lines += _flood(database, receiver, pair.organization_id, mode, effort.flood // 2)

@@ -79,7 +79,20 @@ def _write_customers(unit: UnitOfWork, customers: Sequence[Customer]) -> None:
     unit.insert(
         POINTS,
         [
-            (org, point_id, who.profile_id, "email", value, None, None, False, None, True, True, True, moment)
+            _row(
+                POINTS,
+                organization_id=org,
+                id=point_id,
+                profile_id=who.profile_id,
+                kind="email",
+                value=value,
+                sms=False,
+                identifying=True,
+                contacted=True,
+                current=True,
+                standing="contacted",
+                created_at=moment,
+            )
             for who, point_id, value in points
         ],
     )
@@ -95,21 +108,27 @@ def _item(unit: UnitOfWork, who: Customer, number: int, items: int, moment: date
     """The conversations follow each other; each contact point has its share of them."""
     at = number * len(who.conversations) // items
     point_id, _ = who.points[at * len(who.points) // len(who.conversations)]
-    return (
-        unit.organization_id,
-        who.profile_id,
-        who.conversations[at],
-        point_id,
-        "message",
-        "in",
-        "email",
-        f"{who.profile_id}-{number}",
-        "opened",
-        "Where is my order?",
-        "Hello, could you look where it is?",
-        None,
-        True,
-        instant_text(moment),
-        instant_text(moment),
-        timeline_second(moment, moment),
+    return _row(
+        ITEMS,
+        organization_id=unit.organization_id,
+        profile_id=who.profile_id,
+        conversation_id=who.conversations[at],
+        contact_point_id=point_id,
+        kind="message",
+        direction="in",
+        channel="email",
+        message_id=f"{who.profile_id}-{number}",
+        outcome="opened",
+        subject="Where is my order?",
+        body="Hello, could you look where it is?",
+        sender_state="proven",
+        occurred_at=instant_text(moment),
+        recorded_at=instant_text(moment),
+        timeline_second=timeline_second(moment, moment),
     )
+
+
+def _row(insert: Insert, **values: object) -> tuple[object, ...]:
+    """The row, in the order of the insert's columns: empty where nothing is named."""
+    assert set(values) <= set(insert.columns), f"no columns: {set(values) - set(insert.columns)}"
+    return tuple(values.get(column) for column in insert.columns)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.races.server import free_port
+
 from benchmarks.bases import Base, Pair
 from benchmarks.load import Found, load
 from benchmarks.pgbench import Pgbench
@@ -22,7 +24,6 @@ from benchmarks.workload import Workload, json_of, request
 from onefold.accounts.service import create_key
 from onefold.core.actor import Actor
 from onefold.database.transactions import run_in_transaction
-from onefold.demo import free_port
 from onefold.receiving.service import Receiver
 
 _SINGLE, _BATCH = "/v1/contacts", "/v1/contacts/batch"
@@ -101,7 +102,7 @@ def _token(pair: Pair) -> str:
 @contextmanager
 def serving(base: Base) -> Iterator[Server]:
     """`onefold serve` on a copy of the base, ended afterwards."""
-    port = free_port(8_600)
+    port = free_port()
     environment = {
         **os.environ,
         "ONEFOLD_DATABASE_URL": base.url,

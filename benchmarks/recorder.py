@@ -57,7 +57,7 @@ def recorded(database: Database) -> Tape:
     def connect(_dialect: Any, _record: Any, arguments: Any, parameters: dict[str, Any]) -> Any:
         made: Any
         if database.is_sqlite:
-            made = sqlite3.connect(*arguments, factory=_SqliteConnection, **parameters)
+            made = sqlite3.connect(*arguments, **parameters | {"factory": _SqliteConnection})
         else:
             made = _PostgresConnection.connect(*arguments, **parameters)
         made.tape = tape

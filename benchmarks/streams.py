@@ -1,6 +1,6 @@
 """Readers of event streams: a process of its own that notes when each event arrives at each of them.
 
-Reads a pickled (port, cookie, number) from standard input, writes a line when all are open, and when its input ends a
+Reads a pickled (port, cookies, number) from standard input, writes a line when all are open, and when its input ends a
 line of JSON: the moments of arrival, on the machine's monotonic clock, by the event's id.
 """
 
@@ -14,8 +14,9 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 
 import uvloop
 
@@ -32,14 +33,14 @@ class Streams:
 
 
 @contextmanager
-def open_streams(port: int, cookie: str, number: int) -> Iterator[Streams]:
-    """Open while the block lasts."""
+def open_streams(port: int, cookies: Sequence[str], number: int) -> Iterator[Streams]:
+    """Open while the block lasts, shared out among the sessions of the cookies."""
     command = [sys.executable, "-m", "benchmarks.streams"]
     streams = Streams()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        pickle.dump((port, cookie, number), process.stdin)
+        pickle.dump((port, cookies, number), process.stdin)
         process.stdin.flush()
         if process.stdout.readline() != b"open\n":
             raise RuntimeError("The streams did not open.")
@@ -69,10 +70,10 @@ class _Reader(asyncio.Protocol):
             self.begun.set_exception(ConnectionError(self._received[:200]))
 
 
-async def _main(port: int, cookie: str, number: int) -> Arrivals:
+async def _main(port: int, cookies: Sequence[str], number: int) -> Arrivals:
     loop, arrivals = asyncio.get_running_loop(), defaultdict[str, list[float]](list)
-    request = f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode()
-    for _ in range(number):
+    for cookie in islice(cycle(cookies), number):
+        request = f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode()
         transport, reader = await loop.create_connection(lambda: _Reader(arrivals), "127.0.0.1", port)
         transport.write(request)
         await reader.begun

@@ -13,7 +13,7 @@ from benchmarks.recorder import recorded
 from benchmarks.report import Effort, Line, rate
 from benchmarks.resolve import BATCH, receive, record
 from benchmarks.workload import Workload
-from onefold.matching import service as matching
+from onefold.receiving import service as receiving
 from onefold.receiving import store as contacts
 from onefold.receiving.contact import Contact, Sender
 from onefold.receiving.service import Receiver
@@ -41,7 +41,7 @@ def measure(pair: Pair, workload: Workload, effort: Effort) -> list[Line]:
 def without_matching() -> Iterator[None]:
     """Nothing is looked for, and no key is written to be found by."""
     with (
-        mock.patch.object(matching, "after_contacts", lambda *_: None),
+        mock.patch.object(receiving, "after_contacts", lambda *_: None),
         mock.patch.object(contacts, "_match_key_rows", lambda *_: []),
     ):
         yield

@@ -26,6 +26,7 @@ class Position(NamedTuple):
 
 _POSITION = itemgetter(1, 2)
 START, END = Position(-(2**62), 0), Position(2**62, 2**62)
+_SECOND_OF = "SELECT timeline_second FROM items WHERE organization_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
 
 
 def timeline(unit: UnitOfWork, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
@@ -66,9 +67,8 @@ def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | 
 
 def _position(unit: UnitOfWork, number: int) -> Position:
     """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
-    select = unit.select(_i.timeline_second).where(_i.seq <= number)
-    second = unit.execute(select.order_by(_i.seq.desc()).limit(1)).scalar()
-    return START if second is None else Position(second, number)
+    row = unit.one(_SECOND_OF, (unit.organization_id, number))
+    return START if row is None else Position(row[0], number)
 
 
 def oldest_numbers(unit: UnitOfWork, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
@@ -130,6 +130,8 @@ def _as_of_today(unit: UnitOfWork, rows: Sequence[ItemRow]) -> list[ItemRow]:
             conversation_id=talks.get(row.conversation_id, row.conversation_id),
             contact_point_id=points.get(row.contact_point_id, row.contact_point_id),
         )
+        if row.conversation_id in talks or row.contact_point_id in points
+        else row
         for row in rows
     ]
 
