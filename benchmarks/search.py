@@ -10,7 +10,7 @@ from benchmarks.recorder import Call, bare_driver, recorded, replay
 from benchmarks.report import Effort, Line, percentile
 from benchmarks.workload import Workload
 from onefold.database.engine import Database
-from onefold.profiles.service import search
+from onefold.profiles.searching import search
 
 _SHOWN = 10
 _BLOCK = 50

@@ -205,7 +205,7 @@ def _set_up(unit: UnitOfWork) -> list[str]:
     inboxes = [accounts.add_inbox(unit, name, _ACTOR)[0] for name in _INBOXES]
     for number, (name, role) in enumerate(_AGENTS):
         email = f"{name.split()[0].lower()}@kite.example"
-        agent = accounts.add_agent(unit, email, name, role, _ACTOR)  # type: ignore[arg-type]
+        agent = accounts.add_agent(unit, email, name=name, role=role, actor=_ACTOR)  # type: ignore[arg-type]
         accounts.assign_to_inbox(unit, inboxes[number % len(inboxes)], agent.id, _ACTOR)
     return inboxes
 
@@ -297,13 +297,13 @@ def _by_hand(unit: UnitOfWork, choose: random.Random) -> None:
         parts.relate(unit, one, other, kind=choose.choice(("spouse", "parent", "colleague")), version=None)
     for profile_id in profile_ids[::3]:
         key, value = choose.choice(_DETAILS)
-        parts.add_part(unit, DETAILS, profile_id, {"key": key, "value": value}, None)
+        parts.add_part(unit, DETAILS, profile_id, values={"key": key, "value": value}, version=None)
         conversations.write(
             unit, profile_id, Written("Called back, no answer. Trying again tomorrow."), choose.choice(agents)
         )
     for number, profile_id in enumerate(profile_ids[::5]):
         address = {"street": f"{number + 3} Mill Lane", "city": "Bristol", "postal_code": "BS1 4DJ", "country": "GB"}
-        parts.add_part(unit, ADDRESSES, profile_id, address, None)
+        parts.add_part(unit, ADDRESSES, profile_id, values=address, version=None)
 
 
 def free_port(preferred: int) -> int:

@@ -60,6 +60,14 @@ def test_each_pairs_outcome_is_reported__MRG_16(api: Api, mara: Person) -> None:
     assert {m["agent_id"] for m in api.read("/v1/merges")["data"]} == {mara.id}
 
 
+def test_a_pair_that_is_no_match_is_left_out_and_reported__MRG_16_SUG_4(api: Api, mara: Person) -> None:
+    a, b, c = people(api, 3)
+    assert mara.at.post(f"/v1/profiles/{a}/no-match", json={"profile_id": b}).status_code == 204
+    run = finished(api, begun(mara.at, (a, b), (c, b)))
+    assert run["counts"] == {"merged": 1, "one_already": 0, "no_match": 1, "refused": 0}
+    assert outcomes(mara.at, run) == [("no_match", "no_match_said"), ("merged", None)]
+
+
 def test_pairs_of_one_customer_follow_each_other_through_survivors__MRG_16_EVT_2(api: Api) -> None:
     a, b, c, d = people(api, 4)
     run = finished(api, begun(api, (a, b), (b, c), (a, d), (d, c)))

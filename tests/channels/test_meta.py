@@ -368,6 +368,42 @@ def test_a_change_of_number_that_whatsapp_reports_is_the_same_customers__RES_20(
     assert (new.outcome, new.profile_id) == ("opened", old.profile_id)
 
 
+def test_a_user_id_that_changes_with_the_number_is_the_same_customers__RES_20() -> None:
+    base = Base()
+    old = base.receives(contacts_of(whatsapp(said(from_user_id="GB.1")))[0])
+    system = {
+        "type": "user_changed_number",
+        "wa_id": "447700900999",
+        "user_id": "GB.2",
+        "previous_user_id": "GB.1",
+    }
+    base.receives(contacts_of(whatsapp(said(id="wamid.2", type="system", system=system)))[0])
+    (hidden,) = contacts_of(whatsapp({**said(id="wamid.3"), "from": "GB.2", "from_user_id": "GB.2"}))
+    assert base.receives(hidden).profile_id == old.profile_id
+
+
+def test_a_user_id_that_changes_by_itself_is_the_same_customers__RES_20() -> None:
+    base = Base()
+    old = base.receives(contacts_of(whatsapp({**said(), "from": "GB.1", "from_user_id": "GB.1"}))[0])
+    system = {"type": "user_changed_user_id", "user_id": "GB.2", "previous_user_id": "GB.1", "body": "Ada's id changed"}
+    told = {**said(id="wamid.2", type="system", system=system), "from": "GB.2", "from_user_id": "GB.2"}
+    changed = base.receives(contacts_of(whatsapp(told))[0])
+    assert (changed.outcome, changed.profile_id) == ("opened", old.profile_id)
+    (new,) = contacts_of(whatsapp({**said(id="wamid.3"), "from": "GB.2", "from_user_id": "GB.2"}))
+    assert base.receives(new).profile_id == old.profile_id
+
+
+def test_a_change_to_what_the_customer_only_claims_proves_it__RES_20() -> None:
+    base = Base()
+    old = base.receives(contacts_of(whatsapp(said()))[0])
+    base.holds(old.profile_id, "phone", "+447700900999", "home", standing="claimed")
+    system = {"type": "user_changed_number", "new_wa_id": "447700900999"}
+    changed = base.receives(contacts_of(whatsapp(said(id="wamid.2", type="system", system=system)))[0])
+    assert [(c.standing, c.identifying, c.phone_type) for c in changed.changes] == [("contacted", True, "mobile")]
+    new = base.receives(contacts_of(whatsapp(said(id="wamid.3", **{"from": "447700900999"})))[0])
+    assert (new.outcome, new.profile_id, new.changes) == ("opened", old.profile_id, ())
+
+
 def test_a_change_to_a_number_that_somebody_holds_is_a_suggestion__RES_20() -> None:
     base = Base()
     base.holds("00000000-0000-7000-9000-000000000001", "phone", "+447700900999", "mobile")

@@ -98,7 +98,7 @@ def test_what_is_set_wrong_is_said_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if change.get("public_url", "").startswith("http:"):
-        monkeypatch.setattr(doctor, "_reached", lambda address: iter(()))
+        monkeypatch.setattr(doctor, "_check_reachable", lambda address: iter(()))
     (finding,) = complaints(settings.model_copy(update=change), backups)
     assert said in finding.what
     assert finding.remedy

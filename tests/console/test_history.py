@@ -109,7 +109,7 @@ def test_leads_see_what_comes_back_what_arrived_since_and_what_stays__MRG_13(con
     console.agent.sent(f"/customers/{destination_id}/points/{number}/remove")
     page = console.lead.page(f"/merges/{merge.id}")
     assert "is restored with its ID" in page.text
-    assert "1 message or call that came since on its contact points goes with it" in page.text
+    assert "1 message or call that arrived since the merge on its contact points goes with it" in page.text
     assert "Deleted since, so not restored: contact point +44 20 7946 0001 (home)" in page.text
     assert page.one("table", aria_label="Both customers after undoing")
     assert [cell.text for cell in page.all("td")][-6:-2] == ["—", "Ada Lovelace", MAIL, "lovelace@kite.example"]

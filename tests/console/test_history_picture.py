@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onefold.console.history_picture import Picture, lay_out
+from onefold.console.history_picture import lay_out
+from onefold.console.history_shapes import Picture
 from onefold.console.history_svg import svg
 from onefold.console.history_texts import cut, plain, story, text_width
 from onefold.history.history import Arrival, Departure, History, Join, Origin
@@ -203,10 +204,10 @@ def test_a_name_that_is_a_contact_point_is_said_once() -> None:
 
 def test_the_story_tells_all_of_it_oldest_first() -> None:
     assert story(merged_twice()) == [
-        "3 May 2024: Ada was made by Bea, with ada@x.example.",
-        "23 May 2024: Eve was made, with +447911123456.",
+        "3 May 2024: Ada was created by Bea, with ada@x.example.",
+        "23 May 2024: Eve was created, with +447911123456.",
         "28 May 2024: old@x.example came, on Ada or on one that was merged into it.",
-        "2 Jun 2024: Bob was made.",
+        "2 Jun 2024: Bob was created.",
         "12 Jun 2024: Bea merged Bob into Ada.",
         "22 Jun 2024: Mona undid the merge of Bob into Ada.",
         "2 Jul 2024: Bea merged Eve into Ada.",

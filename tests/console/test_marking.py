@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from onefold.console.marking import linked, marked
+from onefold.console.marking import link_addresses, mark_hits
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from onefold.console.marking import linked, marked
     ],
 )
 def test_addresses_are_links_and_nothing_else_is(text: str, links: list[str]) -> None:
-    made = str(linked(text))
+    made = str(link_addresses(text))
     assert [part.partition('"')[0] for part in made.split('href="')[1:]] == links
     assert made.count("<a ") == len(links)
     assert "<script" not in made and "<b" not in made
@@ -35,8 +35,8 @@ def test_a_text_is_read_once_whatever_it_is_made_of(text: str) -> None:
 
     def seconds(given: str) -> float:
         begun = time.perf_counter()
-        linked(given)
-        marked(given[:500], "a b c")
+        link_addresses(given)
+        mark_hits(given[:500], "a b c")
         return time.perf_counter() - begun
 
     plain = min(seconds("plain words " * 1_700) for _ in range(5))

@@ -88,9 +88,11 @@ class Base:
                 "identifying": new.identifying,
             }
             self.standings[new.profile_id][point.kind, point.value] = point.standing
-        if decision.change:
-            change = decision.change
-            key = next(k for k, h in self.book.identified.items() if h.contact_point_id == change.contact_point_id)
+        for change in decision.changes:
+            holders = [(k, h) for k, h in self.book.identified.items()]
+            holders += [(k, h) for k, some in self.book.listed.items() for h in some]
+            key = next(k for k, h in holders if h.contact_point_id == change.contact_point_id)
+            self.standings[change.profile_id][key] = change.standing
             self.points[change.profile_id][key] = {
                 "type": change.phone_type,
                 "sms": change.sms,

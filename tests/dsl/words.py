@@ -31,6 +31,7 @@ from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 from onefold.profiles.service import PointInput, ProfileView
 from onefold.receiving.contact import Answer
 from onefold.suggestions import service as suggestions
@@ -208,7 +209,7 @@ def evidence(base: Base) -> set[tuple[str, ...]]:
 def found_by(base: Base, query: str) -> list[str]:
     """The profiles that a search finds."""
     with base.database.read(base.organization_id) as unit:
-        return [summary.row.id for summary in profiles.search(unit, query, 50)]
+        return [summary.row.id for summary in search(unit, query, 50)]
 
 
 def everything(base: Base) -> dict[str, list[str]]:

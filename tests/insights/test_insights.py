@@ -268,7 +268,7 @@ def test_what_channels_send_that_is_no_contact_is_counted_and_listed__RES_20(bas
     for kinds in ({"statuses": 2}, {"statuses": 1, "echo": 1}):
         do(base, lambda unit, kinds=kinds: not_shown.note(unit, "meta", kinds))
     do(base, lambda unit: not_shown.note(unit, "twilio", {"status": 5}))
-    rows = do(base, not_shown.listed)
+    rows = do(base, not_shown.list_not_shown)
     assert [(one.channel, one.kind, one.number) for one in rows] == [
         ("twilio", "status", 5),
         ("meta", "statuses", 3),

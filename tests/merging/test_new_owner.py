@@ -131,6 +131,30 @@ def test_this_is_someone_else_gives_the_number_and_what_came_since(base: Base) -
     check_base(base.database, base.organization_id)
 
 
+def test_former_owners_are_no_duplicates_of_later_ones__SUG_1(base: Base) -> None:
+    """A number that goes from one to the next says of the first two no more than of the last two."""
+    ada = says(base, "Ada Hart", "hello", 600).profile_id
+    edit(base, ada, name="Ada Hart")
+    says(base, "Zoe Lang", "who are you?", 300)
+    zoe = give(base, ada, point_of(base, ada, NUMBER).contact_point_id).new_profile_id
+    says(base, "Kim Po", "hi", 0)
+    kim = give(base, zoe, point_of(base, zoe, NUMBER).contact_point_id).new_profile_id
+    assert [suggested(base, one) for one in (ada, zoe, kim)] == [{}, {}, {}]
+    brought = receive(base, "email", email="x@kite.example", further=Further(phones=(ListedPhone(NUMBER, "home"),)))
+    assert list(suggested(base, brought.profile_id)) == [kim]
+    check_base(base.database, base.organization_id)
+
+
+def test_a_former_number_that_its_customer_brings_again_changes_nothing(base: Base) -> None:
+    ada = ada_then(base, "Zoe Lang")
+    list_point(base, ada, PointInput("email", "ada@kite.example"))
+    zoe = give(base, ada, point_of(base, ada, NUMBER).contact_point_id).new_profile_id
+    receive(base, "email", email="ada@kite.example", further=Further(phones=(ListedPhone(NUMBER, "mobile"),)))
+    assert not point_of(base, ada, NUMBER).current
+    assert says(base, "Zoe Lang", "hello", 0).profile_id == zoe
+    check_base(base.database, base.organization_id)
+
+
 def test_a_conversation_of_the_new_owner_alone_goes_whole(base: Base) -> None:
     first = says(base, "Ada Hart", "hello", 200)
     edit(base, first.profile_id, name="Ada Hart")

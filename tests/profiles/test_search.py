@@ -8,8 +8,9 @@ import pytest
 
 from onefold.console.find import only_customer
 from onefold.core.errors import InvalidValue
-from onefold.profiles import service as profiles
+from onefold.profiles import searching
 from onefold.profiles.search import search_terms
+from onefold.profiles.searching import search
 from onefold.profiles.service import PointInput
 from tests.conftest import Base
 from tests.dsl import words
@@ -200,7 +201,7 @@ def test_who_acts_on_what_is_found_gets_no_guess__UI_6(base: Base) -> None:
     with base.database.read(base.organization_id) as unit:
         assert only_customer(unit, "lovelace") == ada_id
         for guess in ("lovelcae", "ovelace", "lace ada"):
-            assert [hit.row.id for hit in profiles.search(unit, guess, 2)] == [ada_id]
+            assert [hit.row.id for hit in search(unit, guess, 2)] == [ada_id]
             with pytest.raises(InvalidValue):
                 only_customer(unit, guess)
 
@@ -224,8 +225,8 @@ def test_a_customer_has_a_handful_of_terms__UI_6() -> None:
 
 def test_words_that_many_have_hide_nobody__UI_6(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault: only the first terms of the longest word were looked at, and the longest is not the rarest."""
-    monkeypatch.setattr(profiles, "_SEARCH_DEPTH", 5)
-    monkeypatch.setattr(profiles, "_WORDS_DEPTH", 5)
+    monkeypatch.setattr(searching, "_SEARCH_DEPTH", 5)
+    monkeypatch.setattr(searching, "_WORDS_DEPTH", 5)
     for n in range(12):
         words.profile(base, name=f"Aa{n} Smith")
         words.profile(base, name=f"Christopher Aa{n}")
@@ -240,8 +241,8 @@ def test_the_beginning_of_a_number_finds_it_for_who_acts_on_it_too__UI_6(base: B
     berlin = words.profile(base, PointInput("phone", "+49301234567", phone_type="home"))
     ends_so = words.profile(base, PointInput("phone", "+14155554930", phone_type="home"))
     with base.database.read(base.organization_id) as unit:
-        found = [hit.row.id for hit in profiles.search(unit, typed, 5)]
-        meant = [hit.row.id for hit in profiles.search(unit, typed, 5, forgiving=False)]
+        found = [hit.row.id for hit in search(unit, typed, 5)]
+        meant = [hit.row.id for hit in search(unit, typed, 5, forgiving=False)]
     assert found[0] == berlin
     assert meant == [berlin]
     assert ends_so not in meant

@@ -9,7 +9,7 @@ from onefold.conversations import service as conversations
 from onefold.core.errors import DomainError, InvalidValue
 from onefold.matching.store import evidence_of, suggestions_of
 from onefold.organizations.store import change_settings
-from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 from onefold.profiles.service import PointInput
 from onefold.receiving.contact import Answer, Further, ListedPhone
 from onefold.receiving.service import Receiver
@@ -36,7 +36,7 @@ def test_a_profile_and_all_that_belongs_to_it__RES_3(base: Base) -> None:
     with base.database.read(base.organization_id) as unit:
         item = conversations.timeline(unit, answer.profile_id, None, 10)[0]
         assert (str(item.seq), item.subject, item.body, item.direction) == (answer.item_id, "Hi", "Where is it?", "in")
-        assert profiles.search(unit, "lovel", 5)[0].row.id == answer.profile_id
+        assert search(unit, "lovel", 5)[0].row.id == answer.profile_id
 
 
 def test_main_is_never_set_by_a_contact__PRO_2(base: Base) -> None:
@@ -125,7 +125,7 @@ def test_calls_on_a_shared_line_suggest_each_other__RES_5_SUG_1(base: Base) -> N
             [suggestion], [evidence] = suggestions_of(unit, profile_id), evidence_of(unit, profile_id)
             assert suggestion.pair == evidence.pair == (one.profile_id, other.profile_id)
             assert (suggestion.state, suggestion.kinds) == ("open", ("phone",))
-            assert evidence.shared == ("phone", LANDLINE, LANDLINE)
+            assert evidence.shared_value == ("phone", LANDLINE, LANDLINE)
 
 
 def test_a_lookup_is_asked_once_and_only_for_strangers__RES_6(base: Base) -> None:

@@ -123,7 +123,7 @@ def test_an_sms_adds_the_tag_to_a_mobile_that_had_none__RES_4() -> None:
 def test_whatsapp_takes_no_sms_tag_away__RES_4() -> None:
     base = Base()
     base.holds(A, "phone", MOBILE, "mobile", sms=True)
-    assert base.receives(contact("whatsapp", phone=MOBILE)).change is None
+    assert base.receives(contact("whatsapp", phone=MOBILE)).changes == ()
 
 
 # RES-5: a call from a shared number -----------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def test_a_failed_sender_opens_the_holder_and_proves_nothing__RES_14() -> None:
     base = Base()
     base.holds(A, "email", "ada@example.com", contacted=False)
     decision = base.receives(contact("email", email="ada@example.com", **FAILED))
-    assert (decision.profile_id, decision.change) == (A, None)
+    assert (decision.profile_id, decision.changes) == (A, ())
 
 
 def test_failed_senders_of_one_address_meet_and_never_the_one_who_only_named_it__RES_14() -> None:
@@ -450,7 +450,7 @@ def test_the_same_delivery_again_changes_nothing__RES_12() -> None:
     again = base.receives(contact("email", "<m-1>", email="Ada@Example.com"))
     assert again.repeats is not None
     assert (again.profile_id, again.conversation_id) == (first.profile_id, first.conversation_id)
-    assert (again.new_points, again.change, again.suggestions) == ((), None, ())
+    assert (again.new_points, again.changes, again.suggestions) == ((), (), ())
 
 
 def test_the_same_id_from_another_sender_is_another_message__RES_12() -> None:

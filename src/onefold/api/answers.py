@@ -57,19 +57,19 @@ class RateLimit:
         self._since = clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = next((value for name, value in scope.get("headers", ()) if name == b"authorization"), None)
-        if scope["type"] != "http" or given is None:
+        authorization = next((value for name, value in scope.get("headers", ()) if name == b"authorization"), None)
+        if scope["type"] != "http" or authorization is None:
             await self._application(scope, receive, send)
             return
-        left, seconds = self._count(hash(given))
+        left, seconds = self._count(hash(authorization))
 
         async def send_telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told = [
+                rate_limit_headers = [
                     (b"ratelimit-policy", self._policy),
                     (b"ratelimit", b'"key";r=%d;t=%d' % (max(left, 0), seconds)),
                 ]
-                message["headers"] = [*message.get("headers", []), *told]
+                message["headers"] = [*message.get("headers", []), *rate_limit_headers]
             await send(message)
 
         if left < 0:

@@ -61,10 +61,10 @@ class Call:
     @property
     def version(self) -> int | None:
         """The version of `If-Match`; None where the caller does not mind."""
-        given = self._request.headers.get("if-match")
-        if given is None or given.strip() == "*":
+        etag = self._request.headers.get("if-match")
+        if etag is None or etag.strip() == "*":
             return None
-        text = given.strip().removeprefix("W/").strip('"')
+        text = etag.strip().removeprefix("W/").strip('"')
         if not (text.isascii() and text.isdigit() and len(text) < 18):
             raise InvalidValue("If-Match is not an ETag of this service.", code="invalid_etag", field="If-Match")
         return int(text)
@@ -90,8 +90,8 @@ class Call:
         return run_in_transaction(self._database, self.principal.organization_id, work)
 
     def _redirect_to_survivor(self, survivor_id: str) -> Response:
-        given = self._request.path_params
-        old = str(given.get("profile_id") or given.get("conversation_id"))
+        path_params = self._request.path_params
+        old = str(path_params.get("profile_id") or path_params.get("conversation_id"))
         location = self._request.url.path.replace(old, survivor_id)
         query = f"?{self._request.url.query}" if self._request.url.query else ""
         return Response(status_code=308, headers={"Location": location + query})
@@ -119,7 +119,15 @@ class Call:
             response = _response(work(unit), status)
             if key is not None and len(response.body) <= _LONGEST_KEPT:
                 headers = {k: v for k, v in response.headers.items() if k in ("etag", "content-type")}
-                remember(unit, key, self._fingerprint, response.status_code, headers, bytes(response.body), utc_now())
+                remember(
+                    unit,
+                    key,
+                    fingerprint=self._fingerprint,
+                    status=response.status_code,
+                    headers=headers,
+                    body=bytes(response.body),
+                    now=utc_now(),
+                )
             return response
 
         return run_in_transaction(self._database, self.principal.organization_id, once, exclusive=exclusive)
@@ -161,8 +169,15 @@ async def answered_once(
 
     def keep(unit: UnitOfWork) -> None:
         if remembered(unit, key) is None and len(response.body) <= _LONGEST_KEPT:
-            headers, content = dict(response.headers), bytes(response.body)
-            remember(unit, key, fingerprint, response.status_code, headers, content, utc_now())
+            remember(
+                unit,
+                key,
+                fingerprint=fingerprint,
+                status=response.status_code,
+                headers=dict(response.headers),
+                body=bytes(response.body),
+                now=utc_now(),
+            )
 
     await run_in_threadpool(run_in_transaction, database, organization_id, keep)
     return response

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from onefold.api.schemas import Input
-
-DraftKind = Literal["email", "sms", "whatsapp", "note", "task"]
+from onefold.conversations.drafts import DraftKind
 
 
 class DraftInput(Input):

@@ -65,5 +65,5 @@ class BodyLimit:
 
 
 def _declared_length(scope: Scope) -> int:
-    given = dict(scope["headers"]).get(b"content-length", b"")
-    return int(given) if given.isdigit() else 0
+    content_length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(content_length) if content_length.isdigit() else 0

@@ -8,17 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from onefold.api.schemas import Input, ProfileSummary
+from onefold.matching.scoring import EvidenceKind
+from onefold.merging.outcomes import StepKind, Which
 from onefold.merging.together import MOST_SOURCES
+from onefold.runs.store import PairOutcome
 
 Id = Annotated[str, Field(max_length=100)]
-Which = Literal["source", "destination", "both"]
-EvidenceKind = Literal["customer_id", "email", "social", "phone", "handle", "similar_email", "thread", "browser"]
 
 
 class StepInput(Input):
     """Something done together with the merge that clears what stands in its way (MRG-17)."""
 
-    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
+    step: StepKind
     side: Literal["source", "destination"] | None = Field(None, description="For all but detach.")
     contact_point_id: Annotated[str, Field(pattern="^[0-9a-f-]{36}$")] | None = Field(
         None, description="For detach and keep_type."
@@ -118,7 +119,7 @@ class PairInput(Input):
 class Step(BaseModel):
     """A step that would clear an obstacle; send it back with the merge."""
 
-    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
+    step: StepKind
     side: Which | None
     contact_point_id: str | None
 
@@ -317,6 +318,6 @@ class RunPair(BaseModel):
     position: int
     source_id: str
     destination_id: str
-    outcome: Literal["merged", "one_already", "refused"] | None
+    outcome: PairOutcome | None
     code: str | None
     detail: str | None

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
-from onefold.accounts.service import Scope
+from onefold.accounts.service import Role, Scope
 from onefold.api.schemas import Input
 from onefold.contact_points.blocklist import BlockedKind
 from onefold.organizations.mail_senders import MOST_ENTRIES, CustomerIn
+from onefold.organizations.merge_policies import Mode
 from onefold.organizations.policy import BOUNDS, MatchingMode, VisitorSignIn
 
 
@@ -38,14 +39,14 @@ class NewAgent(Input):
 
     email: Annotated[str, Field(max_length=320)]
     name: Annotated[str, Field(min_length=1, max_length=300)]
-    role: Literal["agent", "lead", "admin"] = "agent"
+    role: Role = "agent"
 
 
 class AgentChange(Input):
     """What to change of an agent; an inactive one is signed out everywhere."""
 
     name: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    role: Literal["agent", "lead", "admin"] | None = None
+    role: Role | None = None
     active: bool | None = None
 
 
@@ -55,7 +56,7 @@ class Agent(BaseModel):
     id: str
     email: str
     name: str
-    role: Literal["agent", "lead", "admin"]
+    role: Role
     active: bool
     recent_inbox_id: str | None
 
@@ -183,10 +184,9 @@ class SettingsChange(Input):
     undo_days: Annotated[int, _bounds_of("undo_days")] = 30
     silent_days: Annotated[int, _bounds_of("silent_days")] = 180
     assign_on_answer: bool = True
-    merge_policies: (
-        Literal["by-rule", "ask"]
-        | dict[Annotated[str, Field(max_length=40)], Literal["rule", "ask", "refuse", "choose"]]
-    ) = Field("by-rule", description="A preset, or modes by field: rule or ask; refuse or choose (MRG-4).")
+    merge_policies: Literal["by-rule", "ask"] | dict[Annotated[str, Field(max_length=40)], Mode] = Field(
+        "by-rule", description="A preset, or modes by field: rule or ask; refuse or choose (MRG-4)."
+    )
     match_weights: dict[
         Annotated[str, Field(max_length=40)], Annotated[list[_Probability], Field(min_length=2, max_length=2)]
     ] = Field(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from onefold.contact_points.kinds import PhoneType
 from onefold.contact_points.standing import SenderState, Standing
 from onefold.conversations.sending import SendingState
 from onefold.core.errors import InvalidValue
@@ -16,7 +17,6 @@ from onefold.core.ids import is_id
 
 Text = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(max_length=300)]
-PhoneType = Literal["mobile", "home", "office", "other"]
 T = TypeVar("T")
 
 

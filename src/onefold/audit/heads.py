@@ -59,13 +59,13 @@ def read_heads(lines: Iterable[str], key: Ed25519PublicKey | None) -> list[Head]
         if not line.strip():
             continue
         try:
-            kept = json.loads(line)
+            fields = json.loads(line)
             head = Head(
-                int(kept["organization_id"]),
-                int(kept["seq"]),
-                str(kept["hash"]),
-                datetime.fromisoformat(kept["at"]),
-                str(kept.get("signature", "")),
+                organization_id=int(fields["organization_id"]),
+                seq=int(fields["seq"]),
+                hash=str(fields["hash"]),
+                at=datetime.fromisoformat(fields["at"]),
+                signature=str(fields.get("signature", "")),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise InvalidValue(f"Line {number} is no head of an audit log.", code="head_unreadable") from None

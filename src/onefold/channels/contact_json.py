@@ -171,9 +171,9 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 
 def _further(f: FurtherJson) -> Further:
     return Further(
-        tuple(f.emails),
-        tuple(ListedPhone(p.number, p.type) for p in f.phones),
-        tuple(ListedSocial(s.network, s.user_id, s.handle) for s in f.social),
-        f.customer_id,
-        f.vouched,
+        emails=tuple(f.emails),
+        phones=tuple(ListedPhone(p.number, p.type) for p in f.phones),
+        social=tuple(ListedSocial(s.network, s.user_id, s.handle) for s in f.social),
+        customer_id=f.customer_id,
+        vouched=f.vouched,
     )

@@ -63,7 +63,7 @@ class Headers:
         """The first of the name, as sent; empty if there is none."""
         return next(iter(self._values.get(name, ())), "")
 
-    def decoded(self, name: str) -> str:
+    def decode_first(self, name: str) -> str:
         return words_decoded(self.first(name))
 
 
@@ -241,7 +241,7 @@ def _inner(part: Message) -> list[Message]:
 def _source(part: Message) -> str:
     """The text of a part. The library takes the parts of a report for messages, and leaves them encoded."""
     if part.is_multipart():
-        text = "\n\n".join(_written(inner) for inner in _inner(part))[:_SOURCE_LENGTH]
+        text = "\n\n".join(_text_of_message(inner) for inner in _inner(part))[:_SOURCE_LENGTH]
         text = _plain(text, _encoding(part))
     else:
         content = or_otherwise(lambda: part.get_payload(decode=True), None)
@@ -249,7 +249,7 @@ def _source(part: Message) -> str:
     return re.sub(r"\r{0,2}\n|\r", "\n", text)
 
 
-def _written(message: Message) -> str:
+def _text_of_message(message: Message) -> str:
     fields = (f"{name}: {value}" for name, value in itertools.islice(message.raw_items(), _MOST_HEADERS))
     body = or_otherwise(lambda: message.get_payload(decode=True), None)
     return _text("\n".join(fields)) + "\n\n" + (text_of(body, None) if isinstance(body, bytes) else "")

@@ -226,8 +226,10 @@ def _content_type(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     """The name the sender gave it, or one that tells what it is; never a path."""
-    given = mend_text(words_decoded((or_otherwise(part.get_filename, None) or _inner_subject(part))[:STRUCTURE_LENGTH]))
-    name = re.sub(r"[/\\]+", "_", display_name(_cut_name(given)) or "")[:_FILENAME_LENGTH]
+    original_name = mend_text(
+        words_decoded((or_otherwise(part.get_filename, None) or _inner_subject(part))[:STRUCTURE_LENGTH])
+    )
+    name = re.sub(r"[/\\]+", "_", display_name(_cut_name(original_name)) or "")[:_FILENAME_LENGTH]
     if name.strip(". _"):
         return name
     return "attachment" + (mimetypes.guess_extension(_content_type(part)) or "")

@@ -137,7 +137,9 @@ class _Reading:
         self._parts = parts_of(message)
         self._type = self._parts[0].content_type
         self._text = text
-        self._subject = _TAGS.sub("", " ".join(self._headers.decoded("subject")[:_SUBJECT_LENGTH].split()), count=1)
+        self._subject = _TAGS.sub(
+            "", " ".join(self._headers.decode_first("subject")[:_SUBJECT_LENGTH].split()), count=1
+        )
 
     def result(self) -> MachineMail | None:
         if self._is_report():
@@ -291,7 +293,13 @@ class _Reading:
 
     def _about_a_mail(self, kind: Kind, recipients: tuple[str, ...] = (), permanent: bool = False) -> MachineMail:
         ids = self._returned_ids()
-        return MachineMail(kind, recipients, ids[0] if ids else None, tuple(ids), permanent)
+        return MachineMail(
+            kind=kind,
+            recipients=recipients,
+            original_message_id=ids[0] if ids else None,
+            original_message_ids=tuple(ids),
+            permanent=permanent,
+        )
 
     def _returned_mails(self) -> list[Headers]:
         return returned_headers(self._parts)

@@ -37,13 +37,13 @@ def body_of(leaves: Sequence[Leaf]) -> str | None:
 
 
 def _join_texts(leaves: Sequence[Leaf]) -> str:
-    texts = {id(leaf): _seen(leaf.part) for leaf in leaves if not is_html(leaf.part)}
+    texts = {id(leaf): _visible_text(leaf.part) for leaf in leaves if not is_html(leaf.part)}
     dropped: set[int] = set()
     for choices in _alternatives(leaves):
         dropped |= _given_way(choices, texts)
     for leaf in leaves:
         if id(leaf) not in texts and id(leaf) not in dropped:
-            texts[id(leaf)] = _seen(leaf.part)
+            texts[id(leaf)] = _visible_text(leaf.part)
     pieces = (texts[id(leaf)] for leaf in leaves if id(leaf) not in dropped)
     return "\n".join(text.strip("\n") for text in pieces if text.strip())
 
@@ -65,7 +65,7 @@ def _given_way(choices: list[Leaf], texts: dict[int, str]) -> set[int]:
     if not rich or not text.strip():
         return set()
     if _may_be_stub(text):
-        texts.update((id(leaf), _seen(leaf.part)) for leaf in rich)
+        texts.update((id(leaf), _visible_text(leaf.part)) for leaf in rich)
         if _is_stub(text, "\n".join(texts[id(leaf)] for leaf in rich)):
             return {id(leaf) for leaf in plain}
     return {id(leaf) for leaf in rich}
@@ -85,7 +85,7 @@ def _letters(text: str) -> str:
     return re.sub(r"\W+", "", text.casefold())
 
 
-def _seen(part: Message) -> str:
+def _visible_text(part: Message) -> str:
     text = text_in(part)
     if is_html(part):
         return html_text(text)

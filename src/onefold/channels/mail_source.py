@@ -59,7 +59,7 @@ class _Line(NamedTuple):
     def is_of_mail(self) -> bool:
         return self.name is not None and _OF_MAIL.fullmatch(self.name) is not None
 
-    def written(self) -> bytes:
+    def to_bytes(self) -> bytes:
         value = b"\n".join(self.lines).partition(b":")[2]
         return (self.name or b"") + b":" + value
 
@@ -89,7 +89,7 @@ def source_of(raw: bytes) -> Source:
     if _is_encoded(headers):
         among, behind = among + behind, []
     text = [part for line in behind for part in line.lines]
-    content = b"\n".join([*(line.written() for line in headers), b"", *text, *([b""] if text and end else []), body])
+    content = b"\n".join([*(line.to_bytes() for line in headers), b"", *text, *([b""] if text and end else []), body])
     sound = not doubled and not _has_bare_returns(head) and _from_is_sound(lines)
     strict = sound and as_sent and not any(map(_is_obsolete, lines))
     return Source(content, sound, strict, tuple(b" ".join(line.lines) for line in among))
@@ -111,7 +111,7 @@ def _is_obsolete(line: _Line) -> bool:
 
 def _is_encoded(headers: list[_Line]) -> bool:
     """Whether text put before the body would not be seen as a part of it, or spoil it."""
-    return any(_ENCODED.match(line.written()) for line in headers)
+    return any(_ENCODED.match(line.to_bytes()) for line in headers)
 
 
 def _logical_lines(head: bytes) -> list[_Line]:

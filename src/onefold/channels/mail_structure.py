@@ -87,8 +87,8 @@ def take_apart(source: bytes) -> Part:
 
 def head_of(source: bytes) -> Part:
     """The mail's head, its body not looked at."""
-    found = EMPTY_LINE.search(source, 0, MOST_HEAD_BYTES)
-    return _LIBRARY.parsebytes(source[: found.end() if found else MOST_HEAD_BYTES], headersonly=True)
+    head_end = EMPTY_LINE.search(source, 0, MOST_HEAD_BYTES)
+    return _LIBRARY.parsebytes(source[: head_end.end() if head_end else MOST_HEAD_BYTES], headersonly=True)
 
 
 class _Mark(NamedTuple):
@@ -168,7 +168,7 @@ class _Reader:
     def _marks(self, boundary: str, start: int, end: int) -> list[_Mark]:
         """The lines that are the boundary, up to the one that closes."""
         self._bytes_left -= end - start
-        mark, found = b"--" + boundary.encode("utf-8", "surrogateescape"), []
+        mark, marks = b"--" + boundary.encode("utf-8", "surrogateescape"), []
         at = self._source.find(mark, start, end)
         while at >= 0:
             self._looks_left -= 1
@@ -176,11 +176,11 @@ class _Reader:
                 raise TooMuch
             rest = _REST_OF_BOUNDARY.match(self._source, at + len(mark), end)
             if rest is not None and (at == start or self._source[at - 1 : at] in (b"\n", b"\r")):
-                found.append(_Mark(at, rest.end(), rest[1] is not None))
+                marks.append(_Mark(at, rest.end(), rest[1] is not None))
                 if rest[1] is not None:
-                    return found
+                    return marks
             at = self._source.find(mark, at + len(mark), end)
-        return found
+        return marks
 
     def _places(self, marks: Sequence[_Mark], end: int) -> list[tuple[int, int]]:
         """Where the parts between the marks stand; without one that closes the last part goes on to the end."""

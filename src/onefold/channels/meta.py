@@ -150,15 +150,24 @@ def _whatsapp(message: Json, people: Mapping[str, Json], inbox_id: str | None) -
     if message_id is None:
         return None
     phone = _phone(sender)
-    user_id = _user_id(_text(message.get("from_user_id") or message.get("user_id")) or ("" if phone else sender))
+    content = _object(message.get(kind))
+    changed = _changed_identity(kind, content)
+    named = changed.previous_account or message.get("from_user_id") or message.get("user_id")
+    user_id = _user_id(_text(named) or ("" if phone else sender))
     person = people.get(sender) or people.get(user_id or "") or _NOBODY
     profile = _object(person.get("profile"))
     name, handle = _name(profile.get("name")), _name(profile.get("username") or person.get("username"))
-    content = _object(message.get(kind))
     return Contact(
         channel="whatsapp",
         message_id=message_id,
-        sender=Sender(phone=phone, user_id=user_id, handle=handle, name=name, changed_to=_new_number(kind, content)),
+        sender=Sender(
+            phone=phone,
+            user_id=user_id,
+            handle=handle,
+            name=name,
+            changed_to=changed.number,
+            changed_account=changed.account,
+        ),
         body=_whatsapp_body(kind, content),
         occurred_at=_moment(message.get("timestamp"), 1),
         inbox_id=inbox_id,
@@ -186,11 +195,26 @@ def _phone(wa_id: str) -> str | None:
     return number
 
 
-def _new_number(kind: str, content: Json) -> str | None:
-    """The number that WhatsApp says a customer has changed to (RES-20); other changes name a number as well."""
-    new = _text(content.get("new_wa_id") or content.get("wa_id"))
-    says_so = kind == "system" and (_text(content.get("type")) or "changed_number").endswith("changed_number")
-    return _phone(new) if says_so and new else None
+class _ChangedIdentity(NamedTuple):
+    number: str | None = None
+    account: str | None = None
+    previous_account: str | None = None
+
+
+def _changed_identity(kind: str, content: Json) -> _ChangedIdentity:
+    """The number and the user id that WhatsApp says a customer has changed to, and the user id before (RES-20).
+
+    A user id changes with the number or by itself. Other changes name a number as well, and change none.
+    """
+    said = _text(content.get("type")) or "changed_number"
+    if kind != "system" or not said.endswith(("changed_number", "changed_user_id")):
+        return _ChangedIdentity()
+    number = _text(content.get("new_wa_id") or content.get("wa_id"))
+    return _ChangedIdentity(
+        number=_phone(number) if number and said.endswith("changed_number") else None,
+        account=_user_id(_text(content.get("user_id"))),
+        previous_account=_user_id(_text(content.get("previous_user_id"))),
+    )
 
 
 def _whatsapp_body(kind: str, content: Json) -> str:
@@ -218,7 +242,7 @@ def _what_it_is(kind: str) -> str:
 def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | None:
     """A contact of an event that says something; None of what only tells what became of our own messages."""
     message, user_id = _object(event.get("message")), _text(_object(event.get("sender")).get("id"))
-    said = _said(event)
+    said = _read_event(event)
     if said is None:
         return None
     own_id, body = said
@@ -238,7 +262,7 @@ def _messenger(event: Json, network: str, inbox_id: str | None) -> Contact | Non
     )
 
 
-def _said(event: Json) -> tuple[str | None, str] | None:
+def _read_event(event: Json) -> tuple[str | None, str] | None:
     """(the network's id of it, what it says) of a message, a button, a referral, an edit or a reaction (RES-20)."""
     if message := _object(event.get("message")):
         mid = _id(message.get("mid"))

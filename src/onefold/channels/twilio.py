@@ -79,8 +79,8 @@ def twilio_signature_valid(
         macs = [hmac.digest(auth_token.encode(), text.encode(), digest) for text in texts]
     except ValueError:  # a port that is none, or half of a surrogate pair
         return False
-    given = signature.encode(errors="replace")
-    return any(hmac.compare_digest(b64encode(mac), given) for mac in macs)
+    signature_bytes = signature.encode(errors="replace")
+    return any(hmac.compare_digest(b64encode(mac), signature_bytes) for mac in macs)
 
 
 _DIGESTS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}

@@ -171,10 +171,10 @@ def _address(settings: Settings) -> Iterator[Finding]:
             "No proxy is trusted, so everybody behind it is one client, and some wrong passwords keep all of them out.",
             "Set ONEFOLD_TRUSTED_PROXIES to the proxy's network.",
         )
-    yield from _reached(settings.public_url.rstrip("/"))
+    yield from _check_reachable(settings.public_url.rstrip("/"))
 
 
-def _reached(address: str) -> Iterator[Finding]:
+def _check_reachable(address: str) -> Iterator[Finding]:
     try:
         answer = httpx.get(f"{address}/health", timeout=10.0)
     except httpx.HTTPError as error:

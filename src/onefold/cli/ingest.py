@@ -95,7 +95,7 @@ def _ingest_file(
     with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
         task = bar.add_task(path.name, total=total, completed=run.done)
         entries = files.entries(path, int(run.position or 0), inbox_id)
-        for progress in ingesting.ingest(database, receiver, organization_id, run, entries):
+        for progress in ingesting.ingest(database, receiver, organization_id, run=run, entries=entries):
             _write_refusals(refused, path, progress.refusals)
             bar.update(task, completed=progress.position)
             counts = dict(progress.counts)

@@ -21,6 +21,7 @@ from onefold.privacy import erasure as erasing
 from onefold.privacy import export as exporting
 from onefold.privacy.export import Subject
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 
 profile_app = typer.Typer(no_args_is_help=True, help="Customer Profiles.")
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def profile_show(
             try:
                 view = profiles.read(unit, wanted)
             except NotFound:
-                hits = profiles.search(unit, wanted, 20)
+                hits = search(unit, wanted, 20)
                 if len(hits) != 1:
                     _show_hits(hits)
                 view = profiles.read(unit, hits[0].row.id)

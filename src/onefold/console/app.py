@@ -218,7 +218,7 @@ def _refusal(request: Request, refusal: DomainError) -> Response:
     if request.headers.get("hx-request") == "true":
         values = {"refusal": refusal, "title": _title(request, refusal, status), "holder": holder}
         return render(request, "refusal_notice.html", status, again | _BESIDE, **values)
-    return _page(request, refusal, status, again, holder)
+    return _page(request, refusal, status=status, headers=again, holder=holder)
 
 
 def _clash(request: Request, clash: ChangedMeanwhile) -> Response:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from onefold.audit.service import Entry
-from onefold.console import audit_view, labels
+from onefold.console import audit_view, wording
 from onefold.console.names import Actors
 from onefold.console.settings_labels import SETTINGS
 from onefold.merging.snapshot import ProfileSnapshot
@@ -34,7 +34,7 @@ def _merge(entry: Entry, _actors: Actors) -> list[Line]:
 
 def _undo(entry: Entry, actors: Actors) -> list[Line]:
     details, before = entry.details, list(audit_view.sides(entry.before).values())
-    undo_lines = [*_merge(entry, actors), Line("Restored", labels.count(len(details["unmerged"]), "customer"))]
+    undo_lines = [*_merge(entry, actors), Line("Restored", wording.count(len(details["unmerged"]), "customer"))]
     for label, field in (("Deleted since", "gone"), ("Changed since, left as is", "kept")):
         if details[field]:
             undo_lines.append(Line(label, _rows(details[field], before)))
@@ -47,7 +47,7 @@ def _rows(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -> 
     named = [f"{one.kind} {one.text}" for one in staying if one.text]
     plurals = {"address": "addresses"}
     counted = Counter(one.kind for one in staying if not one.text)
-    return "; ".join(named + [labels.count(n, kind, plurals.get(kind)) for kind, n in counted.items()])
+    return "; ".join(named + [wording.count(n, kind, plurals.get(kind)) for kind, n in counted.items()])
 
 
 def _detach(entry: Entry, _actors: Actors) -> list[Line]:
@@ -71,7 +71,7 @@ _ERASED = (
 
 def _erasure(entry: Entry, _actors: Actors) -> list[Line]:
     counts: dict[str, Any] = entry.details["counts"]
-    parts = [labels.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
+    parts = [wording.count(counts[name], one, many) for name, one, many in _ERASED if counts.get(name)]
     return [Line("Erased", ", ".join(parts))]
 
 
@@ -104,26 +104,26 @@ def _agent_changes(entry: Entry, actors: Actors) -> list[Line]:
 
 
 def _settings(entry: Entry, _actors: Actors) -> list[Line]:
-    return [Line(SETTINGS[field], _change(field, told)) for field, told in entry.details["changes"].items()]
+    return [Line(SETTINGS[field], _change(field, change)) for field, change in entry.details["changes"].items()]
 
 
 _WITHOUT_VALUES = ("default_inbox_id", "own_addresses", "relays")
 
 
-def _change(field: str, told: Any) -> str:
-    if isinstance(told, dict):
-        return labels.count(len(told), "change")
-    was, now = (("on" if one else "off") if isinstance(one, bool) else one for one in told)
+def _change(field: str, change: Any) -> str:
+    if isinstance(change, dict):
+        return wording.count(len(change), "change")
+    was, now = (("on" if one else "off") if isinstance(one, bool) else one for one in change)
     return "changed" if field in _WITHOUT_VALUES else f"from {was} to {now}"
 
 
-def _blocked(entry: Entry, _actors: Actors) -> list[Line]:
+def _blocked_value(entry: Entry, _actors: Actors) -> list[Line]:
     value = entry.details.get("value")
     return [Line("Value", value)] if value else []
 
 
 def _blocking(entry: Entry, actors: Actors) -> list[Line]:
-    return [*_blocked(entry, actors), Line("Customers it no longer opens", f"{entry.details['profiles']:,}")]
+    return [*_blocked_value(entry, actors), Line("Customers it no longer opens", f"{entry.details['profiles']:,}")]
 
 
 _WEBHOOK = (("host", "To"), ("description", "Description"), ("state", "State"))
@@ -146,8 +146,8 @@ def _duration(length: timedelta) -> str:
     """In the largest unit that leaves no rest."""
     for unit, one in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
         if not length % unit:
-            return labels.count(length // unit, one)
-    return labels.count(int(length.total_seconds()), "second")
+            return wording.count(length // unit, one)
+    return wording.count(int(length.total_seconds()), "second")
 
 
 _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
@@ -164,7 +164,7 @@ _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
     "inbox.agent_removed": _agent,
     "settings.changed": _settings,
     "blocklist.added": _blocking,
-    "blocklist.removed": _blocked,
+    "blocklist.removed": _blocked_value,
     "webhook.changed": _webhook,
     "agent.invited": _link,
     "agent.link_made": _link,

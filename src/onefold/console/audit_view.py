@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onefold.console import labels
+from onefold.console import labels, wording
 from onefold.contact_points.points import HeldPoint
 from onefold.merging.snapshot import ProfileSnapshot
 from onefold.merging.undo import Undo
@@ -40,7 +40,7 @@ def table(snapshots: Sequence[ProfileSnapshot], kin: Mapping[str, str]) -> list[
         Was("Image", [[side.image] if side.image else [] for side in snapshots]),
         *(Was(label, [points(side, kind) for side in snapshots]) for kind, label in _POINTS),
         Was("Details", [[f"{d.key}: {d.value}" for d in side.details] for side in snapshots]),
-        Was("Addresses", [[labels.address(a) for a in side.addresses] for side in snapshots]),
+        Was("Addresses", [[wording.address(a) for a in side.addresses] for side in snapshots]),
         Was("Relationships", [_kin(side, kin) for side in snapshots]),
         Was("Attributes", [[f"{k}: {v}" for k, v in sorted(side.attributes.items())] for side in snapshots]),
         Was("Open conversation", [_conversation(side) for side in snapshots]),
@@ -58,10 +58,10 @@ def points(side: ProfileSnapshot, kind: str) -> list[str]:
 
 def point(p: HeldPoint) -> str:
     """A contact point with its type and tags."""
-    value = p.value if p.kind == "customer_id" else p.handle or labels.point(p.value, p.kind)
+    value = p.value if p.kind == "customer_id" else p.handle or wording.point(p.value, p.kind)
     tags = [labels.PHONE_TYPES[p.phone_type].lower()] if p.phone_type else []
     tags += [tag for tag, applies in (("Main", p.main), ("SMS", p.sms), ("former", not p.current)) if applies]
-    where = f" on {labels.network(p.value)}" if p.kind == "social" else ""
+    where = f" on {wording.network(p.value)}" if p.kind == "social" else ""
     return f"{value}{where} ({', '.join(tags)})" if tags else f"{value}{where}"
 
 
@@ -112,9 +112,9 @@ def _single(side: ProfileSnapshot, field: str) -> str | None:
 def _field(field: str, record: Mapping[str, Any] | None) -> str:
     head, _, rest = field.partition(".")
     if head != "phone_type":
-        return labels.field(field)
+        return wording.field(field)
     phones = [p for side in sides(record).values() for p in side.points if p.contact_point_id == rest]
-    return f"Type of {labels.point(phones[0].value, 'phone')}" if phones else "Type of a phone"
+    return f"Type of {wording.point(phones[0].value, 'phone')}" if phones else "Type of a phone"
 
 
 def steps(details: Mapping[str, Any]) -> list[str]:
@@ -141,7 +141,7 @@ def staying(rows: Sequence[tuple[str, str]], among: Sequence[ProfileSnapshot]) -
     for side in among:
         known |= {p.contact_point_id: point(p) for p in side.points}
         known |= {d.id: f"{d.key}: {d.value}" for d in side.details}
-        known |= {a.id: labels.address(a) for a in side.addresses}
+        known |= {a.id: wording.address(a) for a in side.addresses}
         known |= {r.id: r.seen_from(side.profile_id)[1] for r in side.relations}
     return [Staying(kind, known.get(row_id, "")) for kind, row_id in rows]
 

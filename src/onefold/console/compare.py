@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onefold.console import labels
+from onefold.console import labels, wording
 from onefold.contact_points.points import HeldPoint
 from onefold.core.text import alike, fold
 from onefold.matching.scoring import Comparison
@@ -48,7 +48,7 @@ def lines(one: ProfileView, other: ProfileView, comparison: Comparison) -> list[
     for kind, label in (("email", "Email"), ("phone", "Phone"), ("social", "Social")):
         sides = [[p for p in view.points if p.kind == kind] for view in (one, other)]
         rows.append(Line(label, _points(sides[0], sides[1], evidence), _points(sides[1], sides[0], other_evidence)))
-    places = [[labels.address(a) for a in view.addresses] for view in (one, other)]
+    places = [[wording.address(a) for a in view.addresses] for view in (one, other)]
     rows.append(Line("Addresses", _mark_shared(places[0], places[1]), _mark_shared(places[1], places[0])))
     details = [[f"{d['key']}: {d['value']}" for d in view.details] for view in (one, other)]
     rows.append(Line("Details", _mark_shared(details[0], details[1]), _mark_shared(details[1], details[0])))
@@ -78,8 +78,8 @@ def _points(points: list[HeldPoint], other_points: list[HeldPoint], evident: set
 
 def _text(point: HeldPoint) -> str:
     if point.kind == "social":
-        return f"{point.handle or labels.point(point.value, 'social')} on {labels.network(point.value)}"
-    text = labels.point(point.value, point.kind)
+        return f"{point.handle or wording.point(point.value, 'social')} on {wording.network(point.value)}"
+    text = wording.point(point.value, point.kind)
     notes = [labels.PHONE_TYPES[point.phone_type].lower()] if point.phone_type else []
     notes += ["not confirmed"] if point.standing == "claimed" else []
     return f"{text} ({', '.join(notes)})" if notes else text

@@ -140,10 +140,10 @@ def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[Item
 
 def _answer_subject(recent: Sequence[ItemRow]) -> str:
     """The subject of an answer to the customer's last mail; empty where there is none to answer."""
-    asked = next((i.subject for i in recent if i.direction == "in" and i.channel == "email"), None)
-    if not asked:
+    subject = next((i.subject for i in recent if i.direction == "in" and i.channel == "email"), None)
+    if not subject:
         return ""
-    return asked if asked.casefold().startswith("re:") else f"Re: {asked}"[:_SUBJECT_LENGTH]
+    return subject if subject.casefold().startswith("re:") else f"Re: {subject}"[:_SUBJECT_LENGTH]
 
 
 def _others(unit: UnitOfWork, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:

@@ -6,6 +6,7 @@ from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 
 
 def only_customer(unit: UnitOfWork, query: str | None) -> str:
@@ -15,7 +16,7 @@ def only_customer(unit: UnitOfWork, query: str | None) -> str:
         raise InvalidValue("Say which customer: write an email, a phone, a name or a customer ID.", field="customer")
     if is_id(query):
         return profiles.resolve_redirect(unit, query)
-    hits = profiles.search(unit, query, 2, forgiving=False)
+    hits = search(unit, query, 2, forgiving=False)
     if len(hits) != 1:
         matched = "More than one customer is" if hits else "No customer is"
         raise InvalidValue(f"{matched} found by that; write the whole email, phone or customer ID.", field="customer")

@@ -49,12 +49,12 @@ class Form:
 
     def number(self, name: str) -> int | None:
         """A whole number; None where the field is empty. Raises InvalidValue."""
-        given = self.line(name)
-        if given is None:
+        text = self.line(name)
+        if text is None:
             return None
-        if not (given.isascii() and given.isdigit() and len(given) < 18):
+        if not (text.isascii() and text.isdigit() and len(text) < 18):
             raise InvalidValue(f"{name} is no whole number.", code="invalid_number", field=name)
-        return int(given)
+        return int(text)
 
     def beginning(self, prefix: str) -> dict[str, str]:
         """Every field whose name begins so, by the rest of its name."""

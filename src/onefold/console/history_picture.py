@@ -14,60 +14,12 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from onefold.console import history_texts as words
+from onefold.console.history_shapes import Dot, Label, Picture, Stroke
 from onefold.console.history_texts import UNKNOWN, cut, plain, text_width
 from onefold.history.history import Arrival, History, Origin
 
 LaneStyle = Literal["living", "part", "other"]
 _FRONT = ("other", "part", "living")  # what lies over what
-
-
-class Stroke(NamedTuple):
-    """A line: an SVG path of numbers alone, and everything it touches as (left, top, right, bottom)."""
-
-    path: str
-    style: str
-    title: str
-    box: tuple[float, float, float, float]
-
-
-class Dot(NamedTuple):
-    """A marker and its centre. `subject` is the id of what it stands for."""
-
-    x: float
-    y: float
-    radius: float
-    style: str
-    title: str
-    subject: str
-
-
-class Label(NamedTuple):
-    """A text of one line. `x` is where it starts, or with `end` ends; `y` its base line; `full` the text uncut."""
-
-    x: float
-    y: float
-    text: str
-    full: str
-    size: float
-    style: str
-    end: bool = False
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """What it covers at most: (left, top, right, bottom)."""
-        width = text_width(self.text, self.size, bold=self.style in _BOLD)
-        left = self.x - width if self.end else self.x
-        return left, self.y - self.size, left + width, self.y + self.size * 0.3
-
-
-class Picture(NamedTuple):
-    """Everything to be drawn, from the back to the front, in pixels."""
-
-    width: float
-    height: float
-    strokes: tuple[Stroke, ...]
-    dots: tuple[Dot, ...]
-    labels: tuple[Label, ...]
 
 
 _PAD, _AXIS, _TAIL = 16.0, 26.0, 10.0
@@ -78,7 +30,6 @@ _LONGEST = 220.0
 _HANGING = 9.0  # from the leader to the text that hangs on it
 _TALL = 520.0
 _CROWD = 16  # with more lanes than this, what became of each is in its title and in the story alone
-_BOLD = ("name-living", "name-part")
 
 
 # Time ----------------------------------------------------------------------------------------------------------------

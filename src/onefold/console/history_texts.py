@@ -135,7 +135,7 @@ def _creation_text(history: History, origin: Origin, names: Mapping[str, str]) -
     came = [plain(a.text) for a in history.arrivals if a.profile_id == origin.id and _with_profile(history, a)]
     apart = [text for text in came if text != names[origin.id]]
     by = f" by {plain(origin.created_by)}" if origin.created_by else ""
-    return f"{names[origin.id]} was made{by}{', with ' + _list_text(apart) if apart else ''}."
+    return f"{names[origin.id]} was created{by}{', with ' + _list_text(apart) if apart else ''}."
 
 
 def _list_text(texts: Sequence[str]) -> str:

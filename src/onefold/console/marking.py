@@ -20,7 +20,7 @@ _BEHIND = ".,;:!?)]}>'\u2019\u201d\u2026"
 _LINK = Markup('<a href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>')
 
 
-def marked(text: str, query: str) -> Markup:
+def mark_hits(text: str, query: str) -> Markup:
     """A text, escaped, with every word of a query marked in it, whatever marks and case either is written with. What
     was found by a slip or in other letters stands nowhere in it, and nothing is marked."""
     words = sorted({_as_looked_for(query).strip(), *words_of(query)} - {""}, key=len, reverse=True)[:_MOST_WORDS]
@@ -44,14 +44,14 @@ def _pattern(word: str) -> str:
     return f"(?<![^\\W_]){re.escape(word)}" if short else re.escape(word)
 
 
-def linked(text: str) -> Markup:
+def link_addresses(text: str) -> Markup:
     """A text, escaped, whose web and email addresses are links. Nothing they lead to learns where they stood."""
     parts, end = [], 0
-    for found in _ADDRESS.finditer(text):
-        address = found[0].rstrip(_BEHIND)
+    for match in _ADDRESS.finditer(text):
+        address = match[0].rstrip(_BEHIND)
         target = address if address.startswith("http") else f"mailto:{address}"
-        parts += [escape(text[end : found.start()]), _LINK.format(target, address)]
-        end = found.start() + len(address)
+        parts += [escape(text[end : match.start()]), _LINK.format(target, address)]
+        end = match.start() + len(address)
     return Markup("").join([*parts, escape(text[end:])])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from onefold.console import labels
+from onefold.console import labels, wording
 from onefold.contact_points.points import HeldPoint
 from onefold.core.errors import InvalidValue
 from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
@@ -107,16 +107,16 @@ class MergePage:
         head, _, rest = field.partition(".")
         point = self._points.get(rest)
         return (
-            f"Type of {labels.point(point.value, point.kind)}"
+            f"Type of {wording.point(point.value, point.kind)}"
             if head == "phone_type" and point
-            else labels.field(field)
+            else wording.field(field)
         )
 
     def _step_label(self, step: Step) -> str:
         view = self._sides.get(step.side or "")
-        name = labels.snippet(labels.customer_name(view.display_name), _NAME) if view else ""
+        name = wording.snippet(wording.customer_name(view.display_name), _NAME) if view else ""
         point = self._points.get(step.contact_point_id or "")
-        number = labels.point(point.value, point.kind) if point else "the contact point"
+        number = wording.point(point.value, point.kind) if point else "the contact point"
         if step.step == "make_ordinary":
             return f"Make the Main phone of {name} ({self._main(step)}) an ordinary phone"
         if step.step == "keep_former":
@@ -127,7 +127,7 @@ class MergePage:
 
     def _main(self, step: Step) -> str:
         view = self._sides[step.side or "source"]
-        return next((labels.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
+        return next((wording.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
 
     def _type(self, view: ProfileView | None, point: HeldPoint | None) -> str:
         points = view.points if view else []
@@ -137,7 +137,7 @@ class MergePage:
     def _holder(self, step: Step) -> str:
         for view in (self.source, self.destination):
             if any(p.contact_point_id == step.contact_point_id for p in view.points):
-                return labels.snippet(labels.customer_name(view.display_name), _NAME)
+                return wording.snippet(wording.customer_name(view.display_name), _NAME)
         return "its customer"
 
 
@@ -148,9 +148,9 @@ def _text(field: str, value: Any) -> str:
         return ", ".join(map(str, value))
     head = field.partition(".")[0]
     if head == "main_phone":
-        return labels.point(str(value), "phone")
+        return wording.point(str(value), "phone")
     if head == "phone_type":
         return labels.PHONE_TYPES.get(str(value), str(value))
     if head == "social":
-        return ", ".join(labels.point(part, "social") for part in str(value).split(", "))
+        return ", ".join(wording.point(part, "social") for part in str(value).split(", "))
     return str(value)

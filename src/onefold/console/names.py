@@ -11,6 +11,7 @@ from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 
 GONE = "a customer"
 
@@ -23,7 +24,7 @@ class Named(NamedTuple):
     living_id: str | None
 
     @property
-    def moved(self) -> bool:
+    def is_redirected(self) -> bool:
         """Whether the id leads to another customer now."""
         return self.living_id not in (None, self.id)
 
@@ -75,5 +76,5 @@ def wanted_customer(unit: UnitOfWork, asked: str) -> str | None:
     text = asked.strip()[:200]
     if not text or is_id(text):
         return text or None
-    hits = profiles.search(unit, text, 2, forgiving=False)
+    hits = search(unit, text, 2, forgiving=False)
     return hits[0].row.id if len(hits) == 1 else ""

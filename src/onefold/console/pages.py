@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from onefold.accounts import store as accounts
-from onefold.console import labels
+from onefold.console import labels, wording
 from onefold.console.one_deed import with_page_id
 from onefold.console.visitor import Visitor
 from onefold.conversations import worklists
@@ -62,7 +62,7 @@ def environment() -> Environment:
         extensions=["jinja2.ext.do"],
     )
     made.globals |= {"static": static, "labels": labels}
-    made.filters |= labels.FILTERS
+    made.filters |= wording.FILTERS
     return made
 
 
@@ -80,8 +80,8 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
     """A whole page: the work lists beside it, and what the address says was just done."""
     side = visitor.read(lambda unit: side_of(unit, visitor))
     said = labels.FLASH_MESSAGES.get(request.query_params.get("said", ""))
-    given = request.query_params
-    take_back = takes_back(given.get("said", ""), given.get("undo", ""), leads=visitor.leads)
+    query = request.query_params
+    take_back = takes_back(query.get("said", ""), query.get("undo", ""), leads=visitor.leads)
     return render(request, template, status, side=side, said=said, take_back=take_back, **values)
 
 

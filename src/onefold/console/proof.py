@@ -95,7 +95,9 @@ def _trying(visitor: Visitor, way: Way) -> Iterator[None]:
         with throttle.trying(visitor.database, organization_id, throttle.of_proof(visitor.agent_id)):
             yield
     except NotSignedIn:
-        signing_in.note_refusal(visitor.database, organization_id, visitor.agent_id, way, visitor.actor.origin)
+        signing_in.note_refusal(
+            visitor.database, organization_id, agent_id=visitor.agent_id, way=way, origin=visitor.actor.origin
+        )
         raise
 
 

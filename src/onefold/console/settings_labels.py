@@ -42,7 +42,7 @@ SETTINGS = {
 VISITOR_SIGN_IN = {
     "suggest": (
         "Suggest",
-        "An agent decides whether the anonymous chat before was the same customer's.",
+        "An agent decides whether the earlier anonymous chat was the same customer's.",
     ),
     "join": (
         "Join at once",
@@ -115,8 +115,8 @@ POLICY_FIELDS = {
 """MRG-4: each field with a policy, and what the rules do with it."""
 
 PRESETS = {
-    "by-rule": ("By the rules", "The rule's choice is preselected, and what the rules refuse is refused."),
-    "ask": ("Ask every time", "Each mismatch is the agent's to choose; nothing is refused for one."),
+    "by-rule": ("By the rules", "The rule's choice is preselected; a conflict that the rules refuse stops the merge."),
+    "ask": ("Ask every time", "The agent decides each mismatch; no merge is refused because of one."),
 }
 
 BLOCKED_KINDS = {

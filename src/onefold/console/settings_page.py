@@ -64,8 +64,8 @@ def base_address(request: Request) -> str:
 
 def number_between(form: Form, name: str, label: str, least: int, most: int) -> int:
     """A whole number of a form; raises InvalidValue that names the field as the form does."""
-    given = form.line(name) or ""
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else -1
+    text = form.line(name) or ""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if not least <= number <= most:
         raise InvalidValue(f"{label} is a whole number from {least} to {most:,}.", code="invalid_number", field=name)
     return number
@@ -74,11 +74,11 @@ def number_between(form: Form, name: str, label: str, least: int, most: int) -> 
 def day_end(form: Form, name: str, label: str, admin: Visitor, now: datetime) -> datetime | None:
     """The end of a day that a form names, where the admin is; None where it names none. Raises InvalidValue for a day
     that is over."""
-    given = form.line(name)
-    if given is None:
+    day = form.line(name)
+    if day is None:
         return None
     try:
-        end = datetime.fromisoformat(f"{given}T23:59:59").replace(tzinfo=admin.zone).astimezone(now.tzinfo)
+        end = datetime.fromisoformat(f"{day}T23:59:59").replace(tzinfo=admin.zone).astimezone(now.tzinfo)
     except (ValueError, OverflowError):
         raise InvalidValue(f"{label} is a day, such as 2030-12-31.", code="invalid_date", field=name) from None
     if end <= now:

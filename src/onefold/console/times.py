@@ -66,7 +66,7 @@ def day(when: date, today: date, reader: Reader) -> str:
         return "Yesterday"
     if today - timedelta(days=7) < when < today:
         return format_date(when, "EEEE", reader.locale)
-    return _written(when, "MMMMd" if when.year == today.year else "yMMMMd", reader.locale)
+    return _format_date(when, "MMMMd" if when.year == today.year else "yMMMMd", reader.locale)
 
 
 def clock(at: datetime, reader: Reader) -> str:
@@ -81,15 +81,15 @@ def when(at: datetime, reader: Reader, now: datetime) -> str:
         return clock(at, reader)
     if timedelta(0) < today - then < timedelta(days=7):
         return format_date(then, "EEE", reader.locale)
-    return _written(then, "MMMd" if then.year == today.year else "yMMMd", reader.locale)
+    return _format_date(then, "MMMd" if then.year == today.year else "yMMMd", reader.locale)
 
 
 def moment(at: datetime, reader: Reader) -> str:
     """A moment in full, with its zone."""
     local = at.astimezone(reader.zone)
-    return f"{_written(local.date(), 'yMMMMd', reader.locale)}, {clock(at, reader)} {local.tzname()}"
+    return f"{_format_date(local.date(), 'yMMMMd', reader.locale)}, {clock(at, reader)} {local.tzname()}"
 
 
 @lru_cache(maxsize=4_096)
-def _written(when: date, skeleton: str, locale: Locale) -> str:
+def _format_date(when: date, skeleton: str, locale: Locale) -> str:
     return format_skeleton(skeleton, when, locale=locale)

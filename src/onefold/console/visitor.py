@@ -162,11 +162,11 @@ def set_session(request: Request, response: Response, token: str) -> None:
         return session.agent_id
 
     agent_id = run_in_transaction(database, organization_id, work)
-    _set_cookie(request, response, cookie_name(request), token, sessions.LENGTH)
+    _set_cookie(request, response, cookie_name(request), value=token, length=sessions.LENGTH)
     known = known_devices.recognize(database.secrets, organization_id, device_cookie(request))
     made = known_devices.cookie_of(database.secrets, organization_id, agent_id)
     if made is not None and (known is None or known.agent_id != agent_id):
-        _set_cookie(request, response, _device_cookie_name(request), made, known_devices.LENGTH)
+        _set_cookie(request, response, _device_cookie_name(request), value=made, length=known_devices.LENGTH)
 
 
 def _set_cookie(request: Request, response: Response, name: str, value: str, length: timedelta) -> None:

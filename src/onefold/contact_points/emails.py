@@ -73,10 +73,10 @@ def _domain(domain: str, field: str) -> str:
     if is_odd and len(labels) > 1 and len(domain) <= 253 and all(_LABEL.match(label) for label in labels):
         return ".".join(labels)
     try:
-        found = email_validator.validate_email(f"a@{domain}", check_deliverability=False)
+        address = email_validator.validate_email(f"a@{domain}", check_deliverability=False)
     except (email_validator.EmailNotValidError, UnicodeError):
         raise _not_an_email(field) from None
-    return found.ascii_domain.lower()
+    return address.ascii_domain.lower()
 
 
 def _not_an_email(field: str) -> InvalidValue:

@@ -38,8 +38,10 @@ def identified_sql(d: Dialect) -> str:
 @cache
 def listed_sql(d: Dialect) -> str:
     """Of many (kind, value): who else holds it; first those who have contacted from it, and last those who only claim
-    it, because claims cost nothing and must hide no holder (PRO-13). Its parameters are `Dialect.first_parameters`."""
+    it, because claims cost nothing and must hide no holder (PRO-13). Who has a number no more, because it has a new
+    owner (RES-21), does not hold it. Its parameters are `Dialect.first_parameters`."""
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
+    point += " AND (cp.current OR cp.kind <> 'phone')"
     order = "(cp.standing = 'claimed'), (cp.standing = 'entered'), cp.id"
     first = d.first("contact_points", "cp", point, order, index="contact_points_listed")
     return f"SELECT {HOLDER_COLUMNS} FROM {d.pairs} {first} {with_profile(d)}"

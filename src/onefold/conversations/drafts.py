@@ -123,9 +123,9 @@ def _point_now(unit: UnitOfWork, profile_id: str, point_id: str) -> str | None:
     """The profile's contact point that was meant: itself, or the one it became one with in a merge. None where it is
     gone, or its number has a new owner."""
     points = contact_points.points_of(unit, [profile_id])[profile_id]
-    held = {point.contact_point_id for point in points if not point.is_anothers}
-    found = point_id if point_id in held else absorbing(unit, point_id)
-    return found if found in held else None
+    point_ids = {point.contact_point_id for point in points if not point.is_anothers}
+    resolved_id = point_id if point_id in point_ids else absorbing(unit, point_id)
+    return resolved_id if resolved_id in point_ids else None
 
 
 def read(unit: UnitOfWork, draft_id: str, author_id: str | None) -> DraftRow:

@@ -97,6 +97,6 @@ def newest_unread(unit: UnitOfWork, agent_id: str, row: ConversationRow | None) 
 def note_read(unit: UnitOfWork, agent_id: str, profile_id: str) -> None:
     """The agent has seen what there is of a profile's open conversation; of one merged away its survivor's."""
     living_id = profiles.read_profile(unit, profile_id).living_id
-    found = newest_unread(unit, agent_id, conversation_store.open_conversation_of(unit, living_id))
-    if found is not None:
-        store.note_read(unit, agent_id, *found)
+    conversation_and_seq = newest_unread(unit, agent_id, conversation_store.open_conversation_of(unit, living_id))
+    if conversation_and_seq is not None:
+        store.note_read(unit, agent_id, *conversation_and_seq)

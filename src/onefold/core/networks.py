@@ -16,9 +16,9 @@ class Networks:
     def __contains__(self, address: str) -> bool:
         """Whether an address lies in one of them; one that IPv6 maps from IPv4 lies where that does."""
         try:
-            found = ip_address(address.partition("%")[0])
+            parsed_address = ip_address(address.partition("%")[0])
         except ValueError:
             return False
-        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-            found = found.ipv4_mapped
-        return any(found in network for network in self._networks)
+        if isinstance(parsed_address, IPv6Address) and parsed_address.ipv4_mapped is not None:
+            parsed_address = parsed_address.ipv4_mapped
+        return any(parsed_address in network for network in self._networks)

@@ -23,10 +23,10 @@ def make_private(path: Path) -> None:
 
 
 def _mend(path: Path) -> None:
-    found = path.stat().st_mode
-    mode = stat.S_IMODE(found)
+    full_mode = path.stat().st_mode
+    mode = stat.S_IMODE(full_mode)
     # A folder, or a device such as /dev/null, is everybody's.
-    if not mode & 0o077 or not stat.S_ISREG(found) or os.name == "nt":
+    if not mode & 0o077 or not stat.S_ISREG(full_mode) or os.name == "nt":
         return
     try:
         path.chmod(mode & 0o700)

@@ -95,14 +95,14 @@ def _file_of(url: str) -> Path:
 def _run(program: str, *arguments: str, url: str) -> None:
     """A program of PostgreSQL's, on the database of the URL; the password is in none of its arguments."""
     parts = sa.make_url(url)
-    given = {
+    connection_settings = {
         "PGHOST": parts.host,
         "PGPORT": None if parts.port is None else str(parts.port),
         "PGUSER": parts.username,
         "PGPASSWORD": parts.password,
         "PGDATABASE": parts.database,
     }
-    environment = {**os.environ, **{name: str(value) for name, value in given.items() if value}}
+    environment = {**os.environ, **{name: str(value) for name, value in connection_settings.items() if value}}
     database = ("--dbname", str(parts.database)) if program == "pg_restore" else ()
     try:
         done = subprocess.run(

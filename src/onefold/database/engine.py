@@ -207,7 +207,14 @@ class Database:
             version = self._dialect.begin(driver, cursor, organization_id, write=write, exclusive=exclusive)
             try:
                 yield UnitOfWork(
-                    self._engine, pooled, cursor, self._dialect, organization_id, version, self.policies, self.secrets
+                    engine=self._engine,
+                    pooled=pooled,
+                    cursor=cursor,
+                    dialect=self._dialect,
+                    organization_id=organization_id,
+                    version=version,
+                    policies=self.policies,
+                    secrets=self.secrets,
                 )
                 driver.commit()
             except BaseException as error:

@@ -75,7 +75,7 @@ def _keep_private(file: str | None) -> None:
 
 def _prepare_sqlite(engine: sa.Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
-    def connected(driver: Any, _record: Any) -> None:
+    def prepare_connection(driver: Any, _record: Any) -> None:
         driver.isolation_level = None
         cursor = driver.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")

@@ -30,7 +30,7 @@ def note(unit: UnitOfWork, channel: str, kinds: Mapping[str, int]) -> None:
     store.add(unit, {(day, f"{_PREFIX}{channel}.{kind}"): number for kind, number in kinds.items()})
 
 
-def listed(unit: UnitOfWork) -> list[NotShown]:
+def list_not_shown(unit: UnitOfWork) -> list[NotShown]:
     """The commonest first."""
     now = utc_now()
     counts: Counter[str] = Counter()

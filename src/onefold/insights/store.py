@@ -119,7 +119,14 @@ def entries(unit: UnitOfWork, after: int, until: int, limit: int, actions: Colle
     sql = f"SELECT seq, at, action, profile_id, other_id, details FROM audit {_BEHIND}"
     of_any_action = unit.rows(sql, (unit.organization_id, after, until, limit))
     rows = [
-        EntryRow(seq, instant(at), action, profile_id, other_id, json.loads(details))
+        EntryRow(
+            seq=seq,
+            at=instant(at),
+            action=action,
+            profile_id=profile_id,
+            other_id=other_id,
+            details=json.loads(details),
+        )
         for seq, at, action, profile_id, other_id, details in of_any_action
         if action in actions
     ]

@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
         """The two profiles."""
         return self.profile_id, self.other_id
 
-    def moved(self, before: str, after: str) -> Evidence:
+    def replace_profile(self, before: str, after: str) -> Evidence:
         """The same for another profile in the place of one of the two."""
         one, other = (after if profile_id == before else profile_id for profile_id in self.pair)
         if one < other:
@@ -44,6 +44,6 @@ class Evidence(NamedTuple):
         return (self.kind, self.value), (self.kind, self.other_value)
 
     @property
-    def shared(self) -> Shared:
+    def shared_value(self) -> Shared:
         """The same without the profiles."""
         return Shared(self.kind, self.value, self.other_value)

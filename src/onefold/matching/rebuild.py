@@ -21,4 +21,4 @@ def advance(unit: UnitOfWork, run_id: str) -> RunRow:
         matching.keep_living(unit, [profile_id])
         matching.refresh_matches(unit, profile_id, policy, now)
 
-    return runs.walk(unit, run_id, _CHUNK, store.profile_ids_after, refresh)
+    return runs.walk(unit, run_id, _CHUNK, ids_after=store.profile_ids_after, each=refresh)

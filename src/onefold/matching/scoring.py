@@ -50,8 +50,10 @@ class MatchFeatures(NamedTuple):
     birth_date: str | None = None
 
     def evident(self, blocklist: Blocklist) -> MatchFeatures:
-        """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens."""
-        points = (p for p in self.points if p.kind != "visitor" and not blocklist.holds(p.kind, p.value))
+        """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens,
+        numbers that have a new owner (RES-21)."""
+        speaking = (p for p in self.points if p.kind != "visitor" and not p.is_anothers)
+        points = (p for p in speaking if not blocklist.holds(p.kind, p.value))
         return self._replace(points=tuple(points))
 
 
@@ -84,7 +86,7 @@ class Comparison(NamedTuple):
     kinds: tuple[EvidenceKind, ...]
 
     @property
-    def swapped(self) -> Comparison:
+    def with_sides_swapped(self) -> Comparison:
         """The same with the other of the two first."""
         return self._replace(reasons=tuple(r._replace(value=r.other_value, other_value=r.value) for r in self.reasons))
 

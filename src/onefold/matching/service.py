@@ -12,26 +12,22 @@ from onefold.contact_points.store import who_holds
 from onefold.core.clock import new_id
 from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.matching import store
+from onefold.matching.comparing import compare_pairs, count_holders, evidence_of, facts_of
 from onefold.matching.evidence import Evidence, Pair, pair_of
 from onefold.matching.feature_store import features_of
 from onefold.matching.scoring import (
     ALIKE_KINDS,
-    Comparison,
     MatchFeatures,
     Shared,
-    compare,
     evidence_values,
     handle_key,
     keys_of_point,
     opens,
-    shared_values,
 )
 from onefold.matching.similar_emails import similarity
 from onefold.matching.store import SuggestionRow
 from onefold.organizations.policy import Policy
 from onefold.outbox.store import Event, emit_all
-
-_COUNTED_KINDS = frozenset(("email", "phone", "social", "customer_id"))
 
 
 class Arisen(NamedTuple):
@@ -151,7 +147,8 @@ def refresh_matches(
         arisen.append(Arisen(profile_id, "social", "", handle=handle_key(facts.username), holder_id=profile_id))
     _forget(unit, profile_id, gone)
     common: Common = {}
-    shared = _shared_exactly(unit, profile_id, [(p.kind, p.value) for p in points], policy, common)
+    keys = [(p.kind, p.value) for p in points]
+    shared = _shared_exactly(unit, profile_id, keys, policy=policy, common=common)
     pieces = [*_not_common(unit, shared, policy, common), *_found_by_keys(unit, arisen, policy, common)]
     also = match_state(unit, [profile_id]).pairs
     _record(unit, pieces, policy, now, also=also | _forget_common(unit, common))
@@ -183,7 +180,7 @@ def move_evidence(unit: UnitOfWork, source_id: str, destination_id: str, before:
     rows = [row for row in before.evidence if source_id in row.pair]
     keep_living(unit, {profile_id for row in rows for profile_id in row.pair} - {source_id, destination_id})
     store.remove_evidence(unit, rows)
-    moved = [row.moved(source_id, destination_id) for row in rows if destination_id not in row.pair]
+    moved = [row.replace_profile(source_id, destination_id) for row in rows if destination_id not in row.pair]
     store.insert_evidence(unit, moved)
     return before.pairs | {row.pair for row in moved}
 
@@ -316,12 +313,12 @@ def _rate(
     unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy, now: datetime, created: Mapping[Pair, datetime]
 ) -> None:
     recorded = store.evidence_between(unit, pairs)
-    facts = _facts(unit, [pair for pair in pairs if recorded[pair]], policy)
+    facts = facts_of(unit, [pair for pair in pairs if recorded[pair]], policy)
     recorded = _drop_unsupported(unit, recorded, facts)
     supported_pairs = [pair for pair in pairs if recorded[pair]]
-    evidence = _evidence(supported_pairs, facts, recorded)
-    holders = _holders(unit, evidence, policy)
-    compared = _compare(evidence, facts, holders, policy)
+    evidence = evidence_of(supported_pairs, facts, recorded)
+    holders = count_holders(unit, evidence, policy)
+    compared = compare_pairs(evidence, facts, holders, policy)
     before = store.suggestions_between(unit, pairs)
     verdicts = store.verdicts_between(unit, supported_pairs)
     after = {}
@@ -371,55 +368,3 @@ def _drop_unsupported(
     founded = {pair: [row for row in rows if rests(row)] for pair, rows in recorded.items()}
     store.remove_evidence(unit, [row for pair, rows in recorded.items() for row in rows if row not in founded[pair]])
     return founded
-
-
-def explain(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[Pair, Comparison]:
-    """SUG-5: why the two of each pair of living profiles may be one customer, also where nothing is suggested."""
-    facts = _facts(unit, pairs, policy)
-    evidence = _evidence(pairs, facts, store.evidence_between(unit, pairs))
-    holders = _holders(unit, evidence, policy)
-    return _compare(evidence, facts, holders, policy)
-
-
-def _facts(unit: UnitOfWork, pairs: Sequence[Pair], policy: Policy) -> dict[str, MatchFeatures]:
-    """What is evident of the profiles of some pairs; raises RetryTransaction where one is not living any more."""
-    ids = sorted({profile_id for pair in pairs for profile_id in pair})
-    facts = {one: features.evident(policy.blocklist) for one, features in features_of(unit, ids).items()}
-    if len(facts) != len(ids):
-        raise RetryTransaction
-    return facts
-
-
-def _evidence(
-    pairs: Sequence[Pair], facts: Mapping[str, MatchFeatures], recorded: Mapping[Pair, Sequence[Evidence]]
-) -> dict[Pair, set[Shared]]:
-    """Everything that speaks for each pair: what is recorded, and what the two share besides."""
-    return {
-        (low, high): {*(row.shared for row in recorded[low, high]), *shared_values(facts[low], facts[high])}
-        for low, high in pairs
-    }
-
-
-def _compare(
-    evidence: Mapping[Pair, set[Shared]],
-    facts: Mapping[str, MatchFeatures],
-    holders: Mapping[tuple[str, str], int],
-    policy: Policy,
-) -> dict[Pair, Comparison]:
-    return {
-        (low, high): compare(facts[low], facts[high], pieces, holders=holders, weights=policy.match_weights)
-        for (low, high), pieces in evidence.items()
-    }
-
-
-def _holders(unit: UnitOfWork, evidence: Mapping[Pair, set[Shared]], policy: Policy) -> dict[tuple[str, str], int]:
-    """How many profiles hold each value, counted no further than decides anything (SUG-6)."""
-    most = policy.shared_limit + 1
-    keys = {(piece.kind, piece.value) for pieces in evidence.values() for piece in pieces}
-    counted: list[Key] = sorted(key for key in keys if key[0] in _COUNTED_KINDS)  # type: ignore[misc]
-    holder_counts: dict[tuple[str, str], int] = {key: len(ids) for key, ids in who_holds(unit, counted, most).items()}
-    handles = ["h:" + value for kind, value in sorted(keys) if kind == "handle"]
-    named: dict[str, set[str]] = {}
-    for holder in store.holders_of_keys(unit, handles, most):
-        named.setdefault(holder.key, set()).add(holder.profile_id)
-    return holder_counts | {("handle", key[2:]): len(ids) for key, ids in named.items()}

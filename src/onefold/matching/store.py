@@ -107,9 +107,9 @@ def holders_of_keys(
 
 def add_keys(unit: UnitOfWork, rows: Iterable[tuple[str, str]]) -> None:
     """(key, contact point or, for a username's, profile) to be found by."""
-    given = [(unit.organization_id, key, holder_id) for key, holder_id in rows]
-    if given:
-        unit.insert(MATCH_KEYS, given)
+    key_rows = [(unit.organization_id, key, holder_id) for key, holder_id in rows]
+    if key_rows:
+        unit.insert(MATCH_KEYS, key_rows)
 
 
 def remove_keys(unit: UnitOfWork, keys: Iterable[str], holder_id: str) -> None:
@@ -136,9 +136,9 @@ def add_evidence(unit: UnitOfWork, pieces: Iterable[tuple[str, str, Shared]], no
 
 def insert_evidence(unit: UnitOfWork, rows: Sequence[Evidence]) -> None:
     """Puts evidence back with the time it is from."""
-    given = [(unit.organization_id, *row[:-1], instant_text(row.created_at)) for row in rows]
-    if given:
-        unit.insert(EVIDENCE, given)
+    evidence_rows = [(unit.organization_id, *row[:-1], instant_text(row.created_at)) for row in rows]
+    if evidence_rows:
+        unit.insert(EVIDENCE, evidence_rows)
 
 
 def evidence_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[Evidence]]:
@@ -194,9 +194,9 @@ def remove_evidence(unit: UnitOfWork, rows: Iterable[Evidence]) -> None:
     """Takes evidence away."""
     e = evidence.c
     keys = ("profile_id", "other_id", "kind", "value", "other_value")
-    given = [{f"the_{key}": getattr(row, key) for key in keys} for row in rows]
-    if given:
-        unit.execute(unit.delete(evidence).where(*(e[key] == sa.bindparam(f"the_{key}") for key in keys)), given)
+    parameters = [{f"the_{key}": getattr(row, key) for key in keys} for row in rows]
+    if parameters:
+        unit.execute(unit.delete(evidence).where(*(e[key] == sa.bindparam(f"the_{key}") for key in keys)), parameters)
 
 
 def suggestions_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, SuggestionRow]:
@@ -232,7 +232,7 @@ def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[S
         of_pair = (s.profile_id == sa.bindparam("low"), s.other_id == sa.bindparam("high"))
         unit.execute(unit.delete(suggestions).where(*of_pair), pairs)
     if rows:
-        given = [
+        suggestion_rows = [
             (
                 unit.organization_id,
                 *row.pair,
@@ -243,7 +243,7 @@ def replace_suggestions(unit: UnitOfWork, gone: Iterable[Pair], rows: Sequence[S
             )
             for row in rows
         ]
-        unit.insert(SUGGESTIONS, given)
+        unit.insert(SUGGESTIONS, suggestion_rows)
 
 
 def versions_of(unit: UnitOfWork, ids: Collection[str]) -> dict[str, int]:
@@ -278,8 +278,8 @@ def verdicts_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list
     leads = origins(unit, sorted({profile_id for pair in wanted for profile_id in pair}))
     if leads:
         d = unit.dialect
-        given = "v.organization_id = ? AND v.profile_id = k.value AND v.withdrawn_at IS NULL"
-        sql = f"SELECT {_VERDICT} FROM {d.id_keys} {d.join('verdicts', 'v', given, one=False)}"
+        condition = "v.organization_id = ? AND v.profile_id = k.value AND v.withdrawn_at IS NULL"
+        sql = f"SELECT {_VERDICT} FROM {d.id_keys} {d.join('verdicts', 'v', condition, one=False)}"
         for row in unit.lookup(sql, (unit.organization_id,), sorted(leads)):
             verdict = _verdict(row)
             pair = pair_of(leads[verdict.profile_id], leads.get(verdict.other_id, ""))

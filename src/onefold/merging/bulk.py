@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any, get_args
 
 from onefold.audit import service as audit
 from onefold.core.actor import Actor
@@ -18,9 +19,9 @@ from onefold.organizations.store import mark_runs
 from onefold.profiles.service import resolve_redirect
 from onefold.runs import service as runs
 from onefold.runs import store
-from onefold.runs.store import PairRow, RunRow
+from onefold.runs.store import PairOutcome, PairRow, RunRow
 
-OUTCOMES = ("merged", "one_already", "no_match", "refused")
+OUTCOMES: tuple[PairOutcome, ...] = get_args(PairOutcome)
 MOST_PAIRS = 100_000
 
 
@@ -33,9 +34,11 @@ def begin(
         raise InvalidValue("There is no pair to merge.", code="no_pairs", field="pairs")
     if len(pairs) > MOST_PAIRS:
         raise InvalidValue(f"A run merges at most {MOST_PAIRS:,} pairs.", code="too_many_values", field="pairs")
-    given = [(validate_text(source, "pairs"), validate_text(destination, "pairs")) for source, destination in pairs]
+    valid_pairs = [
+        (validate_text(source, "pairs"), validate_text(destination, "pairs")) for source, destination in pairs
+    ]
     now = utc_now()
-    counts = dict.fromkeys(OUTCOMES, 0)
+    counts: dict[str, Any] = dict.fromkeys(OUTCOMES, 0)
     run = RunRow(
         new_id(),
         runs.MERGE_PAIRS,
@@ -50,7 +53,7 @@ def begin(
         agent_id=actor.agent_id,
     )
     store.add_run(unit, run)
-    store.add_pairs(unit, run.id, given)
+    store.add_pairs(unit, run.id, valid_pairs)
     if state == "running":
         mark_runs(unit, True)
     audit.record(unit, actor, "merges.started", details={"run_id": run.id, "pairs": len(pairs)})
@@ -98,12 +101,10 @@ def _merge_pair(unit: UnitOfWork, run: RunRow, pair: PairRow) -> PairRow:
         if source == destination:
             return pair._replace(outcome="one_already")
         merging.merge(unit, MergeRequest(source, destination), actor)
-    except (
-        DomainError
-    ) as refusal:  # decided before anything was written, so the outcome can be kept in this transaction
+    except DomainError as refusal:  # decided before anything was written: the outcome can be kept in this transaction
         obstacles = refusal.facts.get("obstacles", ())
         codes = dict.fromkeys(obstacle["code"] for obstacle in obstacles)  # type: ignore[attr-defined]
-        outcome = "no_match" if refusal.code == "no_match_said" else "refused"
+        outcome: PairOutcome = "no_match" if refusal.code == "no_match_said" else "refused"
         return pair._replace(outcome=outcome, code=" ".join(codes) or refusal.code, detail=refusal.detail)
     return pair._replace(outcome="merged")
 

@@ -54,7 +54,7 @@ def detach(
     profiles.change_profile(unit, row.id)
     _write_events(unit, plan, merger_of(unit, actor, agent_id), now)
     _find_by(unit, plan, actor._replace(agent_id=actor.agent_id or agent_id), now)
-    found = Detached(row.id, plan.new.profile_id, tuple(moved), split)
+    result = Detached(row.id, plan.new.profile_id, tuple(moved), split)
     data: dict[str, Any] = {
         "from": row.id,
         "to": plan.new.profile_id,
@@ -72,7 +72,7 @@ def detach(
         details=data,
         before=before,
     )
-    return found
+    return result
 
 
 def _share_conversations(

@@ -117,10 +117,10 @@ def take_out(layers: Iterable[Layer], merge_id: str) -> TakenOut:
         else:
             lines.add(layer)
     (destination_id,) = {layer.destination_id for *_, layer in events if layer.merge_id == merge_id}
-    absorbed = lines.absorbed()
+    absorbed = lines.resolve_merged_points()
     way = tuple(lines.way(destination_id, merge_id))
-    found, changes = lines.remove(destination_id, merge_id)
-    return TakenOut(found, way, changes, absorbed=absorbed, absorbing=lines.absorbed())
+    taken_layer, changes = lines.remove(destination_id, merge_id)
+    return TakenOut(taken_layer, way, changes, absorbed=absorbed, absorbing=lines.resolve_merged_points())
 
 
 class _Lines:
@@ -151,17 +151,17 @@ class _Lines:
             yield Passage(layer.source, layer)
             at = number + 1
 
-    def absorbed(self) -> dict[str, str]:
+    def resolve_merged_points(self) -> dict[str, str]:
         """The contact point that each one which is gone leads to."""
         steps = {gone: by for line in self._layers.values() for layer in line for gone, by in layer.absorbed.items()}
-        found = {}
+        survivors = {}
         for gone, by in steps.items():
             seen = {gone}
             while by in steps and by not in seen:
                 seen.add(by)
                 by = steps[by]
-            found[gone] = by
-        return found
+            survivors[gone] = by
+        return survivors
 
     def _number(self, profile_id: str, merge_id: str) -> int:
         return next(n for n, layer in enumerate(self._layers[profile_id]) if layer.merge_id == merge_id)

@@ -67,4 +67,4 @@ def _say_so(unit: UnitOfWork, owner: ProfileRow, target: ProfileRow, actor: Acto
     who, points = merger_of(unit, actor, None), contact_points.points_of(unit, [owner.id, target.id])
     for one, kind, other in ((owner, "moved_to", target), (target, "moved_from", owner)):
         event = TimelineEvent(kind, who.name, display_name(other.name, points[other.id]))  # type: ignore[arg-type]
-        conversations.add_events(unit, one.id, [event], who.agent_id, utc_now())
+        conversations.add_events(unit, one.id, [event], agent_id=who.agent_id, now=utc_now())

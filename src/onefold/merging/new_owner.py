@@ -62,7 +62,7 @@ def find(unit: UnitOfWork, profile_id: str) -> NewOwner | None:
         if point.kind == "phone" and point.phone_type == "mobile" and point.standing != "claimed":
             through = [point.contact_point_id, *contact_points.absorbed_by(unit, [point.contact_point_id])]
             items = conversation_store.recent_through(unit, ids, through, _LOOKED_AT)
-            if (owner := _owner_of(unit, point, items, known, silence)) is not None:
+            if (owner := _owner_of(unit, point, items=items, known=known, silence=silence)) is not None:
                 return owner
     return None
 

@@ -10,6 +10,7 @@ from onefold.merging.snapshot import ProfileSnapshot
 from onefold.organizations.merge_policies import Mode
 
 Which = Literal["source", "destination", "both"]
+StepKind = Literal["make_ordinary", "keep_former", "keep_type", "detach"]
 BOTH_SIDES: tuple[Which, ...] = ("source", "destination")
 
 
@@ -36,7 +37,7 @@ class Step(NamedTuple):
     `detach`: the contact point becomes a profile of its own.
     """
 
-    step: Literal["make_ordinary", "keep_former", "keep_type", "detach"]
+    step: StepKind
     side: Which | None = None
     contact_point_id: str | None = None
 
@@ -62,8 +63,8 @@ class Outcomes:
 
     def side(self, field: str, source: ProfileSnapshot, destination: ProfileSnapshot) -> ProfileSnapshot:
         """The side whose value of a field stays; of one that is still asked, the one preselected."""
-        found = next((outcome for outcome in self.found if outcome.field == field), None)
-        return source if found is not None and (found.kept or found.preselected) == "source" else destination
+        outcome = next((one for one in self.found if one.field == field), None)
+        return source if outcome is not None and (outcome.kept or outcome.preselected) == "source" else destination
 
     def decide(
         self,
@@ -87,9 +88,11 @@ class Outcomes:
                 Outcome(field, source, destination, kept=None, why="asked", options=options, preselected=rule)
             )
             return rule
-        kept, reason = (rule, why) if chosen is None else (chosen, "chosen")
-        self.found.append(Outcome(field, source, destination, kept=kept, why=reason, options=options, preselected=rule))
-        return kept
+        kept_side, reason = (rule, why) if chosen is None else (chosen, "chosen")
+        self.found.append(
+            Outcome(field, source, destination, kept=kept_side, why=reason, options=options, preselected=rule)
+        )
+        return kept_side
 
     def refuse(self, field: str, source: Any, destination: Any, obstacle: Obstacle) -> Which | None:
         """A field that the rules refuse to decide, unless the policy lets the agent, or a step clears it (MRG-4)."""
@@ -97,15 +100,21 @@ class Outcomes:
         if plain is not None:
             self.found.append(Outcome(field, source, destination, *plain))
             return plain[0]
-        asked = self._policies[field.partition(".")[0]] == "choose"
+        agent_chooses = self._policies[field.partition(".")[0]] == "choose"
         step = self._cleared.get(field)
-        chosen = step or (self._choice(field, BOTH_SIDES) if asked else None)
+        chosen = step or (self._choice(field, BOTH_SIDES) if agent_chooses else None)
         if chosen is None:
-            self.obstacles.append(_choice_missing(field)._replace(steps=obstacle.steps) if asked else obstacle)
-        why = "step" if step else "chosen" if chosen else "asked" if asked else "refused"
+            self.obstacles.append(_choice_missing(field)._replace(steps=obstacle.steps) if agent_chooses else obstacle)
+        why = "step" if step else "chosen" if chosen else "asked" if agent_chooses else "refused"
         self.found.append(
             Outcome(
-                field, source, destination, kept=chosen, why=why, options=BOTH_SIDES if asked else (), preselected=None
+                field,
+                source,
+                destination,
+                kept=chosen,
+                why=why,
+                options=BOTH_SIDES if agent_chooses else (),
+                preselected=None,
             )
         )
         return chosen

@@ -177,10 +177,16 @@ def _plan_fields(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes
     emails = _value(source.main("email")), _value(destination.main("email"))
     outcomes.decide("main_email", *emails, "destination", "current_profile")
     for network in sorted(networks_of(source) & networks_of(destination)):
-        mine, theirs = (", ".join(_accounts(side, network)) for side in (destination, source))
-        if mine != theirs:
+        destination_accounts, source_accounts = (", ".join(_accounts(side, network)) for side in (destination, source))
+        if destination_accounts != source_accounts:
             outcomes.found.append(
-                Outcome(f"social.{network}", theirs, mine, kept="destination", why="both_open_one_shown")
+                Outcome(
+                    f"social.{network}",
+                    source_accounts,
+                    destination_accounts,
+                    kept="destination",
+                    why="both_open_one_shown",
+                )
             )
 
 
@@ -201,23 +207,27 @@ def _accounts(side: ProfileSnapshot, network: str) -> list[str]:
 
 def _plan_details(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> tuple[Detail, ...]:
     """All of both; the same key with two values keeps both, marked with where each came from (MRG-3)."""
-    mine, theirs = _by_key(destination.details), _by_key(source.details)
+    destination_details, source_details = _by_key(destination.details), _by_key(source.details)
     gone: set[str] = set()
-    for key, of_source in theirs.items():
-        of_mine = mine.get(key, [])
-        known = {alike(d.value) for d in of_mine}
+    for key, of_source in source_details.items():
+        of_destination = destination_details.get(key, [])
+        known = {alike(d.value) for d in of_destination}
         gone |= {d.id for d in of_source if alike(d.value) in known}
         different = [d for d in of_source if alike(d.value) not in known]
-        if of_mine and different:
-            values = ([d.value for d in of_source], [d.value for d in of_mine])
-            kept = outcomes.decide(f"details.{key}", *values, "both", "both_kept", options=("both", *BOTH_SIDES))
-            gone |= {d.id for d in different} if kept == "destination" else set()
-            gone |= {d.id for d in of_mine if alike(d.value) not in _values(of_source)} if kept == "source" else set()
+        if of_destination and different:
+            values = ([d.value for d in of_source], [d.value for d in of_destination])
+            kept_side = outcomes.decide(f"details.{key}", *values, "both", "both_kept", options=("both", *BOTH_SIDES))
+            gone |= {d.id for d in different} if kept_side == "destination" else set()
+            gone |= (
+                {d.id for d in of_destination if alike(d.value) not in _values(of_source)}
+                if kept_side == "source"
+                else set()
+            )
     kept_details = [d for d in (*destination.details, *source.details) if d.id not in gone]
     owners = {d.id: side.profile_id for side in (source, destination) for d in side.details}
     return tuple(
         d._replace(from_profile_id=d.from_profile_id or owners[d.id])
-        if fold(d.key) in mine and fold(d.key) in theirs and _still_two(d, kept_details)
+        if fold(d.key) in destination_details and fold(d.key) in source_details and _still_two(d, kept_details)
         else d
         for d in kept_details
     )
@@ -228,10 +238,10 @@ def _values(details: Sequence[Detail]) -> set[str]:
 
 
 def _by_key(details: Sequence[Detail]) -> dict[str, list[Detail]]:
-    found: dict[str, list[Detail]] = {}
+    details_by_key: dict[str, list[Detail]] = {}
     for detail in details:
-        found.setdefault(fold(detail.key), []).append(detail)
-    return found
+        details_by_key.setdefault(fold(detail.key), []).append(detail)
+    return details_by_key
 
 
 def _still_two(detail: Detail, details: Sequence[Detail]) -> bool:

@@ -25,9 +25,9 @@ def plan_points(
         else:
             absorbed[point.contact_point_id] = twin.contact_point_id
             after[twin.contact_point_id] = _one_of(point, twin, source, destination=destination, outcomes=outcomes)
-    mine = {p.contact_point_id for p in destination.points}
+    destination_point_ids = {p.contact_point_id for p in destination.points}
     tagged = [
-        _with_tags(p, p.contact_point_id in mine, source, destination=destination, outcomes=outcomes)
+        _with_tags(p, p.contact_point_id in destination_point_ids, source, destination=destination, outcomes=outcomes)
         for p in after.values()
     ]
     return tuple(sorted(tagged, key=lambda p: p.contact_point_id)), absorbed
@@ -63,8 +63,8 @@ def _phone_type(
     if (point.standing == "claimed") != (twin.standing == "claimed"):
         return twin.phone_type if point.standing == "claimed" else point.phone_type  # nobody stands behind the other
     if "other" in (point.phone_type, twin.phone_type) and point.phone_type != twin.phone_type:
-        kept: Which | None = "source" if twin.phone_type == "other" else "destination"
-        outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept=kept, why="specific_type"))
+        kept_side: Which | None = "source" if twin.phone_type == "other" else "destination"
+        outcomes.found.append(Outcome(field, point.phone_type, twin.phone_type, kept=kept_side, why="specific_type"))
     else:
         steps = [Step("keep_type", side, point.contact_point_id) for side in BOTH_SIDES]
         steps += [
@@ -73,10 +73,10 @@ def _phone_type(
             if can_detach(side.points, p.contact_point_id)
         ]
         detail = "The two profiles hold one number with two different types."
-        kept = outcomes.refuse(
+        kept_side = outcomes.refuse(
             field, point.phone_type, twin.phone_type, Obstacle("phone_types_differ", field, detail, tuple(steps))
         )
-    return point.phone_type if kept == "source" else twin.phone_type
+    return point.phone_type if kept_side == "source" else twin.phone_type
 
 
 def can_detach(points: Sequence[HeldPoint], contact_point_id: str) -> bool:
@@ -85,17 +85,17 @@ def can_detach(points: Sequence[HeldPoint], contact_point_id: str) -> bool:
 
 
 def _with_tags(
-    point: HeldPoint, mine: bool, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
+    point: HeldPoint, of_destination: bool, source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes
 ) -> HeldPoint:
     """A contact point with the tags that the outcomes leave it: one Main of each kind, one current customer ID."""
     main, current = point.main, point.current
     if main and point.kind in ("email", "phone"):
-        kept = outcomes.side(f"main_{point.kind}", source, destination).main(point.kind)
-        main = kept is not None and kept.value == point.value
+        main_point = outcomes.side(f"main_{point.kind}", source, destination).main(point.kind)
+        main = main_point is not None and main_point.value == point.value
     if current and point.kind == "customer_id":
         current_id = outcomes.side("customer_id", source, destination).customer_id
         current = current_id is not None and current_id.value == point.value
-    if current and not mine:
+    if current and not of_destination:
         current = not _shown_by(destination, point)
     return point._replace(main=main, current=current)
 

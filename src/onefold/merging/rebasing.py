@@ -42,9 +42,9 @@ def restore_fields(before: R, after: R, now: R) -> R:
 
 def heirs(old: Sequence[HeldPoint], new: Sequence[HeldPoint]) -> dict[str, HeldPoint]:
     """What stands in `new` for contact points of `old` that are not there: those of the same value, by the old id."""
-    known, kept = {p.contact_point_id for p in old}, {p.contact_point_id for p in new}
-    fresh = {(p.kind, p.value): p for p in new if p.contact_point_id not in known}
-    gone = {p.contact_point_id: fresh.get((p.kind, p.value)) for p in old if p.contact_point_id not in kept}
+    old_ids, new_ids = {p.contact_point_id for p in old}, {p.contact_point_id for p in new}
+    fresh = {(p.kind, p.value): p for p in new if p.contact_point_id not in old_ids}
+    gone = {p.contact_point_id: fresh.get((p.kind, p.value)) for p in old if p.contact_point_id not in new_ids}
     return {point_id: heir for point_id, heir in gone.items() if heir is not None}
 
 
@@ -53,19 +53,19 @@ def _rebased_points(
 ) -> tuple[HeldPoint, ...]:
     before, after = ({p.contact_point_id: p for p in points} for points in (old, new))
     inheriting = heirs(old, new)
-    kept = []
+    remaining_points = []
     for point in side:
         left = before.get(point.contact_point_id)
         if left is None:
-            kept.append(point)
+            remaining_points.append(point)
         elif (heir := inheriting.get(point.contact_point_id)) is not None:
-            kept.append(_inherited(heir, left, point))
+            remaining_points.append(_inherit_edits(heir, left, point))
         elif (becomes := after.get(point.contact_point_id)) is not None:
-            kept.append(restore_fields(becomes, left, point))
-    return tuple(kept)
+            remaining_points.append(restore_fields(becomes, left, point))
+    return tuple(remaining_points)
 
 
-def _inherited(heir: HeldPoint, left: HeldPoint, now: HeldPoint) -> HeldPoint:
+def _inherit_edits(heir: HeldPoint, left: HeldPoint, now: HeldPoint) -> HeldPoint:
     """What was edited since counts for the heir as well; whatever came from there came from the one that has gone."""
     edited = restore_fields(heir, left, now)
     return edited._replace(standing=heir.standing, contacted=heir.contacted, identifying=heir.identifying)
@@ -73,25 +73,25 @@ def _inherited(heir: HeldPoint, left: HeldPoint, now: HeldPoint) -> HeldPoint:
 
 def _rebased_rows(side: Sequence[Any], old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...]:
     before, after, there = ({row.id: row for row in rows} for rows in (old, new, side))
-    kept = [
+    remaining_rows = [
         restore_fields(after[row.id], before[row.id], row) if row.id in before else row
         for row in side
         if row.id not in before or row.id in after
     ]
-    return (*kept, *(row for row in new if row.id not in before and row.id not in there))
+    return (*remaining_rows, *(row for row in new if row.id not in before and row.id not in there))
 
 
 def _rebased_attributes(
     attributes: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> dict[str, Any]:
     missing = object()
-    found = dict(attributes)
+    values = dict(attributes)
     for key in {*old, *new}:
-        if found.get(key, missing) == old.get(key, missing):
-            found.pop(key, None)
+        if values.get(key, missing) == old.get(key, missing):
+            values.pop(key, None)
             if key in new:
-                found[key] = new[key]
-    return found
+                values[key] = new[key]
+    return values
 
 
 def _assignment(conversation: OpenConversation | None) -> tuple[str, str, str | None] | None:

@@ -56,20 +56,22 @@ class MergeRecord(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> MergeRecord:
+    def from_json(cls, values: Mapping[str, Any]) -> MergeRecord:
         """The record again, of this version or an earlier one."""
         source, destination, after = (
-            ProfileSnapshot.from_record(kept[side]) for side in ("source", "destination", "after")
+            ProfileSnapshot.from_record(values[side]) for side in ("source", "destination", "after")
         )
         return cls(
-            source,
-            destination,
-            after,
-            kept["absorbed"],
-            kept["choices"],
-            {row_id: datetime.fromisoformat(at) for row_id, at in kept["created"].items()},
-            tuple(Evidence(**{**e, "created_at": datetime.fromisoformat(e["created_at"])}) for e in kept["evidence"]),
-            {(low, high): datetime.fromisoformat(since) for low, high, since in kept["suggested"]},
-            tuple(kept["former_ids"]),
-            tuple(kept["drafts"]),
+            source=source,
+            destination=destination,
+            after=after,
+            absorbed=values["absorbed"],
+            choices=values["choices"],
+            created={row_id: datetime.fromisoformat(at) for row_id, at in values["created"].items()},
+            evidence=tuple(
+                Evidence(**{**e, "created_at": datetime.fromisoformat(e["created_at"])}) for e in values["evidence"]
+            ),
+            suggested={(low, high): datetime.fromisoformat(since) for low, high, since in values["suggested"]},
+            former_ids=tuple(values["former_ids"]),
+            drafts=tuple(values["drafts"]),
         )

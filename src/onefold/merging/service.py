@@ -228,7 +228,7 @@ def _apply(
 ) -> MergeRow:
     now, merge_id = utc_now(), new_id()
     match_state = matching.match_state(unit, [source.profile_id, destination.profile_id])
-    record = _record(unit, source, destination, plan, match_state)
+    record = _record(unit, source, destination, plan=plan, match_state=match_state)
     led_on = _move(unit, source, destination, plan=plan, former_ids=record.former_ids, now=now)
     record = record._replace(drafts=tuple(store.move_drafts(unit, plan.source_id, plan.destination_id)))
     _find_by(unit, source, destination, plan=plan, before=match_state, policy=policy, now=now)
@@ -372,13 +372,13 @@ def _emit(
 
 def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:
     """The merge with this id; raises NotFound."""
-    found = store.read_merge(unit, merge_id)
-    if found is None:
+    row = store.read_merge(unit, merge_id)
+    if row is None:
         raise NotFound("There is no merge with this id.", code="merge_not_found")
-    return found
+    return row
 
 
 def read_record(unit: UnitOfWork, row: MergeRow) -> MergeRecord | None:
     """What was kept of a merge; None where it has been erased."""
-    kept = audit.read(unit, row.audit_seq).before
-    return None if kept is None else MergeRecord.from_json(kept)
+    values = audit.read(unit, row.audit_seq).before
+    return None if values is None else MergeRecord.from_json(values)

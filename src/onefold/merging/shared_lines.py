@@ -62,12 +62,12 @@ def candidates(unit: UnitOfWork, profile_id: str) -> list[Candidate]:
     key = ("phone", line.value)
     holders = who_holds(unit, [key], _HOLDERS)[key] - {living_id}  # type: ignore[list-item, index]
     number = dialled_number(line.value, line.written, policy.default_region)
-    found = [
+    possible_customers = [
         Candidate(other, line.contact_point_id, number, *_last_of(unit, other.row.id))
         for other in summaries(unit, _most_recent(unit, holders))
     ]
     never = datetime.min.replace(tzinfo=UTC)
-    return sorted(found, key=lambda candidate: candidate.last_contact_at or never, reverse=True)
+    return sorted(possible_customers, key=lambda candidate: candidate.last_contact_at or never, reverse=True)
 
 
 def _only_a_call(unit: UnitOfWork, profile_id: str, policy: Policy) -> HeldPoint | None:
@@ -136,15 +136,15 @@ def own_lines(unit: UnitOfWork, profile_id: str) -> list[OwnLine]:
     """The shared numbers of a profile whose last calls were all filed with it: where the numbering plan tells no mobile
     from a landline, every caller would else be new for ever."""
     policy = load_policy(unit)
-    found = []
+    lines = []
     for point in contact_points.points_of(unit, [profile_id])[profile_id]:
         if point.kind != "phone" or point.identifying or policy.blocklist.holds(point.kind, point.value):
             continue
         filed = _filed_calls(unit, profile_id, point)
         if len(filed) == CALLS_IN_A_ROW and not _called_since(unit, profile_id, point, filed[-1]):
             number = dialled_number(point.value, point.written, policy.default_region)
-            found.append(OwnLine(point.contact_point_id, number, CALLS_IN_A_ROW))
-    return found
+            lines.append(OwnLine(point.contact_point_id, number, CALLS_IN_A_ROW))
+    return lines
 
 
 def _filed_calls(unit: UnitOfWork, profile_id: str, point: HeldPoint) -> list[str]:
@@ -166,6 +166,6 @@ def _called_since(unit: UnitOfWork, profile_id: str, point: HeldPoint, since: st
     others = who_holds(unit, [key], _HOLDERS)[key] - {profile_id}  # type: ignore[list-item, index]
     if len(others) >= _HOLDERS or any(other > since for other in others):
         return True
-    held = contact_points.points_of(unit, sorted(others))
-    theirs = [(other, p) for other, points in held.items() for p in points if (p.kind, p.value) == key]
+    points_by_profile = contact_points.points_of(unit, sorted(others))
+    theirs = [(other, p) for other, points in points_by_profile.items() for p in points if (p.kind, p.value) == key]
     return any(one > since for other, p in theirs for one in _filed_calls(unit, other, p))

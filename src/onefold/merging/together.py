@@ -121,9 +121,14 @@ def _plan(
     since = {one: profiles.since(unit, rows[one]) for one in source_ids}
     for source_id in sorted(source_ids, key=lambda one: (since[one], one)):
         source = _led_on(store.read_side(unit, rows[source_id]), [plan.source_id for plan in plans], destination)
-        asked = request.of(source_id)
+        merge_request = request.of(source_id)
         plan = plan_merge(
-            source, destination, policy.merge_policies, choices=asked.choices, steps=asked.steps, merger=merger
+            source,
+            destination,
+            policy.merge_policies,
+            choices=merge_request.choices,
+            steps=merge_request.steps,
+            merger=merger,
         )
         plans.append(plan)
         destination = plan.after._replace(conversation=store.with_assignee(unit, plan.after.conversation))

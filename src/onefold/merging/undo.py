@@ -69,33 +69,39 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
     """Undoes a merge. Raises NotFound; Stale where the profile is not what the preview showed; Conflict `undone`,
     `undo_window_over`, `record_erased`."""
     look = _look(unit, merge_id, lock=True)
-    found, record = look.found, look.record
-    if version not in (None, found.version):
+    effect, record = look.found, look.record
+    if version not in (None, effect.version):
         raise VersionConflict(
-            "The profile has changed since it was read; look at the new preview.", profile_id=found.profile_id
+            "The profile has changed since it was read; look at the new preview.", profile_id=effect.profile_id
         )
     now = utc_now()
-    before = {"profile": store.read_side(unit, profiles.read_profile(unit, found.profile_id)).as_record()}
+    before = {"profile": store.read_side(unit, profiles.read_profile(unit, effect.profile_id)).as_record()}
     _share_rows(unit, look)
     parting = Parting(
-        found.plan.source.profile_id,
-        found.profile_id,
-        found.returning,
-        point_ids=point_ids_of(found.plan, look.taken),
-        since=found.merge.event_seq,
+        effect.plan.source.profile_id,
+        effect.profile_id,
+        effect.returning,
+        point_ids=point_ids_of(effect.plan, look.taken),
+        since=effect.merge.event_seq,
     )
     share_conversations(unit, parting, record)
     store.mark_undone(unit, merge_id, now)  # its former name finds nobody any more
-    share_evidence(unit, found.plan, look.taken, record, policy=look.policy, now=now)
-    _write_events(unit, found, actor, now)
-    source_id = found.plan.source.profile_id
-    data = {"merge_id": merge_id, "unmerged": dict.fromkeys(found.returning, source_id)}
-    emit(unit, new_id(), "profile.unmerged", profile_id=found.profile_id, data=data, now=now)
-    details = {**data, "gone": found.plan.gone, "kept": found.plan.kept}
+    share_evidence(unit, effect.plan, look.taken, record, policy=look.policy, now=now)
+    _write_events(unit, effect, actor, now)
+    source_id = effect.plan.source.profile_id
+    data = {"merge_id": merge_id, "unmerged": dict.fromkeys(effect.returning, source_id)}
+    emit(unit, new_id(), "profile.unmerged", profile_id=effect.profile_id, data=data, now=now)
+    details = {**data, "gone": effect.plan.gone, "kept": effect.plan.kept}
     audit.record(
-        unit, actor, "profile.unmerged", profile_id=found.profile_id, other_id=source_id, details=details, before=before
+        unit,
+        actor,
+        "profile.unmerged",
+        profile_id=effect.profile_id,
+        other_id=source_id,
+        details=details,
+        before=before,
     )
-    return found
+    return effect
 
 
 def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
@@ -117,8 +123,8 @@ def _look(unit: UnitOfWork, merge_id: str, *, lock: bool) -> _Look:
     point_ids = point_ids_of(plan, taken)
     there = [one for one in ids if one not in returning]
     arrived = sum(conversation_moves.count_through(unit, one, point_ids, merge.event_seq) for one in there)
-    found = Undo(merge, row.id, row.version, plan=plan, returning=returning, drafts=tuple(drafts), arrived=arrived)
-    return _Look(found, record, taken, created=created, policy=policy)
+    effect = Undo(merge, row.id, row.version, plan=plan, returning=returning, drafts=tuple(drafts), arrived=arrived)
+    return _Look(effect, record, taken, created=created, policy=policy)
 
 
 def _refuse_undone(merge: MergeRow | None) -> None:
@@ -149,23 +155,30 @@ def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
 def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, datetime]]:
     """Every merge, standing or undone, that may have left something on a profile, or on one merged into it; and when
     each row that was there was written."""
-    found: dict[str, MergeRow] = {}
+    merges_by_id: dict[str, MergeRow] = {}
     above = set(profiles.merged_into(unit, living_id))
     while above:
         rows = store.merges_into(unit, sorted(above))
-        found |= {row.id: row for row in rows}
-        above = {row.source_id for row in rows} - {row.destination_id for row in found.values()}
-    records = ((row, merging.read_record(unit, row)) for row in found.values())
-    kept = [(row, record) for row, record in records if record is not None]
-    created = {row_id: at for _, record in kept for row_id, at in record.created.items()}
-    return [_layer(row, record) for row, record in kept], created
+        merges_by_id |= {row.id: row for row in rows}
+        above = {row.source_id for row in rows} - {row.destination_id for row in merges_by_id.values()}
+    records = ((row, merging.read_record(unit, row)) for row in merges_by_id.values())
+    recorded_merges = [(row, record) for row, record in records if record is not None]
+    created = {row_id: at for _, record in recorded_merges for row_id, at in record.created.items()}
+    return [_layer(row, record) for row, record in recorded_merges], created
 
 
 def _layer(row: MergeRow, record: MergeRecord) -> Layer:
-    sides = record.source, record.destination, record.after
-    merger = Merger(row.agent_id, "")
     return Layer(
-        row.id, *sides, record.absorbed, record.choices, record.evidence, merger, row.undone_at, row.created_at
+        merge_id=row.id,
+        source=record.source,
+        before=record.destination,
+        after=record.after,
+        absorbed=record.absorbed,
+        choices=record.choices,
+        evidence=record.evidence,
+        merger=Merger(row.agent_id, ""),
+        undone_at=row.undone_at,
+        created_at=row.created_at,
     )
 
 
@@ -181,14 +194,14 @@ def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str,
     """The source, and every profile whose way to the living one leads through it."""
     merged = profiles.merged_into(unit, profile_id)
     standing = store.standing_merges(unit, merged)
-    found = []
+    profile_ids = []
     for one in merged:
         at = one
         while at in standing and at != merge.source_id:
             at = standing[at].destination_id
         if at == merge.source_id:
-            found.append(one)
-    return tuple(sorted(found))
+            profile_ids.append(one)
+    return tuple(sorted(profile_ids))
 
 
 def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
@@ -205,18 +218,18 @@ def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, re
 
 
 def _share_rows(unit: UnitOfWork, look: _Look) -> None:
-    found, plan = look.found, look.found.plan
-    now = store.read_side(unit, profiles.read_profile(unit, found.profile_id))
-    store.set_redirect(unit, found.returning, None)
-    store.set_redirect(unit, [one for one in found.returning if one != plan.source.profile_id], plan.source.profile_id)
+    effect, plan = look.found, look.found.plan
+    now = store.read_side(unit, profiles.read_profile(unit, effect.profile_id))
+    store.set_redirect(unit, effect.returning, None)
+    store.set_redirect(unit, [one for one in effect.returning if one != plan.source.profile_id], plan.source.profile_id)
     store.write_side(unit, [now], [plan.source, plan.destination], look.created)
     contact_points.release_points(unit, plan.released)
-    profiles.change_profile(unit, found.profile_id, **plan.destination.own_changes(now))
-    _restore_lines(unit, found.profile_id, look.taken.changes)
-    store.move_drafts(unit, found.profile_id, plan.source.profile_id, found.drafts)
+    profiles.change_profile(unit, effect.profile_id, **plan.destination.own_changes(now))
+    _restore_lines(unit, effect.profile_id, look.taken.changes)
+    store.move_drafts(unit, effect.profile_id, plan.source.profile_id, effect.drafts)
     back = {p.contact_point_id for p in plan.source.points}
-    store.repoint_drafts(unit, found.drafts, {by: gone for gone, by in look.taken.absorbed.items() if gone in back})
-    since = store.drafts_through(unit, found.profile_id, list(plan.heirs))
+    store.repoint_drafts(unit, effect.drafts, {by: gone for gone, by in look.taken.absorbed.items() if gone in back})
+    since = store.drafts_through(unit, effect.profile_id, list(plan.heirs))
     store.repoint_drafts(unit, since, plan.heirs)
 
 
@@ -252,11 +265,11 @@ def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConvers
     return OpenConversation(row.id, row.inbox_id, row.assignee_id, "")
 
 
-def _write_events(unit: UnitOfWork, found: Undo, actor: Actor, now: datetime) -> None:
+def _write_events(unit: UnitOfWork, effect: Undo, actor: Actor, now: datetime) -> None:
     merger = merger_of(unit, actor, None)
-    source, destination = found.plan.source, found.plan.destination
+    source, destination = effect.plan.source, effect.plan.destination
     for profile_id, event in (
-        (found.profile_id, TimelineEvent("unmerged", merger.name, display_name(source.name, source.points))),
+        (effect.profile_id, TimelineEvent("unmerged", merger.name, display_name(source.name, source.points))),
         (
             source.profile_id,
             TimelineEvent("unmerged_from", merger.name, display_name(destination.name, destination.points)),

@@ -40,7 +40,7 @@ def share_conversations(unit: UnitOfWork, parting: Parting, record: MergeRecord)
     """Each conversation goes to whom it began with; what the other has said in it since goes to one of the other's."""
     source_id, point_ids, since = parting.source_id, parting.point_ids, parting.since
     there = profiles.merged_into(unit, parting.profile_id)
-    conversation_moves.give_back_told(unit, there, parting.returning, source_id, since)
+    conversation_moves.give_back_told(unit, there, parting.returning, to=source_id, since=since)
     partners = _part_conversations(unit, parting, record)
     of_others = []
     for conversation_id in [one for profile_id in there for one in conversations.ids_of(unit, profile_id)]:

@@ -47,7 +47,13 @@ def share_evidence(
     then, became = _evidence_then(unit, layer, (source.profile_id, layer.destination_id))
     of_source, of_destination = (_by_side(then, side.profile_id, became) for side in (layer.source, layer.before))
     of_others = {side for passage in taken.way for side in _of_other(unit, passage)}
-    spoke = _Then(of_source, of_destination, of_others, layer.destination_id, _speaking(layer.before))
+    spoke = _Then(
+        of_source=of_source,
+        of_destination=of_destination,
+        of_others=of_others,
+        destination_id=layer.destination_id,
+        spoke=_speaking(layer.before),
+    )
     pairs = _part(unit, spoke, source, destination)
     back = _between(unit, then, layer, plan=plan, became=became)
     store.insert_evidence(unit, back)
@@ -84,16 +90,16 @@ def _evidence_then(
     records = _records(unit, stood)
     known = [layer.evidence, *(record.evidence for record in records.values())]
     became = _became(unit, layer, {one for evidence in known for piece in evidence for one in piece.pair})
-    found = list(layer.evidence)
+    rows = list(layer.evidence)
     for one in (one for one in records if stood[one].undone_at is not None):
         root_id = _way_up(stood, one)[-1]
         of_others = (_by_side(records[of].evidence, side_id, became) for of, side_id in _without(stood, one, records))
         left_with_it = _by_side(records[one].evidence, one, became).keys() - set().union(*of_others)
-        gone = [row for row in found if left_with_it & _by_side([row], root_id, became).keys()]
-        found = [row for row in found if row not in gone]
-        found += [row.moved(root_id, one) for row in gone if {*row.pair} == {*side_ids}]
-        found += [row.moved(stood[one].destination_id, root_id) for row in records[one].evidence_between]
-    return found, became
+        gone = [row for row in rows if left_with_it & _by_side([row], root_id, became).keys()]
+        rows = [row for row in rows if row not in gone]
+        rows += [row.replace_profile(root_id, one) for row in gone if {*row.pair} == {*side_ids}]
+        rows += [row.replace_profile(stood[one].destination_id, root_id) for row in records[one].evidence_between]
+    return rows, became
 
 
 def _records(unit: UnitOfWork, stood: Mapping[str, MergeRow]) -> dict[str, MergeRecord]:
@@ -116,12 +122,12 @@ def _without(stood: Mapping[str, MergeRow], left_id: str, among: Collection[str]
 def _became(unit: UnitOfWork, layer: Layer, ids: Collection[str]) -> dict[str, set[str]]:
     """Who each profile of a merge's time is by now: the one it leads to, and whom undoing has taken out of it since."""
     stood = _stood(unit, layer, ids)
-    found = {one: {one} for one in ids}
+    members = {one: {one} for one in ids}
     for source_id in stood:
         for one in _way_up(stood, source_id):
-            found.setdefault(one, {one}).add(source_id)
-    survivors = profiles.read_survivors(unit, sorted(set().union(*found.values())))
-    return {one: {survivors[other] for other in others if other in survivors} for one, others in found.items()}
+            members.setdefault(one, {one}).add(source_id)
+    survivors = profiles.read_survivors(unit, sorted(set().union(*members.values())))
+    return {one: {survivors[other] for other in others if other in survivors} for one, others in members.items()}
 
 
 def _way_up(stood: Mapping[str, MergeRow], profile_id: str) -> list[str]:
@@ -134,7 +140,7 @@ def _way_up(stood: Mapping[str, MergeRow], profile_id: str) -> list[str]:
 
 def _stood(unit: UnitOfWork, layer: Layer, ids: Collection[str]) -> dict[str, MergeRow]:
     """The merges into some profiles, and into those merged into them, that stood at the time of a merge; by source."""
-    found: dict[str, MergeRow] = {}
+    merges_by_source: dict[str, MergeRow] = {}
     into = set(ids)
     while into:
         rows = {
@@ -142,18 +148,18 @@ def _stood(unit: UnitOfWork, layer: Layer, ids: Collection[str]) -> dict[str, Me
             for row in merges.merges_into(unit, sorted(into))
             if row.id < layer.merge_id and (row.undone_at is None or row.undone_at > layer.created_at)
         }
-        into = rows.keys() - found.keys()
-        found |= rows
-    return found
+        into = rows.keys() - merges_by_source.keys()
+        merges_by_source |= rows
+    return merges_by_source
 
 
 def _by_side(before: Sequence[Evidence], profile_id: str, became: Mapping[str, Iterable[str]]) -> dict[Side, Evidence]:
-    found: dict[Side, Evidence] = {}
+    evidence_by_side: dict[Side, Evidence] = {}
     for row in before:
         if profile_id in row.pair:
             then, kind, value, other_value = _seen_from(row, profile_id)
-            found |= {(other_id, kind, value, other_value): row for other_id in became[then]}
-    return found
+            evidence_by_side |= {(other_id, kind, value, other_value): row for other_id in became[then]}
+    return evidence_by_side
 
 
 def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: ProfileSnapshot) -> set[tuple[str, str]]:
@@ -168,7 +174,7 @@ def _part(unit: UnitOfWork, then: _Then, source: ProfileSnapshot, destination: P
         row_then, known_other = then.of_source.get(key), key in then.of_destination or key in then.of_others
         since = not known_other and row_then is None and (_kind_of_point(row.kind), key[2]) in values
         if row_then is not None or since:
-            returned = row.moved(destination.profile_id, source.profile_id)
+            returned = row.replace_profile(destination.profile_id, source.profile_id)
             created_at = row.created_at if row_then is None else row_then.created_at
             store.insert_evidence(unit, [returned._replace(created_at=created_at)])
             pairs.add(returned.pair)
@@ -192,17 +198,17 @@ def _between(
     """
     source_id, living_id = plan.source.profile_id, plan.destination.profile_id
     old_id = layer.destination_id
-    found = []
+    rows = []
     for row in then:
         one = source_id if source_id in row.pair else old_id
         other = _seen_from(row, one)[0]
         if row.kind in ALIKE_KINDS:
-            of_one = row if one == source_id else row.moved(old_id, living_id)
-            found += [of_one.moved(other, other_id) for other_id in became[other]]
+            of_one = row if one == source_id else row.replace_profile(old_id, living_id)
+            rows += [of_one.replace_profile(other, other_id) for other_id in became[other]]
         elif one == source_id and living_id in became[other] and (other != old_id or _still_shared(row, layer, plan)):
-            found.append(row.moved(other, living_id))
-    there = set(profiles.read_heads(unit, sorted({one for row in found for one in row.pair})))
-    return [row for row in found if {*row.pair} <= there and row.profile_id != row.other_id]
+            rows.append(row.replace_profile(other, living_id))
+    there = set(profiles.read_heads(unit, sorted({one for row in rows for one in row.pair})))
+    return [row for row in rows if {*row.pair} <= there and row.profile_id != row.other_id]
 
 
 def _still_shared(row: Evidence, layer: Layer, plan: UndoPlan) -> bool:

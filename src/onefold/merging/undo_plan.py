@@ -67,7 +67,7 @@ def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, relationshi
     destination = _with_rows(as_left, {part: split.destination for part, split in splits.items()}, relationships)
     gone = [(word, row_id) for part, word in _PARTS.items() for row_id in splits[part].gone]
     gone += [("relationship", r.id) for r in taken.layer.source.relations if r.id not in relationships.existing]
-    held = {p.contact_point_id for side in (source, destination) for p in side.points}
+    held_ids = {p.contact_point_id for side in (source, destination) for p in side.points}
     return UndoPlan(
         source,
         destination,
@@ -77,7 +77,7 @@ def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, relationshi
             for part, word in _PARTS.items()
             for row_id in _changed_rows(getattr(change.new, part), getattr(destination, part))
         ),
-        released=_points_to_release(taken, held),
+        released=_points_to_release(taken, held_ids),
         heirs={
             point_id: heir.contact_point_id for point_id, heir in heirs(change.old.points, change.new.points).items()
         },
@@ -105,31 +105,31 @@ def _changed_rows(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
     return [_key(row) for row in before if _key(row) in there and there[_key(row)] != row]
 
 
-def _points_to_release(taken: TakenOut, held: Collection[str]) -> dict[str, str | None]:
+def _points_to_release(taken: TakenOut, held_ids: Collection[str]) -> dict[str, str | None]:
     """Contact points that do not lead to where they did: those held again, and those that lead to one of these."""
-    found: dict[str, str | None] = {}
+    redirects: dict[str, str | None] = {}
     for point_id, led_to in taken.absorbed.items():
         leads_to = taken.absorbing.get(point_id)
-        if leads_to is None and point_id in held:
-            found[point_id] = None
-        elif leads_to != led_to and leads_to in held:
-            found[point_id] = leads_to
-    return found
+        if leads_to is None and point_id in held_ids:
+            redirects[point_id] = None
+        elif leads_to != led_to and leads_to in held_ids:
+            redirects[point_id] = leads_to
+    return redirects
 
 
 def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSnapshot) -> _Split:
     """Shares the rows of one kind out again. What came to the destination since stays there."""
-    kept, way = _rows(as_left, part), _way(taken, part, now)
-    found = _Split([], list(kept.values()), [])
+    destination_rows, way = _rows(as_left, part), _way(taken, part, now)
+    split = _Split([], list(destination_rows.values()), [])
     for row_id, row in _rows(taken.layer.source, part).items():
-        if row_id in kept:
+        if row_id in destination_rows:
             continue  # it left the source by an undo or a detach since, and came in another way
         returning = _returning(way, row)
         if returning is None:
-            found.gone.append(row_id)
+            split.gone.append(row_id)
         else:
-            found.source.append(returning)
-    return found
+            split.source.append(returning)
+    return split
 
 
 class _Stretch(NamedTuple):
@@ -174,23 +174,23 @@ def _returning(way: Sequence[_Stretch], row: R) -> R | None:
 
 
 def _split_points(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapshot, policy: Policy) -> _Split:
-    found = _split(taken, "points", now, as_left)
-    opening = {(p.kind, p.value) for p in found.destination if p.identifying}
+    split = _split(taken, "points", now, as_left)
+    opening = {(p.kind, p.value) for p in split.destination if p.identifying}
     source = []
-    for point in found.source:
+    for point in split.source:
         opens = policy.identifying(point.kind, point.value, point.phone_type, point.standing)
         taken_by_now = (point.kind, point.value) in opening
         if taken_by_now and opens and policy.matching_mode == "listed" and point.kind != "customer_id":
-            found.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)
+            split.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)
         else:
             source.append(point._replace(identifying=point.identifying and opens and not taken_by_now))
-    return _Split(_once_tagged(source), _once_tagged(found.destination), found.gone)
+    return _Split(_once_tagged(source), _once_tagged(split.destination), split.gone)
 
 
 def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
     """One Main of each kind and one current customer ID, the oldest first, where edits since would leave two."""
     seen: set[tuple[str, str]] = set()
-    kept = []
+    retagged_points = []
     for point in sorted(points, key=lambda p: p.contact_point_id):
         tags = {"main": point.main, "current": point.current and point.kind == "customer_id"}
         for tag, is_set in tags.items():
@@ -198,5 +198,5 @@ def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
                 point = point._replace(main=False) if tag == "main" else point._replace(current=False)
             elif is_set:
                 seen.add((tag, point.kind))
-        kept.append(point)
-    return kept
+        retagged_points.append(point)
+    return retagged_points

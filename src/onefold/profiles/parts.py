@@ -32,7 +32,7 @@ def edit_part(
 ) -> None:
     """Changes a detail or an address."""
     row = store.lock_profile(unit, profile_id, version)
-    store.change_part(unit, part, part_id, row.id, _check_part(part, values))
+    store.change_part(unit, part, part_id, profile_id=row.id, values=_check_part(part, values))
     finish_edit(unit, row.id, load_policy(unit))
 
 

@@ -19,4 +19,4 @@ def advance(unit: UnitOfWork, run_id: str) -> RunRow:
         if store.lock_living(unit, profile_id, against_contacts=True) is not None:
             store.reindex(unit, profile_id)
 
-    return runs.walk(unit, run_id, _CHUNK, profile_ids_after, reindex)
+    return runs.walk(unit, run_id, _CHUNK, ids_after=profile_ids_after, each=reindex)

@@ -15,7 +15,6 @@ from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import AlreadyInUse, DomainError, InvalidValue, MergedAway, NotFound
 from onefold.core.ids import is_id
 from onefold.core.text import clean_name, validate_text
-from onefold.database.dialects import Row
 from onefold.database.engine import UnitOfWork
 from onefold.matching import service as matching
 from onefold.matching.scoring import Shared, evidence_of_point, handle_key, keys_of_point
@@ -25,11 +24,7 @@ from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.profile import display_name, plan_point
-from onefold.profiles.search import INNER, SLIP_RANK, WORDS_RANK, Hit, rank_hits, read_query
 from onefold.profiles.store import ProfileHead, ProfileRow
-
-_SEARCH_DEPTH, _WORDS_DEPTH, _SLIP_DEPTH = 100, 500, 200
-_WORDS_TRIED = 3
 
 
 class RelationshipView(NamedTuple):
@@ -135,40 +130,6 @@ def page(unit: UnitOfWork, after: str | None, limit: int) -> list[ProfileSummary
     if after is not None and not is_id(after):
         raise InvalidValue("cursor is none of this list's.", code="invalid_cursor", field="cursor")
     return summaries(unit, store.list_ids(unit, after, limit))
-
-
-def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) -> list[ProfileSummary]:
-    """Living profiles found by what is typed, the likeliest first: by the beginning of anything they are known by, the
-    last digits of a phone, any part of a word, all of several words, and, where nothing is found so, by one typing slip
-    (MRG-1, UI-6). Not `forgiving`: by beginnings alone, for whoever acts on what is found."""
-    validate_text(query, "q")
-    asked = read_query(query)
-    looks = [look for look in asked.looks if forgiving or not look.guess]
-    hits = []
-    for look in looks:
-        hits += [_hit(row, look.rank) for row in store.find_by_beginning(unit, look.beginning, _SEARCH_DEPTH)]
-    if forgiving and not hits and asked.words:
-        hits = _by_words(unit, asked.words)
-    if forgiving and not hits:
-        hits = [_hit(row, SLIP_RANK) for row in store.find_by_any_beginning(unit, asked.slips, _SLIP_DEPTH)]
-    return summaries(unit, rank_hits(hits, tuple(look.beginning for look in asked.looks))[:limit])
-
-
-def _by_words(unit: UnitOfWork, words: Sequence[str]) -> list[Hit]:
-    """Profiles that have every word, in any order: among the first of each of the longest words, because a word that
-    many have says little, and nobody knows before which that is."""
-    rows: list[Row] = []
-    for first in sorted(words, key=len, reverse=True)[:_WORDS_TRIED]:
-        others = [word for word in words if word is not first]
-        rows += store.find_by_words(unit, first, others, INNER, _WORDS_DEPTH)
-    if not rows:
-        first, *others = sorted(words, key=len, reverse=True)
-        rows = store.find_by_words(unit, INNER + first, others, INNER, _WORDS_DEPTH)
-    return [_hit(row, WORDS_RANK) for row in rows]
-
-
-def _hit(row: Row, rank: int) -> Hit:
-    return Hit(str(row[0]), row[1], rank)
 
 
 def create(

@@ -15,7 +15,7 @@ class Sender(NamedTuple):
 
     `proven` is for chat: the site vouches for `customer_id` or `email` (a signed token); unproven, they are only
     further values (RES-11). `name` is a display name sent by the channel, never confirmed;
-    `changed_to` a number that the channel itself says the sender has now (RES-20).
+    `changed_to` a number, and `changed_account` a user id, that the channel itself says the sender has now (RES-20).
     """
 
     email: str | None = None
@@ -28,6 +28,7 @@ class Sender(NamedTuple):
     proven: bool = False
     name: str | None = None
     changed_to: str | None = None
+    changed_account: str | None = None
 
 
 class ListedPhone(NamedTuple):

@@ -23,7 +23,7 @@ class NewPoint(NamedTuple):
 
 class PointChange(NamedTuple):
     """A held contact point after the contact: a phone that became mobile or got its SMS tag (RES-4), a listed value
-    the customer has now contacted from (RES-9, PRO-13)."""
+    the customer has now contacted from (RES-9, PRO-13), a claim that a channel or a site proves (RES-20, PRO-14)."""
 
     contact_point_id: str
     profile_id: str
@@ -47,8 +47,9 @@ class Decision(NamedTuple):
     """What one contact does. `repeats` is the answer given before (RES-12); then everything else is empty.
 
     `joins_thread` is a known customer's conversation that a newcomer has replied into (RES-13); `left_out` are claims
-    that the profile has no room for (RES-11). `release` is a chat token that opens its profile no more, and
-    `withdrawn` what that browser was evidence of before (RES-17).
+    that the profile has no room for (RES-11). `changes` are of contact points that were held before: the sender's own,
+    what it proves besides, a chat token that opens its profile no more; `withdrawn` is what that browser was evidence
+    of before (RES-17).
     With `set_aside` it is nobody's, and there is nothing else (RES-18, RES-19). A bounce has said of
     `undeliverable_ids` that nothing arrives there.
     """
@@ -60,9 +61,8 @@ class Decision(NamedTuple):
     opens_conversation: bool
     contact_point_id: str | None
     new_points: tuple[NewPoint, ...] = ()
-    change: PointChange | None = None
+    changes: tuple[PointChange, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
-    release: PointChange | None = None
     withdrawn: tuple[Suggestion, ...] = ()
     repeats: Answer | None = None
     joins_thread: Thread | None = None

@@ -213,6 +213,9 @@ class _Reader:
             points.append((self._phone(sender.phone, "sender.phone", "other"), "claimed"))
         if sender.changed_to is not None:
             points.append((self._phone(sender.changed_to, "sender.changed_to", "mobile"), "contacted"))
+        if sender.changed_account is not None:
+            account = self._account("whatsapp", sender.changed_account, None, "sender.changed_account")
+            points.append((account, "contacted"))
         if sender.customer_id is not None and kind != "customer_id":
             points.append((self._customer_id(sender.customer_id, "sender.customer_id"), by_site))
         if sender.visitor is not None and kind != "visitor":

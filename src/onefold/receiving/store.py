@@ -22,7 +22,7 @@ from onefold.profiles.store import TERMS
 from onefold.receiving import set_aside_store
 from onefold.receiving.contact import Answer
 from onefold.receiving.decision import Decision
-from onefold.receiving.resolve import NewId
+from onefold.receiving.opening import NewId
 from onefold.receiving.snapshot import BatchSnapshot
 
 PROFILES = Insert(tables.profiles, ("organization_id", "id", "name", "created_at"))
@@ -104,7 +104,7 @@ def lock_opened(unit: UnitOfWork, decisions: Iterable[Decision], book: BatchSnap
     if not ids:
         return
     # What extends or changes a profile keeps its editors out as well, else one of the two writes over the other.
-    locked = unit.lock_profiles(ids, against_edits=any(d.new_points or d.change for d in opened))
+    locked = unit.lock_profiles(ids, against_edits=any(d.new_points or d.changes for d in opened))
     if locked is None:
         return
     if len(locked) != len(ids) or any(book.versions[profile_id] != version for profile_id, version in locked):
@@ -177,8 +177,7 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 
 
 def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
-    made = [change for d in fresh for change in (d.change, d.release) if change is not None]
-    changes = {change.contact_point_id: change for change in made}
+    changes = {change.contact_point_id: change for d in fresh for change in d.changes}
     if changes:
         rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing) for c in changes.values()]
         unit.update_rows(CHANGES, rows)
@@ -194,7 +193,8 @@ def _creations(fresh: Sequence[Decision]) -> list[Decision]:
 
 
 def _move_versions(unit: UnitOfWork, fresh: Sequence[Decision], created: set[str]) -> None:
-    changed = {d.profile_id for d in fresh if d.change is not None or d.new_points} - created
+    own = {change.profile_id for d in fresh for change in d.changes if change.profile_id == d.profile_id}
+    changed = (own | {d.profile_id for d in fresh if d.new_points}) - created
     if changed:
         unit.update_rows(VERSIONS, [(profile_id,) for profile_id in sorted(changed)])
 

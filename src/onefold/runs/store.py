@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
@@ -63,13 +63,18 @@ def change_run(unit: UnitOfWork, run_id: str, now: datetime, **values: object) -
     unit.execute(unit.update(runs).where(runs.c.id == run_id).values(updated_at=now, **values))
 
 
+PairOutcome = Literal["merged", "one_already", "no_match", "refused"]
+"""What became of a pair: `one_already` where the two had become one customer before, `no_match` where it was left out
+because somebody said "No Match"."""
+
+
 class PairRow(NamedTuple):
-    """A pair of a run of merges (MRG-16). `outcome` is None until its turn; then merged, one_already or refused."""
+    """A pair of a run of merges (MRG-16). `outcome` is None until its turn."""
 
     position: int
     source_id: str
     destination_id: str
-    outcome: str | None
+    outcome: PairOutcome | None
     code: str | None
     detail: str | None
 

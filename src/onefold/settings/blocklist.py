@@ -68,11 +68,11 @@ def block(unit: UnitOfWork, kind: BlockedKind, text: str, actor: Actor, confirm:
     add_entries(unit, [entry])
     change_settings(unit)
     _take_identity(unit, entry)
-    audit.record(unit, actor, "blocklist.added", details={**_told(entry), "profiles": planned.profiles})
+    audit.record(unit, actor, "blocklist.added", details={**_details_of_entry(entry), "profiles": planned.profiles})
     return entry
 
 
-def _told(entry: Entry) -> dict[str, str]:
+def _details_of_entry(entry: Entry) -> dict[str, str]:
     """An entry as the audit log keeps it: a value that may be a customer's is not named there."""
     return {"kind": entry.kind, **({"value": entry.value} if "*" in entry.value else {})}
 
@@ -99,7 +99,7 @@ def unblock(unit: UnitOfWork, kind: BlockedKind, text: str, actor: Actor) -> Non
         raise NotFound("The blocklist has no such entry.", code="entry_not_found")
     change_settings(unit)
     _give_identity(unit, entry)
-    audit.record(unit, actor, "blocklist.removed", details=_told(entry))
+    audit.record(unit, actor, "blocklist.removed", details=_details_of_entry(entry))
 
 
 def _give_identity(unit: UnitOfWork, entry: Entry) -> None:

@@ -27,7 +27,7 @@ class RecentMail(NamedTuple):
     occurred_at: datetime
 
 
-def filed(unit: UnitOfWork, limit: int) -> list[RecentMail]:
+def list_filed(unit: UnitOfWork, limit: int) -> list[RecentMail]:
     """The newest that are items, of the last 20,000 items."""
     i, p = items.c, contact_points.c
     newest = unit.execute(unit.select(i.seq, i.channel, i.direction).order_by(i.seq.desc()).limit(_MOST_ITEMS))
@@ -41,7 +41,7 @@ def filed(unit: UnitOfWork, limit: int) -> list[RecentMail]:
     return [RecentMail._make((str(row[0]), *row[1:])) for row in rows]
 
 
-def waiting(unit: UnitOfWork, limit: int) -> list[RecentMail]:
+def list_waiting(unit: UnitOfWork, limit: int) -> list[RecentMail]:
     """Of the newest that are set aside, those whose sender is no customer."""
     a = set_aside.c
     columns = (a.id, sa.null(), a.sender, sa.func.substr(a.body, 1, _TEXT_LENGTH), a.subject, a.data, a.occurred_at)

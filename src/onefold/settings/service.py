@@ -110,22 +110,22 @@ def change(unit: UnitOfWork, changes: SettingsChanges, actor: Actor) -> Settings
         runs.start_again(unit, runs.REBUILD_MATCHES)
     after = read(unit)
     if fields := [field for field in SettingsView._fields if getattr(after, field) != getattr(before, field)]:
-        audit.record(unit, actor, "settings.changed", details={"changes": _told(before, after, fields)})
+        audit.record(unit, actor, "settings.changed", details={"changes": _describe_changes(before, after, fields)})
     return after
 
 
-def _told(before: SettingsView, after: SettingsView, fields: Sequence[str]) -> dict[str, Any]:
+def _describe_changes(before: SettingsView, after: SettingsView, fields: Sequence[str]) -> dict[str, Any]:
     """From what to what, of each field that has changed; of those with parts, only which."""
-    told: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for field in fields:
         was, now = getattr(before, field), getattr(after, field)
         if isinstance(now, Mapping):
-            told[field] = {part: [was.get(part), now[part]] for part in now if now[part] != was.get(part)}
+            changes[field] = {part: [was.get(part), now[part]] for part in now if now[part] != was.get(part)}
         elif isinstance(now, tuple):
-            told[field] = [len(was), len(now)]
+            changes[field] = [len(was), len(now)]
         else:
-            told[field] = [was, now]
-    return told
+            changes[field] = [was, now]
+    return changes
 
 
 def _check_numbers(values: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def preview(unit: UnitOfWork, own_addresses: Iterable[str] | None, relays: Itera
         agents=before.agents,
         relays=before.relays if relays is None else read_relays(relays),
     )
-    mails = [*recent_mail_store.filed(unit, _MAILS), *recent_mail_store.waiting(unit, _MAILS)]
+    mails = [*recent_mail_store.list_filed(unit, _MAILS), *recent_mail_store.list_waiting(unit, _MAILS)]
     mails = sorted(mails, key=lambda mail: mail.occurred_at, reverse=True)[:_MAILS]
     changed = [change for mail in mails if (change := _filed_otherwise(mail, before, after, policy))]
     return MailPreview(len(mails), len(changed), changed[:_EXAMPLES])

@@ -12,8 +12,8 @@ from onefold.core.actor import Actor
 from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import Conflict
 from onefold.database.engine import UnitOfWork
+from onefold.matching import comparing, store
 from onefold.matching import service as matching
-from onefold.matching import store
 from onefold.matching.evidence import Pair, pair_of
 from onefold.matching.scoring import Comparison
 from onefold.matching.store import SuggestionRow, VerdictRow
@@ -84,7 +84,7 @@ def tally(unit: UnitOfWork, filters: QueueFilter) -> Tally:
 
 def _views(unit: UnitOfWork, rows: list[SuggestionRow]) -> list[SuggestionView]:
     pairs = [row.pair for row in rows]
-    compared = matching.explain(unit, pairs, load_policy(unit))
+    compared = comparing.explain(unit, pairs, load_policy(unit))
     verdicts = store.verdicts_between(unit, pairs)
     ids = sorted({profile_id for pair in pairs for profile_id in pair})
     summary_by_id = {summary.row.id: summary for summary in summaries(unit, ids)}
@@ -106,8 +106,8 @@ def why(unit: UnitOfWork, one_id: str, other_id: str) -> Comparison:
     in the order in which the two are asked for."""
     one, other = _two(unit, one_id, other_id)
     pair = pair_of(one, other)
-    comparison = matching.explain(unit, [pair], load_policy(unit))[pair]
-    return comparison if pair[0] == one else comparison.swapped
+    comparison = comparing.explain(unit, [pair], load_policy(unit))[pair]
+    return comparison if pair[0] == one else comparison.with_sides_swapped
 
 
 def no_match(unit: UnitOfWork, one_id: str, other_id: str, actor: Actor) -> SuggestionRow | None:
@@ -134,7 +134,15 @@ def remember_no_match(
     """The verdict alone, for what counts as a "No Match" (DET-3)."""
     pair = pair_of(one_id, other_id)
     kinds = tuple(sorted({row.kind for row in store.evidence_between(unit, [pair])[pair]}))
-    verdict = VerdictRow(new_id(), *pair, kinds, agent_id, now, None)
+    verdict = VerdictRow(
+        id=new_id(),
+        profile_id=pair[0],
+        other_id=pair[1],
+        kinds=kinds,
+        agent_id=agent_id,
+        created_at=now,
+        withdrawn_at=None,
+    )
     store.add_verdict(unit, verdict)
     matching.rate(unit, [pair], policy, now)
     return verdict

@@ -101,12 +101,12 @@ def change(unit: UnitOfWork, endpoint_id: str, changes: Mapping[str, Any], actor
     values = {field: value for field, value in values.items() if value != getattr(endpoint, field)}
     if values:
         endpoints.change_endpoint(unit, endpoint.id, **values)
-        told: dict[str, Any] = {
+        change_details: dict[str, Any] = {
             field: values[field] for field in ("description", "event_types", "state") if field in values
         }
         if "url" in values:
-            told["host"] = urlsplit(values["url"]).hostname  # the rest may hold a secret
-        _record(unit, actor, "webhook.changed", endpoint.id, changes=told)
+            change_details["host"] = urlsplit(values["url"]).hostname  # the rest may hold a secret
+        _record(unit, actor, "webhook.changed", endpoint.id, changes=change_details)
     return endpoints.read_endpoint(unit, endpoint.id)
 
 
@@ -142,7 +142,7 @@ def deliveries(
 ) -> list[DeliveryRow]:
     """What was and is to be delivered to an endpoint, newest first."""
     endpoint = endpoints.read_endpoint(unit, endpoint_id)
-    return store.list_deliveries(unit, endpoint.id, state, before, limit)
+    return store.list_deliveries(unit, endpoint.id, state=state, before=before, limit=limit)
 
 
 def repeat(unit: UnitOfWork, endpoint_id: str, delivery_id: str, actor: Actor) -> DeliveryRow:

@@ -144,11 +144,11 @@ async def answer_meta(request: Request) -> Response:
     """Answers the handshake by which Meta asks whether its webhook is wanted: the verify token is
     `ONEFOLD_META_VERIFY_TOKEN`."""
     settings: Settings = request.app.state.settings
-    asked, token = request.query_params, settings.meta_verify_token
-    is_ours = bool(token) and secrets.compare_digest(asked.get("hub.verify_token", "").encode(), token.encode())
-    if asked.get("hub.mode") != "subscribe" or not is_ours:
+    query, token = request.query_params, settings.meta_verify_token
+    is_ours = bool(token) and secrets.compare_digest(query.get("hub.verify_token", "").encode(), token.encode())
+    if query.get("hub.mode") != "subscribe" or not is_ours:
         raise NotAllowed("This is not a handshake with the verify token that is set.", code="verify_token_wrong")
-    return Response(asked.get("hub.challenge", ""), media_type="text/plain")
+    return Response(query.get("hub.challenge", ""), media_type="text/plain")
 
 
 @router.post(
@@ -203,5 +203,7 @@ def list_not_shown(call: AnyCall) -> Response:
     not know (RES-20)."""
     return call.read(
         "settings:read",
-        lambda unit: Result(Listing[NotShown](data=[NotShown(**one._asdict()) for one in not_shown.listed(unit)])),
+        lambda unit: Result(
+            Listing[NotShown](data=[NotShown(**one._asdict()) for one in not_shown.list_not_shown(unit)])
+        ),
     )

@@ -129,12 +129,12 @@ class ContactRoutes:
         return Response(_encode(answer_json(answer)), 200, headers, "application/json")
 
     async def _batch(self, principal: Principal, body: bytes) -> Response:
-        given = decode(_batches, body).contacts
-        if len(given) > MOST_IN_A_BATCH:
+        raw_contacts = decode(_batches, body).contacts
+        if len(raw_contacts) > MOST_IN_A_BATCH:
             raise InvalidValue(
                 f"A batch holds at most {MOST_IN_A_BATCH:,} contacts.", code="batch_too_large", field="contacts"
             )
-        read = [_contact(raw) for raw in given]
+        read = [_contact(raw) for raw in raw_contacts]
         contacts = [c for c in read if isinstance(c, Contact)]
         answers = iter(await self._group.receive_many(principal.organization_id, contacts) if contacts else [])
         results = []
@@ -186,7 +186,11 @@ def answer_json(answer: Answer) -> AnswerJson:
     """The answer as it is sent."""
     warnings = [WarningJson(unread.field, unread.code, unread.detail) for unread in answer.warnings]
     return AnswerJson(
-        answer.outcome, answer.profile_id or None, answer.conversation_id or None, answer.item_id, warnings
+        outcome=answer.outcome,
+        profile_id=answer.profile_id or None,
+        conversation_id=answer.conversation_id or None,
+        item_id=answer.item_id,
+        warnings=warnings,
     )
 
 

@@ -154,7 +154,10 @@ def read_attachment(
     """A file that came with a message. Always to be saved, never to be shown by a browser on its own."""
 
     file = call.take_out(
-        READ, lambda unit: conversations.download(unit, conversation_id, item_id, position, call.actor)
+        READ,
+        lambda unit: conversations.download(
+            unit, conversation_id, item_id=item_id, position=position, actor=call.actor
+        ),
     )
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
     return Response(file.content, 200, headers, "application/octet-stream")

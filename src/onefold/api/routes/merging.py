@@ -230,7 +230,7 @@ def read_new_owner(call: AnyCall, profile_id: str) -> Response:
 
     def work(unit: UnitOfWork) -> Result:
         owner = new_owner.find(unit, profiles.read(unit, profile_id).row.id)
-        found = (
+        possible_owner = (
             None
             if owner is None
             else schemas.NewOwner(
@@ -241,7 +241,7 @@ def read_new_owner(call: AnyCall, profile_id: str) -> Response:
                 silent_since=owner.silent_since,
             )
         )
-        return Result(schemas.NewOwnerAnswer(new_owner=found))
+        return Result(schemas.NewOwnerAnswer(new_owner=possible_owner))
 
     return call.read(READ, work)
 
@@ -258,8 +258,10 @@ def give_number(call: AnyCall, profile_id: str, point_id: str) -> Response:
     it was silent; the old profile keeps it as former (RES-21)."""
 
     def work(unit: UnitOfWork) -> Result:
-        given = new_owner.give(unit, profile_id, point_id, call.version, call.actor)
-        return Result(schemas.GivenNumber(**given._asdict()))
+        given_number = new_owner.give(
+            unit, profile_id, contact_point_id=point_id, version=call.version, actor=call.actor
+        )
+        return Result(schemas.GivenNumber(**given_number._asdict()))
 
     return call.write(WRITE, work, status=201)
 

@@ -207,7 +207,7 @@ def block(call: AnyCall, body: schemas.NewEntry) -> Response:
     until it comes again as `confirm`; the preview says how many."""
 
     def work(unit: UnitOfWork) -> Result:
-        entry = blocklist.block(unit, body.kind, body.value, call.actor, body.confirm)
+        entry = blocklist.block(unit, body.kind, body.value, actor=call.actor, confirm=body.confirm)
         return Result(schemas.Entry(kind=entry.kind, value=entry.value))
 
     return call.write(WRITE, work, status=201, exclusive=True)
@@ -320,7 +320,8 @@ def add_agent(call: AnyCall, body: schemas.NewAgent) -> Response:
     """Adds an agent, who cannot sign in before a password is set (`onefold agent password`)."""
 
     def work(unit: UnitOfWork) -> Result:
-        return Result(_agent(accounts.add_agent(unit, body.email, body.name, body.role, call.actor)))
+        agent = accounts.add_agent(unit, body.email, name=body.name, role=body.role, actor=call.actor)
+        return Result(_agent(agent))
 
     return call.write(WRITE, work, status=201)
 

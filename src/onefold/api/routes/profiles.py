@@ -13,6 +13,7 @@ from onefold.api.problems import responses
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 from onefold.profiles.service import PointInput
 from onefold.profiles.store import ADDRESSES, DETAILS, Part
 from onefold.profiles.store import read_profile as read_row
@@ -51,7 +52,7 @@ def create_profile(call: AnyCall, body: schemas.NewProfile) -> Response:
             agent_id=call.principal.agent_id,
         )
         for detail in body.details:
-            parts.add_part(unit, DETAILS, row.id, detail.model_dump(), None)
+            parts.add_part(unit, DETAILS, row.id, values=detail.model_dump(), version=None)
         for relationship in body.relationships:
             parts.relate(unit, row.id, relationship.profile_id, kind=relationship.kind, version=None)
         return _profile(unit, row.id)
@@ -90,7 +91,7 @@ def search_profiles(
     """Search as one types: the beginning of a name, email, phone (digits in any format), handle or customer ID."""
 
     def work(unit: UnitOfWork) -> Result:
-        hits = [views.summary(s) for s in profiles.search(unit, q, limit)]
+        hits = [views.summary(s) for s in search(unit, q, limit)]
         return Result(schemas.Listing[schemas.ProfileSummary](data=hits))
 
     return call.read(READ, work)
@@ -138,8 +139,8 @@ _POINT_FIELDS = {"type": "phone_type"}
 )
 def edit_contact_point(call: AnyCall, profile_id: str, point_id: str, body: schemas.ContactPointChange) -> Response:
     """Changes a contact point's value, type or tags. A phone set to mobile begins to open the profile (PRO-5)."""
-    given = body.model_dump(exclude_unset=True)
-    changes = {_POINT_FIELDS.get(k, k): v for k, v in given.items() if v is not None or k == "handle"}
+    values = body.model_dump(exclude_unset=True)
+    changes = {_POINT_FIELDS.get(k, k): v for k, v in values.items() if v is not None or k == "handle"}
 
     def work(unit: UnitOfWork) -> Result:
         return _profile(unit, profiles.edit_point(unit, profile_id, point_id, changes=changes, version=call.version).id)
@@ -175,7 +176,7 @@ def remove_contact_point(call: AnyCall, profile_id: str, point_id: str) -> Respo
 
 def _with_part(call: AnyCall, part: Part, profile_id: str, values: dict[str, str | None]) -> Response:
     def work(unit: UnitOfWork) -> Result:
-        parts.add_part(unit, part, profile_id, values, call.version)
+        parts.add_part(unit, part, profile_id, values=values, version=call.version)
         return _living(unit, profile_id)
 
     return call.write(WRITE, work, status=201)

@@ -20,6 +20,7 @@ from onefold.core.actor import Actor
 from onefold.core.errors import VersionConflict
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
+from onefold.matching.scoring import EvidenceKind
 from onefold.merging import service as merging
 from onefold.merging import shared_lines
 from onefold.suggestions import service as suggestions
@@ -45,7 +46,7 @@ def read_profile_suggestions(call: AnyCall, profile_id: str, dismissed: bool = F
 def read_queue(
     call: AnyCall,
     state: Literal["open", "dismissed"] = "open",
-    kind: Annotated[schemas.EvidenceKind | None, Query(description="With evidence of this kind.")] = None,
+    kind: Annotated[EvidenceKind | None, Query(description="With evidence of this kind.")] = None,
     min_rating: Rating = 0.0,
     max_rating: Rating = 1.0,
     cursor: Cursor = None,

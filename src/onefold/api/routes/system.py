@@ -42,7 +42,7 @@ def metrics(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     if not settings.metrics_token:
         raise NotFound("Set ONEFOLD_METRICS_TOKEN to have figures here.", code="no_metrics")
-    given = request.headers.get("authorization", "").partition(" ")[2].strip()
-    if not secrets.compare_digest(given.encode(), settings.metrics_token.encode()):
+    token = request.headers.get("authorization", "").partition(" ")[2].strip()
+    if not secrets.compare_digest(token.encode(), settings.metrics_token.encode()):
         raise NotSignedIn("Send the metrics token: Authorization: Bearer <token>.", code="metrics_token_wrong")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

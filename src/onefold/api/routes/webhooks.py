@@ -66,13 +66,14 @@ def create_webhook(call: AnyCall, request: Request, body: shapes.NewWebhook) -> 
     """Adds a webhook, notified of every event from now on. Its secret is in this answer and nowhere else, so no
     Idempotency-Key keeps it."""
     url = _check_address(call, request, body.url)
-    return call.write(
-        WRITE,
-        lambda unit: _endpoint_with_secret(webhooks.create(unit, url, call.actor, body.description, body.event_types)),
-        status=201,
-        exclusive=True,
-        store_answer=False,
-    )
+
+    def work(unit: UnitOfWork) -> Result:
+        endpoint = webhooks.create(
+            unit, url, actor=call.actor, description=body.description, event_types=body.event_types
+        )
+        return _endpoint_with_secret(endpoint)
+
+    return call.write(WRITE, work, status=201, exclusive=True, store_answer=False)
 
 
 @router.get("/{webhook_id}", response_model=shapes.Webhook, responses=responses(404))

@@ -39,8 +39,8 @@ def log(
 ) -> Response:
     """Entries, newest first; the days are those of the agent's zone, both included."""
     first, end = _day(since, visitor, "since"), _day(until, visitor, "until", behind=True)
-    asked = {"action": action, "customer": customer, "agent": agent, "since": since, "until": until}
-    filters = {field: value for field, value in asked.items() if value}
+    fields = {"action": action, "customer": customer, "agent": agent, "since": since, "until": until}
+    filters = {field: value for field, value in fields.items() if value}
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         only = names.wanted_customer(unit, customer)
@@ -62,7 +62,7 @@ def log(
         return {
             **_customers_of(unit, entries[:_SHOWN]),
             "entries": entries[:_SHOWN],
-            "asked": asked,
+            "asked": fields,
             "filtered": bool(filters),
             "agents": accounts.list_agents(unit),
             "before": before,

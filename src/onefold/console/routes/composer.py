@@ -48,14 +48,16 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Writes what was composed on the timeline, or keeps it as a draft; while typing, answers with the draft's id."""
     composed = _to_composed(form)
     if form.text("do") in ("draft", "autosave"):
-        draft = visitor.note(lambda unit: _keep(unit, visitor, profile_id, form, composed))
+        draft = visitor.note(lambda unit: _keep(unit, visitor, profile_id, form=form, composed=composed))
         if form.text("do") == "autosave":
-            kept = {"draft_id": draft.id, "draft_seen": drafts.seen_as(draft), "profile_id": draft.profile_id}
-            return JSONResponse({**kept, "beside": form.line("draft_id") not in (None, draft.id)}, headers=HEADERS)
+            draft_fields = {"draft_id": draft.id, "draft_seen": drafts.seen_as(draft), "profile_id": draft.profile_id}
+            return JSONResponse(
+                {**draft_fields, "beside": form.line("draft_id") not in (None, draft.id)}, headers=HEADERS
+            )
         return redirect_to(f"/customers/{draft.profile_id}?draft={draft.id}", "saved")
 
     def work(unit: UnitOfWork) -> ItemRow:
-        item = _send(unit, visitor, profile_id, form, composed)
+        item = _send(unit, visitor, profile_id, form=form, composed=composed)
         worklists.note_read(unit, visitor.agent_id, item.profile_id)
         return item
 
@@ -65,7 +67,7 @@ def write(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 
 def _keep(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, composed: Composed) -> DraftRow:
     draft_id, seen = form.line("draft_id"), form.line("draft_seen")
-    return drafts.keep(unit, profile_id, visitor.agent_id, composed, draft_id, seen)
+    return drafts.keep(unit, profile_id, author_id=visitor.agent_id, composed=composed, draft_id=draft_id, seen=seen)
 
 
 def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, composed: Composed) -> ItemRow:
@@ -74,7 +76,7 @@ def _send(unit: UnitOfWork, visitor: Visitor, profile_id: str, form: Form, compo
         raise InvalidValue("Write something first.", code="empty_value", field="body")
     if form.line("draft_id") is not None:
         _refuse_gone(unit, visitor, form.line("draft_id") or "")
-        draft = _keep(unit, visitor, profile_id, form, composed)
+        draft = _keep(unit, visitor, profile_id, form=form, composed=composed)
         return drafts.send(unit, draft.id, visitor.agent_id)
     if composed.kind in ("note", "task"):
         written = Written(composed.body, subject=composed.subject, kind=composed.kind)
@@ -151,7 +153,10 @@ def change_conversation(visitor: AnyVisitor, conversation_id: str, form: AnyForm
 def file(visitor: AnyVisitor, conversation_id: str, item_id: Number, position: Number) -> Response:
     """A file that came with a message: always saved, never shown by a browser on its own."""
     saved = visitor.write(
-        lambda unit: conversations.download(unit, conversation_id, item_id, position, visitor.actor), "profiles:read"
+        lambda unit: conversations.download(
+            unit, conversation_id, item_id=item_id, position=position, actor=visitor.actor
+        ),
+        "profiles:read",
     )
     disposition = f"attachment; filename*=UTF-8''{quote(saved.name, safe='')}"
     headers = HEADERS | {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}

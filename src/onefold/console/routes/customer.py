@@ -23,6 +23,7 @@ from onefold.merging import detach as detaching
 from onefold.profiles import parts
 from onefold.profiles import service as profiles
 from onefold.profiles import store as profile_store
+from onefold.profiles.searching import search
 from onefold.profiles.service import ProfileView
 from onefold.profiles.store import ADDRESSES, DETAILS, Part
 
@@ -69,7 +70,7 @@ def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object
     return redirect_to(f"/customers/{visitor.write(done)}", said)
 
 
-def _held(unit: UnitOfWork, profile_id: str) -> ProfileView:
+def _lock_and_read(unit: UnitOfWork, profile_id: str) -> ProfileView:
     """The customer as it is, and stays until this unit ends."""
     living_id = profiles.resolve_redirect(unit, profile_id)
     profile_store.lock_profile(unit, living_id)
@@ -84,7 +85,7 @@ def edit_fields(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response
         raise InvalidValue("An image is an address that begins with https://.", code="invalid_image", field="image")
 
     def work(unit: UnitOfWork) -> object:
-        view = _held(unit, profile_id)
+        view = _lock_and_read(unit, profile_id)
         now = {"customer_id": view.customer_id, **view.row._asdict()}
         return profiles.edit(unit, profile_id, changed_fields(form, changes, now), None)
 
@@ -99,7 +100,7 @@ def edit_attribute(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Respo
         raise InvalidValue("An attribute has a name; write it.", code="empty_value", field="key")
 
     def work(unit: UnitOfWork) -> object:
-        now = _held(unit, profile_id).row.attributes.get(key)
+        now = _lock_and_read(unit, profile_id).row.attributes.get(key)
         if not changed_fields(form, {"value": value}, {"value": now}):
             return None
         return profiles.edit(unit, profile_id, {"attributes": {key: value}}, None)
@@ -119,15 +120,15 @@ def edit_point(visitor: AnyVisitor, profile_id: str, point_id: str, form: AnyFor
     """A contact point's value, type and tags (PRO-4, PRO-5)."""
 
     def work(unit: UnitOfWork) -> object:
-        view = _held(unit, profile_id)
+        view = _lock_and_read(unit, profile_id)
         point = next((one for one in view.points if one.contact_point_id == point_id), None)
-        changes = _point_changes(form, {} if point is None else _shown(point))
+        changes = _point_changes(form, {} if point is None else _form_values(point))
         return profiles.edit_point(unit, profile_id, point_id, changes=changes, version=None)
 
     return _edit(visitor, profile_id, work)
 
 
-def _shown(point: HeldPoint) -> dict[str, str | None]:
+def _form_values(point: HeldPoint) -> dict[str, str | None]:
     """A contact point as the form of its card shows it."""
     return {
         "value": point.written or point.value,
@@ -188,7 +189,11 @@ def _values(part: Part, form: Form) -> dict[str, str | None]:
 def add_part(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """Adds a detail (PRO-7) or an address."""
     part = _PARTS[request.url.path.rpartition("/")[2]]
-    return _edit(visitor, profile_id, lambda unit: parts.add_part(unit, part, profile_id, _values(part, form), None))
+
+    def work(unit: UnitOfWork) -> object:
+        return parts.add_part(unit, part, profile_id, values=_values(part, form), version=None)
+
+    return _edit(visitor, profile_id, work)
 
 
 @router.post("/{kind}/{part_id}/change")
@@ -198,7 +203,7 @@ def change_part(visitor: AnyVisitor, profile_id: str, kind: str, part_id: str, f
     typed = dict.fromkeys(part.fields) if removed else _values(part, form)
 
     def work(unit: UnitOfWork) -> None:
-        view = _held(unit, profile_id)
+        view = _lock_and_read(unit, profile_id)
         rows = {row["id"]: row for row in (*view.details, *view.addresses)}
         changed = changed_fields(form, typed, rows.get(part_id, {}), all_of=True)
         if removed:
@@ -226,8 +231,8 @@ def _named_customer(visitor: Visitor, form: Form) -> str:
     """The customer that was picked, or, without a script, the only one that what was typed finds."""
     if picked := form.line("other_id"):
         return picked
-    asked = (form.line("other") or "")[:200]
-    hits = visitor.read(lambda unit: profiles.search(unit, asked, 2, forgiving=False)) if asked else []
+    query = (form.line("other") or "")[:200]
+    hits = visitor.read(lambda unit: search(unit, query, 2, forgiving=False)) if query else []
     if len(hits) != 1:
         number = "No customer is" if not hits else "More than one customer is"
         raise InvalidValue(f"{number} found by this; type more of the name or an email.", field="other")

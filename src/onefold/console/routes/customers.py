@@ -18,7 +18,7 @@ from onefold.conversations import worklists
 from onefold.conversations.worklists import View
 from onefold.core.errors import DomainError, InvalidValue, NotFound
 from onefold.database.engine import UnitOfWork
-from onefold.profiles import parts
+from onefold.profiles import parts, searching
 from onefold.profiles import service as profiles
 from onefold.profiles.service import PointInput
 from onefold.profiles.store import DETAILS
@@ -117,8 +117,8 @@ def palette(request: Request, visitor: AnyVisitor, q: str = "") -> Response:
 
 
 def _find(visitor: Visitor, q: str, limit: int) -> list[profiles.ProfileSummary]:
-    asked = q.strip()[:200]
-    return visitor.read(lambda unit: profiles.search(unit, asked, limit)) if asked else []
+    query = q.strip()[:200]
+    return visitor.read(lambda unit: searching.search(unit, query, limit)) if query else []
 
 
 def _actions(visitor: Visitor, q: str) -> list[tuple[str, str]]:
@@ -165,7 +165,7 @@ def add_customer(visitor: AnyVisitor, form: AnyForm) -> Response:
             agent_id=visitor.agent_id,
         )
         for detail in _details(form):
-            parts.add_part(unit, DETAILS, row.id, detail, None)
+            parts.add_part(unit, DETAILS, row.id, values=detail, version=None)
         if other := form.line("other"):
             parts.relate(unit, row.id, only_customer(unit, other), kind=form.line("relation") or "", version=None)
         return row.id

@@ -41,7 +41,7 @@ def side_by_side(unit: UnitOfWork, view: profiles.ProfileView, suggestion: Sugge
     """A suggestion with both profiles whole, in the order in which they are looked at."""
     swapped = suggestion.one.row.id != view.row.id
     other = profiles.read(unit, (suggestion.one if swapped else suggestion.other).row.id)
-    comparison = suggestion.comparison.swapped if swapped else suggestion.comparison
+    comparison = suggestion.comparison.with_sides_swapped if swapped else suggestion.comparison
     older = min(view.row.id, other.row.id)  # ids sort by the time they were made
     return {
         "suggestion": suggestion,
@@ -103,7 +103,9 @@ def say_no_match(unit: UnitOfWork, visitor: Visitor, one_id: str, other_id: str)
 @router.post("/matches/{other_id}/withdraw")
 def withdraw(visitor: AnyVisitor, profile_id: str, other_id: str, _form: AnyForm, verdict: str = "") -> Response:
     """Takes the "No Match" that was just said back: whoever may say it may take it back (SUG-4)."""
-    visitor.write(lambda unit: suggestions.withdraw(unit, profile_id, other_id, visitor.actor, verdict))
+    visitor.write(
+        lambda unit: suggestions.withdraw(unit, profile_id, other_id, actor=visitor.actor, verdict_id=verdict)
+    )
     return redirect_to(f"/customers/{profile_id}/matches", "reopened")
 
 
@@ -126,8 +128,10 @@ def file_call(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 def give_number(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
     """RES-21: "This is someone else": a new customer gets the number, and what came from it since it was silent."""
     point_id, version = form.line("contact_point_id") or "", form.number("version")
-    given = visitor.write(lambda unit: new_owner.give(unit, profile_id, point_id, version, visitor.actor))
-    return redirect_to(f"/customers/{given.new_profile_id}", "number-given")
+    given_number = visitor.write(
+        lambda unit: new_owner.give(unit, profile_id, contact_point_id=point_id, version=version, actor=visitor.actor)
+    )
+    return redirect_to(f"/customers/{given_number.new_profile_id}", "number-given")
 
 
 @router.post("/own-line")

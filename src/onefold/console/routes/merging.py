@@ -21,6 +21,7 @@ from onefold.merging.service import MergeRequest
 from onefold.merging.store import MergeRow
 from onefold.organizations.store import load_policy
 from onefold.profiles import service as profiles
+from onefold.profiles.searching import search
 
 router = APIRouter(prefix="/customers/{profile_id}/merge")
 _FOUND = 12
@@ -34,8 +35,8 @@ def choose(request: Request, visitor: AnyVisitor, profile_id: str, q: str = "") 
 
     def work(unit: UnitOfWork) -> dict[str, Any]:
         view = profiles.read(unit, profile_id)
-        asked = q.strip()[:200]
-        candidates = profiles.search(unit, asked, _FOUND) if asked else _suggestions(unit, view)
+        query = q.strip()[:200]
+        candidates = search(unit, query, _FOUND) if query else _suggestions(unit, view)
         chosen = [one for one in profiles.summaries(unit, list(dict.fromkeys(selected))) if one.row.id != view.row.id]
         known = {view.row.id, *(one.row.id for one in chosen)}
         return {
@@ -59,12 +60,12 @@ def _suggestions(unit: UnitOfWork, view: profiles.ProfileView) -> list[profiles.
 @router.get("/{source_id}")
 def preview(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str) -> Response:
     """What the merge will do, with the choices and steps of the address; nothing is changed."""
-    given = request.query_params
+    query = request.query_params
     chosen, ruled = (
-        {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+        {key.removeprefix(prefix): value for key, value in query.items() if key.startswith(prefix)}
         for prefix in ("choice.", "ruled.")
     )
-    steps = parse_steps(given.getlist("step"))
+    steps = parse_steps(query.getlist("step"))
     try:
         return _show(request, visitor, profile_id, source_id=source_id, choices=choices_of(chosen, ruled), steps=steps)
     except Conflict as refusal:
@@ -114,7 +115,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
     versions = (form.number("source_version"), form.number("destination_version"))
 
     def work(unit: UnitOfWork) -> MergeRow:
-        asked = MergeRequest(
+        merge_request = MergeRequest(
             profiles.resolve_redirect(unit, source_id),
             profiles.resolve_redirect(unit, profile_id),
             choices,
@@ -123,7 +124,7 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, source_id: str
             digest=form.line("digest"),
             despite_no_match=form.flag("despite_no_match"),
         )
-        return merging.merge(unit, asked, visitor.actor)[0]
+        return merging.merge(unit, merge_request, visitor.actor)[0]
 
     try:
         merged = visitor.write(work)

@@ -111,8 +111,8 @@ class Result(NamedTuple):
 @router.get("")
 def queue(request: Request, visitor: AnyVisitor) -> Response:
     """The suggestions, the likeliest first; `current` is the pair that keys act on, where it is still there."""
-    given = dict(request.query_params)
-    place, current = _place(given), given.get("current")
+    query = dict(request.query_params)
+    place, current = _place(query), query.get("current")
     values = visitor.read(lambda unit: _queue(unit, place, current), SCOPE)
     return page(request, visitor, "queue.html", **values)
 
@@ -171,27 +171,27 @@ def pair(request: Request, visitor: AnyVisitor, one_id: str, other_id: str) -> R
 @router.post("/match")
 def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """ "Match": the pair becomes one as it was shown (MRG-12); what stands in the way is shown with the merge."""
-    place, asked = _of_form(form), _pair(form.text("pair"))
-    seen = {asked[0]: form.number("version"), asked[1]: form.number("other_version")}
+    place, pair_ids = _of_form(form), _pair(form.text("pair"))
+    seen = {pair_ids[0]: form.number("version"), pair_ids[1]: form.number("other_version")}
     if None in seen.values():
         raise InvalidValue(
             "Open the page again: it does not say what you saw.", code="versions_missing", field="version"
         )
 
     def work(unit: UnitOfWork) -> tuple[str | None, str | None]:
-        source, destination = suggestions.sides_of_match(unit, *asked, swapped=form.flag("turned"))
-        if {source, destination} != {*asked}:
+        source, destination = suggestions.sides_of_match(unit, *pair_ids, swapped=form.flag("turned"))
+        if {source, destination} != {*pair_ids}:
             raise VersionConflict("One of the two was merged into another.", code="plan_changed")
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
         if merging.needs_a_look(unit, request, visitor.actor):
             return f"/customers/{destination}/merge/{source}", None
         return None, merging.merge(unit, request, visitor.actor)[0].id
 
-    behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
+    behind = visitor.read(lambda unit: _behind(unit, place, pair_ids), SCOPE)
     try:
         way, undo = visitor.write(work, SCOPE)
     except VersionConflict:
-        return _elsewhere(request, place.link(f"/queue/{asked[0]}/{asked[1]}"), "changed-since")
+        return _elsewhere(request, place.link(f"/queue/{pair_ids[0]}/{pair_ids[1]}"), "changed-since")
     except Conflict as refusal:
         return _answer_settled(place, behind, refusal)
     return _elsewhere(request, way) if way else _on(place, behind, "merged", undo)
@@ -200,10 +200,10 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
 @router.post("/no-match")
 def no_match(visitor: AnyVisitor, form: AnyForm) -> Response:
     """ "No Match": the suggestion is closed, and remembered (SUG-4)."""
-    place, asked = _of_form(form), _pair(form.text("pair"))
-    behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
+    place, pair_ids = _of_form(form), _pair(form.text("pair"))
+    behind = visitor.read(lambda unit: _behind(unit, place, pair_ids), SCOPE)
     try:
-        undo = visitor.write(lambda unit: say_no_match(unit, visitor, *asked), SCOPE)
+        undo = visitor.write(lambda unit: say_no_match(unit, visitor, *pair_ids), SCOPE)
     except Conflict as refusal:
         return _answer_settled(place, behind, refusal)
     return _on(place, behind, "dismissed", undo)
@@ -212,16 +212,16 @@ def no_match(visitor: AnyVisitor, form: AnyForm) -> Response:
 @router.post("/withdraw")
 def withdraw(visitor: AnyVisitor, form: AnyForm) -> Response:
     """Takes a "No Match" back: the pair is in the queue again, if evidence speaks for it."""
-    place, asked = _of_form(form), _pair(form.text("pair"))
-    behind = visitor.read(lambda unit: _behind(unit, place, asked), SCOPE)
-    visitor.write(lambda unit: suggestions.withdraw(unit, *asked, visitor.actor), SCOPE)
+    place, pair_ids = _of_form(form), _pair(form.text("pair"))
+    behind = visitor.read(lambda unit: _behind(unit, place, pair_ids), SCOPE)
+    visitor.write(lambda unit: suggestions.withdraw(unit, *pair_ids, visitor.actor), SCOPE)
     return _on(place, behind, "reopened")
 
 
 @router.post("/bulk")
 def bulk(visitor: AnyVisitor, form: AnyForm) -> Response:
     """The ticked pairs: "Match" begins a run of merges, which goes on by itself (MRG-16)."""
-    place, pairs = _of_form(form), [_pair(given) for given in form.every("pair")]
+    place, pairs = _of_form(form), [_pair(value) for value in form.every("pair")]
     if not pairs:
         raise InvalidValue("Tick the pairs first, by their boxes or with x.", code="no_pairs", field="pair")
     if form.text("do") == "match":

@@ -47,7 +47,7 @@ def add_agent(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     email, name, role = form.line("email") or "", form.line("name") or "", _role(form)
 
     def work(unit: UnitOfWork) -> tuple[store.AgentRow, str]:
-        agent = accounts.add_agent(unit, email, name, role, admin.actor)
+        agent = accounts.add_agent(unit, email, name=name, role=role, actor=admin.actor)
         return agent, _link(unit, admin, agent.id, "invitation")
 
     agent, token = admin.write(work, SCOPE)

@@ -70,7 +70,9 @@ def block(admin: AnyAdmin, form: AnyForm) -> Response:
     """Blocks a value; profiles that it opened keep it as text."""
     kind, value = _entry(form)
     confirm = form.line("confirm")
-    admin.write(lambda unit: blocklist.block(unit, kind, value, admin.actor, confirm), SCOPE, exclusive=True)
+    admin.write(
+        lambda unit: blocklist.block(unit, kind, value, actor=admin.actor, confirm=confirm), SCOPE, exclusive=True
+    )
     return redirect_to(_BACK.get(form.text("then"), _PATH), "blocked")
 
 

@@ -19,7 +19,7 @@ def channels(request: Request, admin: AnyAdmin) -> Response:
     """The address of each channel, what is checked of what comes in, and where it is routed to."""
 
     inboxes, organization_settings, unshown = admin.read(
-        lambda unit: (accounts.list_inboxes(unit), settings.read(unit), not_shown.listed(unit)), SCOPE
+        lambda unit: (accounts.list_inboxes(unit), settings.read(unit), not_shown.list_not_shown(unit)), SCOPE
     )
     process: Settings = request.app.state.settings
     return settings_page(
@@ -32,6 +32,7 @@ def channels(request: Request, admin: AnyAdmin) -> Response:
         default_inbox_id=organization_settings.default_inbox_id,
         base=base_address(request),
         public=bool(process.public_url),
+        takes_unsigned=process.unsigned_webhooks,
         checks_twilio=bool(process.twilio_auth_token),
         checks_meta=bool(process.meta_app_secret),
         looks_up=bool(process.twilio_lookup_account),

@@ -35,8 +35,8 @@ def preview(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
         changes = _changes(unit, form)
         return {"planned": whose_mail.preview(unit, changes.get("own_addresses"), changes.get("relays"))}
 
-    given = {field: form.text(field) for field in _FIELDS if form.text(field)}
-    return settings_page(request, admin, "settings_mail_preview.html", given=given, **admin.read(work, SCOPE))
+    form_values = {field: form.text(field) for field in _FIELDS if form.text(field)}
+    return settings_page(request, admin, "settings_mail_preview.html", given=form_values, **admin.read(work, SCOPE))
 
 
 @router.post("")

@@ -185,9 +185,9 @@ def _reweigh(admin: Visitor, weights: Mapping[str, Sequence[float]]) -> Response
 def _share(form: Form, name: str) -> float:
     """A percentage above 0 and up to 100, as a share; a comma may stand for the point."""
     try:
-        given = Decimal((form.line(name) or "").replace(",", ".").removesuffix("%").strip())
+        percentage = Decimal((form.line(name) or "").replace(",", ".").removesuffix("%").strip())
     except InvalidOperation:
-        given = Decimal(0)
-    if not (given.is_finite() and Decimal("0.000001") <= given <= 100):
+        percentage = Decimal(0)
+    if not (percentage.is_finite() and Decimal("0.000001") <= percentage <= 100):
         raise InvalidValue("How often is a percentage above 0 and up to 100.", code="invalid_weight", field=name)
-    return float(given / 100)
+    return float(percentage / 100)

@@ -63,7 +63,11 @@ def _types(form: Form) -> list[str] | None:
 def add_webhook(request: Request, admin: AnyAdmin, form: AnyForm) -> Response:
     """Adds a webhook, which is notified of every event from now on; its secret is in this answer and nowhere else."""
     url, description, types = _check_address(request, form), form.line("description") or "", _types(form)
-    made = admin.write(lambda unit: webhooks.create(unit, url, admin.actor, description, types), SCOPE, exclusive=True)
+    made = admin.write(
+        lambda unit: webhooks.create(unit, url, actor=admin.actor, description=description, event_types=types),
+        SCOPE,
+        exclusive=True,
+    )
     return _list(request, admin, made=made._replace(secret=""), secret=made.secret)
 
 

@@ -69,7 +69,11 @@ def _sign_in(request: Request, form: Form) -> Response:
     try:
         organization_id = _organization(request, form)
         result = signing_in.sign_in_apart(
-            request.app.state.database, organization_id, email, form.text("password"), _visit(request)
+            request.app.state.database,
+            organization_id,
+            email=email,
+            password=form.text("password"),
+            visit=_visit(request),
         )
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
@@ -110,7 +114,9 @@ def code(request: Request, form: AnyForm) -> Response:
     database: Database = request.app.state.database
     try:
         organization_id = signing_in.organization_of_token(ticket)
-        result = signing_in.second_factor_apart(database, organization_id, ticket, form.text("code"), _visit(request))
+        result = signing_in.second_factor_apart(
+            database, organization_id, ticket=ticket, code=form.text("code"), visit=_visit(request)
+        )
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":
             return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)

@@ -28,12 +28,12 @@ Choices = Mapping[str, Mapping[str, Which]]
 @router.get("")
 def preview(request: Request, visitor: AnyVisitor, profile_id: str) -> Response:
     """What merging the selected ones will do, with the choices of the address; nothing is changed."""
-    given = request.query_params
+    query = request.query_params
     chosen, ruled = (
-        {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
+        {key.removeprefix(prefix): value for key, value in query.items() if key.startswith(prefix)}
         for prefix in ("choice.", "ruled.")
     )
-    return _show(request, visitor, profile_id, source_ids=given.getlist("source"), choices=_by_source(chosen, ruled))
+    return _show(request, visitor, profile_id, source_ids=query.getlist("source"), choices=_by_source(chosen, ruled))
 
 
 @router.post("")
@@ -43,10 +43,10 @@ def merge(request: Request, visitor: AnyVisitor, profile_id: str, form: AnyForm)
     choices = _by_source(form.beginning("choice."), form.beginning("ruled."))
 
     def work(unit: UnitOfWork) -> str:
-        asked = _request(unit, profile_id, source_ids, choices)._replace(
+        merge_request = _request(unit, profile_id, source_ids, choices)._replace(
             digest=form.line("digest"), despite_no_match=form.flag("despite_no_match")
         )
-        return together.merge(unit, asked, visitor.actor)[0].destination_id
+        return together.merge(unit, merge_request, visitor.actor)[0].destination_id
 
     try:
         return redirect_to(f"/customers/{visitor.write(work)}", "merged")
@@ -95,10 +95,10 @@ def _show(
     notice: str | None = None,
 ) -> Response:
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        asked = _request(unit, profile_id, source_ids, choices)
-        planned = together.preview(unit, asked, visitor.actor)
-        destination = profiles.read(unit, asked.destination_id)
-        views = {one: profiles.read(unit, one) for one in asked.source_ids}
+        merge_request = _request(unit, profile_id, source_ids, choices)
+        planned = together.preview(unit, merge_request, visitor.actor)
+        destination = profiles.read(unit, merge_request.destination_id)
+        views = {one: profiles.read(unit, one) for one in merge_request.source_ids}
         return {
             "destination": destination,
             "merges": [MergePage(one, views[one.plan.source_id], destination, ()) for one in planned.previews],

@@ -1,0 +1,176 @@
+"""The profile that a contact point opens, by who holds it and who lists it (RES-2 … RES-6, RES-14).
+
+Pure: it reads a book, and enters there what it decides, so that the next contact of a batch sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from onefold.contact_points.kinds import PhoneType
+from onefold.contact_points.phones import LineTypes, dialled_number
+from onefold.contact_points.points import Holder, Key, Point
+from onefold.organizations.policy import Policy
+from onefold.receiving.contact import Outcome
+from onefold.receiving.decision import NewPoint, PointChange, Suggestion
+from onefold.receiving.snapshot import BatchSnapshot
+
+NewId = Callable[[], str]
+"""Hands out ids that sort by the time they were made (UUIDv7)."""
+
+
+class Opening(NamedTuple):
+    """What a contact does to the profile it lands on: which it is, through which contact point, and what is new there.
+
+    `undeliverable_ids` are the contact points that a bounce names (RES-19).
+    """
+
+    outcome: Outcome
+    profile_id: str
+    contact_point_id: str | None
+    points: tuple[NewPoint, ...] = ()
+    change: PointChange | None = None
+    suggestions: tuple[Suggestion, ...] = ()
+    undeliverable_ids: tuple[str, ...] = ()
+
+
+def open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> Opening:
+    """RES-2. A text message proves that the phone takes them (RES-4), and any contact that the value is used, and that
+    something arrives there (RES-19)."""
+    if holder.standing == "contacted" and (holder.sms or not sms) and not holder.undeliverable:
+        return Opening("opened", holder.profile_id, holder.contact_point_id)
+    return promote(key, holder, holder.phone_type, holder.sms or sms, book)
+
+
+def open_by_account(
+    point: Point, holder: Holder, sms: bool, book: BatchSnapshot, policy: Policy, new_id: NewId
+) -> Opening:
+    """RES-1: the channel names an account that is known, and a phone beside it that nobody holds: both are one's."""
+    point = point._replace(phone_type="mobile", sms=sms)
+    new = enter(holder.profile_id, point, book, policy, new_id, is_sender=True)
+    suggestions = suggest(holder.profile_id, point, book, policy)
+    return Opening("opened", holder.profile_id, new.contact_point_id, (new,), suggestions=suggestions)
+
+
+def open_for_failed(point: Point, holder: Holder | None, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
+    """RES-14: a failed sender opens the profile that holds the value, else the one that an earlier failed contact made,
+    else a new one that only claims it. Nothing becomes better known by that."""
+    if holder is None:
+        holder = next((h for h in book.listed.get((point.kind, point.value), ()) if _was_failed(h)), None)
+    if holder is not None:
+        return Opening("opened", holder.profile_id, holder.contact_point_id)
+    return create(point, book, policy, new_id)
+
+
+def _was_failed(holder: Holder) -> bool:
+    """Whether a failed sender has brought the value as its own; others that claim it have only named it."""
+    return holder.standing == "claimed" and holder.contacted
+
+
+def not_claimed(key: Key, book: BatchSnapshot) -> list[Holder]:
+    """Who lists a value and more than claims it (PRO-13)."""
+    return [holder for holder in book.listed.get(key, ()) if holder.standing != "claimed"]
+
+
+def promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: BatchSnapshot) -> Opening:
+    """Opens the holder, whose value is now known as contacted (PRO-13)."""
+    after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted", undeliverable=False)
+    book.promote(key, after)
+    change = PointChange(
+        holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, standing="contacted"
+    )
+    return Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
+
+
+def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> PointChange:
+    """A value that the profile holds already, and that a channel or a site now says is the customer's (RES-20, PRO-14):
+    known as contacted, it opens the profile if nobody else's does and the rules allow."""
+    key, phone_type = (point.kind, point.value), point.phone_type or holder.phone_type
+    after = holder._replace(phone_type=phone_type, contacted=True, standing="contacted", undeliverable=False)
+    is_opened_by_it = book.identified.get(key) == holder
+    identifying = is_opened_by_it or (key not in book.identified and policy.opens(point.kind, phone_type, "contacted"))
+    if identifying:
+        book.promote(key, after)
+    else:
+        book.listed[key] = [after if listed == holder else listed for listed in book.listed[key]]
+    return PointChange(
+        holder.contact_point_id, holder.profile_id, phone_type, holder.sms, identifying, standing="contacted"
+    )
+
+
+def open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
+    """RES-4: an SMS or WhatsApp message from a number that nobody holds as mobile."""
+    key = (point.kind, point.value)
+    listed = not_claimed(key, book)
+    used = [h for h in listed if h.standing == "contacted"] if policy.matching_mode == "contacted" else listed
+    if len(used) != 1:
+        return create(point, book, policy, new_id)
+    opening = promote(key, used[0], "mobile", used[0].sms or point.sms, book)
+    return opening._replace(suggestions=suggest(used[0].profile_id, point, book, policy))
+
+
+def open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId) -> Opening:
+    """RES-5 for a number that is only shared, RES-6 for one never seen."""
+    # Of a line that very many share no more are looked at, whatever came in the same batch.
+    holders = sorted(
+        not_claimed((point.kind, point.value), book), key=lambda h: (h.standing != "contacted", h.contact_point_id)
+    )
+    held_as = {h.phone_type for h in holders[: policy.shared_limit + 1]}
+    phone_type: PhoneType
+    if not held_as:
+        phone_type = _detect_type(point, policy, line_types)
+    elif "mobile" in held_as:  # listed as mobile, but never contacted from (RES-9 `contacted`)
+        phone_type = "mobile"
+    else:
+        phone_type = (held_as.pop() if len(held_as) == 1 else None) or "other"
+    return create(point._replace(phone_type=phone_type), book, policy, new_id)
+
+
+def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneType:
+    if not policy.mobile_identification:
+        return "other"
+    line_type = line_types(dialled_number(point.value, point.written, policy.default_region))
+    if line_type == "mobile":
+        return "mobile"
+    return "home" if line_type == "landline" else "other"
+
+
+def create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
+    """RES-3. Whoever else lists the value becomes a suggestion, never a match (RES-10)."""
+    profile_id = new_id()
+    new = enter(profile_id, point, book, policy, new_id, is_sender=True)
+    return Opening(
+        "created",
+        profile_id,
+        new.contact_point_id,
+        (new,),
+        suggestions=suggest(profile_id, point, book, policy),
+    )
+
+
+def enter(
+    profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId, *, is_sender: bool = False
+) -> NewPoint:
+    """What the profile gets, entered in the book: it opens the profile if nobody else's does and the rules allow."""
+    contacted = is_sender or point.standing == "contacted"
+    key = (point.kind, point.value)
+    identifying = (
+        not point.blocked and key not in book.identified and policy.opens(point.kind, point.phone_type, point.standing)
+    )
+    new = NewPoint(new_id(), profile_id, point, identifying, contacted)
+    if not point.blocked:
+        holder = Holder(new.contact_point_id, profile_id, point.phone_type, point.sms, contacted, point.standing)
+        book.add(key, holder, identifying)
+    return new
+
+
+def suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy) -> tuple[Suggestion, ...]:
+    """SUG-1 for one shared value, silent where too many share it (SUG-6)."""
+    holders = book.holders((point.kind, point.value))
+    others = {holder.profile_id for holder in holders} - {profile_id}
+    if len(others) >= policy.shared_limit:
+        if len(others) == policy.shared_limit:  # with this one it is common from now on; it is beyond that later
+            book.common[point.kind, point.value] = {*others, profile_id}
+        return ()
+    return tuple(Suggestion(profile_id, other, point.kind, point.value) for other in sorted(others))
