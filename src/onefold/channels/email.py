@@ -19,6 +19,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from onefold.channels.machine_mail import MachineMail, machine_mail
+from onefold.channels.mail_authentication import sender_state
 from onefold.channels.mail_body import body_of
 from onefold.channels.mail_parts import (
     Leaf,
@@ -30,7 +31,6 @@ from onefold.channels.mail_parts import (
     parse,
     text_file,
 )
-from onefold.channels.mail_proof import sender_state
 from onefold.channels.mail_sender import HEADER_LENGTH, display_name, sender_of
 from onefold.channels.mail_source import source_of
 from onefold.channels.mail_structure import STRUCTURE_LENGTH

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from onefold.contact_points.kinds import Channel
-from onefold.contact_points.telephony import network_account
+from onefold.contact_points.provider_senders import network_account
 from onefold.core.errors import InvalidValue
 from onefold.core.text import cut_name, mend_text, validate_text
 from onefold.receiving.contact import Contact, Sender

@@ -9,7 +9,7 @@ from onefold.console import labels, wording
 from onefold.contact_points.points import HeldPoint
 from onefold.merging.snapshot import ProfileSnapshot
 from onefold.merging.undo import Undo
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 
 COLUMNS = {"source": "Merged customer", "destination": "Surviving customer", "profile": "Customer before"}
 """The sides that a record holds, in the order they are shown in."""

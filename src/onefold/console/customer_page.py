@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from onefold.accounts import store as accounts
 from onefold.console import labels
 from onefold.console.visitor import Visitor
-from onefold.contact_points.points import HeldPoint
-from onefold.conversations import drafts, presence, sending, worklists
+from onefold.conversations import answering, drafts, presence, sending, worklists
 from onefold.conversations import service as conversations
 from onefold.conversations import store as conversation_store
 from onefold.conversations.draft_store import DraftRow
-from onefold.conversations.store import ConversationRow, ItemRow
+from onefold.conversations.store import ConversationRow
 from onefold.core.errors import NotFound
 from onefold.database.engine import UnitOfWork
 from onefold.merging import new_owner, shared_lines
@@ -24,7 +22,6 @@ from onefold.profiles.service import ProfileView
 ITEMS_AT_ONCE = 40
 _LINES_SHOWN = 5
 _DRAFTS_SHOWN = 10
-_SUBJECT_LENGTH = 1_000
 _ORIGINAL = "body.html"  # how the email channel keeps a message as its sender formatted it
 
 
@@ -36,7 +33,7 @@ def customer_page(
     agents = accounts.list_agents(unit)
     timeline = _items(unit, view.row.id, before)
     recent = timeline["items"] if before is None else conversations.timeline(unit, view.row.id, None, ITEMS_AT_ONCE)
-    reach = _reach(view.points, recent)
+    reach = answering.where_to(view.points, recent)
     own_drafts = drafts.of_profile(unit, profile_id, visitor.agent_id, before=None, limit=_DRAFTS_SHOWN)
     draft = _shown_draft(own_drafts, draft_id)
     conversation = conversation_store.open_conversation_of(unit, view.row.id)
@@ -54,8 +51,8 @@ def customer_page(
         "draft": draft,
         "draft_seen": "" if draft is None else drafts.seen_as(draft),
         "reach": reach,
-        "answer_by": _answered_by(reach, recent),
-        "answer_subject": _answer_subject(recent),
+        "answer_by": answering.kind_of_answer(reach, recent),
+        "answer_subject": answering.subject_of_answer(recent),
         "sends": {channel: sending.can_send(channel) for channel in labels.UNSENT},
         "others": _others(unit, view),
         "lines": shared_lines.candidates(unit, view.row.id)[:_LINES_SHOWN] if not view.former_ids else [],
@@ -110,40 +107,6 @@ def _shown_draft(own: Sequence[DraftRow], draft_id: str | None) -> DraftRow | No
     if draft is None:
         raise NotFound("You have no draft with this id.", code="draft_not_found")
     return draft
-
-
-def _reach(points: Sequence[HeldPoint], recent: Sequence[ItemRow]) -> dict[str, list[HeldPoint]]:
-    """Where each kind of message can go: first what the customer last wrote from on that channel, then the Main one;
-    what is only claimed, or where nothing arrives, last."""
-    emails = [p for p in points if p.kind == "email"]
-    phones = [p for p in points if p.kind == "phone" and not p.is_anothers]
-    reach = {"email": emails, "sms": [p for p in phones if p.sms], "whatsapp": phones}
-    wrote: dict[tuple[str | None, str | None], int] = {}
-    for age, item in enumerate(recent):
-        if item.direction == "in":
-            wrote.setdefault((item.channel, item.contact_point_id), age)
-
-    def rank(kind: str, p: HeldPoint) -> tuple[object, ...]:
-        is_doubtful = p.standing == "claimed" or p.undeliverable
-        return is_doubtful, wrote.get((kind, p.contact_point_id), len(recent)), not p.main, not p.contacted
-
-    return {kind: sorted(some, key=partial(rank, kind)) for kind, some in reach.items()}
-
-
-def _answered_by(reach: Mapping[str, Sequence[HeldPoint]], recent: Sequence[ItemRow]) -> str:
-    """The kind of message an answer would be: on the channel the customer last wrote on, where that reaches them."""
-    wrote = [item for item in recent if item.direction == "in" and item.channel in reach]
-    point_ids = {kind: {p.contact_point_id for p in some} for kind, some in reach.items()}
-    last = next((i.channel for i in wrote if i.channel and i.contact_point_id in point_ids[i.channel]), None)
-    return last or ("email" if reach["email"] else "note")
-
-
-def _answer_subject(recent: Sequence[ItemRow]) -> str:
-    """The subject of an answer to the customer's last mail; empty where there is none to answer."""
-    subject = next((i.subject for i in recent if i.direction == "in" and i.channel == "email"), None)
-    if not subject:
-        return ""
-    return subject if subject.casefold().startswith("re:") else f"Re: {subject}"[:_SUBJECT_LENGTH]
 
 
 def _others(unit: UnitOfWork, view: ProfileView) -> list[tuple[profiles.ProfileSummary, float]]:

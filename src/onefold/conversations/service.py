@@ -21,7 +21,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import check_sms
+from onefold.profiles.point_rules import check_sms
 
 _KINDS_OF_CHANNEL = {
     "email": "email",

@@ -19,7 +19,7 @@ from onefold.merging.record import MergeRecord
 from onefold.merging.snapshot import ProfileSnapshot, network_of
 from onefold.merging.store import MergeRow
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.profiles.store import ProfileRow
 
 MOST_PROFILES, MOST_POINTS, MOST_OTHERS = 60, 200, 20

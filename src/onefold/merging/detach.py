@@ -21,7 +21,7 @@ from onefold.merging.detach_plan import DetachPlan, plan_detach
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.suggestions import service as suggestions
 
 

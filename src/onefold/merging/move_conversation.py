@@ -16,7 +16,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.merging import conversation_store as conversation_moves
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.profiles.service import resolve_redirect
 from onefold.profiles.store import ProfileRow
 

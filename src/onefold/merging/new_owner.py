@@ -26,7 +26,7 @@ from onefold.merging.snapshot import network_of
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.suggestions import service as suggestions
 
 _LOOKED_AT = 200

@@ -18,7 +18,7 @@ from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Outcomes, St
 from onefold.merging.points import can_detach, networks_of, plan_points
 from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot, network_of
 from onefold.organizations.merge_policies import Mode
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.profiles.relationships import Relationship, visible_relationships
 
 

@@ -29,7 +29,7 @@ from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.profile import display_name
+from onefold.profiles.display_name import display_name
 from onefold.profiles.service import resolve_redirect
 
 

@@ -23,7 +23,8 @@ from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store
-from onefold.profiles.profile import display_name, plan_point
+from onefold.profiles.display_name import display_name
+from onefold.profiles.point_rules import plan_point
 from onefold.profiles.store import ProfileHead, ProfileRow
 
 

@@ -11,8 +11,8 @@ from functools import partial
 from onefold.contact_points.kinds import PHONE_CHANNELS, PhoneType
 from onefold.contact_points.normalise import customer_id_point, email_point, phone_point, social_point, visitor_point
 from onefold.contact_points.points import Point
+from onefold.contact_points.provider_senders import telephony_point
 from onefold.contact_points.standing import Standing, standing_of_sender
-from onefold.contact_points.telephony import telephony_point
 from onefold.core.errors import InvalidValue
 from onefold.core.ids import is_id
 from onefold.core.text import BODY_LENGTH, VALUE_LENGTH, clean_name, cut_name, mend_text, validate_text

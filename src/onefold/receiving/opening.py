@@ -1,6 +1,9 @@
-"""The profile that a contact point opens, by who holds it and who lists it (RES-2 … RES-6, RES-14).
+"""Decides which profile a contact point opens (RES-1 … RES-6, RES-14).
 
-Pure: it reads a book, and enters there what it decides, so that the next contact of a batch sees it.
+A profile *holds* a value that is one of its contact points. The value opens at most one of its holders. The other
+holders only *list* it, and some of these may only *claim* it (PRO-13).
+
+Pure: reads a BatchSnapshot (`book`), and enters the decisions there, so that the next contact of the batch sees them.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from onefold.receiving.decision import NewPoint, PointChange, Suggestion
 from onefold.receiving.snapshot import BatchSnapshot
 
 NewId = Callable[[], str]
-"""Hands out ids that sort by the time they were made (UUIDv7)."""
+"""Returns a new id. Ids sort by the time they were made (UUIDv7)."""
 
 
 class Opening(NamedTuple):
-    """What a contact does to the profile it lands on: which it is, through which contact point, and what is new there.
+    """The profile that a contact lands on, the contact point that it came through, and what changes on the profile.
 
-    `undeliverable_ids` are the contact points that a bounce names (RES-19).
+    `undeliverable_ids` are the contact points that a bounce calls unreachable for good (RES-19).
     """
 
     outcome: Outcome
@@ -36,8 +39,8 @@ class Opening(NamedTuple):
 
 
 def open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> Opening:
-    """RES-2. A text message proves that the phone takes them (RES-4), and any contact that the value is used, and that
-    something arrives there (RES-19)."""
+    """RES-2: opens the holder. A text message also proves that the phone takes texts (RES-4). Any contact proves that
+    the value is in use, and that messages arrive there (RES-19)."""
     if holder.standing == "contacted" and (holder.sms or not sms) and not holder.undeliverable:
         return Opening("opened", holder.profile_id, holder.contact_point_id)
     return promote(key, holder, holder.phone_type, holder.sms or sms, book)
@@ -46,7 +49,8 @@ def open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> Ope
 def open_by_account(
     point: Point, holder: Holder, sms: bool, book: BatchSnapshot, policy: Policy, new_id: NewId
 ) -> Opening:
-    """RES-1: the channel names an account that is known, and a phone beside it that nobody holds: both are one's."""
+    """RES-1: the channel names a known account and a phone that opens nobody. Both belong to one customer, so the
+    account's profile is opened and gets the phone."""
     point = point._replace(phone_type="mobile", sms=sms)
     new = enter(holder.profile_id, point, book, policy, new_id, is_sender=True)
     suggestions = suggest(holder.profile_id, point, book, policy)
@@ -54,8 +58,9 @@ def open_by_account(
 
 
 def open_for_failed(point: Point, holder: Holder | None, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
-    """RES-14: a failed sender opens the profile that holds the value, else the one that an earlier failed contact made,
-    else a new one that only claims it. Nothing becomes better known by that."""
+    """RES-14: a sender that failed the checks opens the profile that holds the value. If there is none, it opens the
+    profile that an earlier failed sender created, or else a new profile that only claims the value. The standing of the
+    value stays as it is."""
     if holder is None:
         holder = next((h for h in book.listed.get((point.kind, point.value), ()) if _was_failed(h)), None)
     if holder is not None:
@@ -64,17 +69,17 @@ def open_for_failed(point: Point, holder: Holder | None, book: BatchSnapshot, po
 
 
 def _was_failed(holder: Holder) -> bool:
-    """Whether a failed sender has brought the value as its own; others that claim it have only named it."""
+    """Whether a failed sender has used the value as its own. Other profiles that claim it have only named it."""
     return holder.standing == "claimed" and holder.contacted
 
 
 def not_claimed(key: Key, book: BatchSnapshot) -> list[Holder]:
-    """Who lists a value and more than claims it (PRO-13)."""
+    """The holders that list a value as more than a claim (PRO-13)."""
     return [holder for holder in book.listed.get(key, ()) if holder.standing != "claimed"]
 
 
 def promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, book: BatchSnapshot) -> Opening:
-    """Opens the holder, whose value is now known as contacted (PRO-13)."""
+    """Opens the holder. Its contact point has the standing `contacted` from now on (PRO-13)."""
     after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted", undeliverable=False)
     book.promote(key, after)
     change = PointChange(
@@ -111,8 +116,8 @@ def open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) 
 
 
 def open_call(point: Point, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId) -> Opening:
-    """RES-5 for a number that is only shared, RES-6 for one never seen."""
-    # Of a line that very many share no more are looked at, whatever came in the same batch.
+    """RES-5 for a number that profiles only list, RES-6 for a number never seen."""
+    # No more holders count than the snapshot reads, even if contacts of the same batch have added some.
     holders = sorted(
         not_claimed((point.kind, point.value), book), key=lambda h: (h.standing != "contacted", h.contact_point_id)
     )
@@ -137,7 +142,7 @@ def _detect_type(point: Point, policy: Policy, line_types: LineTypes) -> PhoneTy
 
 
 def create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
-    """RES-3. Whoever else lists the value becomes a suggestion, never a match (RES-10)."""
+    """RES-3: creates a profile with the contact point. Each other holder is suggested, never merged (RES-10)."""
     profile_id = new_id()
     new = enter(profile_id, point, book, policy, new_id, is_sender=True)
     return Opening(
@@ -152,7 +157,8 @@ def create(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> 
 def enter(
     profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId, *, is_sender: bool = False
 ) -> NewPoint:
-    """What the profile gets, entered in the book: it opens the profile if nobody else's does and the rules allow."""
+    """Gives the profile a contact point, and enters it in `book`. The contact point opens the profile if it opens no
+    other one and the rules allow it."""
     contacted = is_sender or point.standing == "contacted"
     key = (point.kind, point.value)
     identifying = (
@@ -166,11 +172,11 @@ def enter(
 
 
 def suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy) -> tuple[Suggestion, ...]:
-    """SUG-1 for one shared value, silent where too many share it (SUG-6)."""
+    """SUG-1 for one value: a suggestion for each other holder, or none if too many profiles share it (SUG-6)."""
     holders = book.holders((point.kind, point.value))
     others = {holder.profile_id for holder in holders} - {profile_id}
     if len(others) >= policy.shared_limit:
-        if len(others) == policy.shared_limit:  # with this one it is common from now on; it is beyond that later
+        if len(others) == policy.shared_limit:  # this profile makes the value common
             book.common[point.kind, point.value] = {*others, profile_id}
         return ()
     return tuple(Suggestion(profile_id, other, point.kind, point.value) for other in sorted(others))

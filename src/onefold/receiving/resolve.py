@@ -1,8 +1,14 @@
-"""Which profile an incoming contact opens (RES). Pure: it reads a Book, and returns what to do.
+"""Decides which profile an incoming contact opens (RES). Pure: reads a BatchSnapshot (`book`), returns a Decision.
 
-none holds the identifier    a new profile holds it                          RES-3
-one holds it                 that profile is opened                          RES-2
-many hold it                 a new profile, and suggestions; never a merge   RES-4, RES-5, RES-10
+profiles with the identifier   what happens                                        rule
+none                           a new profile is created and holds it               RES-3
+one                            that profile is opened                              RES-2
+several                        a new profile and suggestions, but never a merge    RES-4, RES-5, RES-10
+
+This file also decides: a sender that nobody can identify (RES-8), further values (RES-11), repeated deliveries
+(RES-12), contacts that name a conversation (RES-13), mail whose sender is no customer (RES-18), machine mail (RES-19),
+a customer ID that one profile only lists (PRO-1), and answers that prove a claim (PRO-14). `opening.py` has the steps
+of RES-1 to RES-6 and RES-14, `sign_in.py` those of RES-17.
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from onefold.contact_points.phones import LineTypes
-from onefold.contact_points.points import Holder, Key, Point
+from onefold.contact_points.points import Holder, Point
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Answer, NormalizedContact, SetAsideReason
 from onefold.receiving.decision import Decision, NewPoint, PointChange, Suggestion
@@ -30,6 +36,7 @@ from onefold.receiving.opening import (
     prove,
     suggest,
 )
+from onefold.receiving.proof_of_claims import proven_by_answer, proven_of_another
 from onefold.receiving.sign_in import UsedToken, signs_in, use_token
 from onefold.receiving.snapshot import BatchSnapshot, Thread
 
@@ -37,7 +44,7 @@ from onefold.receiving.snapshot import BatchSnapshot, Thread
 def resolve(
     arrival: NormalizedContact, book: BatchSnapshot, policy: Policy, line_types: LineTypes, new_id: NewId
 ) -> Decision:
-    """Decides one contact and enters the decision in the book, so that the next of the batch sees it."""
+    """Decides one contact. Enters the decision in `book`, so that the next contact of the batch sees it."""
     contact = arrival.contact
     earlier = book.earlier_answer(arrival)
     if earlier is not None:
@@ -55,7 +62,7 @@ def resolve(
         *opening.suggestions,
         *used.suggestions,
         *further.suggestions,
-        *_proven_of_another(arrival, opening, book),
+        *proven_of_another(arrival, opening, book),
     )
     thread = _thread_of_another(arrival, opening, book)
     if thread is not None:
@@ -88,8 +95,10 @@ def resolve(
 def _conversation_for(
     arrival: NormalizedContact, profile_id: str, book: BatchSnapshot, new_id: NewId
 ) -> tuple[str, bool]:
-    """The profile's open conversation, or a new one, and whether it is new; what a machine wrote reopens none, and
-    stands in the last there was (RES-19)."""
+    """The conversation that the contact joins, and whether it is new: the profile's open one, or else a new one.
+
+    Machine mail reopens no conversation. If none is open, it joins the last one (RES-19).
+    """
     conversation_id = book.open_conversations.get(profile_id)
     if conversation_id is None and arrival.contact.machine is not None:
         conversation_id = book.last_conversations.get(profile_id)
@@ -100,10 +109,11 @@ def _conversation_for(
 
 
 def _whose(arrival: NormalizedContact, book: BatchSnapshot) -> Opening | SetAsideReason | None:
-    """Of mail whose sender is nobody: whom it is about, or why it is set aside; None of everything else.
+    """Mail whose sender is no customer: the profile it is about, or why it is set aside. None for any other contact.
 
-    A bounce is about the recipient it names, else about whose message it returns (RES-19). What comes from an own
-    address, or from one that sends for others, and names nobody belongs to the thread it is written into (RES-18).
+    A bounce is about the recipient that it names, or else about the conversation of the message that it returns
+    (RES-19). Mail from an own address, or from an address that sends for others, may name no customer. It then belongs
+    to the conversation that it is written into (RES-18).
     """
     machine = arrival.contact.machine
     about_failure = machine is not None and machine.kind in ("bounce", "delay")
@@ -120,7 +130,7 @@ def _whose(arrival: NormalizedContact, book: BatchSnapshot) -> Opening | SetAsid
 
 
 def _only_holder(point: Point, book: BatchSnapshot) -> Holder | None:
-    """Whom an address opens, else who alone has it listed."""
+    """The profile that the address opens, or else the only profile that lists it as more than a claim."""
     key = (point.kind, point.value)
     listed = not_claimed(key, book)
     return book.identified.get(key) or (listed[0] if len(listed) == 1 else None)
@@ -151,7 +161,7 @@ def _open(
         if arrival.contact.channel == "voice":
             return open_call(point, book, policy, line_types, new_id)
         return open_text(point._replace(phone_type="mobile", sms=sms), book, policy, new_id)
-    if (claimed := _proven_by_answer(arrival, key, book)) is not None:
+    if (claimed := proven_by_answer(arrival, key, book)) is not None:
         return promote(key, claimed, claimed.phone_type, claimed.sms, book)
     if point.kind == "customer_id" and len(listed := not_claimed(key, book)) == 1:
         return promote(key, listed[0], None, False, book)
@@ -162,31 +172,10 @@ def _open(
     return create(point, book, policy, new_id)
 
 
-def _proven_by_answer(arrival: NormalizedContact, key: Key, book: BatchSnapshot) -> Holder | None:
-    """PRO-14: who claims the sender's value, and is answered from it: only who reads what is sent there knows the id of
-    a message of ours."""
-    sent_to = {thread.sent_to for name in arrival.answers if (thread := book.threads.get(name))} - {None}
-    claimed = (h for h in book.listed.get(key, ()) if h.standing == "claimed" and h.contact_point_id in sent_to)
-    return next(claimed, None)
-
-
-def _proven_of_another(arrival: NormalizedContact, opening: Opening, book: BatchSnapshot) -> tuple[Suggestion, ...]:
-    """PRO-14: the profile that holds a value by now, where its answer proves what another one claims."""
-    point = arrival.identifier
-    if point is None or point.standing == "claimed":
-        return ()
-    claimed = _proven_by_answer(arrival, (point.kind, point.value), book)
-    if claimed is None or claimed.profile_id == opening.profile_id:
-        return ()
-    threads = (book.threads[name] for name in arrival.answers if name in book.threads)
-    answered = next(thread for thread in threads if thread.sent_to == claimed.contact_point_id)
-    return (Suggestion(opening.profile_id, claimed.profile_id, "thread", answered.conversation_id),)
-
-
 def _open_unidentified(
     arrival: NormalizedContact, blocked: Point | None, book: BatchSnapshot, new_id: NewId
 ) -> Opening:
-    """RES-8, and RES-13 for what names a conversation (a bounce, a chat thread) but no customer."""
+    """RES-8; or RES-13, if the contact names a conversation (as a chat may) but no customer."""
     thread = _named_thread(arrival, book)
     if thread is not None:
         return Opening("opened", thread.profile_id, None)
@@ -198,7 +187,10 @@ def _open_unidentified(
 
 
 def _thread_of_another(arrival: NormalizedContact, opening: Opening, book: BatchSnapshot) -> Thread | None:
-    """RES-13: the sender decides whose a contact is; a newcomer in somebody's thread may be that customer, or not."""
+    """RES-13: the conversation of another customer that a new customer replies into, or None.
+
+    The reply belongs to its sender. The two may or may not be the same customer, so they are suggested.
+    """
     thread = _named_thread(arrival, book) if opening.outcome == "created" else None
     return None if thread is None or thread.profile_id == opening.profile_id else thread
 
@@ -221,10 +213,10 @@ class _FurtherValues(NamedTuple):
 def _list_further(
     further: tuple[Point, ...], opening: Opening, book: BatchSnapshot, policy: Policy, new_id: NewId
 ) -> _FurtherValues:
-    """RES-11: what nobody holds is listed; what someone else holds is not taken, and raises a suggestion.
+    """RES-11: lists values that no profile holds. A value that another profile holds stays there, and is suggested.
 
-    A claim keeps nobody from holding the value (PRO-13), and in RES-9 `contacted` listing does not: then it is listed
-    as well as suggested. Of claims a profile takes so many.
+    Such a value is both listed and suggested if the other holders only claim it (PRO-13), or if the matching mode is
+    `contacted` (RES-9). A profile takes a limited number of claimed values; the others are left out.
     """
     listed, raised, left_out, proven_changes = _FurtherValues([], [], [], [])
     profile_id = opening.profile_id

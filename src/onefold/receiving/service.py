@@ -1,4 +1,4 @@
-"""Receiving contacts (RES): a batch in one transaction, each contact with its own answer or its own refusal."""
+"""Receives contacts (RES). A batch is one transaction; each of its contacts gets its own answer or refusal."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from onefold.receiving.suggestions import after_contacts
 
 _ATTEMPTS = 12
 Join = Callable[[Database, int, str, str], None]
-"""Merges, in an organization, an anonymous profile into a customer's; never raises a DomainError."""
+"""Merges an anonymous profile of an organization into a customer's. Never raises a DomainError."""
 
 
 class Receiver:
-    """Brings contacts to their profiles. One per process; safe to use from several threads.
+    """Files contacts under their profiles. There is one per process; several threads may use it.
 
-    `lookup` is a service that knows more of a number than its numbering plan (RES-6); it is asked before a transaction
-    begins, only for numbers that nobody holds. `join` merges the anonymous profile of a browser into that of the
-    customer who has signed in, where the admin chose so (RES-17).
+    `lookup` is a service that knows more about a number than its numbering plan tells (RES-6). It is asked before the
+    transaction begins, and only about numbers that nobody holds. `join` merges the anonymous profile of a browser into
+    the profile of the customer who has signed in, if the admin chose this (RES-17).
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Receiver:
         self._clock = clock
 
     def receive(self, organization_id: int, contacts: Sequence[Contact]) -> list[Answer | DomainError]:
-        """Each contact's answer, in order; given only after the commit.
+        """Returns each contact's answer, in order, after the commit.
 
-        What is wrong with one contact is its own refusal and does not touch the others. Raises Unavailable, with
-        nothing changed, where storage cannot take any of them.
+        If something is wrong with a contact, only this contact is refused. If storage cannot take any of them, this
+        raises Unavailable and changes nothing.
         """
         try:
             return self._receive_together(organization_id, contacts)
@@ -58,7 +58,7 @@ class Receiver:
         return [self.receive(organization_id, [contact])[0] for contact in contacts]
 
     def policy(self, organization_id: int) -> Policy:
-        """The organization's settings, as they were when last looked at."""
+        """The organization's settings, as this process last read them."""
         policy: Policy | None = self._database.policies.get(organization_id)
         if policy is None:
             with self._database.read(organization_id) as unit:
@@ -100,15 +100,15 @@ class Receiver:
         return decisions, answers
 
     def _join_browsers(self, organization_id: int, decisions: Sequence[Decision]) -> None:
-        """After the commit: whatever becomes of it, the contacts are received, and the suggestions there."""
+        """Runs after the commit. If it fails, the contacts are still received, and the suggestions exist."""
         shared = {s for d in decisions for s in d.withdrawn}
         for suggestion in (s for d in decisions for s in d.suggestions if s.kind == "browser"):
             if self._join is not None and suggestion not in shared:
                 self._join(self._database, organization_id, suggestion.other_id, suggestion.profile_id)
 
     def _is_current(self, organization_id: int, policy: Policy) -> bool:
-        """Whether a refusal may be given by these settings: another process may have changed them since they were
-        read."""
+        """Whether these settings are still valid, so that a contact may be refused by them. Another process may have
+        changed them since they were read."""
         with self._database.read(organization_id) as unit:
             return self._still_holds(unit, policy)
 
@@ -116,7 +116,8 @@ class Receiver:
         return load_policy(unit).version == policy.version
 
     def _line_types(self, organization_id: int, arrivals: Sequence[NormalizedContact], policy: Policy) -> LineTypes:
-        """RES-6: numbers that nobody holds and the plan cannot tell apart are looked up, if a service is configured."""
+        """RES-6: looks up a number if nobody holds it and its numbering plan does not tell its type. Needs a configured
+        lookup service."""
         if self._lookup is None or not policy.mobile_identification:
             return line_type
         callers = {

@@ -1,4 +1,4 @@
-"""What a proven identity says of a customer who has signed in, and of the browser known before (RES-17). Pure."""
+"""A chat visitor signs in: what this says about the customer, and about the browser known before (RES-17). Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from onefold.receiving.snapshot import BatchSnapshot
 
 
 def signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:
-    """RES-17: whose a proven identity is that nobody holds: the profile's that holds the proven email beside it and has
-    no customer ID, else the anonymous profile's of the browser."""
+    """RES-17: the profile that gets a proven identity which no profile holds yet, or None.
+
+    It is the profile that a proven email of the same contact opens, if that profile has no customer ID. Otherwise it is
+    the anonymous profile of the browser.
+    """
     if arrival.contact.channel != "chat" or not arrival.contact.sender.proven:
-        return None  # and who failed has been seen to before
+        return None  # a sender that failed the checks was handled before
     for point in arrival.further:
         if point.kind == "email" and point.standing == "contacted":
             holder = book.identified.get((point.kind, point.value))
@@ -32,12 +35,13 @@ def signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:
 
 
 def _is_shared(token: Point, book: BatchSnapshot) -> bool:
-    """Whether two proven identities have used a browser: since the second one its token opens neither (RES-17)."""
+    """Whether two customers have signed in from a browser. Since the second, its token opens neither (RES-17)."""
     return any(holder.standing == "contacted" for holder in book.listed.get((token.kind, token.value), ()))
 
 
 class UsedToken(NamedTuple):
-    """What the browser's token tells: new on the customer, suggested, taken from whom it opened, no evidence now."""
+    """What follows from a browser's token: new contact points of the customer, suggestions, the release of the token
+    from the profile that it opened, and suggestions to withdraw."""
 
     points: tuple[NewPoint, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
@@ -46,12 +50,13 @@ class UsedToken(NamedTuple):
 
 
 def use_token(token: Point, opening: Opening, book: BatchSnapshot, new_id: NewId) -> UsedToken:
-    """RES-17: what the browser of a customer who has signed in says of whom it opened before.
+    """RES-17: what follows from the browser's token when a customer has signed in.
 
-    nobody                        it is the customer's own, as a further value
-    an anonymous profile          it is suggested, and the browser noted on the customer's
-    another customer, or whom     it is shared: noted on both, it opens nobody any more; what it was evidence of is
-    another one was suggested to  taken back
+    the token opened before                      what follows
+    no profile                                   the customer gets the token as a further value
+    an anonymous profile                         the two are suggested; the customer lists the token too
+    another customer, or an anonymous profile    the browser is shared: both list the token, it opens nobody any more,
+    suggested with another customer              and suggestions that rest on it are withdrawn
     """
     key = (token.kind, token.value)
     holder = book.identified.get(key)

@@ -1,4 +1,4 @@
-"""What is known when a batch of contacts is decided: a snapshot that the decisions of the batch keep up to date."""
+"""What is known when a batch of contacts is decided. Each decision of the batch updates this snapshot."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from onefold.receiving.contact import Answer, NormalizedContact
 
 
 class Thread(NamedTuple):
-    """A conversation that a contact names, with the living profile it belongs to today. `sent_to` is the contact point
-    that we wrote to, where the message it answers is ours (PRO-14)."""
+    """A conversation that a contact names, and the living profile it belongs to today. If the contact answers a message
+    that we sent, `sent_to` is the contact point that we sent it to (PRO-14)."""
 
     conversation_id: str
     profile_id: str
@@ -20,21 +20,23 @@ class Thread(NamedTuple):
 
 
 class BatchSnapshot:
-    """The part of the base that a batch touches.
+    """The part of the data that a batch touches.
 
-    - `identified`: the one holder of an identifying contact point, by kind and value;
-    - `listed`: other holders of a value, at most `Policy.shared_limit` + 1 of them: first those who have contacted
-      from it, last those who only claim it, the oldest first;
-    - `open_conversations`: by profile, at most one each;
-    - `last_conversations`: the newest of those that what a machine wrote may land on, open or not (RES-19);
-    - `earlier`: the answers already given, by channel, message id and the key of the sender, which those of before
-      version 0.4 do not have (RES-12);
-    - `threads`: where a named conversation or message leads, by its id (RES-13);
-    - `with_customer_id`: profiles that have a customer ID already (at most one each, PRO-1);
-    - `identities`: of those with a chat token that a contact signs in with, who hold more than tokens and claims;
-    - `claims`: how many claimed contact points a profile has, of those that a contact brings further values for;
-    - `common`: values that a decision of this batch has made common, and who shares them (SUG-6);
-    - `versions`: of every stored profile that a decision may touch, as it was read.
+    A profile *holds* a value that is one of its contact points. A value opens at most one holder; the others *list* it.
+
+    - `identified`: the holder that a value opens, by kind and value;
+    - `listed`: other holders of a value, at most `Policy.shared_limit` + 1: first those with the standing `contacted`,
+      last those that only claim it, in each group the oldest first;
+    - `open_conversations`: the open conversation of each profile, at most one;
+    - `last_conversations`: the newest conversation of a profile, open or not; machine mail may join it (RES-19);
+    - `earlier`: answers already given, by channel, message id and sender key; answers from before version 0.4 have no
+      sender key (RES-12);
+    - `threads`: the conversation and profile that a named conversation or message leads to, by its id (RES-13);
+    - `with_customer_id`: profiles that already have a customer ID (at most one each, PRO-1);
+    - `identities`: the profiles that hold more than chat tokens and claims, among those that a token of the batch opens;
+    - `claims`: the number of claimed contact points of a profile, read if a contact brings further values;
+    - `common`: values that a decision of this batch has made common, and the profiles that share them (SUG-6);
+    - `versions`: the version of every stored profile that a decision may touch, as it was read.
     """
 
     def __init__(self) -> None:
@@ -51,22 +53,22 @@ class BatchSnapshot:
         self.common: dict[Key, set[str]] = {}
 
     def earlier_answer(self, arrival: NormalizedContact) -> Answer | None:
-        """RES-12: what was answered to the same message of the same sender."""
+        """RES-12: the answer to the same message of the same sender, if it came before."""
         channel, key = arrival.contact.channel, arrival.message_key
         return self.earlier.get((channel, key, arrival.sender_key)) or self.earlier.get((channel, key, None))
 
     def holders(self, key: Key) -> list[Holder]:
-        """Everybody known to hold the value, whoever it identifies first."""
+        """All known holders of the value. If it opens one of them, that one comes first."""
         identified = self.identified.get(key)
         listed = self.listed.get(key, [])
         return listed if identified is None else [identified, *listed]
 
     def takes(self, profile_id: str, standing: Standing) -> bool:
-        """RES-11: whether a profile takes another contact point that is known in this way."""
+        """RES-11: whether a profile takes another contact point with this standing."""
         return standing != "claimed" or self.claims[profile_id] < MOST_CLAIMED
 
     def add(self, key: Key, holder: Holder, identifying: bool) -> None:
-        """Enters a contact point that a decision of this batch lists on a profile."""
+        """Enters a contact point that a decision of this batch adds to a profile."""
         if identifying:
             self.identified[key] = holder
         else:
@@ -79,11 +81,11 @@ class BatchSnapshot:
             self.with_customer_id.add(holder.profile_id)
 
     def release(self, key: Key, holder: Holder) -> None:
-        """Enters that a contact point opens its profile no more."""
+        """Enters that a contact point no longer opens its profile."""
         del self.identified[key]
         self.listed.setdefault(key, []).append(holder)
 
     def promote(self, key: Key, holder: Holder) -> None:
-        """Enters that a contact point held so far without identifying now opens its profile."""
+        """Enters that a contact point opens its profile from now on; it was only listed before."""
         self.listed[key] = [h for h in self.listed.get(key, []) if h.contact_point_id != holder.contact_point_id]
         self.identified[key] = holder

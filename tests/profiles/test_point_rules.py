@@ -8,7 +8,8 @@ import pytest
 
 from onefold.contact_points.points import HeldPoint, Holder
 from onefold.core.errors import AlreadyInUse, Conflict, InvalidValue
-from onefold.profiles.profile import check_sms, display_name, plan_point
+from onefold.profiles.display_name import display_name
+from onefold.profiles.point_rules import check_sms, plan_point
 from onefold.profiles.relationships import seen_from_other
 from onefold.settings.mobile_rules import becomes_mobile
 from tests.dsl.cases import policy

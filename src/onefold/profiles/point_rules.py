@@ -1,4 +1,4 @@
-"""Profiles as people and systems edit them by hand (PRO)."""
+"""Contact points as people and systems enter them by hand: what is allowed, and what it makes of them (PRO-3, PRO-5)."""
 
 from __future__ import annotations
 
@@ -76,11 +76,3 @@ def check_sms(point: HeldPoint) -> None:
         )
 
 
-def display_name(name: str | None, points: Sequence[HeldPoint]) -> str:
-    """MRG-8: the name; without one the best contact point (Main first, then what was contacted from); else
-    "Unknown customer"."""
-    if name:
-        return name
-    current_points = [p for p in points if p.kind in ("email", "phone", "social") and p.current]
-    best = max(current_points, key=lambda p: (p.main, p.contacted, p.identifying), default=None)
-    return "Unknown customer" if best is None else (best.handle or best.value)
