@@ -9,11 +9,12 @@ import pytest
 from onefold.channels.email import contact_of_email
 from onefold.conversations import store, worklists
 from onefold.core.errors import DomainError
-from onefold.receiving.contact import Answer
+from onefold.receiving import set_aside, set_aside_store
+from onefold.receiving.contact import Answer, Machine
 from onefold.receiving.service import Receiver
 from tests.conftest import Base
 from tests.dsl.cases import contact
-from tests.dsl.words import agent, do, inbox, merge, receive, rows, set_conversation
+from tests.dsl.words import COMMAND, agent, do, inbox, merge, receive, rows, set_conversation
 
 ADA = "ada@kite.example"
 
@@ -122,3 +123,41 @@ def test_two_mails_with_neither_id_nor_date_are_one_only_byte_for_byte(base: Bas
     first = deliver(base, raw)
     assert deliver(base, raw) == first._replace(repeated=True)
     assert not deliver(base, b"Received: from a by b\r\n" + raw).repeated
+
+
+NOTICE = {"email": "mailer-daemon@mx.example", "machine": Machine("bounce")}
+
+
+def waiting_in(base: Base, inbox_id: str | None) -> list[str]:
+    return [row.id for row in do(base, lambda unit: set_aside_store.page(unit, inbox_id, None, 10))]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+def test_what_is_set_aside_waits_in_every_inbox_it_was_delivered_to__RES_12_RES_19(base: Base, at_once: bool) -> None:
+    sales, help_desk, third = inbox(base, "Sales"), inbox(base, "Help"), inbox(base, "Third")
+    given = [contact("email", "m-1", inbox_id=one, **NOTICE) for one in (sales, help_desk, sales, help_desk)]
+    batches = [given] if at_once else [[one] for one in given]
+    answers = [answer for batch in batches for answer in base.receiver.receive(base.organization_id, batch)]
+    first = answers[0]
+    assert isinstance(first, Answer)
+    assert [answer.item_id for answer in answers if isinstance(answer, Answer)] == 4 * [first.item_id]
+    assert waiting_in(base, sales) == waiting_in(base, help_desk) == waiting_in(base, None) == [first.item_id]
+    assert waiting_in(base, third) == []
+    ada = receive(base, "email", "m-2", email=ADA)
+    seq = do(base, lambda unit: set_aside.file(unit, first.item_id, ada.profile_id, COMMAND))
+    assert do(base, lambda unit: store.further_inboxes_of(unit, [seq])) == {seq: [help_desk]}
+    assert waiting_in(base, help_desk) == []
+    assert rows(base, "SELECT count(*) FROM set_aside_inboxes") == [(0,)]
+
+
+def test_a_page_of_an_inbox_is_in_order_whichever_way_its_mail_came__RES_12(base: Base) -> None:
+    sales, help_desk = inbox(base, "Sales"), inbox(base, "Help")
+    for number in range(6):
+        to = [sales, help_desk] if number % 2 else [help_desk]
+        for one in to:
+            receive(base, "email", f"m-{number}", inbox_id=one, **NOTICE)
+    newest_first = waiting_in(base, help_desk)
+    assert newest_first == sorted(newest_first, reverse=True) == waiting_in(base, None)
+    pages = [do(base, lambda unit: set_aside_store.page(unit, help_desk, None, 4))]
+    pages.append(do(base, lambda unit: set_aside_store.page(unit, help_desk, pages[0][-1].id, 4)))
+    assert [row.id for page in pages for row in page] == newest_first

@@ -1,19 +1,24 @@
-"""How often signing in may fail within 15 minutes: 10 times for an address, 50 times from a network, 5 times with an
-agent's code, 10 times with one's own password typed again. Failures alone count; a success neither counts nor clears
-any.
+"""Limits how often signing in may fail within 15 minutes.
 
-What is given up, and why:
+- with one address: 10 times;
+- from one network: 50 times;
+- with a code of one agent: 5 times;
+- with the password that a signed-in agent types again: 10 times.
 
-- Failures with an address are counted wherever they come from, or guesses could be spread over many networks. So
-  whoever knows an address can keep it from being signed in with, from anywhere new. They cannot from a device it was
-  signed in with before (`known_devices.py`): its failures are counted apart. And nobody is ever kept from a one-time
-  link, single sign-on or a session that has begun: those are not counted.
-- They are rows of the database: all processes of an installation count together, and a restart forgets none. A try is
-  a row from the moment it begins, so that many at once are no way round; what ends well takes its row away.
-- A network is an IPv4 address or the /64 of an IPv6 one. Behind a proxy that `ONEFOLD_TRUSTED_PROXIES` does not name,
-  all are one network.
+Only failures count. A success neither counts nor clears any.
 
-Addresses and networks are kept as hashes, and for 15 minutes.
+The consequences, and the reasons:
+
+- Failures with an address count wherever they come from; otherwise guesses could be spread over many networks. So
+  somebody who knows an address can block signing in with it from any new device. They cannot block a device that was
+  signed in with this address before (`known_devices.py`): its failures are counted apart. One-time links, single
+  sign-on and running sessions are not counted, so they are never blocked.
+- Failures are rows of the database. All processes of an installation count together, and a restart loses none. A try is
+  a row from the moment it begins, so many tries at once do not get past the limit. A try that succeeds removes its row.
+- A network is an IPv4 address or the /64 of an IPv6 address. All clients behind a proxy that `ONEFOLD_TRUSTED_PROXIES`
+  does not name are one network.
+
+Addresses and networks are kept as hashes, for 15 minutes.
 """
 
 from __future__ import annotations
@@ -39,15 +44,15 @@ MOST_BY_EMAIL, MOST_BY_NETWORK, MOST_CODES, MOST_PROOFS = 10, 50, 5, 10
 
 
 class Limit(NamedTuple):
-    """Of one thing that is tried, at most so many failures within 15 minutes."""
+    """At most `most` failures within 15 minutes of one thing that is counted, such as an address."""
 
     counted: str
     most: int
 
 
 def of_password(email: str, client: str, device: KnownDevice | None) -> list[Limit]:
-    """The limits of a try with an email and a password from a client's IP address; `device` if it is one that this
-    address was signed in with before. Raises InvalidValue where `email` is no address."""
+    """The limits of a try with an email and a password from a client's IP address. `device` is set if somebody signed
+    in on it with this email before. Raises InvalidValue if `email` is no address."""
     if device is not None:
         return [Limit(f"device {device.id}", MOST_BY_EMAIL)]
     return [
@@ -57,25 +62,25 @@ def of_password(email: str, client: str, device: KnownDevice | None) -> list[Lim
 
 
 def of_code(agent_id: str, device: KnownDevice | None) -> list[Limit]:
-    """The limits of a try with a code of the agent's second factor, whatever the ticket: whoever has the password can
-    have any number of tickets."""
+    """The limits of a try with a code of the agent's second factor. They do not depend on the ticket, because somebody
+    who has the password can get any number of tickets."""
     return [Limit(f"code {agent_id}" if device is None else f"code {device.id}", MOST_CODES)]
 
 
 def of_proof(agent_id: str) -> list[Limit]:
-    """The limits of proving, signed in, that it is oneself."""
+    """The limits of a try to prove, while signed in, that it is still the same agent."""
     return [Limit(f"proof {agent_id}", MOST_PROOFS)]
 
 
 @contextmanager
 def trying(database: Database, organization_id: int, limits: Sequence[Limit]) -> Iterator[None]:
-    """One try, made in the block; NotSignedIn that leaves it is a failure.
+    """One try, made in the block. It is a failure if NotSignedIn leaves the block.
 
-    Raises TooMany `too_many_sign_ins` instead of entering the block, with the seconds until another may be made in
-    `facts["retry_after"]`. No transaction is open while the block runs.
+    If a limit is reached, this raises TooMany `too_many_sign_ins` instead of entering the block, and
+    `facts["retry_after"]` is the seconds until the next try. No transaction is open while the block runs.
     """
     with database.read(organization_id) as unit:
-        _check(unit, limits)  # so that a flood of what is refused anyway writes nothing
+        _check(unit, limits)  # so that a flood of refused tries writes nothing
     ids = run_in_transaction(database, organization_id, lambda unit: _begin(unit, limits))
     failed = False
     try:
@@ -99,7 +104,7 @@ def _begin(unit: UnitOfWork, limits: Sequence[Limit]) -> list[str]:
 def _check(unit: UnitOfWork, limits: Sequence[Limit]) -> None:
     now = utc_now()
     for limit in limits:
-        # Of the newest that make the limit, the oldest has to be forgotten before another may be made.
+        # The newest `most` failures reach the limit. The oldest of them has to expire before the next try.
         oldest = store.nth_newest(unit, _hash(limit), limit.most, now - WINDOW)
         if oldest is not None:
             raise _too_many(oldest, now)

@@ -1,8 +1,9 @@
-"""One page's form is one deed, however often it is sent: a double click, a page sent again, a line that broke (UI-4).
+"""A page's form takes effect once, however often it is sent: double click, page sent again, lost connection (UI-4).
 
-Every form carries the id of the page it was made for. What is sent is claimed by that id and all its fields, in the
-transaction of the deed; the same again leads to where the first led. Other fields are another deed: nothing that was
-typed meanwhile is taken for what was sent before.
+What a form does is its *deed*. Every form carries the id of the page it was made for. In the transaction of the deed,
+the form is *claimed*: that id and all fields are recorded. If the same form is sent again, it is redirected to where
+the first one led. A form with other fields is another deed, so text that was typed meanwhile is never taken for the
+text that was sent before.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from onefold.database.transactions import run_in_transaction
 
 FIELD = "page_id"
 _POST_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
-_LONGEST_WAIT = 2.0  # seconds, for the first to have been answered
+_LONGEST_WAIT = 2.0  # seconds to wait for the answer to the first
 _UNDER_WAY, _DONE = 0, 303
 
 
 class AlreadyDone(Exception):
-    """This was sent before. `location` is where that led; None if nobody can tell any more."""
+    """The form was sent before. `location` is where the first one led; None if that is not known."""
 
     def __init__(self, location: str | None) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class AlreadyDone(Exception):
 
 
 class Claim:
-    """What was sent by one page's form. Made by the edge, taken by the transaction of the deed."""
+    """The claim of a form that was sent. The console makes it; the transaction of the deed takes it."""
 
     def __init__(self, organization_id: int, agent_id: str, path: str, form: Form) -> None:
         said = json.dumps([agent_id, path, *form.fields])
@@ -48,7 +49,7 @@ class Claim:
         self.taken = False
 
     def take(self, unit: UnitOfWork) -> None:
-        """Claims what was sent for this transaction; raises AlreadyDone where another has done it."""
+        """Claims the form for this transaction. Raises AlreadyDone if another transaction has claimed it."""
         if self.taken:
             return
         unit.lock_values([self.key])
@@ -58,7 +59,7 @@ class Claim:
         store.keep_answer(unit, self.key, "", status=_UNDER_WAY, headers={}, body=b"", now=utc_now())
 
     def first_answer(self, database: Database) -> str | None:
-        """Where the first led, once it has been answered."""
+        """Where the first form led. Waits up to `_LONGEST_WAIT` for its answer; None if there is none by then."""
         end = time.monotonic() + _LONGEST_WAIT
         while True:
             with database.read(self.organization_id) as unit:
@@ -69,12 +70,12 @@ class Claim:
 
 
 def claim_of(form: Form, organization_id: int, agent_id: str, path: str) -> Claim | None:
-    """The claim of a form that one of our pages has made."""
+    """The claim of a form, if one of our pages has made the form."""
     return Claim(organization_id, agent_id, path, form) if is_id(form.text(FIELD)) else None
 
 
 def with_page_id(page: str) -> str:
-    """A page whose forms carry its id."""
+    """The page, with its id in each of its forms."""
     field = f'<input type="hidden" name="{FIELD}" value="{new_id()}">'
     return _POST_FORM.sub(lambda form: form[0] + field, page)
 
@@ -84,7 +85,7 @@ def _location(answer: tuple[str, int, dict[str, str], bytes]) -> str | None:
 
 
 class KeepsAnswers:
-    """Keeps where a claimed form led, for the same form sent again."""
+    """Middleware: records where a claimed form led, for the same form sent again."""
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
         self._app, self._database = app, database

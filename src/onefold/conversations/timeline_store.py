@@ -1,4 +1,4 @@
-"""Timelines, a stretch at a time: by when things happened, at a cost that does not grow with the history."""
+"""Reads timelines, a stretch at a time, in the order in which things happened. The cost does not grow with history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _i = items.c
 
 
 class Position(NamedTuple):
-    """A place on a timeline: the second in which something happened, and its number among arrivals."""
+    """A place on a timeline: the second in which something happened, and its number in the order of arrival."""
 
     second: int
     seq: int
@@ -30,25 +30,26 @@ _SECOND_OF = "SELECT timeline_second FROM items WHERE organization_id = ? AND se
 
 
 def timeline(unit: UnitOfWork, profile_ids: Sequence[str], before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a profile and those merged into it, what happened last first, before an item's number."""
+    """The newest items of a profile and of the profiles merged into it, what happened last first. With `before`, only
+    items that stand before the item with this number."""
     return _newest(unit, "profile_id", profile_ids, before=before, limit=limit)
 
 
 def conversation_items(unit: UnitOfWork, conversation_id: str, before: int | None, limit: int) -> list[ItemRow]:
-    """The newest items of a conversation and of those that became one with it; as `timeline`."""
+    """The newest items of a conversation and of those that became part of it, in the same way as `timeline`."""
     return _newest(
         unit, "conversation_id", [conversation_id, *merged_into(unit, conversation_id)], before=before, limit=limit
     )
 
 
 def oldest_items(unit: UnitOfWork, profile_id: str, limit: int) -> list[ItemRow]:
-    """What happened first to a profile; not to those merged into it."""
+    """The items that happened first to a profile, without those of profiles merged into it."""
     select = unit.select(*ITEM).where(_i.profile_id == profile_id)
     return [ItemRow._make(row) for row in unit.execute(select.order_by(_i.timeline_second, _i.seq).limit(limit))]
 
 
 def newest_positions(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, Position]:
-    """Where what happened last to each profile stands, where anything has; not to those merged into it."""
+    """The position of each profile's last item, if it has any. Items of profiles merged into it do not count."""
     rows = _next_of_each(unit, "profile_id", profile_ids, way=BACKWARD, start=END)
     return {str(source): Position(second, seq) for source, second, seq in rows}
 
@@ -66,23 +67,23 @@ def _newest(unit: UnitOfWork, column: Column, ids: Sequence[str], before: int | 
 
 
 def _position(unit: UnitOfWork, number: int) -> Position:
-    """Where the item of this number stands; of one that is gone, where the one that arrived before it does."""
+    """The position of the item with this number. If it is gone, the item that arrived before it gives the second."""
     row = unit.one(_SECOND_OF, (unit.organization_id, number))
     return START if row is None else Position(row[0], number)
 
 
 def oldest_numbers(unit: UnitOfWork, profile_ids: Sequence[str], after: Position, limit: int) -> list[int]:
-    """The numbers of the items of the profiles that happened next after a position."""
+    """The numbers of the items of these profiles that come next after a position, the oldest first."""
     return _next_numbers(unit, "profile_id", profile_ids, way=FORWARD, start=after, limit=limit)
 
 
 def _next_numbers(
     unit: UnitOfWork, column: Column, ids: Sequence[str], way: Direction, start: Position, limit: int
 ) -> list[int]:
-    """The numbers of the next items that many sources of a timeline have together.
+    """The numbers of the next `limit` items among all sources (profiles or conversations) of a timeline.
 
-    First the next one of each source: as many of these as are asked for are enough, so nothing behind the last of them
-    is among the next, and no other source has any.
+    First reads the next item of each source, and keeps the `limit` nearest of these. That many items are enough: no
+    item beyond the last of them is wanted, and no other source has one that is.
     """
     backward = way is BACKWARD
     nearest = sorted(_next_of_each(unit, column, ids, way=way, start=start), key=_POSITION, reverse=backward)[:limit]
@@ -106,7 +107,8 @@ def _next_items(
     stretch: tuple[Position, Position],
     limit: int,
 ) -> list[Row]:
-    """So many of the next items of each source in a stretch: (source, second, number), as the driver gives them."""
+    """At most `limit` of the next items of each source in a stretch: (source, second, number), as the driver gives
+    them."""
     d = unit.dialect
     (start, until), sql = stretch, f"SELECT k.value, i.timeline_second, i.seq FROM {d.id_keys}"
     parameters = d.first_parameters((unit.organization_id, *start, *until), limit)
@@ -114,8 +116,8 @@ def _next_items(
 
 
 def _as_of_today(unit: UnitOfWork, rows: Sequence[ItemRow]) -> list[ItemRow]:
-    """The items, each in the conversation that its own became one with, and through the contact point that its own
-    became one with (MRG-3, MRG-5): a filed call keeps its number (RES-16)."""
+    """The items as of today: if an item's conversation or contact point became part of another one, the item names that
+    one (MRG-3, MRG-5). So a filed call keeps its number (RES-16)."""
     d = unit.dialect
     merged = d.join("conversations", "c", "c.organization_id = ? AND c.id = k.value AND c.merged_into_id IS NOT NULL")
     absorbed = d.join("absorbed_points", "a", "a.organization_id = ? AND a.id = k.value")

@@ -1,9 +1,9 @@
-"""How likely two profiles are one customer, as a sum of reasons (SUG-1, SUG-5).
+"""Computes how likely two profiles are one customer, as a sum of reasons (SUG-1, SUG-5).
 
-The model is Fellegi and Sunter's ("A Theory for Record Linkage", 1969). A feature that agrees, or differs, adds
-log2(m / u) bits: `m` is how often that happens between two profiles of one customer, `u` how often between those of
-two. A shared value is weighed by how rare it is here: each doubling of its other holders takes one bit away. The
-rating is the probability that the sum stands for.
+The model is Fellegi and Sunter's ("A Theory for Record Linkage", 1969). Each feature, such as equal names or different
+names, has two numbers: `m` is how often it is seen between two profiles of one customer, `u` how often between profiles
+of two customers. A feature that is seen adds log2(m / u) bits. A shared value counts more if it is rare: each doubling
+of its other holders takes one bit away. The rating is the probability that the sum stands for.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ EVIDENCE_KINDS: tuple[EvidenceKind, ...] = (
     "thread",
     "browser",
 )
-"""What raises a suggestion (SUG-1); everything else only supports or weakens its rating (SUG-5)."""
+"""The evidence that raises a suggestion (SUG-1). Everything else only supports or weakens its rating (SUG-5)."""
 ALIKE_KINDS: tuple[EvidenceKind, ...] = ("handle", "similar_email")
-"""Evidence of values that are only alike: it rests on what both profiles hold."""
+"""Evidence of values that are only alike, not equal. Each of the two profiles has to hold its value."""
 
 HIGH_RATING = 0.9
 _MOST_WORDS = 5
 UNPROVEN_RATING = 0.5
-"""RES-13, RES-14, PRO-13: no higher, where nothing but a thread or claims speak for it."""
+"""RES-13, RES-14, PRO-13: the highest rating of a pair that has only a thread or claims as evidence."""
 
 
 class MatchFeatures(NamedTuple):
-    """What matching looks at of a profile. Addresses and the birth date are folded texts."""
+    """The part of a profile that matching looks at. Addresses and the birth date are folded texts."""
 
     profile_id: str
     name: str | None
@@ -50,7 +50,7 @@ class MatchFeatures(NamedTuple):
     birth_date: str | None = None
 
     def evident(self, blocklist: Blocklist) -> MatchFeatures:
-        """The same without what is no evidence: values of the blocklist (PRO-12), browsers' tokens,
+        """The same features without values that are no evidence: those on the blocklist (PRO-12), browsers' tokens, and
         numbers that have a new owner (RES-21)."""
         speaking = (p for p in self.points if p.kind != "visitor" and not p.is_anothers)
         points = (p for p in speaking if not blocklist.holds(p.kind, p.value))
@@ -58,7 +58,7 @@ class MatchFeatures(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """A piece of evidence: a value of the one profile and the value of the other that it equals or is like."""
+    """A piece of evidence: a value of one profile, and the equal or similar value of the other."""
 
     kind: EvidenceKind
     value: str
@@ -66,7 +66,7 @@ class Shared(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """One line of "why": the feature, both values, how many profiles hold it (None: not a value that is counted)."""
+    """One line of "why": the feature, both values, and how many profiles hold the value (None: it is not counted)."""
 
     feature: str
     value: str
@@ -77,7 +77,8 @@ class Reason(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two profiles compared: the reasons add up, with the prior, to `bits`, and `rating` is their probability."""
+    """Two profiles compared. `bits` is the sum of the prior and the reasons; `rating` is the probability that they are
+    one customer."""
 
     reasons: tuple[Reason, ...]
     prior: float
@@ -87,17 +88,17 @@ class Comparison(NamedTuple):
 
     @property
     def with_sides_swapped(self) -> Comparison:
-        """The same with the other of the two first."""
+        """The same comparison with the other profile first."""
         return self._replace(reasons=tuple(r._replace(value=r.other_value, other_value=r.value) for r in self.reasons))
 
 
 def handle_key(handle: str) -> str:
-    """A username or social handle as it is matched: folded, without a leading @."""
+    """A username or social handle in the form that is matched: folded, without a leading @."""
     return fold(handle).lstrip("@")
 
 
 def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
-    """The stored keys by which other profiles with a like value are found (SUG-1): one look at an index each."""
+    """The stored keys by which other profiles with a similar value are found (SUG-1). Each costs one index lookup."""
     if kind == "email":
         return match_keys(value)
     if kind == "social" and handle and handle_key(handle):
@@ -106,7 +107,7 @@ def keys_of_point(kind: str, value: str, handle: str | None) -> tuple[str, ...]:
 
 
 def shared_values(one: MatchFeatures, other: MatchFeatures) -> list[Shared]:
-    """Every value that the two share by what they hold now, once their facts are `evident`."""
+    """Every value that the two profiles share, from what they hold now. Call it with features that are `evident`."""
     both = {(p.kind, p.value) for p in one.points} & {(p.kind, p.value) for p in other.points}
     values = [Shared(kind, value, value) for kind, value in sorted(both) if kind != "visitor"]
     values += [Shared("handle", key, key) for key in sorted(_handles(one) & _handles(other))]
@@ -121,7 +122,7 @@ def _handles(facts: MatchFeatures) -> set[str]:
 
 
 def evidence_of_point(point: HeldPoint) -> list[Shared]:
-    """What no longer speaks for a profile that loses a contact point."""
+    """The evidence that a profile no longer has once it loses this contact point."""
     if point.kind == "visitor":
         return []
     lost = [Shared(point.kind, point.value, point.value)]
@@ -133,7 +134,7 @@ def evidence_of_point(point: HeldPoint) -> list[Shared]:
 
 
 def evidence_values(username: str | None, points: Iterable[HeldPoint]) -> set[tuple[str, str]]:
-    """(kind of evidence, value) of all that a profile with this username and these contact points may be matched by."""
+    """(kind of evidence, value) of everything by which a profile with this username and these points may be matched."""
     names = {("handle", handle_key(username))} if username else set()
     return names | {(piece.kind, piece.value) for point in points for piece in evidence_of_point(point)}
 
@@ -160,8 +161,8 @@ def compare(
 
 
 def _deduplicate_overlapping(reasons: Mapping[Shared, Reason]) -> list[Shared]:
-    """The pieces that count: like emails say the same thing as shared ones, handles the same as their accounts, so of
-    the two the one counts that says more, and of several that are only alike the best."""
+    """The pieces of evidence that count. A similar email says nothing new next to a shared email, and a handle nothing
+    new next to its account: only the one with more bits counts. Of several that are only alike, the best one counts."""
     pieces = list(reasons)
     for weaker, stronger in (("handle", "social"), ("similar_email", "email")):
         alike = [piece for piece in pieces if piece.kind == weaker]
@@ -185,7 +186,7 @@ def _reason(
     holder_count = holders.get((piece.kind, piece.value))
     full = weights[feature].bits
     common = math.log2(holder_count - 1) if holder_count is not None and holder_count > 2 else 0.0
-    bits = max(full - common, min(full, 0.0))  # however common, sharing a value never speaks against
+    bits = max(full - common, min(full, 0.0))  # a shared value never counts against a pair
     proven = _proven(one, piece.kind, piece.value) and _proven(other, piece.kind, piece.other_value)
     return Reason(feature, piece.value, piece.other_value, bits=bits, holders=holder_count, proven=proven)
 
@@ -203,8 +204,8 @@ def _feature(piece: Shared, one: MatchFeatures, other: MatchFeatures) -> str:
 
 
 def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
-    """PRO-13, RES-14: whether more than a claim stands behind a value; what was brought and not taken is one. Of a
-    browser the site has vouched."""
+    """PRO-13, RES-14: whether the profile holds the value as more than a claim. A value that a contact brought, but
+    that the profile did not get, counts as a claim. The site vouches for a browser."""
     if kind == "browser":
         return True
     if kind == "handle":
@@ -218,7 +219,8 @@ def _proven(facts: MatchFeatures, kind: EvidenceKind, value: str) -> bool:
 
 
 def _supporting(one: MatchFeatures, other: MatchFeatures) -> Iterator[tuple[str, str, str]]:
-    """What supports or weakens, and raises nothing alone: name, address, birth date, customer IDs that differ."""
+    """The features that support or weaken a rating, but raise no suggestion: name, address, birth date, and different
+    customer IDs. Each with the values of both."""
     if one.name and other.name and _words(one.name) and _words(other.name):
         yield _names(one.name, other.name), one.name, other.name
     if one.addresses and other.addresses:
@@ -238,14 +240,14 @@ def _customer_ids(facts: MatchFeatures) -> set[str]:
 
 
 def names_differ(one: str, other: str) -> bool:
-    """Whether two names cannot be one person's; what has no letters is no name."""
+    """Whether two names cannot belong to one person. A text without letters is no name."""
     written = all(any(char.isalpha() for char in name) for name in (one, other))
     return written and _names(one, other) == "name_differs"
 
 
 def _names(one: str, other: str) -> str:
-    """Names agree where their words do, in any order; they are similar where one abbreviates or lacks words of the
-    other."""
+    """The feature of two names. They agree if they have the same words, in any order. They are similar if one
+    abbreviates or lacks words of the other."""
     one_words, other_words = _words(one), _words(other)
     if sorted(one_words) == sorted(other_words):
         return "name"
@@ -255,7 +257,7 @@ def _names(one: str, other: str) -> str:
 
 
 def _fits(few: Sequence[str], many: Sequence[str]) -> bool:
-    """Whether each word of the one name has a word of the other of its own that it equals or abbreviates."""
+    """Whether each word of the shorter name equals or abbreviates a word of the longer one, each a different word."""
     if not few:
         return True
     word, rest = few[0], few[1:]
@@ -268,5 +270,6 @@ def _words(name: str) -> Sequence[str]:
 
 
 def opens(kinds: Iterable[str], dismissed: Iterable[str]) -> bool:
-    """SUG-4: whether a pair with evidence of these kinds is suggested, after "No Match" on evidence of those."""
+    """SUG-4: whether a pair with evidence of these kinds is suggested. `dismissed` are the kinds of evidence that it
+    had when somebody said "No Match"."""
     return bool(set(kinds) - set(dismissed))

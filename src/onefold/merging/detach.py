@@ -39,7 +39,7 @@ def detach(
 ) -> Detached:
     """A new profile with the contact point and its conversations (DET-1, DET-2); the pair counts as "No Match" (DET-3).
 
-    Raises NotFound, Stale, and Conflict where it is the profile's only contact point.
+    Raises NotFound, VersionConflict, and Conflict where it is the profile's only contact point.
     """
     unit.lock_merging()
     row = profiles.lock_profile(unit, profile_id, version, against_contacts=True)

@@ -1,14 +1,15 @@
-"""What a profile is without one of its merges (MRG-13, MRG-19).
+"""Computes what a profile would be without one of its merges (MRG-13, MRG-19).
 
-Each merge lies on its destination like a layer: the destination before it, its source, the destination after it. Taking
-a layer out folds those above it again, by the rules of merging, as if it had never been there:
+A merge is a *layer* on its destination: it records the destination before the merge, the source, and the destination
+after the merge. To take a layer out, the layers above it are *folded* again: their merges are repeated, by the rules of
+merging, as if the layer had never been there:
 
     before   source       after                before   source       after
     Al     + Alexander  → Alexander     ─┐
     Alexander + Alex    → Alexander      └─►   Al     + Alex       → Alex
 
-What is not as the layer below left it was changed by hand in between, and stays as it was made. A destination that was
-merged away itself is the source of a layer of another profile, which is folded again as well.
+A value that is not as the layer below left it was changed by hand in between, and stays as it is. A destination that
+was itself merged away is the source of a layer on another profile. That layer is folded again too.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from onefold.merging.snapshot import ProfileSnapshot
 from onefold.organizations.merge_policies import BY_RULE, REFUSING_FIELDS, Mode
 
 _AS_CHOSEN: Mapping[str, Mode] = {**BY_RULE, **dict.fromkeys(REFUSING_FIELDS, "choose")}
-"""What was chosen counts again, whatever let it be chosen then; what nobody chose is as the rules have it."""
+"""A choice that was made counts again, whatever policy allowed it then. Without a choice, the rules decide."""
 
 
 class Layer(NamedTuple):
-    """One merge, as it was recorded. `absorbed` maps contact points of the source to those they became one with;
-    `evidence` is what spoke for either side then."""
+    """One merge, as it was recorded. `absorbed` maps contact points of the source to those they became one with.
+    `evidence` is the evidence that each side had at that time."""
 
     merge_id: str
     source: ProfileSnapshot
@@ -46,11 +47,11 @@ class Layer(NamedTuple):
 
     @property
     def destination_id(self) -> str:
-        """On which profile it lies."""
+        """The profile on which the layer lies."""
         return self.before.profile_id
 
     def side(self, profile_id: str) -> ProfileSnapshot:
-        """One of the two that were merged, as this merge found it."""
+        """One of the two merged profiles, as it was before this merge."""
         return self.source if profile_id == self.source.profile_id else self.before
 
 
@@ -61,27 +62,31 @@ class Change(NamedTuple):
     new: ProfileSnapshot
 
     def applied_to(self, now: ProfileSnapshot) -> ProfileSnapshot:
-        """The profile with everything changed that is as its layers left it; what was changed by hand since stays."""
+        """The profile, changed in everything that is still as its layers left it. Changes made by hand since stay."""
         return rebase(now, self.old, self.new)
 
 
 class Passage(NamedTuple):
-    """A later merge that what a merge brought has come through; `found` is the profile it came on, as it was then."""
+    """A later merge, through which the rows of an earlier merge have come. `found` is the side of the later merge that
+    had these rows, as it was then."""
 
     found: ProfileSnapshot
     layer: Layer
 
     @property
     def other(self) -> ProfileSnapshot:
-        """Whom that merge joined it with, as it was then."""
+        """The other side of that merge, as it was then."""
         return self.layer.before if self.found is self.layer.source else self.layer.source
 
 
 class TakenOut(NamedTuple):
-    """A merge taken out of the layers. `layer` is the merge itself, its sides without what has been undone since.
+    """A merge taken out of the layers.
 
-    `way` are the merges above it, lowest first. `changes` are by profile: its destination first, then those that one
-    was merged into. `absorbed` and `absorbing` map contact points to those they were one with, and are now.
+    - `layer`: the merge itself; its sides no longer contain what has been undone since;
+    - `way`: the merges above it, lowest first;
+    - `changes`: by profile; first its destination, then the profiles that the destination was merged into;
+    - `absorbed`: the contact point that each one which became part of another led to before the merge was taken out;
+    - `absorbing`: the same after it was taken out.
     """
 
     layer: Layer
@@ -91,10 +96,10 @@ class TakenOut(NamedTuple):
     absorbing: Mapping[str, str]
 
     def change_of(self, profile_id: str) -> Change:
-        """What changes on the profile that all this leads to today.
+        """What changes on the living profile that the layers lead to today.
 
-        Where what was kept of a later merge has been erased, the way to it is not known to its end: its rows change as
-        those of the last one known, and its own fields stay.
+        If the record of a later merge was erased, the layers do not reach the living profile. Its rows then change like
+        those of the last profile that they reach, and its own fields stay.
         """
         if profile_id in self.changes:
             return self.changes[profile_id]
@@ -104,9 +109,9 @@ class TakenOut(NamedTuple):
 
 
 def take_out(layers: Iterable[Layer], merge_id: str) -> TakenOut:
-    """What taking a merge out changes.
+    """Computes what changes if a merge is taken out.
 
-    `layers` are all merges, standing or undone, on any of these profiles and on those ever merged into them.
+    `layers` are all merges, standing or undone, on any of these profiles and on the profiles ever merged into them.
     """
     lines = _Lines()
     events = [(layer.created_at, 0, layer) for layer in layers]
@@ -138,7 +143,7 @@ class _Lines:
         return taken, self._fold_from(profile_id, at, Change(taken.after, taken.before))
 
     def way(self, profile_id: str, merge_id: str) -> Iterator[Passage]:
-        """The layers above one: on its profile, and on those that one was merged into."""
+        """The layers above a merge: those on its profile, then those on the profiles that this was merged into."""
         at: int | None = self._number(profile_id, merge_id) + 1
         while at is not None:
             for layer in self._layers[profile_id][at:]:
@@ -152,7 +157,7 @@ class _Lines:
             at = number + 1
 
     def resolve_merged_points(self) -> dict[str, str]:
-        """The contact point that each one which is gone leads to."""
+        """For each contact point that became part of another: the one that it leads to."""
         steps = {gone: by for line in self._layers.values() for layer in line for gone, by in layer.absorbed.items()}
         survivors = {}
         for gone, by in steps.items():
@@ -167,7 +172,7 @@ class _Lines:
         return next(n for n, layer in enumerate(self._layers[profile_id]) if layer.merge_id == merge_id)
 
     def _above(self, profile_id: str) -> tuple[str, int] | None:
-        """Where a profile that was merged away is the source: whose layer, and which."""
+        """The layer whose source is this profile, as (profile it lies on, number); None if there is no such layer."""
         for other_id, line in self._layers.items():
             for number, layer in enumerate(line):
                 if layer.source.profile_id == profile_id:
@@ -175,7 +180,8 @@ class _Lines:
         return None
 
     def _fold_from(self, profile_id: str, at: int, change: Change) -> dict[str, Change]:
-        """Folds a profile's layers again, from one on, whose lower neighbour has changed; and so on upwards."""
+        """Folds a profile's layers again, from number `at` on, because what is below them has changed (`change`). Goes
+        on with the profile that it was merged into."""
         line = self._layers[profile_id]
         for number in range(at, len(line)):
             layer = line[number]
@@ -192,7 +198,7 @@ class _Lines:
 
 
 def _fold(layer: Layer, source: ProfileSnapshot, before: ProfileSnapshot) -> Layer:
-    """The merge done again with other sides; what the change does not touch stays as it was recorded."""
+    """The merge repeated with other sides. What the change does not affect stays as it was recorded."""
     was, now = (_merge(layer, *sides) for sides in ((layer.source, layer.before), (source, before)))
     after = rebase(layer.after, was.after, now.after)
     return layer._replace(source=source, before=before, after=after, absorbed=now.absorbed)

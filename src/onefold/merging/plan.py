@@ -1,6 +1,6 @@
-"""What becomes of two profiles in a merge (MRG): a pure plan, which the preview shows and the merge applies.
+"""Plans the merge of two profiles (MRG). The preview shows the plan, and the merge applies it. Pure.
 
-Every row of both sides is either in `MergePlan.after`, changed or not, or is gone because the destination has its like.
+Every row of both sides is in `MergePlan.after`, changed or not, unless it gives way to an equal or a chosen one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from onefold.profiles.relationships import Relationship, visible_relationships
 
 
 class MergedConversation(NamedTuple):
-    """Both conversations were open: the source's became one with the destination's (MRG-5, MRG-7)."""
+    """Both profiles had an open conversation: the source's became part of the destination's (MRG-5, MRG-7)."""
 
     conversation_id: str
     gone_id: str
@@ -32,8 +32,8 @@ class MergedConversation(NamedTuple):
 
 
 class MergePlan(NamedTuple):
-    """A merge as it will be, or was refused. `after` is the destination when it is done; `absorbed` maps contact points
-    of the source to the destination's of the same value. `events` are what the timeline will say, in order (MRG-6)."""
+    """A merge as it will be, or was refused. `after` is the destination after the merge. `absorbed` maps contact points
+    of the source to the destination's with the same value. `events` is what the timeline will say, in order (MRG-6)."""
 
     source_id: str
     destination_id: str
@@ -53,7 +53,7 @@ class MergePlan(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A short text that is the same for the same plan, so that what was confirmed is what happens (MRG-12)."""
+        """A short text that is the same for the same plan. It ensures that what was confirmed happens (MRG-12)."""
         return hashlib.sha256(json.dumps(self, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -65,9 +65,9 @@ def plan_merge(
     steps: Sequence[Step],
     merger: Merger,
 ) -> MergePlan:
-    """Decides a merge of two different living profiles; see MRG-3 for each field's rule.
+    """Plans a merge of two different living profiles. MRG-3 has the rule for each field.
 
-    `choices` are by field of an `Outcome`; those that no mismatch asks for are ignored.
+    `choices` are by field of an `Outcome`. A choice for a field without a mismatch is ignored.
     """
     detached, left = _plan_detaches(source, destination, steps)
     source, destination = _without(source, detached), _without(destination, detached)
@@ -100,7 +100,7 @@ def _after(
     points: tuple[HeldPoint, ...],
     joined: MergedConversation | None,
 ) -> ProfileSnapshot:
-    """The destination when it is done."""
+    """The destination after the merge."""
     details = _plan_details(source, destination, outcomes)
     attributes = _plan_attributes(source, destination, outcomes)
     names = outcomes.side("name", source, destination)
@@ -121,7 +121,7 @@ def _after(
 def _plan_detaches(
     source: ProfileSnapshot, destination: ProfileSnapshot, steps: Sequence[Step]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the steps detach, and what they cannot: the last contact point of a side (DET-3)."""
+    """The contact points that the steps detach, and those that they cannot: the last one of a side (DET-3)."""
     wanted = {step.contact_point_id for step in steps if step.step == "detach"}
     detached: list[str] = []
     left: list[str] = []
@@ -140,7 +140,7 @@ def _without(side: ProfileSnapshot, detached: Sequence[str]) -> ProfileSnapshot:
 
 
 def _cleared_by(steps: Sequence[Step]) -> dict[str, Which]:
-    """The side whose value stays the current one, by field, where a step makes it so (MRG-17)."""
+    """For each field that a step decides: the side whose value stays the current one (MRG-17)."""
     gives_way = {"make_ordinary": "main_phone", "keep_former": "customer_id"}
     cleared: dict[str, Which] = {}
     for step in steps:
@@ -206,7 +206,7 @@ def _accounts(side: ProfileSnapshot, network: str) -> list[str]:
 
 
 def _plan_details(source: ProfileSnapshot, destination: ProfileSnapshot, outcomes: Outcomes) -> tuple[Detail, ...]:
-    """All of both; the same key with two values keeps both, marked with where each came from (MRG-3)."""
+    """The details of both sides. If a key has two values, both stay, each marked with its origin (MRG-3)."""
     destination_details, source_details = _by_key(destination.details), _by_key(source.details)
     gone: set[str] = set()
     for key, of_source in source_details.items():
@@ -249,7 +249,7 @@ def _still_two(detail: Detail, details: Sequence[Detail]) -> bool:
 
 
 def _plan_addresses(source: ProfileSnapshot, destination: ProfileSnapshot) -> tuple[Address, ...]:
-    """Those of the destination first, then those of the source at other places."""
+    """The destination's addresses first, then the source's addresses at other places."""
     places = {address.place for address in destination.addresses}
     behind = max((address.position for address in destination.addresses), default=-1) + 1
     joining = []
@@ -281,7 +281,7 @@ def _plan_attributes(source: ProfileSnapshot, destination: ProfileSnapshot, outc
 
 
 def _assignee_and_inbox(conversation: OpenConversation) -> tuple[str, str]:
-    """Whom a conversation is assigned to: an agent or, unassigned, the inbox (MRG-7)."""
+    """The assignee of a conversation: an agent, or the inbox if it is unassigned (MRG-7)."""
     if conversation.assignee_id is not None:
         return "agent", conversation.assignee_id
     return "inbox", conversation.inbox_id
@@ -310,7 +310,7 @@ def _conversation_after(
 def _events(
     source: OpenConversation | None, destination: OpenConversation | None, merger: Merger, customer: str
 ) -> tuple[TimelineEvent, ...]:
-    """MRG-6 and MRG-7, exactly these and in this order."""
+    """MRG-6 and MRG-7: exactly these events, in this order."""
     merged = TimelineEvent("merged", agent=merger.name, customer=customer)
     if source is None or destination is None:
         return (merged,)

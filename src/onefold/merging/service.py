@@ -1,4 +1,4 @@
-"""Merging two profiles (MRG): previewed, confirmed, applied in one transaction."""
+"""Merges two profiles (MRG): the preview, and the confirmed merge, which is applied in one transaction."""
 
 from __future__ import annotations
 
@@ -37,9 +37,12 @@ from onefold.profiles.store import ProfileRow
 
 
 class MergeRequest(NamedTuple):
-    """What is asked for. `versions` (source, destination) and `digest` are those of the preview that was confirmed
-    (MRG-12); None where nobody has seen one. `agent_id` is on whose behalf an API key merges. `despite_no_match` says
-    that a "No Match" between the two is known and the merge meant (SUG-4)."""
+    """A merge that is asked for.
+
+    `versions` (source, destination) and `digest` are those of the preview that was confirmed (MRG-12), or None if there
+    was no preview. `agent_id` is the agent on whose behalf an API key merges. `despite_no_match` says that the merge is
+    meant although somebody said "No Match" about the two (SUG-4).
+    """
 
     source_id: str
     destination_id: str
@@ -52,7 +55,7 @@ class MergeRequest(NamedTuple):
 
 
 class NoMatch(NamedTuple):
-    """That the two were said not to be one customer: who said it, None for an API key, and when (SUG-4)."""
+    """Somebody said that the two are not one customer (SUG-4): which agent (None for an API key), and when."""
 
     agent_id: str | None
     agent: str | None
@@ -60,7 +63,7 @@ class NoMatch(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """The plan, and how much comes along that decides nothing."""
+    """The plan, both profiles, every "No Match" about them, and how many conversations and drafts come along."""
 
     plan: MergePlan
     source: ProfileSummary
@@ -71,13 +74,13 @@ class Preview(NamedTuple):
 
 
 def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
-    """The preview with both profiles, and how much comes along."""
+    """The plan of a merge with both profiles, and how much comes along. Raises what `preview` raises."""
     return with_counts(unit, preview(unit, request, actor))
 
 
 def with_counts(unit: UnitOfWork, plan: MergePlan, merged_before: Sequence[str] = ()) -> Preview:
-    """A plan with both profiles, and how much comes along. `merged_before` are those that the same step has merged into
-    the destination by then (MRG-18)."""
+    """A plan with both profiles, and how much comes along. `merged_before` are the profiles that the same step merges
+    into the destination before this one (MRG-18)."""
     source, destination = summaries(unit, [plan.source_id, plan.destination_id])
     origins = profiles.merged_into(unit, plan.source_id)
     return Preview(
@@ -91,14 +94,14 @@ def with_counts(unit: UnitOfWork, plan: MergePlan, merged_before: Sequence[str] 
 
 
 def needs_a_look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> bool:
-    """Whether a merge cannot be done at one click: something stands in its way, or somebody said "No Match" (SUG-4)."""
+    """Whether a merge cannot be done at one click: it has obstacles, or somebody said "No Match" (SUG-4)."""
     return bool(
         preview(unit, request, actor).obstacles or _said_no_match(unit, request.source_id, [request.destination_id])
     )
 
 
 def _said_no_match(unit: UnitOfWork, source_id: str, other_ids: Sequence[str]) -> tuple[NoMatch, ...]:
-    """What was said of a profile and others, or of profiles that have been merged into them; the newest first."""
+    """Every "No Match" about a profile and one of the others, or about profiles merged into them; the newest first."""
     pairs = [pair_of(source_id, other_id) for other_id in other_ids]
     verdicts = [verdict for some in matches.verdicts_between(unit, pairs).values() for verdict in some]
     names = {agent.id: agent.name for agent in list_agents(unit)} if verdicts else {}
@@ -118,7 +121,7 @@ def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
 
 
 def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
-    """MRG-1, MRG-4: what a merge would do; nothing is changed. Raises what `merge` raises for a pair that cannot be."""
+    """MRG-1, MRG-4: the plan of a merge; nothing is changed. Raises what `merge` raises if the two cannot be merged."""
     source, destination = _two(unit, request, living)
     return _plan(
         source, destination, request, merger=merger_of(unit, actor, request.agent_id), policy=load_policy(unit)
@@ -128,8 +131,8 @@ def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
 def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
     """Merges the source into the destination, all or nothing (MRG-10).
 
-    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `no_match_said` (SUG-4), `merge_refused` with what
-    stands in the way (MRG-17); Stale where either profile, or the plan, is not what was confirmed (MRG-12).
+    Raises NotFound; Conflict `same_profile`, `merged_away` (MRG-15), `no_match_said` (SUG-4), or `merge_refused` with
+    the obstacles (MRG-17); VersionConflict if a profile or the plan is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
     source, destination = _two(unit, request, lock)
@@ -159,7 +162,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
 def _two(
     unit: UnitOfWork, request: MergeRequest, row_of: Callable[[UnitOfWork, str], ProfileRow]
 ) -> tuple[ProfileSnapshot, ProfileSnapshot]:
-    """Both profiles as `row_of` finds them: one after the other in the order of their ids, and only then read whole."""
+    """Both profiles. `row_of` reads or locks their rows in the order of their ids; only then they are read whole."""
     if request.source_id == request.destination_id:
         raise Conflict("A profile cannot be merged with itself.", code="same_profile")
     rows = {profile_id: row_of(unit, profile_id) for profile_id in sorted((request.source_id, request.destination_id))}
@@ -180,11 +183,11 @@ def living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
 
 
 def lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
-    """The same, kept from everybody else until the unit ends."""
+    """Like `living`, and locks the profile against all other writers until the unit ends."""
     row = profiles.lock_living(unit, profile_id, against_contacts=True)
     if row is None:
-        living(unit, profile_id)  # says why there was nothing to lock
-        raise RetryTransaction  # or it lives by now: somebody undid its merge just then
+        living(unit, profile_id)  # raises the reason why there was nothing to lock
+        raise RetryTransaction  # no reason: somebody has just undone its merge
     return row
 
 
@@ -197,14 +200,14 @@ def _plan(
 
 
 def _refuse_changed(plan: MergePlan, request: MergeRequest) -> None:
-    """MRG-12: what was confirmed is what happens."""
+    """MRG-12: refuses a merge that is not what was confirmed."""
     seen_anew = any(seen not in (None, now) for seen, now in zip(request.versions, plan.versions, strict=True))
     if seen_anew or request.digest not in (None, plan.digest):
         raise VersionConflict("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
 
 
 def _refuse_obstructed(plan: MergePlan) -> None:
-    """MRG-17: says everything that stands in the way, and the steps that would clear it."""
+    """MRG-17: refuses a merge with obstacles; names all of them, and the steps that would clear them."""
     if plan.obstacles:
         named = ", ".join(sorted({obstacle.code for obstacle in plan.obstacles}))
         raise Conflict(
@@ -263,7 +266,7 @@ def _apply(
 def _details(
     unit: UnitOfWork, merge_id: str, plan: MergePlan, *, request: MergeRequest, record: MergeRecord
 ) -> dict[str, object]:
-    """What the audit log says of a merge (MRG-14), and whether it was against a "No Match" (SUG-4)."""
+    """The details of a merge in the audit log (MRG-14), also whether it was made despite a "No Match" (SUG-4)."""
     details: dict[str, object] = {
         "merge_id": merge_id,
         "steps": [s._asdict() for s in request.steps],
@@ -302,9 +305,9 @@ def _move(
     former_ids: Sequence[str],
     now: datetime,
 ) -> list[str]:
-    """Everything of the source that is not history; what it has done and said is found through its redirect.
+    """Moves everything of the source except its history, which is found through the source's redirect.
 
-    Returns the conversations that led to one which is gone, and lead on.
+    Returns the conversations that led to the source's open one and now lead to the destination's.
     """
     store.write_side(unit, [source, destination], [plan.after], {})
     contact_points.absorb_points(unit, plan.absorbed)
@@ -315,7 +318,7 @@ def _move(
 
 
 def _move_conversation(unit: UnitOfWork, source: ProfileSnapshot, plan: MergePlan, now: datetime) -> list[str]:
-    """MRG-5: two open conversations become one; an open one of the source alone goes on as it is."""
+    """MRG-5: two open conversations become one. If only the source has an open one, it stays open."""
     joined = plan.joined
     if joined is not None:
         led_on = conversation_moves.join_conversations(unit, joined.gone_id, joined.conversation_id, now)
@@ -337,7 +340,7 @@ def _find_by(
     policy: Policy,
     now: datetime,
 ) -> None:
-    """Search and suggestions find the destination by everything, and the source by nothing any more (MRG-2)."""
+    """MRG-2: search and suggestions find the destination by all values of both, and no longer find the source."""
     profiles.forget_terms(unit, plan.source_id)
     for point in source.points:
         if point.contact_point_id in plan.absorbed:
@@ -347,7 +350,7 @@ def _find_by(
             matches.remove_keys(unit, ["h:" + handle_key(side.username)], side.profile_id)
     matching.index_keys(unit, plan.destination_id, policy)
     pairs = matching.move_evidence(unit, plan.source_id, plan.destination_id, before)
-    # Who was suggested to the source is suggested to the destination, since then and not anew.
+    # The source's suggestions become the destination's, and keep the time at which they were raised.
     gone = {plan.source_id, plan.destination_id}
     others = {(set(row.pair) - gone).pop(): row.created_at for row in before.suggestions if set(row.pair) != gone}
     since = {pair_of(plan.destination_id, one): at for one, at in others.items()}
@@ -379,6 +382,6 @@ def read_merge(unit: UnitOfWork, merge_id: str) -> MergeRow:
 
 
 def read_record(unit: UnitOfWork, row: MergeRow) -> MergeRecord | None:
-    """What was kept of a merge; None where it has been erased."""
+    """The record that was kept of a merge; None if it has been erased."""
     values = audit.read(unit, row.audit_seq).before
     return None if values is None else MergeRecord.from_json(values)

@@ -1,4 +1,4 @@
-"""Undoing a merge (MRG-13): the source comes back with its own id, what it brought, and what arrived since on it."""
+"""Undoes a merge (MRG-13). The source returns with its own id, what it brought, and what has arrived for it since."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ from onefold.profiles.service import resolve_redirect
 
 
 class Undo(NamedTuple):
-    """What undoing a merge does, or would do. `profile_id` is where the source has led to; `version` is that one's.
+    """What undoing a merge does, or would do.
 
-    `returning` are the ids that come back to life under the source. `arrived` counts the items that came since on the
-    source's contact points and go with them.
+    `profile_id` is the living profile that the source leads to before the undo; `version` is the version of that
+    profile. `returning` are the ids that lead to the source again. `arrived` counts the items that have arrived on the
+    source's contact points since the merge; they go back too.
     """
 
     merge: MergeRow
@@ -50,8 +51,8 @@ class Undo(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What undoing would do, and what it is decided by: what the merge kept, and the merge taken out of its layers
-    (MRG-19). `created` are the times of all rows that may be put back."""
+    """What undoing would do, and what decides it: the record of the merge, and the merge taken out of its layers
+    (MRG-19, see `layers.py`). `created` has the creation time of each row that may be put back."""
 
     found: Undo
     record: MergeRecord
@@ -66,8 +67,8 @@ def preview(unit: UnitOfWork, merge_id: str) -> Undo:
 
 
 def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> Undo:
-    """Undoes a merge. Raises NotFound; Stale where the profile is not what the preview showed; Conflict `undone`,
-    `undo_window_over`, `record_erased`."""
+    """Undoes a merge. Raises NotFound; VersionConflict if the profile is not what the preview showed; Conflict
+    `undone`, `undo_window_over`, `record_erased`."""
     look = _look(unit, merge_id, lock=True)
     effect, record = look.found, look.record
     if version not in (None, effect.version):
@@ -85,7 +86,7 @@ def undo(unit: UnitOfWork, merge_id: str, version: int | None, actor: Actor) -> 
         since=effect.merge.event_seq,
     )
     share_conversations(unit, parting, record)
-    store.mark_undone(unit, merge_id, now)  # its former name finds nobody any more
+    store.mark_undone(unit, merge_id, now)  # search no longer finds anybody by its former name
     share_evidence(unit, effect.plan, look.taken, record, policy=look.policy, now=now)
     _write_events(unit, effect, actor, now)
     source_id = effect.plan.source.profile_id
@@ -145,7 +146,7 @@ def _living(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
 
 
 def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
-    """The living profile, and the source that is to return, kept from everybody else."""
+    """The living profile that the source leads to. Locks it and the merge against all other writers."""
     unit.lock_merging()
     row = profiles.lock_profile(unit, merge.source_id, against_contacts=True)
     _refuse_undone(store.read_merge(unit, merge.id, lock=True))
@@ -153,8 +154,8 @@ def _lock_both(unit: UnitOfWork, merge: MergeRow) -> profiles.ProfileRow:
 
 
 def _layers(unit: UnitOfWork, living_id: str) -> tuple[list[Layer], dict[str, datetime]]:
-    """Every merge, standing or undone, that may have left something on a profile, or on one merged into it; and when
-    each row that was there was written."""
+    """Every merge, standing or undone, that may have left something on a profile or on one merged into it; and the
+    creation time of each row that they recorded."""
     merges_by_id: dict[str, MergeRow] = {}
     above = set(profiles.merged_into(unit, living_id))
     while above:
@@ -191,7 +192,7 @@ def _relationships(unit: UnitOfWork, taken: TakenOut, ids: Sequence[str], return
 
 
 def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str, ...]:
-    """The source, and every profile whose way to the living one leads through it."""
+    """The source, and every profile that leads to the living one through the source."""
     merged = profiles.merged_into(unit, profile_id)
     standing = store.standing_merges(unit, merged)
     profile_ids = []
@@ -205,10 +206,10 @@ def _returning(unit: UnitOfWork, merge: MergeRow, profile_id: str) -> tuple[str,
 
 
 def _drafts_brought_since(unit: UnitOfWork, merge: MergeRow, profile_id: str, returning: Collection[str]) -> set[str]:
-    """The drafts that later merges which stand have brought: one may have been the source's at the time of this merge,
-    left it by an undo, and come to the living profile in another way."""
+    """The drafts that came with later merges which are not undone. Such a draft may have been the source's at the time
+    of this merge, left it in an undo, and come to the living profile in another way."""
     standing = store.standing_merges(unit, profiles.merged_into(unit, profile_id))
-    way, at = set(), merge.destination_id  # on which everything of this merge itself has come
+    way, at = set(), merge.destination_id  # the profiles through which this merge's own rows came
     while at in standing:
         way.add(at)
         at = standing[at].destination_id
@@ -234,8 +235,8 @@ def _share_rows(unit: UnitOfWork, look: _Look) -> None:
 
 
 def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Change]) -> None:
-    """Destinations that were merged away since keep their own fields for the day they return, and every one's open
-    conversation is assigned as it would be."""
+    """Brings each changed destination to what it would be without the merge: the own fields of those that were merged
+    away since, for the day they return; and the assignee of each one's open conversation."""
     for profile_id, change in changes.items():
         row = profiles.read_profile(unit, profile_id)
         before = _as_assigned(unit, change.old.conversation)
@@ -258,7 +259,7 @@ def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Chang
 
 
 def _as_assigned(unit: UnitOfWork, then: OpenConversation | None) -> OpenConversation | None:
-    """The conversation as it is assigned now, open or not."""
+    """The conversation with the inbox and assignee that it has now, open or not."""
     if then is None:
         return None
     row = conversations.read_conversation(unit, then.conversation_id)
@@ -279,6 +280,6 @@ def _write_events(unit: UnitOfWork, effect: Undo, actor: Actor, now: datetime) -
 
 
 def history(unit: UnitOfWork, profile_id: str | None, before: str | None, limit: int) -> list[MergeRow]:
-    """Merges, newest first: of a profile and those merged into it, or of the organization."""
+    """Merges, newest first: those of a profile and of the profiles merged into it, or all of the organization."""
     ids = None if profile_id is None else profiles.merged_into(unit, resolve_redirect(unit, profile_id))
     return store.list_merges(unit, ids, before, limit)

@@ -1,6 +1,6 @@
-"""Undoing a merge (MRG-13): what goes back to the source, what returns to as it was, what stays; a pure plan.
+"""Plans the undoing of a merge (MRG-13): what goes back to the source, what becomes what it was, what stays. Pure.
 
-A value that nobody has touched since the merge becomes what it was; what somebody has changed since stays as it is now.
+A value that nobody has changed since the merge becomes what it was. A value that somebody has changed stays as it is.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from onefold.profiles.relationships import Relationship, visible_relationships
 
 
 class UndoPlan(NamedTuple):
-    """Both profiles as they will be. `gone` are rows the source brought that are not there any more; `kept` those of
-    the destination that were changed since and stay as they are now (kinds and ids).
+    """Both profiles as they will be, and (kind, id) of rows that do not become what they were.
 
-    `released` are contact points that are there again, or lead to another one, by id: to which, or None. `heirs` are
-    those that take the place of one that goes back to the source, by its id: both profiles hold the value.
+    - `gone`: rows that the source brought and that no longer exist;
+    - `kept`: rows of the destination that were changed since the merge and stay as they are now;
+    - `released`: contact points that had become one with another, by id: the one that each leads to now, or None if it
+      stands by itself again;
+    - `heirs`: if both profiles hold a value, the destination's contact point that takes the place of the one that goes
+      back to the source, by the latter's id.
     """
 
     source: ProfileSnapshot
@@ -33,15 +36,16 @@ class UndoPlan(NamedTuple):
 
 
 class Relationships(NamedTuple):
-    """Those of everybody who has become the one profile, as entered. `survivors` is whom each profile they name leads
-    to once the merge is undone; `existing` is which of those the source had are there still, whoever's."""
+    """The relationships of all profiles that are one profile now, as they were entered. `survivors` has, for each
+    profile that they name, the profile it leads to once the merge is undone. `existing` are the ids of the source's
+    relationships that still exist, on any profile."""
 
     entered: Sequence[Relationship]
     survivors: Mapping[str, str]
     existing: Set[str]
 
     def of(self, profile_id: str) -> tuple[Relationship, ...]:
-        """A profile's, once the merge is undone."""
+        """The relationships of a profile, once the merge is undone."""
         return visible_relationships(profile_id, (row.follow_redirects(self.survivors) for row in self.entered))
 
 
@@ -58,7 +62,8 @@ _PARTS = {"points": "contact point", "details": "detail", "addresses": "address"
 
 
 def plan_undo(taken: TakenOut, now: ProfileSnapshot, policy: Policy, relationships: Relationships) -> UndoPlan:
-    """`now` is the profile that the source leads to today, `taken` the merge taken out of its layers."""
+    """Plans the undo. `now` is the profile that the source leads to today; `taken` is the merge, taken out of its
+    layers."""
     change = taken.change_of(now.profile_id)
     as_left = rebase(now, change.old, change.new)
     splits = {part: _split(taken, part, now, as_left) for part in ("details", "addresses")}
@@ -100,13 +105,14 @@ def _with_rows(
 
 
 def _changed_rows(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
-    """Rows that are not as they were before."""
+    """The ids of rows that still exist but are not as they were before."""
     there = {_key(row): row for row in now}
     return [_key(row) for row in before if _key(row) in there and there[_key(row)] != row]
 
 
 def _points_to_release(taken: TakenOut, held_ids: Collection[str]) -> dict[str, str | None]:
-    """Contact points that do not lead to where they did: those held again, and those that lead to one of these."""
+    """Contact points that no longer lead where they led: those that a profile holds again, and those that lead to one
+    of these."""
     redirects: dict[str, str | None] = {}
     for point_id, led_to in taken.absorbed.items():
         leads_to = taken.absorbing.get(point_id)
@@ -118,12 +124,12 @@ def _points_to_release(taken: TakenOut, held_ids: Collection[str]) -> dict[str, 
 
 
 def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSnapshot) -> _Split:
-    """Shares the rows of one kind out again. What came to the destination since stays there."""
+    """Divides the rows of one kind between the two profiles. Rows that came to the destination since stay there."""
     destination_rows, way = _rows(as_left, part), _way(taken, part, now)
     split = _Split([], list(destination_rows.values()), [])
     for row_id, row in _rows(taken.layer.source, part).items():
         if row_id in destination_rows:
-            continue  # it left the source by an undo or a detach since, and came in another way
+            continue  # it has left the source (undo, detach) and come to the destination in another way
         returning = _returning(way, row)
         if returning is None:
             split.gone.append(row_id)
@@ -133,7 +139,8 @@ def _split(taken: TakenOut, part: str, now: ProfileSnapshot, as_left: ProfileSna
 
 
 class _Stretch(NamedTuple):
-    """From a merge to the next, or to today: rows as the merge left them, and as they were found then."""
+    """The time from one merge to the next, or to today: the rows as the merge left them (`left`), and as they were at
+    the end of that time (`found`)."""
 
     left: Mapping[str, Any]
     found: Mapping[str, Any]
@@ -150,16 +157,16 @@ def _way(taken: TakenOut, part: str, now: ProfileSnapshot) -> list[_Stretch]:
 
 
 def _returning(way: Sequence[_Stretch], row: R) -> R | None:
-    """A row of the source as it comes back, with what was changed by hand since; None where it was taken away.
+    """A row of the source as it goes back, with what was changed by hand since; None if somebody took it away.
 
-    What it had become one with counts as it, as long as it has its value.
+    If it became one with another row, that row stands for it as long as it has the same value.
     """
     row_id, returning = _key(row), row
     carrier: str | None = row_id
     for stretch in way:
         carrier = carrier if carrier in stretch.left else stretch.absorbed.get(carrier or "")
         if carrier is None:
-            return returning  # a merge took it away
+            return returning  # a merge took it away, not a person
         left, there = stretch.left.get(carrier), stretch.found.get(carrier)
         if left is None or there is None:
             return None
@@ -181,14 +188,15 @@ def _split_points(taken: TakenOut, now: ProfileSnapshot, as_left: ProfileSnapsho
         opens = policy.identifying(point.kind, point.value, point.phone_type, point.standing)
         taken_by_now = (point.kind, point.value) in opening
         if taken_by_now and opens and policy.matching_mode == "listed" and point.kind != "customer_id":
-            split.gone.append(point.contact_point_id)  # it opens the destination alone by now (PRO-3)
+            split.gone.append(point.contact_point_id)  # it opens the destination by now, and may open only one (PRO-3)
         else:
             source.append(point._replace(identifying=point.identifying and opens and not taken_by_now))
     return _Split(_once_tagged(source), _once_tagged(split.destination), split.gone)
 
 
 def _once_tagged(points: Sequence[HeldPoint]) -> list[HeldPoint]:
-    """One Main of each kind and one current customer ID, the oldest first, where edits since would leave two."""
+    """The points with at most one Main of each kind and one current customer ID. If edits since the merge have left
+    two, the oldest keeps the tag."""
     seen: set[tuple[str, str]] = set()
     retagged_points = []
     for point in sorted(points, key=lambda p: p.contact_point_id):

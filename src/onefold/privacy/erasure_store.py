@@ -35,10 +35,10 @@ from onefold.database.tables import (
     relationships,
     search_terms,
     set_aside,
-    set_aside_files,
     suggestions,
     verdicts,
 )
+from onefold.receiving.set_aside_store import remove_parts
 
 _AT_ONCE = 500
 _TEXTS_AT_ONCE = 1_000
@@ -276,7 +276,7 @@ def _delete_set_aside(unit: UnitOfWork, traces: Traces) -> int:
         texts = {row.id: "\n".join(filter(None, (row.sender, row.subject, row.body))) for row in rows}
         telling = [row_id for row_id, text in texts.items() if any(value in text for value in values)]
         for part in _parts(telling):
-            unit.execute(unit.delete(set_aside_files).where(set_aside_files.c.set_aside_id.in_(part)))
+            remove_parts(unit, part)
             deleted += unit.execute(unit.delete(set_aside).where(a.id.in_(part))).rowcount
         if len(rows) < _TEXTS_AT_ONCE:
             return deleted

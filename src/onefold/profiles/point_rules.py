@@ -1,4 +1,4 @@
-"""Contact points as people and systems enter them by hand: what is allowed, and what it makes of them (PRO-3, PRO-5)."""
+"""Contact points entered by hand, by people and systems: what is allowed, and what it makes of them (PRO-3, PRO-5)."""
 
 from __future__ import annotations
 
@@ -74,5 +74,3 @@ def check_sms(point: HeldPoint) -> None:
             code="sms_tag_missing",
             contact_point_id=point.contact_point_id,
         )
-
-

@@ -1,8 +1,8 @@
-"""What a profile is found by as one types, and how hits are ranked (UI-6).
+"""The terms by which a profile is found while somebody types, and the ranking of the hits (UI-6).
 
-Every look is at the beginning of terms in one ordered index, the same on both databases. A term is a text that finds
-the profile by its beginning; behind INNER it is a word from its second letter or later on, behind LAST the digits of a
-number from its end.
+A term is a text whose beginning finds the profile. All terms are in one ordered index, the same on both databases, and
+every look is for a beginning. A term that starts with INNER has the rest of a word, from its second letter or later. A
+term that starts with LAST has the digits of a number, the last digit first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DIAL = re.compile(r"[\d\s()+./\-]+\Z", re.ASCII)
 _NOT_DIGIT = re.compile(r"\D", re.ASCII)
 _BEHIND_LETTERS = re.compile(r"(?<=[a-z])0+(?=[1-9])", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{3,}", re.ASCII)
-# Scripts that are written without spaces: a name is found by any part of it, be it one sign.
+# Scripts that are written without spaces: any part of a name finds it, even a single sign.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _AS_TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"})
 
@@ -42,13 +42,16 @@ def search_terms(
     points: Iterable[tuple[Kind, str, str | None]],
     former_names: Iterable[str] = (),
 ) -> set[str]:
-    """Every text whose beginning finds the profile.
+    """Every text whose beginning finds the profile:
 
-    Names from each of their words on, and from within each word on; as they are written in other alphabets and without
-    their marks; emails from each part on, and as people write their domains; phones by international, national and
-    last seven digits, and from their end; handles; customer IDs, also without prefix and hyphens; names that lost in a
-    merge (MRG-19). `points` are (kind, normal form, handle). Where a profile has so many that some must go, its names
-    stay.
+    - names from the beginning of each word, and from within each word; also in Latin letters and without their marks;
+    - former names, which lost in a merge (MRG-19);
+    - emails from the beginning of each part, also with the domain as people write it;
+    - phones by their international, their national and their last seven digits, and from their end;
+    - handles;
+    - customer IDs, also without prefix and hyphens.
+
+    `points` are (kind, normal form, handle). If a profile has too many terms, its names stay and other terms go.
     """
     former = list(former_names)
     terms: dict[str, None] = {}
@@ -70,7 +73,7 @@ def _other_terms(username: str | None, points: Iterable[tuple[Kind, str, str | N
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a name as they are searched by: folded, without apostrophes, hyphens between two words."""
+    """The words of a name as search uses them: folded, without apostrophes. A hyphen separates two words."""
     return [word for word in _BETWEEN_WORDS.split(_IN_WORDS.sub("", fold(text))) if word][:_MOST_WORDS]
 
 
@@ -88,7 +91,7 @@ def _name_terms(name: str) -> Iterator[str]:
 
 
 def _other_spellings(name: str) -> Iterator[str]:
-    """Soren and Soeren for S\u00f8ren, Mueller for M\u00fcller, Ivan for what Cyrillic writes so."""
+    """Soren and Soeren for S\u00f8ren, Mueller for M\u00fcller, Ivan for the same name in Cyrillic."""
     if name.isascii():
         return
     own = words_of(name)
@@ -96,7 +99,7 @@ def _other_spellings(name: str) -> Iterator[str]:
 
 
 def _in_latin(text: str) -> tuple[str, str]:
-    """A text in the letters of a keyboard: by what they look like, and umlauts as two."""
+    """A text in the letters of a keyboard, twice: each letter as the one it looks like, and umlauts as two letters."""
     return anyascii(text), anyascii(text.lower().translate(_AS_TWO_LETTERS))
 
 
@@ -124,7 +127,7 @@ def _id_terms(customer_id: str) -> Iterator[str]:
 
 
 def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
-    """Visitor tokens are not for people and are not searched."""
+    """The terms of a contact point. Visitor tokens are not for people and have none."""
     if kind == "email":
         for written in (value, _in_unicode(value)) if "xn--" in value else (value,):
             yield written
@@ -140,7 +143,7 @@ def _point_terms(kind: Kind, value: str, handle: str | None) -> Iterator[str]:
 
 
 def _in_unicode(email: str) -> str:
-    """An address with its domain as people write it, folded as searches are."""
+    """An address with its domain as people write it, folded like a searched text."""
     local, _, domain = email.rpartition("@")
     try:
         return fold(f"{local}@{domain.encode('ascii').decode('idna')}")
@@ -226,8 +229,8 @@ _TWO_DIGIT_CODES = frozenset(
 
 
 class Look(NamedTuple):
-    """A beginning to look for, and how much a term that has it is worth: less is better. A guess is not what somebody
-    means who acts on what is found."""
+    """A beginning to look for, and the rank of a term that has it: lower is better. A caller that acts on what is found
+    leaves out each look that is a `guess`."""
 
     beginning: str
     rank: int
@@ -235,8 +238,8 @@ class Look(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What is typed, as it is looked for: at once; where that finds nothing, every word of it anywhere; where even that
-    finds nothing, what is a typing slip away."""
+    """What is typed, as three searches. `looks` come first. If they find nothing, all of the `words` are looked for, in
+    any place. If this finds nothing either, `slips` are: the texts that are one typing slip away."""
 
     looks: tuple[Look, ...]
     words: tuple[str, ...]
@@ -248,8 +251,8 @@ _SLIP_LEAST, _SLIP_MOST = 4, 24
 
 
 def read_query(typed: str) -> Query:
-    """How a query is looked for (UI-6)."""
-    typed = typed[: 4 * _TERM_LENGTH]  # before folding, which takes time by the square of a run of marks
+    """The searches for a typed text (UI-6)."""
+    typed = typed[: 4 * _TERM_LENGTH]  # before folding: its time grows with the square of a run of marks
     words = words_of(typed)
     looks = [Look(one, 0) for one in search_prefixes(typed)]
     if _DIAL.match(typed.strip()):
@@ -265,7 +268,7 @@ def read_query(typed: str) -> Query:
 
 
 def _number_looks(typed: str, digits: str) -> Iterator[Look]:
-    """A number from its beginning, as one dials it abroad or at home, or its last digits."""
+    """The looks for a number: by its beginning, as dialled from abroad or at home, or by its last digits."""
     if digits.removeprefix("00"):
         yield Look(digits.removeprefix("00"), 0)
     if digits.startswith("0") and not digits.startswith("00") and digits.strip("0"):
@@ -275,7 +278,7 @@ def _number_looks(typed: str, digits: str) -> Iterator[Look]:
 
 
 def search_prefixes(typed: str) -> tuple[str, ...]:
-    """The beginnings that a query is: folded, as words, as it is written in Latin letters, and together as an id."""
+    """The beginnings that a typed text stands for: folded, as words, in Latin letters, and as an id without gaps."""
     folded = fold(typed).strip().lstrip("@")[:_TERM_LENGTH]
     in_words = " ".join(words_of(typed))[:_TERM_LENGTH]
     together = "".join(c for c in folded if c.isalnum())
@@ -288,8 +291,9 @@ def search_prefixes(typed: str) -> tuple[str, ...]:
 
 
 def _slips(text: str) -> tuple[str, ...]:
-    """Every text that one slip away from this one: a letter too many, missing, another one, or two that changed place.
-    Only of what is long enough that a slip leaves it recognizable."""
+    """Every text that is one slip away from this one: one letter too many, missing or different, or two letters in the
+    wrong order. None if the text is too short to be recognizable with a slip, too long, or has more than four
+    characters that are not letters."""
     letters = [c for c in text if c.isalpha()]
     if not _SLIP_LEAST <= len(text) <= _SLIP_MOST or len(letters) < len(text) - 4:
         return ()
@@ -303,7 +307,7 @@ def _slips(text: str) -> tuple[str, ...]:
 
 
 class Hit(NamedTuple):
-    """A profile that a search has found, by which term, and how good the look was that found it."""
+    """A profile that a search has found, the term that found it, and the rank of the look."""
 
     profile_id: str
     term: str
@@ -311,8 +315,8 @@ class Hit(NamedTuple):
 
 
 def rank_hits(hits: Iterable[Hit], prefixes: tuple[str, ...]) -> list[str]:
-    """Profile ids: by the look that found them, whole terms before beginnings, then shorter terms, then the profiles
-    that are newer."""
+    """Profile ids, the best first: by the rank of the look, then whole terms before beginnings, then shorter terms
+    first, then newer profiles first."""
     best: dict[str, tuple[int, int, int]] = {}
     for profile_id, term, looked in hits:
         rank = (looked, 0 if term in prefixes else 1, len(term))

@@ -1,4 +1,4 @@
-"""Finding customers by what is typed: the lookups that a query asks for, made and ranked (MRG-1, UI-6)."""
+"""Finds customers by what is typed: makes the lookups of a query and ranks the hits (MRG-1, UI-6)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ _WORDS_TRIED = 3
 
 
 def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) -> list[ProfileSummary]:
-    """Living profiles found by what is typed, the likeliest first: by the beginning of anything they are known by, the
-    last digits of a phone, any part of a word, all of several words, and, where nothing is found so, by one typing slip
-    (MRG-1, UI-6). Not `forgiving`: by beginnings alone, for whoever acts on what is found."""
+    """Living profiles found by what is typed, the likeliest first (MRG-1, UI-6).
+
+    Finds them by the beginning of anything they are known by, the last digits of a phone, any part of a word, or all of
+    several words. If this finds nothing, forgives one typing slip. A caller that acts on what is found sets `forgiving`
+    to False: then only beginnings count.
+    """
     validate_text(query, "q")
     parsed_query = read_query(query)
     looks = [look for look in parsed_query.looks if forgiving or not look.guess]
@@ -33,8 +36,8 @@ def search(unit: UnitOfWork, query: str, limit: int, *, forgiving: bool = True) 
 
 
 def _by_words(unit: UnitOfWork, words: Sequence[str]) -> list[Hit]:
-    """Profiles that have every word, in any order: among the first of each of the longest words, because a word that
-    many have says little, and nobody knows before which that is."""
+    """Profiles that have every word, in any order. Looks among the first profiles of each of the longest words, one
+    word after another: a word that many profiles have says little, and nobody knows beforehand which word that is."""
     rows: list[Row] = []
     for first in sorted(words, key=len, reverse=True)[:_WORDS_TRIED]:
         others = [word for word in words if word is not first]

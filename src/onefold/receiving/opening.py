@@ -49,7 +49,7 @@ def open_holder(key: Key, holder: Holder, sms: bool, book: BatchSnapshot) -> Ope
 def open_by_account(
     point: Point, holder: Holder, sms: bool, book: BatchSnapshot, policy: Policy, new_id: NewId
 ) -> Opening:
-    """RES-1: the channel names a known account and a phone that opens nobody. Both belong to one customer, so the
+    """RES-1: the channel names a known account and a phone that opens no profile. Both belong to one customer, so the
     account's profile is opened and gets the phone."""
     point = point._replace(phone_type="mobile", sms=sms)
     new = enter(holder.profile_id, point, book, policy, new_id, is_sender=True)
@@ -89,8 +89,8 @@ def promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, b
 
 
 def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> PointChange:
-    """A value that the profile holds already, and that a channel or a site now says is the customer's (RES-20, PRO-14):
-    known as contacted, it opens the profile if nobody else's does and the rules allow."""
+    """The profile holds a value already, and a channel or a site now says that it is the customer's (RES-20, PRO-14).
+    The value becomes `contacted`. It opens the profile if it opens no other one and the rules allow it."""
     key, phone_type = (point.kind, point.value), point.phone_type or holder.phone_type
     after = holder._replace(phone_type=phone_type, contacted=True, standing="contacted", undeliverable=False)
     is_opened_by_it = book.identified.get(key) == holder

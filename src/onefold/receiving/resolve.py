@@ -7,8 +7,8 @@ several                        a new profile and suggestions, but never a merge 
 
 This file also decides: a sender that nobody can identify (RES-8), further values (RES-11), repeated deliveries
 (RES-12), contacts that name a conversation (RES-13), mail whose sender is no customer (RES-18), machine mail (RES-19),
-a customer ID that one profile only lists (PRO-1), and answers that prove a claim (PRO-14). `opening.py` has the steps
-of RES-1 to RES-6 and RES-14, `sign_in.py` those of RES-17.
+and a customer ID that one profile only lists (PRO-1). `opening.py` has the steps of RES-1 to RES-6 and RES-14,
+`sign_in.py` those of RES-17, `proof_of_claims.py` those of PRO-14.
 """
 
 from __future__ import annotations
@@ -213,10 +213,11 @@ class _FurtherValues(NamedTuple):
 def _list_further(
     further: tuple[Point, ...], opening: Opening, book: BatchSnapshot, policy: Policy, new_id: NewId
 ) -> _FurtherValues:
-    """RES-11: lists values that no profile holds. A value that another profile holds stays there, and is suggested.
+    """RES-11: lists values that no profile holds. If another profile holds a value, the two profiles are suggested.
 
-    Such a value is both listed and suggested if the other holders only claim it (PRO-13), or if the matching mode is
-    `contacted` (RES-9). A profile takes a limited number of claimed values; the others are left out.
+    The value is then listed here as well only if the other holders merely claim it (PRO-13), or if the matching mode is
+    `contacted` (RES-9). A profile takes a limited number of claimed values; the others are left out. A value that the
+    profile holds already, and that this contact proves, becomes `contacted` (RES-20, PRO-14).
     """
     listed, raised, left_out, proven_changes = _FurtherValues([], [], [], [])
     profile_id = opening.profile_id

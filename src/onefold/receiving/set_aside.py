@@ -45,6 +45,7 @@ def file(unit: UnitOfWork, row_id: str, profile_id: str, actor: Actor) -> int:
         inbox_id=row.inbox_id,
     )
     store.move_files(unit, row.id, seq)
+    conversations.add_inboxes(unit, [(seq, inbox_id) for inbox_id in store.inboxes_of(unit, [row.id])[row.id]])
     store.remove(unit, row.id)
     landed = {"channel": row.channel, "outcome": "opened", "conversation_id": conversation_id, "item_id": str(seq)}
     emit(unit, new_id(), "contact.received", profile_id=owner.id, data=landed, now=now)

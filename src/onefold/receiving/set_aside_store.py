@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from onefold.core.errors import NotFound
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
-from onefold.database.tables import attachments, set_aside, set_aside_files
+from onefold.database.tables import attachments, set_aside, set_aside_files, set_aside_inboxes
 from onefold.organizations.policy import Policy
 from onefold.receiving.contact import Answer
 from onefold.receiving.decision import Decision
@@ -42,8 +42,8 @@ _ROW = [_a[field] for field in SetAsideRow._fields]
 def add(
     unit: UnitOfWork, decisions: Sequence[Decision], policy: Policy, now: datetime, new_id: Callable[[], str]
 ) -> list[Answer]:
-    """Keeps contacts that are nobody's; the same delivery again is there already (RES-12)."""
-    answers = []
+    """Keeps contacts that are nobody's; the same delivery again is there already, in its inbox as well (RES-12)."""
+    answers, deliveries = [], []
     for d in decisions:
         contact, sender = d.arrival.contact, d.arrival.identifier
         same = (
@@ -73,8 +73,30 @@ def add(
             for position, file in enumerate(contact.attachments):
                 values = {"set_aside_id": row_id, "position": position, **file._asdict()}
                 unit.execute(set_aside_files.insert().values(organization_id=unit.organization_id, **values))
+        deliveries.append((row_id, contact.inbox_id or policy.default_inbox_id))
         answers.append(Answer("set_aside", "", "", row_id, repeated=known is not None))
+    add_inboxes(unit, deliveries)
     return answers
+
+
+def add_inboxes(unit: UnitOfWork, deliveries: Sequence[tuple[str, str]]) -> None:
+    """Notes of each (what is set aside, inbox) that it was delivered there (RES-12)."""
+    ids = sorted({row_id for row_id, _ in deliveries})
+    waiting = set(unit.execute(unit.select(_a.id).where(_a.id.in_(ids))).scalars()) if ids else set()
+    noted = {(row_id, one) for row_id, inbox_ids in inboxes_of(unit, ids).items() for one in inbox_ids}
+    for row_id, inbox_id in sorted(set(deliveries) - noted):
+        if row_id in waiting:  # it may have been filed or removed since
+            values = {"organization_id": unit.organization_id, "set_aside_id": row_id, "inbox_id": inbox_id}
+            unit.execute(set_aside_inboxes.insert().values(**values))
+
+
+def inboxes_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The inboxes that each was delivered to."""
+    s, delivered_to = set_aside_inboxes.c, dict[str, list[str]]()
+    select = unit.select(s.set_aside_id, s.inbox_id).where(s.set_aside_id.in_(ids))
+    for row in sorted(unit.execute(select), key=lambda row: row.inbox_id) if ids else ():
+        delivered_to.setdefault(row.set_aside_id, []).append(row.inbox_id)
+    return delivered_to
 
 
 def known(unit: UnitOfWork, message_ids: Sequence[str]) -> dict[tuple[str, str, str | None], str]:
@@ -85,13 +107,21 @@ def known(unit: UnitOfWork, message_ids: Sequence[str]) -> dict[tuple[str, str, 
 
 
 def page(unit: UnitOfWork, inbox_id: str | None, before: str | None, limit: int) -> list[SetAsideRow]:
-    """What is set aside, of one inbox or all, newest first."""
-    select = unit.select(*_ROW)
+    """What is set aside, newest first: all of it, or what was delivered to one inbox."""
     if inbox_id is not None:
-        select = select.where(_a.inbox_id == inbox_id)
-    if before is not None:
-        select = select.where(_a.id < before)
-    return [SetAsideRow._make(row) for row in unit.execute(select.order_by(_a.id.desc()).limit(limit))]
+        ids = _newest_in(unit, inbox_id, before, limit)
+        rows = unit.execute(unit.select(*_ROW).where(_a.id.in_(ids))) if ids else ()
+        return sorted(map(SetAsideRow._make, rows), key=lambda row: row.id, reverse=True)
+    select = unit.select(*_ROW).order_by(_a.id.desc()).limit(limit)
+    return [SetAsideRow._make(row) for row in unit.execute(select if before is None else select.where(_a.id < before))]
+
+
+def _newest_in(unit: UnitOfWork, inbox_id: str, before: str | None, limit: int) -> list[str]:
+    s = set_aside_inboxes.c
+    select = unit.select(s.set_aside_id).where(s.inbox_id == inbox_id, s.inbox_id.is_not(None))
+    # In the order of the index by inbox: by ids alone databases may walk past all that waits elsewhere.
+    select = select.order_by(s.inbox_id.desc(), s.set_aside_id.desc()).limit(limit)
+    return list(unit.execute(select if before is None else select.where(s.set_aside_id < before)).scalars())
 
 
 def read(unit: UnitOfWork, row_id: str, *, lock: bool = False) -> SetAsideRow:
@@ -116,5 +146,11 @@ def move_files(unit: UnitOfWork, row_id: str, item_seq: int) -> None:
 
 def remove(unit: UnitOfWork, row_id: str) -> None:
     """Takes it away, with its files."""
-    unit.execute(unit.delete(set_aside_files).where(set_aside_files.c.set_aside_id == row_id))
+    remove_parts(unit, [row_id])
     unit.execute(unit.delete(set_aside).where(_a.id == row_id))
+
+
+def remove_parts(unit: UnitOfWork, ids: Sequence[str]) -> None:
+    """Takes away what hangs on what is set aside: files, and the inboxes that it waits in."""
+    unit.execute(unit.delete(set_aside_files).where(set_aside_files.c.set_aside_id.in_(ids)))
+    unit.execute(unit.delete(set_aside_inboxes).where(set_aside_inboxes.c.set_aside_id.in_(ids)))

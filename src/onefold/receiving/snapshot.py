@@ -33,7 +33,7 @@ class BatchSnapshot:
       sender key (RES-12);
     - `threads`: the conversation and profile that a named conversation or message leads to, by its id (RES-13);
     - `with_customer_id`: profiles that already have a customer ID (at most one each, PRO-1);
-    - `identities`: the profiles that hold more than chat tokens and claims, among those that a token of the batch opens;
+    - `identities`: of the profiles that a chat token of the batch opens, those that hold more than tokens and claims;
     - `claims`: the number of claimed contact points of a profile, read if a contact brings further values;
     - `common`: values that a decision of this batch has made common, and the profiles that share them (SUG-6);
     - `versions`: the version of every stored profile that a decision may touch, as it was read.

@@ -338,12 +338,17 @@ def _say_who_joined(unit: UnitOfWork, fresh: Sequence[Decision], now: datetime, 
 
 def _note_inboxes(unit: UnitOfWork, decisions: Sequence[Decision], answers: Sequence[Answer], policy: Policy) -> None:
     """RES-12: what was delivered to another inbox as well belongs there too; its conversation stays where it is."""
-    deliveries = [
-        (int(answer.item_id), d.arrival.contact.inbox_id or policy.default_inbox_id)
+    repeated = [
+        (answer, d.arrival.contact.inbox_id or policy.default_inbox_id)
         for d, answer in zip(decisions, answers, strict=True)
-        if d.repeats is not None and answer.conversation_id
+        if d.repeats is not None
     ]
-    conversations.add_inboxes(unit, deliveries)
+    conversations.add_inboxes(
+        unit, [(int(answer.item_id), inbox_id) for answer, inbox_id in repeated if answer.conversation_id]
+    )
+    set_aside_store.add_inboxes(
+        unit, [(answer.item_id, inbox_id) for answer, inbox_id in repeated if answer.outcome == "set_aside"]
+    )
 
 
 def _answers(decisions: Sequence[Decision], numbers: Sequence[int], set_aside: Sequence[Answer]) -> list[Answer]:

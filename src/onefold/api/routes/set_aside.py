@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from onefold.contact_points.standing import SenderState
 from onefold.database.engine import UnitOfWork
 from onefold.receiving import set_aside, set_aside_store
 from onefold.receiving.contact import SetAsideReason
+from onefold.receiving.set_aside_store import SetAsideRow
 
 router = APIRouter(prefix="/v1/set-aside", tags=["set aside"])
 
@@ -27,6 +29,7 @@ class SetAside(BaseModel):
 
     id: str
     inbox_id: str
+    further_inbox_ids: list[str] = Field(description="Where it was delivered as well.")
     reason: SetAsideReason
     channel: str
     message_id: str
@@ -63,10 +66,16 @@ def list_set_aside(
     def work(unit: UnitOfWork) -> Result:
         rows = set_aside_store.page(unit, inbox_id, before, limit + 1)
         more = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
-        data = [SetAside(**{field: getattr(row, field) for field in SetAside.model_fields}) for row in rows[:limit]]
+        inboxes = set_aside_store.inboxes_of(unit, [row.id for row in rows[:limit]])
+        data = [_view(row, inboxes[row.id]) for row in rows[:limit]]
         return Result(Page[SetAside](data=data, next_cursor=more))
 
     return call.read(READ, work)
+
+
+def _view(row: SetAsideRow, inbox_ids: Sequence[str]) -> SetAside:
+    fields = {field: value for field, value in row._asdict().items() if field in SetAside.model_fields}
+    return SetAside(**fields, further_inbox_ids=[one for one in inbox_ids if one != row.inbox_id])
 
 
 @router.post(

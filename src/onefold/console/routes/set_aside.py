@@ -31,7 +31,10 @@ def show(request: Request, visitor: AnyVisitor, after: str | None = None) -> Res
         before = after if after and is_id(after) else None
         rows = set_aside_store.page(unit, None, before, _SHOWN + 1)
         more = f"/set-aside?after={rows[_SHOWN - 1].id}" if len(rows) > _SHOWN else None
-        return {"rows": rows[:_SHOWN], "more": more, "inboxes": dict(accounts.list_inboxes(unit))}
+        names = dict(accounts.list_inboxes(unit))
+        delivered_to = set_aside_store.inboxes_of(unit, [row.id for row in rows[:_SHOWN]])
+        inboxes = {row_id: ", ".join(names[one] for one in ids) for row_id, ids in delivered_to.items()}
+        return {"rows": rows[:_SHOWN], "more": more, "inboxes": inboxes}
 
     return page(request, visitor, "set_aside.html", **visitor.read(work))
 

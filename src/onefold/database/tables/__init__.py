@@ -31,6 +31,7 @@ from onefold.database.tables.history import (
     presence,
     set_aside,
     set_aside_files,
+    set_aside_inboxes,
 )
 from onefold.database.tables.matching import evidence, match_keys, suggestions, verdicts
 from onefold.database.tables.merging import absorbed_points, audit, audit_records, merges
@@ -95,6 +96,7 @@ __all__ = [
     "sessions",
     "set_aside",
     "set_aside_files",
+    "set_aside_inboxes",
     "sign_in_tokens",
     "sign_in_tries",
     "suggestions",

@@ -175,7 +175,6 @@ set_aside = Table(
     primary_key("id"),
     refers_to("inboxes", "inbox_id"),
     sa.UniqueConstraint("organization_id", "channel", "message_id", "sender_key", name="set_aside_once"),
-    Index("set_aside_inbox", "organization_id", "inbox_id", "id"),
 )
 
 set_aside_files = Table(
@@ -189,6 +188,28 @@ set_aside_files = Table(
     Column("content", sa.LargeBinary, nullable=False),
     primary_key("set_aside_id", "position"),
     refers_to("set_aside", "set_aside_id"),
+)
+
+# Every inbox that it was delivered to, the first one as well (RES-12).
+set_aside_inboxes = Table(
+    "set_aside_inboxes",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("inbox_id", Id, nullable=False),
+    Column("set_aside_id", Id, nullable=False),
+    primary_key("set_aside_id", "inbox_id"),
+    refers_to("inboxes", "inbox_id"),
+    refers_to("set_aside", "set_aside_id"),
+    # Partial, so that it serves those who ask for an inbox, and nobody else: PostgreSQL takes it for a short cut.
+    Index(
+        "set_aside_inboxes_inbox",
+        "organization_id",
+        "inbox_id",
+        "set_aside_id",
+        postgresql_where=sa.text("inbox_id IS NOT NULL"),
+        sqlite_where=sa.text("inbox_id IS NOT NULL"),
+    ),
+    **CLUSTERED,
 )
 
 attachments = Table(
