@@ -64,8 +64,8 @@ def lock_profile(
 ) -> ProfileRow:
     """The living profile behind the id (EVT-2), kept from other writers until the unit ends.
 
-    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound; VersionConflict if `version`
-    is given and is not the profile's; RetryTransaction if the way to the profile has changed at this instant.
+    `against_contacts` keeps contacts from being appended meanwhile as well. Raises NotFound; VersionConflict if
+    `version` is given and is not the profile's; RetryTransaction if the way to the profile has changed meanwhile.
     """
     row = lock_living(unit, profile_id, against_contacts=against_contacts)
     if row is None:
