@@ -174,6 +174,7 @@ PLACES: dict[tuple[str, str], Place] = {
         default_inbox_id="{general_id}",
         undo_days="30",
         silent_days="180",
+        session_idle_minutes="480",
         shared_limit="20",
     )._replace(foreign_fields=422),
     ("GET", "/settings/agents"): _SETTINGS,

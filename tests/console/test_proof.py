@@ -15,6 +15,7 @@ from onefold.audit import service as audit
 from onefold.console.devices import device_of
 from onefold.core.clock import utc_now
 from onefold.database.tables import sessions as table
+from onefold.settings import service as settings
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html, Seat
 from tests.console.places import PLACES
@@ -138,6 +139,16 @@ def test_an_agents_session_at_the_api_needs_the_proof_too(console: Console, admi
 def test_a_session_ends_by_idleness_and_at_its_end(console: Console, ago: dict[str, timedelta], goes_on: bool) -> None:
     aged(console, console.agent, **ago)
     assert (console.agent.get("/customers").status_code == 200) is goes_on
+
+
+@pytest.mark.parametrize(("minutes", "goes_on"), [(29, True), (31, False)])
+def test_the_admin_sets_after_how_long_an_unused_session_ends(console: Console, minutes: int, goes_on: bool) -> None:
+    words.do(
+        console.base, lambda unit: settings.change(unit, {"session_idle_minutes": 30}, words.COMMAND), exclusive=True
+    )
+    aged(console, console.agent, last_used_at=timedelta(minutes=minutes))
+    assert (console.agent.get("/account").status_code == 200) is goes_on
+    assert ("not used for 30 minutes" in console.agent.get("/account").text) is goes_on
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def with_phone(base: Base, number: str, phone_type: str) -> str:
     ("setting", "value"),
     [
         ("undo_days", -5),
+        ("session_idle_minutes", 4),
+        ("session_idle_minutes", 721),
         ("undo_days", 3_651),
         ("undo_days", True),
         ("undo_days", "7"),

@@ -1,8 +1,10 @@
 """Sessions of agents: how long they last, where they are, and whether somebody has just proven who they are.
 
-A session ends 12 hours after it began, and after 8 without being used; pages that a browser fetches by itself, because
-something has happened, do not count as use. The gravest deeds need a proof (a password, or a code of the second factor)
-of the last five minutes: a browser left open is not enough.
+A session ends 12 hours after it began, and when it was not used for as long as the organization has set (8 hours, if
+it has not). Pages that a browser fetches by itself, because something has happened, do not count as use.
+
+The gravest deeds need a proof (a password, or a code of the second factor) that is at most five minutes old: a browser
+left open is not enough.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from onefold.core.errors import NotAllowed, NotFound
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 
-LENGTH, IDLE, FRESH = timedelta(hours=12), timedelta(hours=8), timedelta(minutes=5)
+LENGTH, FRESH = timedelta(hours=12), timedelta(minutes=5)
 _NOTED_EVERY = timedelta(minutes=2)
 _DEVICE_LENGTH = 60
 
@@ -35,14 +37,12 @@ def begin(unit: UnitOfWork, token_hash: str, agent_id: str, origin: str = "") ->
 
 def find(unit: UnitOfWork, token_hash: str) -> SessionRow | None:
     """The session of a token, if it goes on."""
-    now = utc_now()
-    return store.session_of(unit, token_hash, now, now - IDLE)
+    return store.session_of(unit, token_hash, utc_now())
 
 
 def of_agent(unit: UnitOfWork, agent_id: str) -> Sequence[SessionRow]:
     """An agent's sessions that go on, the one last used first."""
-    now = utc_now()
-    return store.sessions_of(unit, agent_id, now, now - IDLE)
+    return store.sessions_of(unit, agent_id, utc_now())
 
 
 def is_to_be_noted(session: SessionRow) -> bool:

@@ -157,6 +157,7 @@ class Settings(BaseModel):
     default_inbox_id: str
     undo_days: int = Field(description="How long a lead can undo a merge (MRG-13); 0: never.")
     silent_days: int = Field(description="After so long a silence a mobile may have a new owner (RES-21); 0: never.")
+    session_idle_minutes: int = Field(description="After so long without use an agent's session ends.")
     assign_on_answer: bool = Field(description="Who answers a conversation that nobody has taken is assigned to it.")
     merge_policies: dict[str, str] = Field(description="What happens where both sides of a merge differ, by field.")
     match_weights: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
@@ -183,6 +184,7 @@ class SettingsChange(Input):
     default_inbox_id: Annotated[str, Field(max_length=100)] = ""
     undo_days: Annotated[int, _bounds_of("undo_days")] = 30
     silent_days: Annotated[int, _bounds_of("silent_days")] = 180
+    session_idle_minutes: Annotated[int, _bounds_of("session_idle_minutes")] = 480
     assign_on_answer: bool = True
     merge_policies: Literal["by-rule", "ask"] | dict[Annotated[str, Field(max_length=40)], Mode] = Field(
         "by-rule", description="A preset, or modes by field: rule or ask; refuse or choose (MRG-4)."

@@ -139,15 +139,7 @@ def _webhook(entry: Entry, _actors: Actors) -> list[Line]:
 
 def _link(entry: Entry, actors: Actors) -> list[Line]:
     valid = timedelta(seconds=entry.details["seconds"])
-    return [*_agent(entry, actors), Line("Valid for", _duration(valid))]
-
-
-def _duration(length: timedelta) -> str:
-    """In the largest unit that leaves no rest."""
-    for unit, one in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if not length % unit:
-            return wording.count(length // unit, one)
-    return wording.count(int(length.total_seconds()), "second")
+    return [*_agent(entry, actors), Line("Valid for", wording.duration(valid))]
 
 
 _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {

@@ -30,6 +30,7 @@ SETTINGS = {
     "default_inbox_id": "Default inbox",
     "undo_days": "Days to undo a merge",
     "silent_days": "Days until a silent number may have a new owner",
+    "session_idle_minutes": "Minutes until an unused session ends",
     "assign_on_answer": "Answering takes the conversation",
     "merge_policies": "Merge rules",
     "match_weights": "Match weights",

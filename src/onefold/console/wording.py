@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -90,6 +91,14 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def duration(length: timedelta) -> str:
+    """A length of time, in the largest unit that leaves no rest."""
+    for unit, one in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if not length % unit:
+            return count(length // unit, one)
+    return count(int(length.total_seconds()), "second")
+
+
 def verdict(rating: float) -> str:
     """A rating in words."""
     if rating >= 0.9:
@@ -128,6 +137,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "count": count,
     "day": times.day,
     "day_of": times.day_of,
+    "duration": duration,
     "evidence": evidence,
     "field": field,
     "hue": hue,

@@ -14,7 +14,12 @@ from onefold.organizations.merge_policies import BY_RULE, Mode
 
 MatchingMode = Literal["listed", "contacted"]
 VisitorSignIn = Literal["suggest", "join"]
-BOUNDS: dict[str, tuple[int, int]] = {"shared_limit": (1, 1_000), "undo_days": (0, 3_650), "silent_days": (0, 3_650)}
+BOUNDS: dict[str, tuple[int, int]] = {
+    "shared_limit": (1, 1_000),
+    "undo_days": (0, 3_650),
+    "silent_days": (0, 3_650),
+    "session_idle_minutes": (5, 720),
+}
 """The least and the most of each setting that is a number."""
 
 

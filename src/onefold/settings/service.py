@@ -32,6 +32,7 @@ class SettingsView(NamedTuple):
     default_inbox_id: str
     undo_days: int
     silent_days: int
+    session_idle_minutes: int
     assign_on_answer: bool
     merge_policies: dict[str, Mode]
     match_weights: dict[str, Weight]
@@ -52,6 +53,7 @@ class SettingsChanges(TypedDict, total=False):
     default_inbox_id: str
     undo_days: int
     silent_days: int
+    session_idle_minutes: int
     assign_on_answer: bool
     merge_policies: str | Mapping[str, str]
     match_weights: Mapping[str, Sequence[float]]

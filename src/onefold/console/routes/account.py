@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import segno
@@ -19,6 +20,7 @@ from onefold.console.visitor import AnyVisitor, Visitor, set_session
 from onefold.conversations import drafts
 from onefold.core.errors import InvalidValue, NotSignedIn
 from onefold.database.engine import UnitOfWork
+from onefold.organizations.store import settings_row
 from onefold.profiles import service as profiles
 
 router = APIRouter(prefix="/account")
@@ -34,6 +36,7 @@ def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
         "customers": customers,
         "sessions": sessions.of_agent(unit, visitor.agent_id),
         "this_session": visitor.principal.session,
+        "idle": timedelta(minutes=settings_row(unit).session_idle_minutes),
     }
 
 

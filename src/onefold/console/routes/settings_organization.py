@@ -42,6 +42,10 @@ def change_organization(admin: AnyAdmin, form: AnyForm) -> Response:
     if form.line("silent_days") is not None:
         label = "Days until a silent mobile may have a new owner"
         changes["silent_days"] = number_between(form, "silent_days", label, *BOUNDS["silent_days"])
+    if form.line("session_idle_minutes") is not None:
+        label = "Minutes until an unused session ends"
+        bounds = BOUNDS["session_idle_minutes"]
+        changes["session_idle_minutes"] = number_between(form, "session_idle_minutes", label, *bounds)
     if form.has("assign_on_answer"):
         changes["assign_on_answer"] = form.flag("assign_on_answer")
     admin.write(lambda unit: settings.change(unit, changes, admin.actor), SCOPE, exclusive=True)

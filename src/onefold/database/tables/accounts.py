@@ -32,6 +32,7 @@ organizations = Table(
     Column("merge_policies", Json),  # by field; what is missing is as the preset `by-rule` has it
     Column("match_weights", Json),  # by feature; what is missing is as the defaults have it
     Column("silent_days", Integer, nullable=False, server_default="180"),
+    Column("session_idle_minutes", Integer, nullable=False, server_default="480"),
     Column("visitor_sign_in", sa.Text, nullable=False, server_default="suggest"),
     Column("own_addresses", Json),  # addresses and domains whose mail is never a customer's (RES-18)
     Column("relays", Json),  # addresses that send for others, and where their mail names the customer (RES-18)
