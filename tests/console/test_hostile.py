@@ -6,16 +6,20 @@ import asyncio
 import base64
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.channels.oidc import Identity, Secrets
 from onefold.console.app import create_console
 from onefold.console.visitor import local_path
+from onefold.core.clock import utc_now
 from onefold.core.process_settings import Settings
+from onefold.core.secrets import SecretBox
 from tests.console.conftest import Console
 
 FORM = "application/x-www-form-urlencoded"
@@ -253,8 +257,41 @@ GOOD = {"secrets": ["state", "nonce", "verifier"], "then": "/", "organization": 
     ],
 )
 def test_a_cookie_that_we_have_not_made_signs_nobody_in(console: Console, browser: Browser, content: Any) -> None:
-    browser.cookies.set(KEPT, base64.urlsafe_b64encode(json.dumps(content).encode()).decode())
+    later = (utc_now() + timedelta(minutes=5)).timestamp()
+    browser.cookies.set(KEPT, base64.urlsafe_b64encode(json.dumps(["provider", content, later]).encode()).decode())
     assert browser.get(BACK, params={"code": "x", "state": "state"}).status_code == 401
+
+
+@pytest.fixture
+def key(console: Console, monkeypatch: pytest.MonkeyPatch) -> SecretBox:
+    """The key of the installation, with which its console seals."""
+    box = SecretBox([Fernet.generate_key()])
+    monkeypatch.setattr(console.database, "secrets", box)
+    return box
+
+
+@pytest.mark.parametrize(
+    ("purpose", "minutes", "sealed", "signed_in"),
+    [
+        ("provider", 5, True, True),
+        ("provider", -1, True, False),
+        ("device", 5, True, False),
+        ("provider", 5, False, False),
+    ],
+    ids=["ours", "too old", "sealed for something else", "made up"],
+)
+def test_a_sign_in_in_progress_is_sealed(
+    console: Console, browser: Browser, key: SecretBox, purpose: str, minutes: int, sealed: bool, signed_in: bool
+) -> None:
+    begun = browser.get("/sign-in/provider", params={"link": "true"}, headers=OURS)
+    assert "state" not in str(begun.cookies[KEPT])
+    value = GOOD | {"organization": console.organization_id, "link": console.agent.agent_id}
+    expires_at = (utc_now() + timedelta(minutes=minutes)).timestamp()
+    text = base64.urlsafe_b64encode(json.dumps([purpose, value, expires_at]).encode()).decode()
+    browser.cookies.delete(KEPT)
+    browser.cookies.set(KEPT, key.seal(text) if sealed else text)
+    answer = browser.get(BACK, params={"code": "x", "state": "state"})
+    assert (answer.status_code == 303, linked(console, console.agent.agent_id)) == (signed_in, signed_in)
 
 
 @pytest.mark.parametrize("cookie", ["\x7f", "=", base64.urlsafe_b64encode(b"[" * 20_000).decode()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -26,13 +27,16 @@ from onefold.console.visitor import (
     set_session,
     signed_in,
 )
-from onefold.core.errors import NotFound, NotSignedIn
+from onefold.core.clock import utc_now
+from onefold.core.errors import Conflict, NotFound, NotSignedIn
 from onefold.core.process_settings import Settings
+from onefold.core.secrets import SecretBox
 from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import organization_ids
 
 router = APIRouter()
 _MINUTES = 10
+_PURPOSE = "provider"
 
 
 def _provider(request: Request) -> Provider:
@@ -74,7 +78,7 @@ def _begin(request: Request, then: str, organization: int | None, visitor: Visit
     response = RedirectResponse(address, 303, HEADERS)
     response.set_cookie(
         _cookie(request),
-        base64.urlsafe_b64encode(json.dumps(value).encode()).decode(),
+        _seal(request, value),
         max_age=60 * _MINUTES,
         path="/",
         httponly=True,
@@ -118,15 +122,32 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
     return response
 
 
+def _seal(request: Request, value: dict[str, Any]) -> str:
+    """What this sign-in needs when it comes back, as only this installation can have made it, and read it."""
+    box: SecretBox = request.app.state.database.secrets
+    expires_at = (utc_now() + timedelta(minutes=_MINUTES)).timestamp()
+    return box.seal(base64.urlsafe_b64encode(json.dumps([_PURPOSE, value, expires_at]).encode()).decode())
+
+
+def _open(request: Request) -> dict[str, Any]:
+    """What was sealed; raises Conflict, ValueError or TypeError for anything else, and what is too old."""
+    box: SecretBox = request.app.state.database.secrets
+    cookie = request.cookies.get(_cookie(request), "")
+    purpose, value, expires_at = json.loads(base64.urlsafe_b64decode(box.open_sealed(cookie) if box.seals else cookie))
+    if purpose != _PURPOSE or not isinstance(value, dict) or expires_at < utc_now().timestamp():
+        raise ValueError
+    return value
+
+
 def _read_kept_request(request: Request) -> dict[str, Any]:
     try:
-        pending: dict[str, Any] = json.loads(base64.urlsafe_b64decode(request.cookies.get(_cookie(request), "")))
+        pending = _open(request)
         texts = [*pending["secrets"], pending["then"]]
         if len(texts) != len(Secrets._fields) + 1 or not all(isinstance(text, str) for text in texts):
             raise _lost_request()
         if not isinstance(pending["organization"], int) or pending["organization"] not in _organizations(request):
             raise _lost_request()
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (Conflict, ValueError, KeyError, TypeError, RecursionError):
         raise _lost_request() from None
     return pending
 
