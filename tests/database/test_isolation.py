@@ -130,6 +130,20 @@ def test_rows_of_another_organization_are_neither_read_nor_written(
 
 
 @only_postgresql
+def test_a_unit_sees_the_settings_of_its_own_organization_alone(raw: psycopg.Connection[Any], base: Base) -> None:
+    other = add_organization(base.database, "Other", "GB", new_id(), "General", DEFAULT_ENTRIES, utc_now())
+    for one in (base.organization_id, other):
+        act_for(raw, one)
+        assert raw.execute("SELECT id FROM organizations").fetchall() == [(one,)]
+        assert raw.execute("UPDATE organizations SET undo_days = undo_days").rowcount == 1
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        raw.execute("UPDATE organizations SET id = 99")
+    for outside in (None, ""):
+        act_for(raw, outside)
+        assert raw.execute("SELECT count(*) FROM organizations").fetchone() == (2,)
+
+
+@only_postgresql
 @pytest.mark.parametrize("organization", [None, 2], ids=["unset", "another"])
 def test_a_row_cannot_be_put_into_another_organization(
     raw: psycopg.Connection[Any], base: Base, organization: int | None
