@@ -39,7 +39,7 @@ SMALL = frozenset(
 BIG = {table.name: frozenset(table.columns.keys()) for table in tables.OWNED if table.name not in SMALL}
 NOT_LEADING = frozenset(("organization_id", "kind", "state", "channel", "type", "action", "agent_id"))
 """Columns of few values: whoever looks by these alone reads a whole organization, or much of it."""
-AGENTS_OWN = frozenset(("sessions", "sign_in_tokens", "sign_in_tries"))
+AGENTS_OWN = frozenset(("sessions", "passkeys", "sign_in_tokens", "sign_in_tries"))
 """Tables of which each agent has a few rows, however many customers there are: `agent_id` leads in these."""
 
 _ASKED_FOR = "reads the whole base, when an admin asks for it or changes a setting"

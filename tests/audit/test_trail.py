@@ -64,13 +64,15 @@ WRITTEN = {  # what agents write of a customer: it stands on the card and the ti
     f"{_CUSTOMER}/here",
 }
 CHANGES_NOTHING = {"/audit/verify", "/settings/blocklist/preview", "/settings/mail/preview"}
-COUNTS_ONLY = {"/settings/matching/mobiles/preview"}
+COUNTS_ONLY = {"/account/passkeys/new", "/sign-in/passkey/begin", "/settings/matching/mobiles/preview"}
 LOOKED_AT_FIRST = {f"{_CUSTOMER}/match", "/queue/match"}  # without what was seen they lead to the merge's own page
 NOT_FROM_HERE = {  # needs what this walk has not got; `tests/console/test_audit_kinds.py` has each of these deeds
     f"{_CUSTOMER}/matches/{{other_id}}/withdraw",
     f"{_CUSTOMER}/new-owner",
     "/queue/withdraw",
     "/merges/{merge_id}/undo-together",
+    "/account/passkeys",
+    "/account/passkeys/{passkey_id}/remove",
     "/account/provider/link",
     "/account/provider/unlink",
     "/account/second-factor",
@@ -84,6 +86,7 @@ NOT_FROM_HERE = {  # needs what this walk has not got; `tests/console/test_audit
 }
 NOBODY_COUNTS = {  # made-up tokens are no guesses: each is 256 random bits, and no try is counted or written
     "/sign-in/code",
+    "/sign-in/passkey",
     "/sign-in/link",
     "/invitation",
 }

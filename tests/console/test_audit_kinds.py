@@ -9,9 +9,11 @@ from typing import NamedTuple, TypeVar
 
 import pyotp
 
+from onefold.accounts import passkeys, signing_in
 from onefold.accounts import service as accounts
-from onefold.accounts import signing_in
+from onefold.accounts.passkeys import Site
 from onefold.accounts.signing_in import Identity
+from onefold.accounts.store import read_agent
 from onefold.audit import service as audit
 from onefold.audit.service import ACTIONS, Action, Entry
 from onefold.console import labels
@@ -42,8 +44,10 @@ from onefold.webhooks import store as deliveries
 from tests.api.conftest import Api, problem
 from tests.console.conftest import Console, Html
 from tests.dsl import words
+from tests.dsl.authenticator import Authenticator
 
 T = TypeVar("T")
+SITE = Site("desk.example", "https://desk.example")
 ORIGIN = "console 192.0.2.7"
 PROVIDER = Identity("https://accounts.example", "10769150350006150715113082367")
 GRACE = "grace@kite.example"
@@ -116,6 +120,8 @@ KINDS: dict[Action, Told] = {
     "agent.second_factor_off": Told("turned the second factor of Ivo off", {"Agent": "Ivo"}),
     "agent.provider_linked": Told("linked Ivo to an account at the sign-in provider", {"Agent": "Ivo"}),
     "agent.provider_unlinked": Told("unlinked Ivo from the account at the sign-in provider", {"Agent": "Ivo"}),
+    "agent.passkey_added": Told("added a passkey of Ivo", {"Agent": "Ivo", "Passkey": "Work laptop"}),
+    "agent.passkey_removed": Told("removed a passkey of Ivo", {"Agent": "Ivo"}),
     "agent.signed_out_everywhere": Told("signed Ivo out everywhere", {"Agent": "Ivo"}),
 }
 """What a lead reads of each action. An action that is missing here fails the walk."""
@@ -169,6 +175,11 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: signing_in.turn_off_second_factor(unit, ivo, actor))
     do(lambda unit: signing_in.link_provider(unit, ivo, PROVIDER, actor))
     do(lambda unit: signing_in.unlink_provider(unit, ivo, actor))
+    asked = words.do(base, lambda unit: passkeys.ask_to_make(unit, read_agent(unit, ivo), SITE))
+    made = {"name": "Work laptop", "site": SITE, "challenge": asked.challenge, "actor": actor}
+    credential = Authenticator().make(asked.options, SITE.origin)
+    passkey_id = words.do(base, lambda unit: passkeys.add(unit, ivo, credential, **made)).id
+    do(lambda unit: passkeys.remove(unit, ivo, passkey_id, actor))
     do(lambda unit: signing_in.sign_out_everywhere(unit, ivo, None, actor))
     last_day = datetime(2031, 5, 7, tzinfo=UTC)
     scopes = ["profiles:read", "contacts:write"]

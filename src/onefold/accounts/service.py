@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
-from onefold.accounts import session_store, sessions, store
+from onefold.accounts import passkey_store, session_store, sessions, store
 from onefold.accounts import sign_in_store as sign_ins
 from onefold.accounts.passwords import check_password, hash_password
 from onefold.accounts.session_store import SessionRow
@@ -180,8 +180,10 @@ def set_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -
 
 
 def reset_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -> None:
-    """The same for who cannot prove the one of before: an account at a provider that was linked does not outlive it."""
+    """The same for somebody who cannot prove the password of before. A linked account at a provider, and passkeys, end
+    with it: whoever has taken over the account may have made them."""
     sign_ins.set_provider(unit, agent_id, None, None)
+    passkey_store.remove(unit, agent_id)
     set_password(unit, agent_id, password, actor)
 
 

@@ -33,7 +33,7 @@ from onefold.database.transactions import run_in_transaction
 TICKET_LENGTH = timedelta(minutes=5)
 LONGEST_LINK = timedelta(days=30)
 Purpose = Literal["link", "invitation"]
-Way = Literal["password", "second_factor", "link", "invitation", "provider"]
+Way = Literal["password", "second_factor", "link", "invitation", "provider", "passkey"]
 _SECRET = re.compile(r"[A-Z2-7]{32}\Z", re.ASCII)
 _CODE = re.compile(r"[0-9]{6}\Z", re.ASCII)
 
@@ -142,11 +142,12 @@ def _wrong_password() -> NotSignedIn:
 
 def _enter(unit: UnitOfWork, who: Credentials, way: Way, origin: str) -> SignedIn | SecondFactorNeeded:
     if who.totp_secret is None:
-        return _begin_session(unit, who.id, way, origin)
+        return begin_session(unit, who.id, way, origin)
     return SecondFactorNeeded(_one_time(unit, who.id, "second_factor", TICKET_LENGTH))
 
 
-def _begin_session(unit: UnitOfWork, agent_id: str, way: Way, origin: str) -> SignedIn:
+def begin_session(unit: UnitOfWork, agent_id: str, way: Way, origin: str) -> SignedIn:
+    """The session of an agent who has proven in this way to be one; it is written down."""
     session = begin_again(unit, agent_id, origin)
     audit.record(unit, Actor(agent_id, None, origin), "session.begun", details={"agent_id": agent_id, "way": way})
     return session
@@ -181,7 +182,7 @@ def second_factor(unit: UnitOfWork, ticket: str, code: str, origin: str) -> Sign
     if who is None or not who.active or who.totp_secret is None:
         raise _no_ticket()
     _take_code(unit, who, code)
-    return _begin_session(unit, agent_id, "second_factor", origin)
+    return begin_session(unit, agent_id, "second_factor", origin)
 
 
 def use_code(unit: UnitOfWork, agent_id: str, code: str) -> None:
@@ -345,7 +346,7 @@ def sign_in_by_provider(unit: UnitOfWork, identity: Identity, origin: str) -> Si
             "Nobody here is linked with this account. Sign in another way, and link it in your settings.",
             code="provider_unknown",
         )
-    return _begin_session(unit, who.id, "provider", origin)
+    return begin_session(unit, who.id, "provider", origin)
 
 
 def link_provider(unit: UnitOfWork, agent_id: str, identity: Identity, actor: Actor) -> None:

@@ -67,6 +67,11 @@ def of_code(agent_id: str, device: KnownDevice | None) -> list[Limit]:
     return [Limit(f"code {agent_id}" if device is None else f"code {device.id}", MOST_CODES)]
 
 
+def of_passkey(client: str) -> list[Limit]:
+    """The limits of a try with a passkey from a client's IP address: it names no email that could be counted."""
+    return [Limit(f"network {_network(client)}", MOST_BY_NETWORK)]
+
+
 def of_proof(agent_id: str) -> list[Limit]:
     """The limits of a try to prove, while signed in, that it is still the same agent."""
     return [Limit(f"proof {agent_id}", MOST_PROOFS)]

@@ -53,6 +53,8 @@ Action = Literal[
     "agent.second_factor_off",
     "agent.provider_linked",
     "agent.provider_unlinked",
+    "agent.passkey_added",
+    "agent.passkey_removed",
     "agent.signed_out_everywhere",
     "key.made",
     "key.revoked",

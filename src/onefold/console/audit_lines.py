@@ -137,6 +137,10 @@ def _webhook(entry: Entry, _actors: Actors) -> list[Line]:
     return webhook_lines
 
 
+def _passkey(entry: Entry, actors: Actors) -> list[Line]:
+    return [*_agent(entry, actors), Line("Passkey", entry.details["name"])]
+
+
 def _link(entry: Entry, actors: Actors) -> list[Line]:
     valid = timedelta(seconds=entry.details["seconds"])
     return [*_agent(entry, actors), Line("Valid for", wording.duration(valid))]
@@ -164,6 +168,8 @@ _LINES: dict[str, Callable[[Entry, Actors], list[Line]]] = {
     "agent.second_factor_off": _agent,
     "agent.provider_linked": _agent,
     "agent.provider_unlinked": _agent,
+    "agent.passkey_added": _passkey,
+    "agent.passkey_removed": _agent,
     "agent.signed_out_everywhere": _agent,
     "key.made": _key,
 }

@@ -128,6 +128,12 @@ def origin_of(request: Request) -> str:
     return f"console {request.client.host if request.client else 'unknown'}"
 
 
+def public_address(request: Request) -> str:
+    """The address of the console, as its browser knows it."""
+    settings: Settings = request.app.state.settings
+    return settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
 def is_secure(request: Request) -> bool:
     """Whether the browser reaches this service over https, as far as the request or the settings tell."""
     settings: Settings = request.app.state.settings

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
-from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,28 +11,25 @@ from starlette.responses import RedirectResponse, Response
 
 from onefold.accounts import sessions, signing_in
 from onefold.channels.oidc import Provider, Secrets
+from onefold.console import in_progress
 from onefold.console.forms import followed_here
 from onefold.console.pages import HEADERS, redirect_to
 from onefold.console.proof import proof_for
 from onefold.console.visitor import (
     AnyVisitor,
     Visitor,
-    is_secure,
     local_path,
     maybe_signed_in,
     origin_of,
+    public_address,
     set_session,
     signed_in,
 )
-from onefold.core.clock import utc_now
-from onefold.core.errors import Conflict, NotFound, NotSignedIn
-from onefold.core.process_settings import Settings
-from onefold.core.secrets import SecretBox
+from onefold.core.errors import NotFound, NotSignedIn
 from onefold.database.transactions import run_in_transaction
 from onefold.organizations.store import organization_ids
 
 router = APIRouter()
-_MINUTES = 10
 _PURPOSE = "provider"
 
 
@@ -47,14 +41,7 @@ def _provider(request: Request) -> Provider:
 
 
 def _back(request: Request) -> str:
-    settings: Settings = request.app.state.settings
-    base = settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return f"{base}/sign-in/provider/back"
-
-
-def _cookie(request: Request) -> str:
-    # Bound to this host where https lets it be: nobody else can put a sign-in of their own into a browser.
-    return "__Host-onefold-provider" if is_secure(request) else "onefold-provider"
+    return f"{public_address(request)}/sign-in/provider/back"
 
 
 @router.get("/sign-in/provider")
@@ -76,15 +63,7 @@ def _begin(request: Request, then: str, organization: int | None, visitor: Visit
     if visitor is not None:
         value["link"] = visitor.agent_id
     response = RedirectResponse(address, 303, HEADERS)
-    response.set_cookie(
-        _cookie(request),
-        _seal(request, value),
-        max_age=60 * _MINUTES,
-        path="/",
-        httponly=True,
-        secure=is_secure(request),
-        samesite="lax",
-    )
+    in_progress.keep(request, response, _PURPOSE, value)
     return response
 
 
@@ -97,7 +76,7 @@ async def back(request: Request, code: str = "", state: str = "", error: str = "
         )
     visitor = await maybe_signed_in(request)
     response = await run_in_threadpool(_finish, request, visitor, code, state)
-    response.delete_cookie(_cookie(request), path="/", httponly=True, secure=is_secure(request), samesite="lax")
+    in_progress.forget(request, response, _PURPOSE)
     return response
 
 
@@ -122,32 +101,17 @@ def _finish(request: Request, visitor: Visitor | None, code: str, state: str) ->
     return response
 
 
-def _seal(request: Request, value: dict[str, Any]) -> str:
-    """What this sign-in needs when it comes back, as only this installation can have made it, and read it."""
-    box: SecretBox = request.app.state.database.secrets
-    expires_at = (utc_now() + timedelta(minutes=_MINUTES)).timestamp()
-    return box.seal(base64.urlsafe_b64encode(json.dumps([_PURPOSE, value, expires_at]).encode()).decode())
-
-
-def _open(request: Request) -> dict[str, Any]:
-    """What was sealed; raises Conflict, ValueError or TypeError for anything else, and what is too old."""
-    box: SecretBox = request.app.state.database.secrets
-    cookie = request.cookies.get(_cookie(request), "")
-    purpose, value, expires_at = json.loads(base64.urlsafe_b64decode(box.open_sealed(cookie) if box.seals else cookie))
-    if purpose != _PURPOSE or not isinstance(value, dict) or expires_at < utc_now().timestamp():
-        raise ValueError
-    return value
-
-
 def _read_kept_request(request: Request) -> dict[str, Any]:
+    pending = in_progress.read(request, _PURPOSE)
+    if pending is None:
+        raise _lost_request()
     try:
-        pending = _open(request)
         texts = [*pending["secrets"], pending["then"]]
         if len(texts) != len(Secrets._fields) + 1 or not all(isinstance(text, str) for text in texts):
             raise _lost_request()
         if not isinstance(pending["organization"], int) or pending["organization"] not in _organizations(request):
             raise _lost_request()
-    except (Conflict, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise _lost_request() from None
     return pending
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from onefold.accounts import signing_in
+from onefold.accounts.passkeys import site_of
 from onefold.accounts.signing_in import SecondFactorNeeded, SignedIn, Visit
 from onefold.console.forms import AnyForm, Form
 from onefold.console.pages import HEADERS, redirect_to, render
@@ -20,6 +21,7 @@ from onefold.console.visitor import (
     local_path,
     maybe_signed_in,
     origin_of,
+    public_address,
     set_session,
 )
 from onefold.core.errors import DomainError, InvalidValue, NotSignedIn, TooMany
@@ -43,6 +45,7 @@ def _page(request: Request, *, status: int = 200, refusal: DomainError | None = 
         "organization": request.query_params.get("organization", ""),
         "several": len(organization_ids(database)) > 1,
         "provider": settings.oidc_label if request.app.state.provider is not None else None,
+        "takes_passkeys": site_of(public_address(request)).takes_passkeys,
         "email": "",
         "said": request.query_params.get("said"),
     }
@@ -73,7 +76,7 @@ def _sign_in(request: Request, form: Form) -> Response:
             organization_id,
             email=email,
             password=form.text("password"),
-            visit=_visit(request),
+            visit=visit_of(request),
         )
     except (NotSignedIn, InvalidValue, TooMany) as refusal:
         status = 429 if isinstance(refusal, TooMany) else 401
@@ -84,7 +87,13 @@ def _sign_in(request: Request, form: Form) -> Response:
     return _enter(request, result, then)
 
 
-def _visit(request: Request) -> Visit:
+def sign_in_again(request: Request, refusal: DomainError, then: str) -> Response:
+    """The form again, and why: for ways of signing in that begin on it."""
+    return _page(request, status=429 if isinstance(refusal, TooMany) else 401, refusal=refusal, then=then)
+
+
+def visit_of(request: Request) -> Visit:
+    """From where this request signs in."""
     return Visit(request.client.host if request.client else "", origin_of(request), device_cookie(request))
 
 
@@ -115,12 +124,12 @@ def code(request: Request, form: AnyForm) -> Response:
     try:
         organization_id = signing_in.organization_of_token(ticket)
         result = signing_in.second_factor_apart(
-            database, organization_id, ticket=ticket, code=form.text("code"), visit=_visit(request)
+            database, organization_id, ticket=ticket, code=form.text("code"), visit=visit_of(request)
         )
     except (NotSignedIn, TooMany) as refusal:
         if refusal.code == "wrong_code":
             return render(request, "sign_in_code.html", 401, ticket=ticket, then=then, refusal=refusal)
-        return _page(request, status=429 if isinstance(refusal, TooMany) else 401, refusal=refusal, then=then)
+        return sign_in_again(request, refusal, then)
     return _enter(request, result, then)
 
 

@@ -127,6 +127,31 @@ sessions = Table(
     **CLUSTERED,
 )
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("organization_id", Org, nullable=False),
+    Column("id", Id, nullable=False),
+    Column("agent_id", Id, nullable=False),
+    Column("credential_id", Value, nullable=False),
+    Column("public_key", sa.LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("name", sa.Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    primary_key("credential_id"),
+    refers_to("agents", "agent_id"),
+    # Partial, so that PostgreSQL does not take it where a credential is asked for.
+    Index(
+        "passkeys_agent",
+        "organization_id",
+        "agent_id",
+        postgresql_where=sa.text("agent_id IS NOT NULL"),
+        sqlite_where=sa.text("agent_id IS NOT NULL"),
+    ),
+    **CLUSTERED,
+)
+
 sign_in_tokens = Table(
     "sign_in_tokens",
     metadata,
