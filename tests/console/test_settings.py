@@ -314,6 +314,16 @@ def test_channels_say_where_to_send_and_what_is_checked_but_no_secret(console: C
     assert page.text.count("signature is not checked") == 2
 
 
+def test_channels_that_are_refused_for_want_of_a_secret_say_so(served: Served) -> None:
+    console = Console(served)
+    with serving(served.url, unsigned_webhooks=False) as address:
+        seat = Seat(served._replace(address=address), console.admin.agent_id, console.admin.token)
+        page = seat.page("/settings/channels")
+    assert page.text.count("every request is refused") == 2
+    assert page.text.count("Nothing is accepted before") == 2
+    assert "signature is not checked" not in page.text
+
+
 def test_channels_know_the_address_that_others_use(served: Served) -> None:
     console = Console(served)
     secrets = {"twilio_auth_token": "tw1l10-t0ken", "meta_app_secret": "m3ta-s3cret"}

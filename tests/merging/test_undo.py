@@ -729,3 +729,21 @@ def test_related_sources_of_one_destination_come_out_in_any_order(
     check_base(base.database, base.organization_id)
     if first == order[1]:  # the last first: as it was
         assert {one: {(r.profile_id, r.kind) for r in show(base, one).relationships} for one in known} == known
+
+
+@pytest.mark.parametrize("way", ["source claims", "destination claims"])
+def test_a_number_that_was_written_from_since_is_no_claim_again__MRG_13_PRO_13(base: Base, way: str) -> None:
+    """A failed sender claims the number, another profile was called from; merged, it writes by WhatsApp."""
+    words.do(base, lambda unit: change_settings(unit, matching_mode="contacted"), exclusive=True)
+    number = "+447911123456"
+    called = words.receive(base, "voice", phone=number).profile_id
+    claims = words.receive(base, "sms", phone=number, sender_state="failed").profile_id
+    assert called != claims
+    source, destination = (claims, called) if way == "source claims" else (called, claims)
+    made = words.merge(base, source, destination)
+    assert words.receive(base, "whatsapp", phone=number).profile_id == destination
+    words.do(base, lambda unit: undoing.undo(unit, made.id, None, words.COMMAND))
+    point = words.point_of(base, destination, number)
+    assert (point.identifying, point.standing) == (True, "contacted")
+    check_base(base.database, base.organization_id)
+    assert words.receive(base, "whatsapp", phone=number).profile_id == destination

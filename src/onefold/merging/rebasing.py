@@ -61,8 +61,16 @@ def _rebased_points(
         elif (heir := inheriting.get(point.contact_point_id)) is not None:
             remaining_points.append(_inherit_edits(heir, left, point))
         elif (becomes := after.get(point.contact_point_id)) is not None:
-            remaining_points.append(restore_fields(becomes, left, point))
+            remaining_points.append(_restore_point(becomes, left, point))
     return tuple(remaining_points)
+
+
+def _restore_point(before: HeldPoint, after: HeldPoint, now: HeldPoint) -> HeldPoint:
+    """As `restore_fields`. If the contact point has begun to open its profile since, somebody has contacted from it:
+    then that stays known as well, and it does not become a claim again (PRO-13)."""
+    restored = restore_fields(before, after, now)
+    begun = now.identifying and not after.identifying
+    return restored._replace(standing=now.standing, contacted=now.contacted) if begun else restored
 
 
 def _inherit_edits(heir: HeldPoint, left: HeldPoint, now: HeldPoint) -> HeldPoint:
