@@ -67,7 +67,7 @@ PASSED = "Authentication-Results: mx.shop.example; dmarc=pass"
         (("From: Anna <\u3000anna@x.com>",), "anna@x.com"),
         (("From: Anna <=?utf-8?q?anna?=@x.com>",), None),
     ],
-)  # fmt: skip
+)
 def test_a_from_line_in_any_other_spelling_is_failed__RES_14(lines: tuple[str, ...], address: str | None) -> None:
     contact = read(PASSED, *lines, "", "Hello") if lines[0][0] not in " \t" else read(*lines, PASSED, "", "Hello")
     assert contact.sender_state == "failed"
@@ -161,7 +161,7 @@ def test_a_last_line_that_is_no_header_does_not_spoil_an_encoded_body() -> None:
         ("Grüße".encode(), "Grüße"),
         (b": empty", ": empty"),
     ],
-)  # fmt: skip
+)
 def test_text_without_a_header_is_an_anonymous_mail__RES_8(raw: bytes, body: str) -> None:
     contact = contact_of_email(raw)
     assert (contact.sender.email, contact.sender.name, contact.body) == (None, None, body)

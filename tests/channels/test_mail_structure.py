@@ -17,11 +17,25 @@ from tests.channels.worst_mails import HEAD, MIXED, WORST
 
 LIBRARY: BytesParser[Message] = BytesParser(policy=_AsWritten(mangle_from_=False))
 PIECES = (
-    b"--b", b"--b--", b"--c", b"--c--", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"hello", b"Subject: x\r\n",
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"Content-Type: multipart/mixed; boundary=c\r\n\r\n",
-    b"Content-Type: multipart/digest; boundary=b\n\n", b"Content-Type: message/rfc822\r\n\r\n",
-    b"Content-Type: message/delivery-status\r\n\r\n", b"Content-Type: text/plain\r\n\r\n", b"\xc3\xbc",
-)  # fmt: skip
+    b"--b",
+    b"--b--",
+    b"--c",
+    b"--c--",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\r\n\r\n",
+    b" ",
+    b"hello",
+    b"Subject: x\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=c\r\n\r\n",
+    b"Content-Type: multipart/digest; boundary=b\n\n",
+    b"Content-Type: message/rfc822\r\n\r\n",
+    b"Content-Type: message/delivery-status\r\n\r\n",
+    b"Content-Type: text/plain\r\n\r\n",
+    b"\xc3\xbc",
+)
 
 
 def tree(message: Message) -> object:

@@ -225,12 +225,12 @@ class _Reader:
     def further(self, further: Further) -> tuple[Point, ...]:
         """Values a contact brings besides (RES-11): claimed, unless its system vouches for them."""
         standing: Standing = "entered" if further.vouched else "claimed"
-        points = [point._replace(standing=standing) for point in self._listed(further) if point is not None]
+        points = [point._replace(standing=standing) for point in self._listed_points(further) if point is not None]
         if len(points) > _MOST_FURTHER:
             self._note(f"further holds more than {_MOST_FURTHER} values.", "too_many_values", "further", "")
         return tuple(points[:_MOST_FURTHER])
 
-    def _listed(self, further: Further) -> Iterator[Point | None]:
+    def _listed_points(self, further: Further) -> Iterator[Point | None]:
         for n, email in enumerate(further.emails):
             yield self._email(email, f"further.emails[{n}]")
         for n, phone in enumerate(further.phones):

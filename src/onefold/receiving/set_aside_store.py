@@ -99,7 +99,7 @@ def inboxes_of(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, list[str]]:
     return delivered_to
 
 
-def known(unit: UnitOfWork, message_ids: Sequence[str]) -> dict[tuple[str, str, str | None], str]:
+def ids_by_message(unit: UnitOfWork, message_ids: Sequence[str]) -> dict[tuple[str, str, str | None], str]:
     """Of mails with these ids those that are set aside, by channel, message id and sender key."""
     select = unit.select(_a.channel, _a.message_id, _a.sender_key, _a.id)
     rows = unit.execute(select.where(_a.channel == "email", _a.message_id.in_(message_ids)))

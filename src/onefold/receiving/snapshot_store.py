@@ -134,7 +134,7 @@ def _set_aside_before(
 ) -> dict[tuple[str, str, str | None], Answer]:
     """What was set aside stays so when it comes again, whatever has become known since (RES-12)."""
     mails = [a for a in arrivals if a.was_sent_for or a.contact.machine is not None]
-    rows = set_aside_store.known(unit, sorted({a.message_key for a in mails})) if mails else {}
+    rows = set_aside_store.ids_by_message(unit, sorted({a.message_key for a in mails})) if mails else {}
     return {key: Answer("set_aside", "", "", row_id, repeated=True) for key, row_id in rows.items()}
 
 

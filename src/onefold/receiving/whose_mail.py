@@ -36,7 +36,7 @@ def sent_by(contact: Contact, address: str, senders: MailSenders) -> SentBy | No
         if customer is not None and not _sends_for_others(customer.address, address, senders):
             return SentBy(address, "relay", customer, "relay", proven=relay.proven)
     if senders.is_own(address):
-        customer = _forwarded(contact)
+        customer = _read_forwarded(contact)
         if customer is not None and not _sends_for_others(customer.address, address, senders):
             return SentBy(address, "own_address", customer, "forward")
         return SentBy(address, "own_address")
@@ -52,7 +52,7 @@ def _named_by_relay(contact: Contact, relay: Relay) -> Mailbox | None:
     return mailbox_on_line(contact.body or "", relay.line or "*")
 
 
-def _forwarded(contact: Contact) -> Mailbox | None:
+def _read_forwarded(contact: Contact) -> Mailbox | None:
     """Who sent the mail that an agent forwards: in the text, else as a file."""
     if is_reply(contact.subject):
         return None
