@@ -27,21 +27,21 @@ VISIT = Visit("203.0.113.7", "console 203.0.113.7")
 
 def make(base: Base, agent_id: str, device: Authenticator, **changed: Any) -> str:
     """A passkey of the agent's on a device; returns its id."""
-    asked = do(base, lambda unit: passkeys.ask_to_make(unit, read_agent(unit, agent_id), SITE))
-    credential = device.make(asked.options, changed.pop("origin", SITE.origin), **changed)
+    ceremony = do(base, lambda unit: passkeys.ask_to_make(unit, read_agent(unit, agent_id), SITE))
+    credential = device.make(ceremony.options, changed.pop("origin", SITE.origin), **changed)
     return do(
         base,
         lambda unit: passkeys.add(
-            unit, agent_id, credential, name="Laptop", site=SITE, challenge=asked.challenge, actor=COMMAND
+            unit, agent_id, credential, name="Laptop", site=SITE, challenge=ceremony.asked.challenge, actor=COMMAND
         ),
     ).id
 
 
 def sign_in(base: Base, device: Authenticator, **changed: Any) -> SignedIn:
-    asked = passkeys.ask_to_sign_in(SITE)
-    credential = device.use(asked.options, changed.pop("origin", SITE.origin), **changed)
+    ceremony = passkeys.ask_to_sign_in(SITE)
+    credential = device.use(ceremony.options, changed.pop("origin", SITE.origin), **changed)
     organization_id = passkeys.organization_of(credential)
-    return passkeys.sign_in_apart(base.database, organization_id, credential, SITE, asked.challenge, VISIT)
+    return passkeys.sign_in_apart(base.database, organization_id, credential, SITE, ceremony.asked, VISIT)
 
 
 def who(base: Base, signed_in: SignedIn) -> str:
@@ -85,6 +85,22 @@ def test_what_was_signed_for_something_else_signs_nobody_in(base: Base, changed:
     make(base, agent(base, "Ivo"), device)
     assert refusal(lambda: sign_in(base, device, **changed)) == "passkey_unknown"
     assert who(base, sign_in(base, device))
+
+
+def test_an_answer_serves_once_also_where_the_device_counts_no_uses(base: Base) -> None:
+    device = Authenticator()
+    make(base, agent(base, "Ivo"), device)
+    first, second = passkeys.ask_to_sign_in(SITE), passkeys.ask_to_sign_in(SITE)
+    answers = [(device.use(one.options, SITE.origin, uses=0), one.asked) for one in (first, second)]
+
+    def again(number: int) -> SignedIn:
+        credential, asked = answers[number]
+        return passkeys.sign_in_apart(base.database, base.organization_id, credential, SITE, asked, VISIT)
+
+    assert again(1)
+    for number in (1, 0):  # the same once more; one that was asked for before it
+        assert refusal(lambda number=number: again(number)) == "passkey_unknown"
+    assert sign_in(base, device, uses=0)
 
 
 def test_a_count_that_goes_back_is_a_copy_of_the_key(base: Base) -> None:

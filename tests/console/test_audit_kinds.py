@@ -175,9 +175,9 @@ def do_everything(console: Console) -> dict[str, Entry]:
     do(lambda unit: signing_in.turn_off_second_factor(unit, ivo, actor))
     do(lambda unit: signing_in.link_provider(unit, ivo, PROVIDER, actor))
     do(lambda unit: signing_in.unlink_provider(unit, ivo, actor))
-    asked = words.do(base, lambda unit: passkeys.ask_to_make(unit, read_agent(unit, ivo), SITE))
-    made = {"name": "Work laptop", "site": SITE, "challenge": asked.challenge, "actor": actor}
-    credential = Authenticator().make(asked.options, SITE.origin)
+    ceremony = words.do(base, lambda unit: passkeys.ask_to_make(unit, read_agent(unit, ivo), SITE))
+    made = {"name": "Work laptop", "site": SITE, "challenge": ceremony.asked.challenge, "actor": actor}
+    credential = Authenticator().make(ceremony.options, SITE.origin)
     passkey_id = words.do(base, lambda unit: passkeys.add(unit, ivo, credential, **made)).id
     do(lambda unit: passkeys.remove(unit, ivo, passkey_id, actor))
     do(lambda unit: signing_in.sign_out_everywhere(unit, ivo, None, actor))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -68,11 +69,18 @@ class Site(NamedTuple):
         return False
 
 
+class Asked(NamedTuple):
+    """What the answer of a browser has to be about: the challenge it was given, and when."""
+
+    challenge: str
+    at: datetime
+
+
 class Ceremony(NamedTuple):
-    """What the browser is asked (JSON for `navigator.credentials`), and the challenge that its answer must carry."""
+    """What the browser is asked (JSON for `navigator.credentials`), and what its answer has to be about."""
 
     options: str
-    challenge: str
+    asked: Asked
 
 
 def site_of(address: str) -> Site:
@@ -103,7 +111,7 @@ def ask_to_make(unit: UnitOfWork, agent: AgentRow, site: Site) -> Ceremony:
         ),
         exclude_credentials=known,
     )
-    return Ceremony(webauthn.options_to_json(options), bytes_to_base64url(options.challenge))
+    return Ceremony(webauthn.options_to_json(options), Asked(bytes_to_base64url(options.challenge), utc_now()))
 
 
 def add(
@@ -157,7 +165,7 @@ def remove(unit: UnitOfWork, agent_id: str, passkey_id: str, actor: Actor) -> No
 def ask_to_sign_in(site: Site) -> Ceremony:
     """What a browser needs to sign in with whatever passkey it has for this site."""
     options = webauthn.generate_authentication_options(rp_id=site.host, user_verification=_TRUE_OWNER)
-    return Ceremony(webauthn.options_to_json(options), bytes_to_base64url(options.challenge))
+    return Ceremony(webauthn.options_to_json(options), Asked(bytes_to_base64url(options.challenge), utc_now()))
 
 
 def organization_of(credential: str) -> int:
@@ -170,29 +178,30 @@ def organization_of(credential: str) -> int:
 
 
 def sign_in_apart(
-    database: Database, organization_id: int, credential: str, site: Site, challenge: str, visit: Visit
+    database: Database, organization_id: int, credential: str, site: Site, asked: Asked, visit: Visit
 ) -> SignedIn:
-    """Signs in by a passkey, in a unit of its own. Raises NotSignedIn `passkey_unknown`, and TooMany
-    `too_many_sign_ins` after 50 failures of the client's network within 15 minutes."""
+    """Signs in by a passkey, in a unit of its own. An answer serves once: it must have been asked for after the passkey
+    was last used. Raises NotSignedIn `passkey_unknown`, and TooMany `too_many_sign_ins` after 50 failures of the
+    client's network within 15 minutes."""
     try:
         with throttle.trying(database, organization_id, throttle.of_passkey(visit.client)):
             return run_in_transaction(
-                database, organization_id, lambda unit: _sign_in(unit, credential, site, challenge, visit.origin)
+                database, organization_id, lambda unit: _sign_in(unit, credential, site, asked, visit.origin)
             )
     except NotSignedIn:
         note_refusal(database, organization_id, None, "passkey", visit.origin)
         raise
 
 
-def _sign_in(unit: UnitOfWork, credential: str, site: Site, challenge: str, origin: str) -> SignedIn:
+def _sign_in(unit: UnitOfWork, credential: str, site: Site, asked: Asked, origin: str) -> SignedIn:
     try:
         sent = _json(credential)
         row = store.of_credential(unit, str(sent["id"]))
-        if row is None:
+        if row is None or (row.last_used_at is not None and asked.at <= row.last_used_at):
             raise _unknown()
         used = webauthn.verify_authentication_response(
             credential=sent,
-            expected_challenge=base64url_to_bytes(challenge),
+            expected_challenge=base64url_to_bytes(asked.challenge),
             expected_rp_id=site.host,
             expected_origin=site.origin,
             credential_public_key=row.public_key,

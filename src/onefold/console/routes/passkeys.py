@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from onefold.accounts import passkeys
-from onefold.accounts.passkeys import Site
+from onefold.accounts.passkeys import Asked, Ceremony, Site
 from onefold.console import in_progress
 from onefold.console.forms import AnyForm
 from onefold.console.pages import HEADERS, page, redirect_to
@@ -24,9 +26,14 @@ def _site(request: Request) -> Site:
     return passkeys.site_of(public_address(request))
 
 
-def _challenge(request: Request, purpose: str) -> str | None:
+def _pending(ceremony: Ceremony) -> dict[str, str]:
+    return {"challenge": ceremony.asked.challenge, "at": ceremony.asked.at.isoformat()}
+
+
+def _asked(request: Request, purpose: str) -> Asked | None:
+    """What this browser was asked for, if it has not taken too long."""
     pending = in_progress.read(request, purpose)
-    return None if pending is None else str(pending.get("challenge"))
+    return None if pending is None else Asked(str(pending["challenge"]), datetime.fromisoformat(pending["at"]))
 
 
 @router.post("/account/passkeys/new", dependencies=[proof_for("profiles:read")])
@@ -35,20 +42,20 @@ def begin_making(request: Request, visitor: AnyVisitor) -> Response:
     site = _site(request)
     ceremony = visitor.read(lambda unit: passkeys.ask_to_make(unit, visitor.agent, site))
     response = page(request, visitor, "passkey.html", options=ceremony.options, site=site)
-    in_progress.keep(request, response, _MAKING, {"challenge": ceremony.challenge})
+    in_progress.keep(request, response, _MAKING, _pending(ceremony))
     return response
 
 
 @router.post("/account/passkeys", dependencies=[proof_for("profiles:read")])
 def add(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """Keeps the passkey that the browser has made."""
-    challenge = _challenge(request, _MAKING)
-    if challenge is None:
+    asked = _asked(request, _MAKING)
+    if asked is None:
         raise InvalidValue("Making a passkey took too long. Try again.", code="passkey_not_valid")
     credential, name, site = form.text("credential"), form.line("name") or "", _site(request)
     visitor.write(
         lambda unit: passkeys.add(
-            unit, visitor.agent_id, credential, name=name, site=site, challenge=challenge, actor=visitor.actor
+            unit, visitor.agent_id, credential, name=name, site=site, challenge=asked.challenge, actor=visitor.actor
         ),
         "profiles:read",
     )
@@ -69,7 +76,7 @@ def begin_signing_in(request: Request) -> Response:
     """What the browser needs to sign in by a passkey, as JSON. It says nothing of who has one."""
     ceremony = passkeys.ask_to_sign_in(_site(request))
     response = Response(ceremony.options, media_type="application/json", headers=HEADERS)
-    in_progress.keep(request, response, _SIGNING_IN, {"challenge": ceremony.challenge})
+    in_progress.keep(request, response, _SIGNING_IN, _pending(ceremony))
     return response
 
 
@@ -77,13 +84,13 @@ def begin_signing_in(request: Request) -> Response:
 def sign_in(request: Request, form: AnyForm) -> Response:
     """Signs in by a passkey; tries are limited."""
     credential, then = form.text("credential"), local_path(form.line("then"))
-    database, challenge = request.app.state.database, _challenge(request, _SIGNING_IN)
+    database, asked = request.app.state.database, _asked(request, _SIGNING_IN)
     try:
         organization_id = passkeys.organization_of(credential)
-        if challenge is None or organization_id not in {one for one, _ in organization_ids(database)}:
+        if asked is None or organization_id not in {one for one, _ in organization_ids(database)}:
             raise NotSignedIn("This sign-in took too long. Try again.", code="passkey_unknown")
         result = passkeys.sign_in_apart(
-            database, organization_id, credential, site=_site(request), challenge=challenge, visit=visit_of(request)
+            database, organization_id, credential, site=_site(request), asked=asked, visit=visit_of(request)
         )
     except (NotSignedIn, TooMany) as refusal:
         return sign_in_again(request, refusal, then)
