@@ -76,3 +76,4 @@ class Holder(NamedTuple):
     contacted: bool = False
     standing: Standing = "entered"
     undeliverable: bool = False
+    current: bool = True

@@ -23,9 +23,10 @@ def with_profile(d: Dialect) -> str:
 
 HOLDER_COLUMNS = (
     "k.kind, k.value, cp.id, cp.profile_id, cp.phone_type, cp.sms, cp.contacted, cp.standing, cp.undeliverable, "
-    "p.version, c.id"
+    "cp.current, p.version, c.id"
 )
 """A value, who holds it and how, the profile's version and its open conversation."""
+_CURRENT = 9
 
 
 @cache
@@ -38,24 +39,24 @@ def identified_sql(d: Dialect) -> str:
 @cache
 def listed_sql(d: Dialect) -> str:
     """Of many (kind, value): who else holds it; first those who have contacted from it, and last those who only claim
-    it, because claims cost nothing and must hide no holder (PRO-13). Who has a number no more, because it has a new
-    owner (RES-21), does not hold it. Its parameters are `Dialect.first_parameters`."""
+    it, because claims cost nothing and must hide no holder (PRO-13). Its parameters are `Dialect.first_parameters`."""
     point = "cp.organization_id = ? AND cp.kind = k.kind AND cp.value = k.value AND NOT cp.identifying"
-    point += " AND (cp.current OR cp.kind <> 'phone')"
     order = "(cp.standing = 'claimed'), (cp.standing = 'entered'), cp.id"
     first = d.first("contact_points", "cp", point, order, index="contact_points_listed")
     return f"SELECT {HOLDER_COLUMNS} FROM {d.pairs} {first} {with_profile(d)}"
 
 
 def who_holds(unit: UnitOfWork, keys: Sequence[Key], limit: int) -> dict[Key, set[str]]:
-    """The profiles that hold each value in any way, at most `limit` + 1 of each."""
+    """The profiles that hold each value in any way, at most `limit` + 1 of each. A former owner of a number that has
+    a new one (RES-21) does not hold it."""
     holders: dict[Key, set[str]] = {key: set() for key in keys}
     if keys:
         first = unit.dialect.first_parameters((unit.organization_id,), limit)
         for row in unit.lookup(identified_sql(unit.dialect), (unit.organization_id,), keys):
             holders[row[0], row[1]].add(str(row[3]))
         for row in unit.lookup(listed_sql(unit.dialect), first, keys):
-            holders[row[0], row[1]].add(str(row[3]))
+            if row[0] != "phone" or row[_CURRENT]:
+                holders[row[0], row[1]].add(str(row[3]))
     return holders
 
 

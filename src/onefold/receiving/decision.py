@@ -31,6 +31,7 @@ class PointChange(NamedTuple):
     sms: bool
     identifying: bool
     standing: Standing
+    current: bool = True
 
 
 class Suggestion(NamedTuple):

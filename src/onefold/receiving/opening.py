@@ -52,9 +52,18 @@ def open_by_account(
     """RES-1: the channel names a known account and a phone that opens no profile. Both belong to one customer, so the
     account's profile is opened and gets the phone."""
     point = point._replace(phone_type="mobile", sms=sms)
-    new = enter(holder.profile_id, point, book, policy, new_id, is_sender=True)
-    suggestions = suggest(holder.profile_id, point, book, policy)
-    return Opening("opened", holder.profile_id, new.contact_point_id, (new,), suggestions=suggestions)
+    return open_known(holder.profile_id, point, book, policy, new_id)
+
+
+def open_known(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
+    """Opens a profile that something else than the sender's value says the sender is, and puts the value on it. The
+    profile may list or claim the value already; nobody else is opened by it."""
+    suggestions, key = suggest(profile_id, point, book, policy), (point.kind, point.value)
+    own = next((holder for holder in book.listed.get(key, ()) if holder.profile_id == profile_id), None)
+    if own is not None:
+        return promote(key, own, point.phone_type, own.sms or point.sms, book)._replace(suggestions=suggestions)
+    new = enter(profile_id, point, book, policy, new_id, is_sender=True)
+    return Opening("opened", profile_id, new.contact_point_id, (new,), suggestions=suggestions)
 
 
 def open_for_failed(point: Point, holder: Holder | None, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
@@ -82,26 +91,29 @@ def promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, b
     """Opens the holder. Its contact point has the standing `contacted` from now on (PRO-13)."""
     after = holder._replace(phone_type=phone_type, sms=sms, contacted=True, standing="contacted", undeliverable=False)
     book.promote(key, after)
+    # A claimed customer ID is not shown as the customer's; one that the customer has signed in with is (PRO-13).
     change = PointChange(
-        holder.contact_point_id, holder.profile_id, phone_type, sms, identifying=True, standing="contacted"
+        holder.contact_point_id,
+        holder.profile_id,
+        phone_type,
+        sms,
+        identifying=True,
+        standing="contacted",
+        current=holder.current or holder.standing == "claimed",
     )
     return Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
 
 
-def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> PointChange:
-    """The profile holds a value already, and a channel or a site now says that it is the customer's (RES-20, PRO-14).
-    The value becomes `contacted`. It opens the profile if it opens no other one and the rules allow it."""
-    key, phone_type = (point.kind, point.value), point.phone_type or holder.phone_type
-    after = holder._replace(phone_type=phone_type, contacted=True, standing="contacted", undeliverable=False)
-    is_opened_by_it = book.identified.get(key) == holder
-    identifying = is_opened_by_it or (key not in book.identified and policy.opens(point.kind, phone_type, "contacted"))
-    if identifying:
-        book.promote(key, after)
-    else:
-        book.listed[key] = [after if listed == holder else listed for listed in book.listed[key]]
-    return PointChange(
-        holder.contact_point_id, holder.profile_id, phone_type, holder.sms, identifying, standing="contacted"
-    )
+def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> PointChange | None:
+    """The channel says that a number or an account is the customer's, who lists or claims it already (RES-20): it opens
+    the profile from now on. None if somebody else holds it as more than a claim, or if it has a new owner."""
+    key, own_id = (point.kind, point.value), holder.contact_point_id
+    others = [h for h in book.holders(key) if h.contact_point_id != own_id and h.standing != "claimed"]
+    if point.kind not in ("phone", "social") or others or not holder.current:
+        return None
+    if not policy.opens(point.kind, point.phone_type, "contacted"):
+        return None
+    return promote(key, holder, point.phone_type, holder.sms, book).change
 
 
 def open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:
@@ -174,7 +186,8 @@ def enter(
 def suggest(profile_id: str, point: Point, book: BatchSnapshot, policy: Policy) -> tuple[Suggestion, ...]:
     """SUG-1 for one value: a suggestion for each other holder, or none if too many profiles share it (SUG-6)."""
     holders = book.holders((point.kind, point.value))
-    others = {holder.profile_id for holder in holders} - {profile_id}
+    # Who has a number no more, because it has a new owner, is no duplicate of anybody who has it (RES-21).
+    others = {h.profile_id for h in holders if h.current or point.kind != "phone"} - {profile_id}
     if len(others) >= policy.shared_limit:
         if len(others) == policy.shared_limit:  # this profile makes the value common
             book.common[point.kind, point.value] = {*others, profile_id}

@@ -31,6 +31,7 @@ from onefold.receiving.opening import (
     open_call,
     open_for_failed,
     open_holder,
+    open_known,
     open_text,
     promote,
     prove,
@@ -81,8 +82,10 @@ def resolve(
         opens,
         opening.contact_point_id,
         (*opening.points, *used.points, *further.listed),
-        changes=tuple(
-            change for change in (opening.change, used.release, *further.proven_changes) if change is not None
+        changes=(
+            *(() if opening.change is None else (opening.change,)),
+            *used.changes,
+            *further.proven_changes,
         ),
         suggestions=suggestions,
         withdrawn=used.withdrawn,
@@ -166,9 +169,7 @@ def _open(
     if point.kind == "customer_id" and len(listed := not_claimed(key, book)) == 1:
         return promote(key, listed[0], None, False, book)
     if (profile_id := signs_in(arrival, book)) is not None:
-        new = enter(profile_id, point, book, policy, new_id, is_sender=True)
-        suggestions = suggest(profile_id, point, book, policy)
-        return Opening("opened", profile_id, new.contact_point_id, (new,), suggestions=suggestions)
+        return open_known(profile_id, point, book, policy, new_id)
     return create(point, book, policy, new_id)
 
 
@@ -229,8 +230,9 @@ def _list_further(
         holders = book.holders((point.kind, point.value))
         own = next((holder for holder in holders if holder.profile_id == profile_id), None)
         if own is not None:
-            if point.standing == "contacted" and own.standing != "contacted":
-                proven_changes.append(prove(point, own, book, policy))
+            if point.standing == "contacted" and own.standing != "contacted" and own.current:
+                change = prove(point, own, book, policy)
+                proven_changes += [] if change is None else [change]
                 raised += suggest(profile_id, point, book, policy)
             continue
         if not book.takes(profile_id, point.standing):

@@ -45,7 +45,7 @@ class UsedToken(NamedTuple):
 
     points: tuple[NewPoint, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
-    release: PointChange | None = None
+    changes: tuple[PointChange, ...] = ()
     withdrawn: tuple[Suggestion, ...] = ()
 
 
@@ -66,20 +66,34 @@ def use_token(token: Point, opening: Opening, book: BatchSnapshot, new_id: NewId
     users = {one.profile_id for one in listed if one.standing == "contacted"} - {opening.profile_id}
     if holder is None and not users:
         return UsedToken()
-    new: tuple[NewPoint, ...] = ()
-    if all(one.profile_id != opening.profile_id for one in listed):
-        new = (NewPoint(new_id(), opening.profile_id, token, identifying=False, contacted=True),)
-        own = Holder(new[0].contact_point_id, opening.profile_id, contacted=True, standing="contacted")
-        book.add(key, own, identifying=False)
+    new, changes = _note_user(token, opening.profile_id, book, new_id)
     if holder is None:
-        return UsedToken(new)
+        return UsedToken(new, changes=changes)
     is_anonymous = holder.profile_id not in book.identities
     if is_anonymous and not users:
         same = Suggestion(opening.profile_id, holder.profile_id, "browser", token.value)
-        return UsedToken(new, suggestions=(same,))
+        return UsedToken(new, suggestions=(same,), changes=changes)
     book.release(key, holder)
     released = PointChange(
         holder.contact_point_id, holder.profile_id, None, False, identifying=False, standing=holder.standing
     )
     withdrawn = tuple(Suggestion(one, holder.profile_id, "browser", token.value) for one in sorted(users))
-    return UsedToken(new, release=released, withdrawn=withdrawn if is_anonymous else ())
+    return UsedToken(new, changes=(*changes, released), withdrawn=withdrawn if is_anonymous else ())
+
+
+def _note_user(
+    token: Point, profile_id: str, book: BatchSnapshot, new_id: NewId
+) -> tuple[tuple[NewPoint, ...], tuple[PointChange, ...]]:
+    """The browser is noted on a customer who has signed in with it; a claim to it, of a form say, is one no longer."""
+    key = (token.kind, token.value)
+    own = next((holder for holder in book.listed.get(key, ()) if holder.profile_id == profile_id), None)
+    if own is None:
+        new = NewPoint(new_id(), profile_id, token, identifying=False, contacted=True)
+        holder = Holder(new.contact_point_id, profile_id, contacted=True, standing="contacted")
+        book.add(key, holder, identifying=False)
+        return (new,), ()
+    if own.standing != "claimed":
+        return (), ()
+    book.listed[key] = [one._replace(standing="contacted") if one is own else one for one in book.listed[key]]
+    book.claims[profile_id] -= 1
+    return (), (PointChange(own.contact_point_id, profile_id, None, False, identifying=False, standing="contacted"),)

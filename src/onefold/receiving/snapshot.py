@@ -87,5 +87,13 @@ class BatchSnapshot:
 
     def promote(self, key: Key, holder: Holder) -> None:
         """Enters that a contact point opens its profile from now on; it was only listed before."""
-        self.listed[key] = [h for h in self.listed.get(key, []) if h.contact_point_id != holder.contact_point_id]
+        listed = self.listed.get(key, [])
+        before = next((one for one in listed if one.contact_point_id == holder.contact_point_id), holder)
+        self.listed[key] = [one for one in listed if one is not before]
         self.identified[key] = holder
+        if before.standing == "claimed":
+            self.claims[holder.profile_id] -= 1
+        if key[0] != "visitor":
+            self.identities.add(holder.profile_id)
+        if key[0] == "customer_id":
+            self.with_customer_id.add(holder.profile_id)

@@ -204,11 +204,12 @@ def _key(row: Sequence[object]) -> Key:
 
 
 def _holder(book: BatchSnapshot, row: Sequence[object]) -> Holder:
-    _, _, point_id, profile_id, phone_type, sms, contacted, standing, undeliverable, version, conversation_id = row
+    _, _, point_id, profile_id, phone_type, sms, contacted, standing, undeliverable, current, version, talk_id = row
     book.versions[profile_id] = version  # type: ignore[index, assignment]
-    if conversation_id is not None:
-        book.open_conversations[profile_id] = conversation_id  # type: ignore[index, assignment]
+    if talk_id is not None:
+        book.open_conversations[profile_id] = talk_id  # type: ignore[index, assignment]
     flags = {"sms": bool(sms), "contacted": bool(contacted), "undeliverable": bool(undeliverable)}
+    flags["current"] = bool(current)
     return Holder(point_id, profile_id, phone_type, standing=standing, **flags)  # type: ignore[arg-type]
 
 

@@ -48,7 +48,7 @@ POINTS = Insert(
 )
 CHANGES = Update(
     tables.contact_points,
-    ("phone_type", "sms", "identifying", "standing"),
+    ("phone_type", "sms", "identifying", "standing", "current"),
     also="contacted = true, undeliverable = false",
 )
 VERSIONS = Update(tables.profiles, (), also="version = version + 1")
@@ -179,7 +179,9 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
     changes = {change.contact_point_id: change for d in fresh for change in d.changes}
     if changes:
-        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing) for c in changes.values()]
+        # What opens a profile no more comes first: of all profiles that hold a value only one may be opened by it.
+        ordered = sorted(changes.values(), key=lambda change: change.identifying)
+        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing, c.current) for c in ordered]
         unit.update_rows(CHANGES, rows)
     failed = sorted({point_id for d in fresh for point_id in d.undeliverable_ids})
     if failed:
