@@ -214,3 +214,25 @@ def test_whatever_is_sent_as_a_new_passkey_is_refused_in_words(sent: Any) -> Non
     ):
         with pytest.raises(InvalidValue):
             passkeys.add(None, "x", text, name="x", site=SITE, challenge="AAAA", actor=COMMAND)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "origin"),
+    [
+        ("https://Desk.Example:443", "desk.example", "https://desk.example"),
+        ("https://desk.example:8443/x", "desk.example", "https://desk.example:8443"),
+        ("http://localhost:80", "localhost", "http://localhost"),
+        ("https://bücher.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("http://[::1]:8025", "::1", "http://[::1]:8025"),
+    ],
+)
+def test_the_site_is_spelled_as_browsers_spell_it(address: str, host: str, origin: str) -> None:
+    assert site_of(address) == Site(host, origin)
+
+
+@pytest.mark.parametrize("name", ["a\u0000b", "", "x" * 5_000, "ä"])
+def test_what_can_be_no_credential_is_an_unknown_one(base: Base, name: str) -> None:
+    ceremony = passkeys.ask_to_sign_in(SITE)
+    credential = json.dumps({"id": name, "rawId": name, "type": "public-key", "response": {}})
+    with pytest.raises(NotSignedIn):
+        passkeys.sign_in_apart(base.database, base.organization_id, credential, SITE, ceremony.asked, VISIT)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from onefold.accounts import passkey_store, sessions, signing_in
 from onefold.accounts import service as accounts
-from onefold.accounts import sessions, signing_in
 from onefold.accounts import store as store_accounts
+from onefold.accounts.passkey_store import PasskeyRow
 from onefold.contact_points import store as contact_points
 from onefold.conversations import drafts
 from onefold.conversations import service as conversations
 from onefold.conversations import store as conversation_store
 from onefold.conversations.drafts import Composed
+from onefold.core.clock import new_id, utc_now
 from onefold.database.engine import UnitOfWork
 from onefold.profiles import parts, store
 from onefold.profiles import service as profiles
@@ -51,6 +53,8 @@ def cast(console: Console, author_id: str) -> Cast:
         (called_from,) = contact_points.points_of(unit, [caller_id])[caller_id]
         signing_in.begin_again(unit, author_id, "console 192.0.2.2")
         session = sessions.of_agent(unit, author_id)[0]
+        passkey = PasskeyRow(new_id(), author_id, new_id(), b"key", 0, "Laptop", utc_now(), None)
+        passkey_store.add(unit, passkey)
         return {
             "detail_id": detail_id,
             "address_id": address_id,
@@ -61,6 +65,7 @@ def cast(console: Console, author_id: str) -> Cast:
             "item_id": str(item.seq),
             "line_id": called_from.contact_point_id,
             "session_id": session.id,
+            "passkey_id": passkey.id,
         }
 
     merged_id = console.customer("Ada Kite Sr")

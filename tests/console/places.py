@@ -134,10 +134,10 @@ PLACES: dict[tuple[str, str], Place] = {
         answers=401, fields={"token": "x", "password": "a good long one", "again": "a good long one"}
     ),
     ("POST", "/sign-in/passkey/begin"): _OPEN,
-    ("POST", "/sign-in/passkey"): _OPEN._replace(answers=401, fields={"credential": "{}"}),
+    ("POST", "/sign-in/passkey"): _OPEN._replace(answers=401, fields={"credential": "x"}),
     ("POST", "/account/passkeys/new"): _LIST,
-    ("POST", "/account/passkeys"): Place(422, {"credential": "{}", "name": "Laptop"}, foreign=None),
-    ("POST", "/account/passkeys/{passkey_id}/remove"): Place(404, foreign=404),
+    ("POST", "/account/passkeys"): Place(422, {"credential": "x", "name": "Laptop"}, foreign=None),
+    ("POST", "/account/passkeys/{passkey_id}/remove"): _DONE,
     ("GET", "/sign-in/provider"): _OPEN._replace(answers=404),
     ("GET", "/sign-in/provider/back"): _OPEN._replace(answers=401),
     ("POST", "/account/provider/link"): _DONE._replace(foreign=None),

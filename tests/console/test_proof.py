@@ -219,6 +219,9 @@ ASKING = {
     ("POST", "/settings/webhooks/{webhook_id}"),
     ("POST", "/settings/webhooks/{webhook_id}/rotate"),
     ("POST", "/account/provider/link"),
+    ("POST", "/account/passkeys/new"),
+    ("POST", "/account/passkeys"),
+    ("POST", "/account/passkeys/{passkey_id}/remove"),
 }
 BY_PASSWORD = {"/account/password", "/account/second-factor", "/account/second-factor/off"}  # asked for in their forms
 

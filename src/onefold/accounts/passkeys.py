@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -40,6 +41,7 @@ from onefold.database.transactions import run_in_transaction
 
 MOST_PASSKEYS = 20
 LONGEST_CREDENTIAL = 12_000
+_LONGEST_ID = 1_364  # base64url of 1,023 bytes
 # What reading what a browser sends may raise, if a browser did not send it.
 _UNREADABLE = (
     WebAuthnException,
@@ -84,9 +86,15 @@ class Ceremony(NamedTuple):
 
 
 def site_of(address: str) -> Site:
-    """The site of the console's public address."""
+    """The site of the console's public address, spelled as browsers spell it: lower case, IDNA, no port that the scheme
+    implies."""
     parts = urlsplit(address)
-    return Site(parts.hostname or "", f"{parts.scheme}://{parts.netloc}")
+    host = parts.hostname or ""
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    shown = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
+    return Site(host, f"{parts.scheme}://{shown}{port}")
 
 
 def of_agent(unit: UnitOfWork, agent_id: str) -> Sequence[PasskeyRow]:
@@ -133,6 +141,8 @@ def add(
     except _UNREADABLE:
         raise InvalidValue("The browser made no passkey for this page. Try again.", code="passkey_not_valid") from None
     credential_id = bytes_to_base64url(made.credential_id)
+    if len(credential_id) > _LONGEST_ID:
+        raise InvalidValue("The browser made no passkey for this page. Try again.", code="passkey_not_valid")
     if store.of_credential(unit, credential_id) is not None:
         raise Conflict("This passkey is here already.", code="passkey_present")
     if len(of_agent(unit, agent_id)) >= MOST_PASSKEYS:
@@ -196,7 +206,7 @@ def sign_in_apart(
 def _sign_in(unit: UnitOfWork, credential: str, site: Site, asked: Asked, origin: str) -> SignedIn:
     try:
         sent = _json(credential)
-        row = store.of_credential(unit, str(sent["id"]))
+        row = store.of_credential(unit, _credential_id(sent))
         if row is None or (row.last_used_at is not None and asked.at <= row.last_used_at):
             raise _unknown()
         used = webauthn.verify_authentication_response(
@@ -215,6 +225,14 @@ def _sign_in(unit: UnitOfWork, credential: str, site: Site, asked: Asked, origin
         raise _unknown()
     store.note_use(unit, row, used.new_sign_count, utc_now())
     return begin_session(unit, who.id, "passkey", origin)
+
+
+def _credential_id(sent: dict[str, Any]) -> str:
+    """The id of the passkey, as it is stored; ValueError for what can be none (WebAuthn: 1,023 bytes at most)."""
+    name = bytes_to_base64url(base64url_to_bytes(str(sent["id"])))
+    if not 0 < len(name) <= _LONGEST_ID:
+        raise ValueError
+    return name
 
 
 def _json(credential: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 
 LENGTH, FRESH = timedelta(hours=12), timedelta(minutes=5)
-_NOTED_EVERY = timedelta(minutes=2)
+_NOTED_EVERY = timedelta(seconds=30)
 _DEVICE_LENGTH = 60
 
 

@@ -68,8 +68,9 @@ def of_code(agent_id: str, device: KnownDevice | None) -> list[Limit]:
 
 
 def of_passkey(client: str) -> list[Limit]:
-    """The limits of a try with a passkey from a client's IP address: it names no email that could be counted."""
-    return [Limit(f"network {_network(client)}", MOST_BY_NETWORK)]
+    """The limits of a try with a passkey from a client's IP address. They are counted apart from passwords: a passkey
+    cannot be guessed, and guesses of passwords must not keep those out who have one."""
+    return [Limit(f"passkeys of {_network(client)}", MOST_BY_NETWORK)]
 
 
 def of_proof(agent_id: str) -> list[Limit]:

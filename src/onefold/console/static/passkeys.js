@@ -56,13 +56,21 @@
       said.textContent =
         error.name === "InvalidStateError"
           ? "This device has a passkey for you already."
-          : "No passkey was used. Try again, or choose another way.";
+          : form.dataset.options
+            ? "No passkey was made. Try again."
+            : "No passkey was used. Try again, or choose another way.";
     });
   }, true);
 
   const show = () => {
-    for (const form of document.querySelectorAll("form[data-passkey][hidden]")) form.hidden = !window.PublicKeyCredential;
+    if (!window.PublicKeyCredential) return;
+    for (const form of document.querySelectorAll("form[data-passkey][hidden]")) form.hidden = false;
+    for (const without of document.querySelectorAll("[data-no-passkeys]")) without.hidden = true;
   };
+  const askAnew = () => {
+    for (const form of document.querySelectorAll("form[data-passkey]")) form.elements.credential.value = "";
+  };
+  addEventListener("pageshow", askAnew);
   document.addEventListener("DOMContentLoaded", show);
   document.addEventListener("htmx:afterSettle", show);
   if (document.readyState !== "loading") show();
