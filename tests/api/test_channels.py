@@ -107,7 +107,7 @@ def test_twilio_gets_an_empty_document_and_the_customer_a_profile(api: Api) -> N
     form = sms()
     for _ in range(2):  # Twilio resends (RES-12)
         answer = api.post("/v1/channels/twilio", data=form)
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml; charset=utf-8")
         assert answer.text.endswith("<Response/>")
     (profile,) = profiles(api)
     (item,) = api.read(f"/v1/profiles/{profile['id']}/items")["data"]
@@ -126,7 +126,7 @@ def test_a_call_and_a_whatsapp_message_by_twilio(api: Api) -> None:
 
 def test_a_callback_about_something_we_sent_is_no_contact(api: Api) -> None:
     answer = api.post("/v1/channels/twilio", data=sms(MessageStatus="delivered"))
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/xml; charset=utf-8")
     assert profiles(api) == []
 
 

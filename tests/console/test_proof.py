@@ -141,6 +141,15 @@ def test_a_session_ends_by_idleness_and_at_its_end(console: Console, ago: dict[s
     assert (console.agent.get("/customers").status_code == 200) is goes_on
 
 
+@pytest.mark.parametrize(("ago", "status"), [(4, 303), (6, 403)])
+def test_who_has_no_password_sets_one_only_a_moment_after_signing_in(console: Console, ago: int, status: int) -> None:
+    """Else whoever finds a browser that was left open would have the account."""
+    aged(console, console.agent, proven_at=timedelta(minutes=ago))
+    new = {"password": "a good long one", "again": "a good long one"}
+    answer = console.agent.post("/account/password", data=new)
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize(("minutes", "goes_on"), [(29, True), (31, False)])
 def test_the_admin_sets_after_how_long_an_unused_session_ends(console: Console, minutes: int, goes_on: bool) -> None:
     words.do(
@@ -219,6 +228,8 @@ ASKING = {
     ("POST", "/settings/webhooks/{webhook_id}"),
     ("POST", "/settings/webhooks/{webhook_id}/rotate"),
     ("POST", "/account/provider/link"),
+    ("POST", "/account/provider/unlink"),
+    ("POST", "/settings/agents/{agent_id}/activity"),
     ("POST", "/account/passkeys/new"),
     ("POST", "/account/passkeys"),
     ("POST", "/account/passkeys/{passkey_id}/remove"),

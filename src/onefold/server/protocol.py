@@ -42,6 +42,7 @@ class _Refusal(NamedTuple):
         body = json.dumps(members).encode()
         head = (
             f"HTTP/1.1 {self.status} {title}\r\ncontent-type: application/problem+json\r\n"
+            "x-content-type-options: nosniff\r\n"
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
         )
         return head.encode() + body

@@ -130,11 +130,11 @@ async def receive_twilio(request: Request, call: AnyCall, inbox_id: Inbox = None
         if refusal.code != "not_a_contact":
             raise
         await _note_not_shown(request, call, "twilio", {"status": 1})  # a status callback of something we sent
-        return Response(_TWIML, media_type="application/xml")
+        return Response(_TWIML, media_type="application/xml; charset=utf-8")
 
     async def receive() -> Response:
         await _receive(request, call.principal, contact)
-        return Response(_TWIML, media_type="application/xml")
+        return Response(_TWIML, media_type="application/xml; charset=utf-8")
 
     return await call.once(receive)
 

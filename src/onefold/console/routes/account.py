@@ -49,7 +49,11 @@ def account(request: Request, visitor: AnyVisitor) -> Response:
 
 
 def _prove(visitor: Visitor, password: str) -> None:
-    """Raises InvalidValue unless this is the agent's password; one who has none has nothing to type."""
+    """Raises InvalidValue unless this is the agent's password. Who has none must have signed in a moment ago, else this
+    raises NotAllowed `proof_needed`: a browser left open is not enough (ASVS 7.5.1)."""
+    session = visitor.principal.session
+    if session is not None and visitor.read(lambda unit: credentials_of(unit, visitor)).password_hash is None:
+        sessions.require_proof(session)
     try:
         check_own_password(visitor, password)
     except NotSignedIn:

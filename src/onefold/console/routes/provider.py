@@ -130,7 +130,7 @@ def link(visitor: AnyVisitor) -> Response:
     return redirect_to("/sign-in/provider?link=true")
 
 
-@router.post("/account/provider/unlink")
+@router.post("/account/provider/unlink", dependencies=[proof_for("profiles:read")])
 def unlink(visitor: AnyVisitor) -> Response:
     """The provider signs the agent in no more."""
     visitor.write(lambda unit: signing_in.unlink_provider(unit, visitor.agent_id, visitor.actor))

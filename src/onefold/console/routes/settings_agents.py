@@ -116,7 +116,7 @@ def _change(admin: Visitor, agent_id: str, changes: dict[str, object]) -> None:
     admin.write(work, SCOPE)
 
 
-@router.post("/{agent_id}/activity")
+@router.post("/{agent_id}/activity", dependencies=[proof_for(SCOPE)])
 def activate(admin: AnyAdmin, agent_id: str, form: AnyForm) -> Response:
     """Lets an agent in no more, or again; never oneself, which nobody could take back."""
     if agent_id == admin.agent_id:
