@@ -196,6 +196,7 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
                 "true",
             )
         ],
+        "set_aside_inboxes": [({"set_aside_id": id_(_OTHER), "inbox_id": inbox}, "true")],
         "match_keys": [({"key": "'e:crowd' || n || '@crowd.example'", "holder_id": id_(_EMAIL)}, living)],
         "evidence": [
             (
@@ -309,6 +310,20 @@ def _rows(sqlite: bool, inbox_id: str, many: int) -> dict[str, list[tuple[Column
         ],
         "sign_in_tokens": [
             ({"token_hash": "'crowd-' || n", "agent_id": agent, "purpose": "'link'", **at("expires_at")}, few)
+        ],
+        "passkeys": [
+            (
+                {
+                    "id": id_(_OTHER),
+                    "agent_id": agent,
+                    "credential_id": "'crowd-' || n",
+                    "public_key": "'abc'",
+                    "sign_count": "0",
+                    "name": "'Laptop'",
+                    **at("created_at"),
+                },
+                few,
+            )
         ],
         "presence": [({"profile_id": id_(_PROFILE), "agent_id": agent, **at("seen_at")}, few)],
         "sign_in_tries": [({"id": id_(_AGENT), "counted": "'crowd-' || n", **at("tried_at")}, few)],
