@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefold.accounts import passkeys, throttle
+from onefold.accounts import passkey_store, passkeys, throttle
 from onefold.accounts import service as accounts
 from onefold.accounts.passkeys import MOST_PASSKEYS, Site, site_of
 from onefold.accounts.signing_in import SignedIn, Visit
@@ -60,7 +60,7 @@ def test_a_passkey_signs_its_agent_in_and_asks_for_nothing_else(base: Base) -> N
     make(base, ivo, of_ivo)
     make(base, mara, of_mara)
     assert [who(base, sign_in(base, device)) for device in (of_ivo, of_mara, of_ivo)] == [ivo, mara, ivo]
-    (row,) = do(base, lambda unit: passkeys.of_agent(unit, ivo))
+    (row,) = do(base, lambda unit: passkey_store.of_agent(unit, ivo))
     assert (row.name, row.sign_count, row.last_used_at is not None) == ("Laptop", 2, True)
     entries = [
         json.loads(d) if isinstance(d, str) else d for (d,) in rows(base, "SELECT details FROM audit ORDER BY seq")
@@ -119,7 +119,7 @@ def test_a_count_that_goes_back_is_a_copy_of_the_key(base: Base) -> None:
 def test_what_was_made_for_something_else_is_no_passkey(base: Base, changed: dict[str, Any]) -> None:
     ivo = agent(base, "Ivo")
     assert refusal(lambda: make(base, ivo, Authenticator(), **changed)) == "passkey_not_valid"
-    assert do(base, lambda unit: passkeys.of_agent(unit, ivo)) == []
+    assert do(base, lambda unit: passkey_store.of_agent(unit, ivo)) == []
 
 
 def test_a_passkey_is_one_agents(base: Base) -> None:

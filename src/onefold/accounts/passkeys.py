@@ -7,7 +7,6 @@ asked for besides.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
@@ -42,7 +41,7 @@ from onefold.database.transactions import run_in_transaction
 MOST_PASSKEYS = 20
 LONGEST_CREDENTIAL = 12_000
 _LONGEST_ID = 1_364  # base64url of 1,023 bytes
-# What reading what a browser sends may raise, if a browser did not send it.
+# What reading an answer raises that no browser has made.
 _UNREADABLE = (
     WebAuthnException,
     cbor2.CBORDecodeError,
@@ -65,7 +64,7 @@ class Site(NamedTuple):
     def takes_passkeys(self) -> bool:
         """Whether browsers make passkeys for it: they do for names, not for IP addresses."""
         try:
-            ip_address(self.host.strip("[]"))
+            ip_address(self.host)
         except ValueError:
             return True
         return False
@@ -97,17 +96,12 @@ def site_of(address: str) -> Site:
     return Site(host, f"{parts.scheme}://{shown}{port}")
 
 
-def of_agent(unit: UnitOfWork, agent_id: str) -> Sequence[PasskeyRow]:
-    """An agent's passkeys, the oldest first."""
-    return store.of_agent(unit, agent_id)
-
-
 # Making one -----------------------------------------------------------------------------------------------------------
 
 
 def ask_to_make(unit: UnitOfWork, agent: AgentRow, site: Site) -> Ceremony:
     """What an agent's browser needs to make a passkey. Nothing is stored before it has."""
-    known = [PublicKeyCredentialDescriptor(base64url_to_bytes(p.credential_id)) for p in of_agent(unit, agent.id)]
+    known = [PublicKeyCredentialDescriptor(base64url_to_bytes(p.credential_id)) for p in store.of_agent(unit, agent.id)]
     options = webauthn.generate_registration_options(
         rp_id=site.host,
         rp_name="Onefold",
@@ -145,7 +139,7 @@ def add(
         raise InvalidValue("The browser made no passkey for this page. Try again.", code="passkey_not_valid")
     if store.of_credential(unit, credential_id) is not None:
         raise Conflict("This passkey is here already.", code="passkey_present")
-    if len(of_agent(unit, agent_id)) >= MOST_PASSKEYS:
+    if len(store.of_agent(unit, agent_id)) >= MOST_PASSKEYS:
         raise Conflict(f"An agent has at most {MOST_PASSKEYS} passkeys; remove one first.", code="too_many_passkeys")
     row = PasskeyRow(
         new_id(),

@@ -23,7 +23,8 @@ class NewPoint(NamedTuple):
 
 class PointChange(NamedTuple):
     """A held contact point after the contact: a phone that became mobile or got its SMS tag (RES-4), a listed value
-    the customer has now contacted from (RES-9, PRO-13), a claim that a channel or a site proves (RES-20, PRO-14)."""
+    the customer has now contacted from (RES-9, PRO-13), a value that the channel says is
+    theirs (RES-20)."""
 
     contact_point_id: str
     profile_id: str

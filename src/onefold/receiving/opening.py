@@ -33,7 +33,7 @@ class Opening(NamedTuple):
     profile_id: str
     contact_point_id: str | None
     points: tuple[NewPoint, ...] = ()
-    change: PointChange | None = None
+    changes: tuple[PointChange, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     undeliverable_ids: tuple[str, ...] = ()
 
@@ -101,19 +101,16 @@ def promote(key: Key, holder: Holder, phone_type: PhoneType | None, sms: bool, b
         standing="contacted",
         current=holder.current or holder.standing == "claimed",
     )
-    return Opening("opened", holder.profile_id, holder.contact_point_id, change=change)
+    return Opening("opened", holder.profile_id, holder.contact_point_id, changes=(change,))
 
 
-def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> PointChange | None:
+def prove(point: Point, holder: Holder, book: BatchSnapshot, policy: Policy) -> tuple[PointChange, ...]:
     """The channel says that a number or an account is the customer's, who lists or claims it already (RES-20): it opens
-    the profile from now on. None if somebody else holds it as more than a claim, or if it has a new owner."""
+    the profile from now on. Nothing changes if somebody else holds it as more than a claim."""
     key, own_id = (point.kind, point.value), holder.contact_point_id
     others = [h for h in book.holders(key) if h.contact_point_id != own_id and h.standing != "claimed"]
-    if point.kind not in ("phone", "social") or others or not holder.current:
-        return None
-    if not policy.opens(point.kind, point.phone_type, "contacted"):
-        return None
-    return promote(key, holder, point.phone_type, holder.sms, book).change
+    is_theirs = point.kind in ("phone", "social") and policy.opens(point.kind, point.phone_type, "contacted")
+    return promote(key, holder, point.phone_type, holder.sms, book).changes if is_theirs and not others else ()
 
 
 def open_text(point: Point, book: BatchSnapshot, policy: Policy, new_id: NewId) -> Opening:

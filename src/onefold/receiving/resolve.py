@@ -82,11 +82,7 @@ def resolve(
         opens,
         opening.contact_point_id,
         (*opening.points, *used.points, *further.listed),
-        changes=(
-            *(() if opening.change is None else (opening.change,)),
-            *used.changes,
-            *further.proven_changes,
-        ),
+        changes=(*opening.changes, *used.changes, *further.changes),
         suggestions=suggestions,
         withdrawn=used.withdrawn,
         undeliverable_ids=opening.undeliverable_ids,
@@ -208,7 +204,7 @@ class _FurtherValues(NamedTuple):
     listed: list[NewPoint]
     suggestions: list[Suggestion]
     left_out: list[Point]
-    proven_changes: list[PointChange]
+    changes: list[PointChange]
 
 
 def _list_further(
@@ -217,10 +213,11 @@ def _list_further(
     """RES-11: lists values that no profile holds. If another profile holds a value, the two profiles are suggested.
 
     The value is then listed here as well only if the other holders merely claim it (PRO-13), or if the matching mode is
-    `contacted` (RES-9). A profile takes a limited number of claimed values; the others are left out. A value that the
-    profile holds already, and that this contact proves, becomes `contacted` (RES-20, PRO-14).
+    `contacted` (RES-9). A profile takes a limited number of claimed values; the others are left out. What the profile
+    holds already, and the channel says is the customer's, opens it from now on (RES-20); not a number that has a new
+    owner (RES-21).
     """
-    listed, raised, left_out, proven_changes = _FurtherValues([], [], [], [])
+    listed, raised, left_out, changes = _FurtherValues([], [], [], [])
     profile_id = opening.profile_id
     for point in further:
         if point.blocked:
@@ -231,8 +228,7 @@ def _list_further(
         own = next((holder for holder in holders if holder.profile_id == profile_id), None)
         if own is not None:
             if point.standing == "contacted" and own.standing != "contacted" and own.current:
-                change = prove(point, own, book, policy)
-                proven_changes += [] if change is None else [change]
+                changes += prove(point, own, book, policy)
                 raised += suggest(profile_id, point, book, policy)
             continue
         if not book.takes(profile_id, point.standing):
@@ -243,4 +239,4 @@ def _list_further(
         if is_free and not second_id:
             listed.append(enter(profile_id, point, book, policy, new_id))
         raised += suggest(profile_id, point, book, policy)
-    return _FurtherValues(listed, raised, left_out, proven_changes)
+    return _FurtherValues(listed, raised, left_out, changes)

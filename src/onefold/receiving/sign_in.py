@@ -7,10 +7,7 @@ from typing import NamedTuple
 from onefold.contact_points.points import Holder, Point
 from onefold.receiving.contact import NormalizedContact
 from onefold.receiving.decision import NewPoint, PointChange, Suggestion
-from onefold.receiving.opening import (
-    NewId,
-    Opening,
-)
+from onefold.receiving.opening import NewId, Opening
 from onefold.receiving.snapshot import BatchSnapshot
 
 
@@ -40,8 +37,8 @@ def _is_shared(token: Point, book: BatchSnapshot) -> bool:
 
 
 class UsedToken(NamedTuple):
-    """What follows from a browser's token: new contact points of the customer, suggestions, the release of the token
-    from the profile that it opened, and suggestions to withdraw."""
+    """What follows from a browser's token: new contact points of the customer, suggestions, contact points that change
+    (a claim that is one no longer, a token that opens its profile no more), and suggestions to withdraw."""
 
     points: tuple[NewPoint, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()

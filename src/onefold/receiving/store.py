@@ -178,11 +178,12 @@ def _point_rows(org: int, fresh: Sequence[Decision], moment: str) -> list[tuple[
 
 def _apply_changes(unit: UnitOfWork, fresh: Sequence[Decision], moment: str) -> None:
     changes = {change.contact_point_id: change for d in fresh for change in d.changes}
-    if changes:
-        # What opens a profile no more comes first: of all profiles that hold a value only one may be opened by it.
-        ordered = sorted(changes.values(), key=lambda change: change.identifying)
-        rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing, c.current) for c in ordered]
-        unit.update_rows(CHANGES, rows)
+    # What opens a profile no more, in a statement of its own: only one of all that hold a value may be opened by it.
+    for identifying in (False, True):
+        some = [change for change in changes.values() if change.identifying is identifying]
+        if some:
+            rows = [(c.contact_point_id, c.phone_type, c.sms, c.identifying, c.standing, c.current) for c in some]
+            unit.update_rows(CHANGES, rows)
     failed = sorted({point_id for d in fresh for point_id in d.undeliverable_ids})
     if failed:
         points = tables.contact_points

@@ -67,7 +67,7 @@ def list_set_aside(
         rows = set_aside_store.page(unit, inbox_id, before, limit + 1)
         more = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
         inboxes = set_aside_store.inboxes_of(unit, [row.id for row in rows[:limit]])
-        data = [_view(row, inboxes.get(row.id, [])) for row in rows[:limit]]
+        data = [_view(row, inboxes[row.id]) for row in rows[:limit]]
         return Result(Page[SetAside](data=data, next_cursor=more))
 
     return call.read(READ, work)

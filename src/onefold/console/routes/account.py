@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
-from onefold.accounts import passkeys, sessions, signing_in
+from onefold.accounts import passkey_store, sessions, signing_in
 from onefold.accounts import service as accounts
 from onefold.console.forms import AnyForm
 from onefold.console.pages import page, redirect_to
@@ -34,7 +34,7 @@ def _values(unit: UnitOfWork, visitor: Visitor) -> dict[str, Any]:
         "credentials": credentials_of(unit, visitor),
         "drafts": own,
         "customers": customers,
-        "passkeys": passkeys.of_agent(unit, visitor.agent_id),
+        "passkeys": passkey_store.of_agent(unit, visitor.agent_id),
         "sessions": sessions.of_agent(unit, visitor.agent_id),
         "this_session": visitor.principal.session,
         "idle": timedelta(minutes=settings_row(unit).session_idle_minutes),

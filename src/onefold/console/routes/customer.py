@@ -63,11 +63,11 @@ def here(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
 
 
 def _edit(visitor: Visitor, profile_id: str, work: Callable[[UnitOfWork], object], said: str = "saved") -> Response:
-    def done(unit: UnitOfWork) -> str:
+    def edit_and_find(unit: UnitOfWork) -> str:
         work(unit)
         return profiles.resolve_redirect(unit, profile_id)
 
-    return redirect_to(f"/customers/{visitor.write(done)}", said)
+    return redirect_to(f"/customers/{visitor.write(edit_and_find)}", said)
 
 
 def _lock_and_read(unit: UnitOfWork, profile_id: str) -> ProfileView:

@@ -26,11 +26,11 @@ def _site(request: Request) -> Site:
     return passkeys.site_of(public_address(request))
 
 
-def _pending(ceremony: Ceremony) -> dict[str, str]:
+def _fields_of(ceremony: Ceremony) -> dict[str, str]:
     return {"challenge": ceremony.asked.challenge, "at": ceremony.asked.at.isoformat()}
 
 
-def _asked(request: Request, purpose: str) -> Asked | None:
+def _read_asked(request: Request, purpose: str) -> Asked | None:
     """What this browser was asked for, if it has not taken too long."""
     pending = in_progress.read(request, purpose)
     return None if pending is None else Asked(str(pending["challenge"]), datetime.fromisoformat(pending["at"]))
@@ -42,14 +42,14 @@ def begin_making(request: Request, visitor: AnyVisitor) -> Response:
     site = _site(request)
     ceremony = visitor.read(lambda unit: passkeys.ask_to_make(unit, visitor.agent, site))
     response = page(request, visitor, "passkey.html", options=ceremony.options, site=site)
-    in_progress.keep(request, response, _MAKING, _pending(ceremony))
+    in_progress.keep(request, response, _MAKING, _fields_of(ceremony))
     return response
 
 
 @router.post("/account/passkeys", dependencies=[proof_for("profiles:read")])
 def add(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
     """Keeps the passkey that the browser has made."""
-    asked = _asked(request, _MAKING)
+    asked = _read_asked(request, _MAKING)
     if asked is None:
         raise InvalidValue("Making a passkey took too long. Try again.", code="passkey_not_valid")
     credential, name, site = form.text("credential"), form.line("name") or "", _site(request)
@@ -76,7 +76,7 @@ def begin_signing_in(request: Request) -> Response:
     """What the browser needs to sign in by a passkey, as JSON. It says nothing of who has one."""
     ceremony = passkeys.ask_to_sign_in(_site(request))
     response = Response(ceremony.options, media_type="application/json", headers=HEADERS)
-    in_progress.keep(request, response, _SIGNING_IN, _pending(ceremony))
+    in_progress.keep(request, response, _SIGNING_IN, _fields_of(ceremony))
     return response
 
 
@@ -84,7 +84,7 @@ def begin_signing_in(request: Request) -> Response:
 def sign_in(request: Request, form: AnyForm) -> Response:
     """Signs in by a passkey; tries are limited."""
     credential, then = form.text("credential"), local_path(form.line("then"))
-    database, asked = request.app.state.database, _asked(request, _SIGNING_IN)
+    database, asked = request.app.state.database, _read_asked(request, _SIGNING_IN)
     try:
         organization_id = passkeys.organization_of(credential)
         if asked is None or organization_id not in {one for one, _ in organization_ids(database)}:
