@@ -747,3 +747,18 @@ def test_a_number_that_was_written_from_since_is_no_claim_again__MRG_13_PRO_13(b
     assert (point.identifying, point.standing) == (True, "contacted")
     check_base(base.database, base.organization_id)
     assert words.receive(base, "whatsapp", phone=number).profile_id == destination
+
+
+def test_a_number_that_was_taken_away_since_leads_nowhere_after_an_undo__MRG_13_MRG_3(base: Base) -> None:
+    """Otherwise it stayed with the number of another, and went along wherever that one was merged."""
+    lena, ben, cy = (profile(base, PointInput("phone", HOME, phone_type="home"), name=one) for one in ("L", "B", "C"))
+    number = point_of(base, ben, HOME).contact_point_id
+    first = merge(base, lena, ben)
+    do(base, lambda unit: profiles.edit_point(unit, ben, number, {"value": "+442079460077"}, None))
+    do(base, lambda unit: undoing.undo(unit, first.id, None, COMMAND))
+    assert not {lena, ben} & set(holders(base, "phone", HOME))
+    do(base, lambda unit: profiles.edit_point(unit, ben, number, {"value": HOME}, None))
+    second = merge(base, ben, cy)
+    do(base, lambda unit: undoing.undo(unit, second.id, None, COMMAND))
+    assert rows(base, "SELECT id, contact_point_id FROM absorbed_points") == []
+    check_base(base.database, base.organization_id)

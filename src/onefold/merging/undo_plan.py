@@ -22,7 +22,7 @@ class UndoPlan(NamedTuple):
     - `gone`: rows that the source brought and that no longer exist;
     - `kept`: rows of the destination that were changed since the merge and stay as they are now;
     - `released`: contact points that had become one with another, by id: the one that each leads to now, or None if it
-      stands by itself again;
+      leads to none;
     - `heirs`: if both profiles hold a value, the destination's contact point that takes the place of the one that goes
       back to the source, by the latter's id.
     """
@@ -111,12 +111,12 @@ def _changed_rows(before: Sequence[Any], now: Sequence[Any]) -> list[str]:
 
 
 def _points_to_release(taken: TakenOut, held_ids: Collection[str]) -> dict[str, str | None]:
-    """Contact points that no longer lead where they led: those that a profile holds again, and those that lead to one
-    of these."""
+    """Contact points that no longer lead where they led: those that a profile holds again, or nobody any more because
+    the row has gone since, and those that lead to one of these."""
     redirects: dict[str, str | None] = {}
     for point_id, led_to in taken.absorbed.items():
         leads_to = taken.absorbing.get(point_id)
-        if leads_to is None and point_id in held_ids:
+        if leads_to is None:
             redirects[point_id] = None
         elif leads_to != led_to and leads_to in held_ids:
             redirects[point_id] = leads_to
