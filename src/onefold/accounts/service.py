@@ -48,7 +48,7 @@ _TOKEN = re.compile(r"(ofk|ofs|oft)_([0-9]{1,18})_[A-Za-z0-9_-]{43}\Z", re.ASCII
 
 
 class Principal(NamedTuple):
-    """Who is asking: an API key or a signed-in agent, whose `session` it is, of one organization."""
+    """Who is asking: an API key, or a signed-in `agent` by a `session`, of one organization."""
 
     organization_id: int
     scopes: frozenset[str]
@@ -56,6 +56,12 @@ class Principal(NamedTuple):
     agent_id: str | None
     expires_at: datetime | None
     session: SessionRow | None = None
+    agent: AgentRow | None = None
+
+    def may_go_on_as(self, before: Principal) -> bool:
+        """Whether this is who was asking before, and may do no less and no more."""
+        changing = {"session": None, "agent": None}
+        return self._replace(**changing) == before._replace(**changing)  # type: ignore[arg-type]
 
 
 def new_token(kind: TokenKind, organization_id: int) -> str:
@@ -142,7 +148,9 @@ def _session_principal(unit: UnitOfWork, token: str) -> Principal | None:
     if agent is None or not agent.active:
         return None
     scopes = ROLE_SCOPES[agent.role]
-    return Principal(unit.organization_id, scopes, None, agent_id=agent.id, expires_at=None, session=session)
+    return Principal(
+        unit.organization_id, scopes, None, agent_id=agent.id, expires_at=None, session=session, agent=agent
+    )
 
 
 def note_use(unit: UnitOfWork, key_id: str, when: datetime) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from onefold.database.engine import UnitOfWork
-from onefold.database.tables import sessions
+from onefold.database.tables import organizations, sessions
 
 
 class SessionRow(NamedTuple):
@@ -36,20 +36,22 @@ def add_session(unit: UnitOfWork, token_hash: str, session: SessionRow) -> None:
     unit.execute(sessions.insert().values(row))
 
 
-def session_of(unit: UnitOfWork, token_hash: str, now: datetime, idle_since: datetime) -> SessionRow | None:
-    """The session of a token, unless it has expired or was not used since."""
-    row = unit.execute(unit.select(*_SESSION).where(_s.token_hash == token_hash, *_on(now, idle_since))).one_or_none()
-    return None if row is None else SessionRow._make(row)
+def session_of(unit: UnitOfWork, token_hash: str, now: datetime) -> SessionRow | None:
+    """The session of a token, unless it has expired or was not used for too long."""
+    return next(iter(_going_on(unit, _s.token_hash == token_hash, now)), None)
 
 
-def sessions_of(unit: UnitOfWork, agent_id: str, now: datetime, idle_since: datetime) -> Sequence[SessionRow]:
+def sessions_of(unit: UnitOfWork, agent_id: str, now: datetime) -> Sequence[SessionRow]:
     """An agent's sessions that go on, the one last used first."""
-    select = unit.select(*_SESSION).where(_s.agent_id == agent_id, *_on(now, idle_since))
-    return [SessionRow._make(row) for row in unit.execute(select.order_by(_s.last_used_at.desc()))]
+    return sorted(_going_on(unit, _s.agent_id == agent_id, now), key=lambda one: one.last_used_at, reverse=True)
 
 
-def _on(now: datetime, idle_since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return _s.expires_at > now, _s.last_used_at > idle_since
+def _going_on(unit: UnitOfWork, which: sa.ColumnElement[bool], now: datetime) -> list[SessionRow]:
+    """Those that have not expired and were used within the time that the organization has set."""
+    idle_minutes = sa.select(organizations.c.session_idle_minutes).where(organizations.c.id == unit.organization_id)
+    select = unit.select(*_SESSION, idle_minutes.scalar_subquery()).where(which, _s.expires_at > now)
+    rows = [(SessionRow._make(row[:-1]), timedelta(minutes=row[-1])) for row in unit.execute(select)]
+    return [session for session, idle in rows if now - session.last_used_at < idle]
 
 
 def change_session(unit: UnitOfWork, token_hash: str, **values: object) -> None:

@@ -20,7 +20,6 @@ from onefold.core.clock import new_id, utc_now
 from onefold.core.errors import NotAllowed, NotFound
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
-from onefold.organizations.store import settings_row
 
 LENGTH, FRESH = timedelta(hours=12), timedelta(minutes=5)
 _NOTED_EVERY = timedelta(seconds=30)
@@ -38,19 +37,12 @@ def begin(unit: UnitOfWork, token_hash: str, agent_id: str, origin: str = "") ->
 
 def find(unit: UnitOfWork, token_hash: str) -> SessionRow | None:
     """The session of a token, if it goes on."""
-    now = utc_now()
-    return store.session_of(unit, token_hash, now, now - _idle(unit))
+    return store.session_of(unit, token_hash, utc_now())
 
 
 def of_agent(unit: UnitOfWork, agent_id: str) -> Sequence[SessionRow]:
     """An agent's sessions that go on, the one last used first."""
-    now = utc_now()
-    return store.sessions_of(unit, agent_id, now, now - _idle(unit))
-
-
-def _idle(unit: UnitOfWork) -> timedelta:
-    """After how long without use the organization has its agents' sessions end."""
-    return timedelta(minutes=settings_row(unit).session_idle_minutes)
+    return store.sessions_of(unit, agent_id, utc_now())
 
 
 def is_to_be_noted(session: SessionRow) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onefold.api import merging_schemas as schemas
 from onefold.api.views import summary
 from onefold.matching.scoring import Comparison
-from onefold.merging.service import Preview
+from onefold.merging.previews import Preview
 from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.suggestions.service import SuggestionView
@@ -15,8 +15,8 @@ def preview(merge_preview: Preview) -> schemas.MergePreview:
     """A plan as the agent sees it."""
     plan = merge_preview.plan
     return schemas.MergePreview(
-        source=summary(merge_preview.source),
-        destination=summary(merge_preview.destination),
+        source=summary(merge_preview.source.summary),
+        destination=summary(merge_preview.destination.summary),
         source_version=plan.versions[0],
         destination_version=plan.versions[1],
         digest=plan.digest,

@@ -18,8 +18,10 @@ from onefold.core.private_files import make_private
 from onefold.database.engine import Database
 from onefold.database.transactions import run_in_transaction
 from onefold.merging import bulk as many_merges
+from onefold.merging import previews
 from onefold.merging import service as merging
-from onefold.merging.service import MergeRequest, Preview
+from onefold.merging.previews import Preview
+from onefold.merging.service import MergeRequest
 from onefold.runs import service as runs
 from onefold.runs import store as run_store
 from onefold.runs.store import RunRow
@@ -59,7 +61,7 @@ def merge(
 
 def _merge_two(database: Database, number: int, request: MergeRequest, yes: bool) -> None:
     with database.read(number) as unit:
-        preview = merging.look(unit, request, ACTOR)
+        preview = previews.look(unit, request, ACTOR)
     _show(preview)
     if preview.plan.obstacles:
         fail("The merge is refused; clear what stands in the way, or merge by the API with the steps it offers.")

@@ -9,8 +9,7 @@ from onefold.console import labels, wording
 from onefold.contact_points.points import HeldPoint
 from onefold.core.errors import InvalidValue
 from onefold.merging.outcomes import BOTH_SIDES, Obstacle, Outcome, Step, Which
-from onefold.merging.service import Preview
-from onefold.profiles.service import ProfileView
+from onefold.merging.previews import Preview, Side
 
 _NAME = 60
 
@@ -66,11 +65,11 @@ def choices_of(given: dict[str, str], ruled: dict[str, str]) -> dict[str, Which]
 class MergePage:
     """A preview in words. `source` goes into `destination`."""
 
-    def __init__(self, preview: Preview, source: ProfileView, destination: ProfileView, steps: Sequence[Step]) -> None:
+    def __init__(self, preview: Preview, steps: Sequence[Step] = ()) -> None:
         self.preview, self.plan = preview, preview.plan
-        self.source, self.destination = source, destination
+        self.source, self.destination = source, destination = preview.source, preview.destination
         self._sides = {"source": source, "destination": destination}
-        self._points = {p.contact_point_id: p for view in (source, destination) for p in view.points}
+        self._points = {p.contact_point_id: p for side in (source, destination) for p in side.points}
         self.taken = [Way(step_value(step), self._step_label(step)) for step in steps]
 
     @property
@@ -113,31 +112,31 @@ class MergePage:
         )
 
     def _step_label(self, step: Step) -> str:
-        view = self._sides.get(step.side or "")
-        name = wording.snippet(wording.customer_name(view.display_name), _NAME) if view else ""
+        side = self._sides.get(step.side or "")
+        name = wording.snippet(wording.customer_name(side.display_name), _NAME) if side else ""
         point = self._points.get(step.contact_point_id or "")
         number = wording.point(point.value, point.kind) if point else "the contact point"
         if step.step == "make_ordinary":
             return f"Make the Main phone of {name} ({self._main(step)}) an ordinary phone"
         if step.step == "keep_former":
-            return f"Keep {name}'s customer ID {view.customer_id if view else ''} as a former one, still searchable"
+            return f"Keep {name}'s customer ID {side.customer_id if side else ''} as a former one, still searchable"
         if step.step == "keep_type":
-            return f"Keep the type that {number} has with {name}: {self._type(view, point)}"
+            return f"Keep the type that {number} has with {name}: {self._type(side, point)}"
         return f"Detach {number} from {self._holder(step)} into a customer of its own first"
 
     def _main(self, step: Step) -> str:
-        view = self._sides[step.side or "source"]
-        return next((wording.point(p.value, p.kind) for p in view.points if p.kind == "phone" and p.main), "")
+        side = self._sides[step.side or "source"]
+        return next((wording.point(p.value, p.kind) for p in side.points if p.kind == "phone" and p.main), "")
 
-    def _type(self, view: ProfileView | None, point: HeldPoint | None) -> str:
-        points = view.points if view else []
+    def _type(self, side: Side | None, point: HeldPoint | None) -> str:
+        points = side.points if side else []
         kind = next((p.phone_type for p in points if point and (p.kind, p.value) == (point.kind, point.value)), None)
         return labels.PHONE_TYPES[kind].lower() if kind else ""
 
     def _holder(self, step: Step) -> str:
-        for view in (self.source, self.destination):
-            if any(p.contact_point_id == step.contact_point_id for p in view.points):
-                return wording.snippet(wording.customer_name(view.display_name), _NAME)
+        for side in (self.source, self.destination):
+            if any(p.contact_point_id == step.contact_point_id for p in side.points):
+                return wording.snippet(wording.customer_name(side.display_name), _NAME)
         return "its customer"
 
 

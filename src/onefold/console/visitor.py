@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from onefold.accounts import known_devices, sessions
-from onefold.accounts import store as accounts
 from onefold.accounts.service import Principal, authenticate, token_hash, token_parts
 from onefold.accounts.store import AgentRow
 from onefold.console.devices import device_of
@@ -120,7 +119,7 @@ class Visitor:
             now = authenticate(self.database, self.token)
         except NotSignedIn:
             return False
-        return now._replace(session=None) == self.principal._replace(session=None)
+        return now.may_go_on_as(self.principal)
 
 
 def origin_of(request: Request) -> str:
@@ -210,11 +209,8 @@ def _look(request: Request) -> Visitor | None:
         principal = authenticate(database, token)
     except NotSignedIn:
         return None
-    if principal.agent_id is None:  # an API key is no agent
-        return None
-    with database.read(principal.organization_id) as unit:
-        agent = accounts.read_agent(unit, principal.agent_id)
-    return Visitor(request, token, principal, agent)
+    # An API key is no agent.
+    return None if principal.agent is None else Visitor(request, token, principal, principal.agent)
 
 
 def _note_use(visitor: Visitor) -> None:

@@ -158,9 +158,13 @@ def open_conversations(
 
 def open_conversation_of(unit: UnitOfWork, profile_id: str) -> ConversationRow | None:
     """The one open conversation of a profile."""
-    select = unit.select(*_CONVERSATION).where(conversations.c.profile_id == profile_id, IS_OPEN)
-    row = unit.execute(select).one_or_none()
-    return None if row is None else ConversationRow._make(row)
+    return open_conversations_of(unit, [profile_id]).get(profile_id)
+
+
+def open_conversations_of(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, ConversationRow]:
+    """The open conversations of profiles, each of which has at most one, by profile."""
+    select = unit.select(*_CONVERSATION).where(conversations.c.profile_id.in_(profile_ids), IS_OPEN)
+    return {row.profile_id: ConversationRow._make(row) for row in unit.execute(select)}
 
 
 def add_conversation(unit: UnitOfWork, conversation_id: str, profile_id: str, inbox_id: str, now: datetime) -> None:

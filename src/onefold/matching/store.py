@@ -271,11 +271,14 @@ def origins(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, str]:
 _VERDICT = ", ".join(f"v.{field}" for field in VerdictRow._fields)
 
 
-def verdicts_between(unit: UnitOfWork, pairs: Iterable[Pair]) -> dict[Pair, list[VerdictRow]]:
+def verdicts_between(
+    unit: UnitOfWork, pairs: Iterable[Pair], leads: Mapping[str, str] | None = None
+) -> dict[Pair, list[VerdictRow]]:
     """What was decided on each pair of living profiles, or on profiles that have been merged into them; not what was
-    taken back."""
+    taken back. `leads` are the `origins` of them all, where these have been read."""
     wanted: dict[Pair, list[VerdictRow]] = {pair: [] for pair in pairs}
-    leads = origins(unit, sorted({profile_id for pair in wanted for profile_id in pair}))
+    if leads is None:
+        leads = origins(unit, sorted({profile_id for pair in wanted for profile_id in pair}))
     if leads:
         d = unit.dialect
         condition = "v.organization_id = ? AND v.profile_id = k.value AND v.withdrawn_at IS NULL"

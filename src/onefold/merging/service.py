@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from onefold.accounts.service import merger_of
-from onefold.accounts.store import list_agents
 from onefold.audit import service as audit
 from onefold.contact_points import store as contact_points
 from onefold.conversations import store as conversations
@@ -23,6 +22,7 @@ from onefold.matching.service import MatchState
 from onefold.merging import conversation_store as conversation_moves
 from onefold.merging import detach as detaching
 from onefold.merging import store
+from onefold.merging.no_match import no_match_said
 from onefold.merging.outcomes import Step, Which
 from onefold.merging.plan import MergePlan, plan_merge
 from onefold.merging.record import MergeRecord
@@ -32,7 +32,6 @@ from onefold.organizations.policy import Policy
 from onefold.organizations.store import load_policy
 from onefold.outbox.store import emit
 from onefold.profiles import store as profiles
-from onefold.profiles.service import ProfileSummary, summaries
 from onefold.profiles.store import ProfileRow
 
 
@@ -54,63 +53,8 @@ class MergeRequest(NamedTuple):
     despite_no_match: bool = False
 
 
-class NoMatch(NamedTuple):
-    """Somebody said that the two are not one customer (SUG-4): which agent (None for an API key), and when."""
-
-    agent_id: str | None
-    agent: str | None
-    at: datetime
-
-
-class Preview(NamedTuple):
-    """The plan, both profiles, every "No Match" about them, and how many conversations and drafts come along."""
-
-    plan: MergePlan
-    source: ProfileSummary
-    destination: ProfileSummary
-    conversations: int
-    drafts: int
-    no_match: tuple[NoMatch, ...]
-
-
-def look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> Preview:
-    """The plan of a merge with both profiles, and how much comes along. Raises what `preview` raises."""
-    return with_counts(unit, preview(unit, request, actor))
-
-
-def with_counts(unit: UnitOfWork, plan: MergePlan, merged_before: Sequence[str] = ()) -> Preview:
-    """A plan with both profiles, and how much comes along. `merged_before` are the profiles that the same step merges
-    into the destination before this one (MRG-18)."""
-    source, destination = summaries(unit, [plan.source_id, plan.destination_id])
-    origins = profiles.merged_into(unit, plan.source_id)
-    return Preview(
-        plan,
-        source,
-        destination,
-        conversations=conversations.count_of(unit, origins),
-        drafts=store.count_drafts(unit, plan.source_id),
-        no_match=_said_no_match(unit, plan.source_id, [plan.destination_id, *merged_before]),
-    )
-
-
-def needs_a_look(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> bool:
-    """Whether a merge cannot be done at one click: it has obstacles, or somebody said "No Match" (SUG-4)."""
-    return bool(
-        preview(unit, request, actor).obstacles or _said_no_match(unit, request.source_id, [request.destination_id])
-    )
-
-
-def _said_no_match(unit: UnitOfWork, source_id: str, other_ids: Sequence[str]) -> tuple[NoMatch, ...]:
-    """Every "No Match" about a profile and one of the others, or about profiles merged into them; the newest first."""
-    pairs = [pair_of(source_id, other_id) for other_id in other_ids]
-    verdicts = [verdict for some in matches.verdicts_between(unit, pairs).values() for verdict in some]
-    names = {agent.id: agent.name for agent in list_agents(unit)} if verdicts else {}
-    said = {v.id: NoMatch(v.agent_id, names.get(v.agent_id or ""), v.created_at) for v in verdicts}
-    return tuple(sorted(said.values(), key=lambda one: one.at, reverse=True))
-
-
 def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
-    if request.despite_no_match or not (said := _said_no_match(unit, request.source_id, [request.destination_id])):
+    if request.despite_no_match or not (said := no_match_said(unit, request.source_id, [request.destination_id])):
         return
     raise Conflict(
         f'{said[0].agent or "Somebody"} said on {said[0].at:%Y-%m-%d} that these two are not one customer ("No '
@@ -122,10 +66,16 @@ def _refuse_no_match(unit: UnitOfWork, request: MergeRequest) -> None:
 
 def preview(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> MergePlan:
     """MRG-1, MRG-4: the plan of a merge; nothing is changed. Raises what `merge` raises if the two cannot be merged."""
-    source, destination = _two(unit, request, living)
-    return _plan(
-        source, destination, request, merger=merger_of(unit, actor, request.agent_id), policy=load_policy(unit)
-    )
+    source, destination = store.read_sides(unit, living(unit, two_of(request)))
+    return plan_of(unit, source, destination, request=request, actor=actor)
+
+
+def plan_of(
+    unit: UnitOfWork, source: ProfileSnapshot, destination: ProfileSnapshot, *, request: MergeRequest, actor: Actor
+) -> MergePlan:
+    """The plan of a merge of two profiles that have been read."""
+    merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
+    return _plan(source, destination, request, merger=merger, policy=policy)
 
 
 def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeRow, MergePlan]:
@@ -135,7 +85,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
     the obstacles (MRG-17); VersionConflict if a profile or the plan is not what was confirmed (MRG-12).
     """
     unit.lock_merging()
-    source, destination = _two(unit, request, lock)
+    source, destination = store.read_sides(unit, lock(unit, two_of(request)))
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
     plan = _plan(source, destination, request, merger=merger, policy=policy)
     _refuse_changed(plan, request)
@@ -145,7 +95,7 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
         owners = {p.contact_point_id: side.profile_id for side in (source, destination) for p in side.points}
         for point_id in plan.detached:
             detaching.detach(unit, owners[point_id], point_id, version=None, actor=actor, agent_id=request.agent_id)
-        source, destination = _two(unit, request, lock)
+        source, destination = store.read_sides(unit, lock(unit, two_of(request)))
         plan = _plan(source, destination, request, merger=merger, policy=policy)
         _refuse_obstructed(plan)
     return _apply(
@@ -159,34 +109,38 @@ def merge(unit: UnitOfWork, request: MergeRequest, actor: Actor) -> tuple[MergeR
     ), plan
 
 
-def _two(
-    unit: UnitOfWork, request: MergeRequest, row_of: Callable[[UnitOfWork, str], ProfileRow]
-) -> tuple[ProfileSnapshot, ProfileSnapshot]:
-    """Both profiles. `row_of` reads or locks their rows in the order of their ids; only then they are read whole."""
+def two_of(request: MergeRequest) -> tuple[str, str]:
+    """The source and the destination, who are two; raises Conflict `same_profile`."""
     if request.source_id == request.destination_id:
         raise Conflict("A profile cannot be merged with itself.", code="same_profile")
-    rows = {profile_id: row_of(unit, profile_id) for profile_id in sorted((request.source_id, request.destination_id))}
-    return store.read_side(unit, rows[request.source_id]), store.read_side(unit, rows[request.destination_id])
+    return request.source_id, request.destination_id
 
 
-def living(unit: UnitOfWork, profile_id: str) -> ProfileRow:
-    """A profile that can be merged; raises NotFound, and Conflict `merged_away`."""
-    row = profiles.read_profile(unit, profile_id)
-    if row.survivor_id is not None:
-        raise Conflict(
-            "One of the two profiles was merged into another; merge with that one.",
-            code="merged_away",
-            profile_id=profile_id,
-            survivor_id=row.survivor_id,
-        )
-    return row
+def living(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileRow]:
+    """Profiles that can be merged, in the order of the ids; raises NotFound, and Conflict `merged_away`."""
+    rows = profiles.read_profiles(unit, ids)
+    for profile_id in ids:
+        if rows[profile_id].survivor_id is not None:
+            raise Conflict(
+                "One of the two profiles was merged into another; merge with that one.",
+                code="merged_away",
+                profile_id=profile_id,
+                survivor_id=rows[profile_id].survivor_id,
+            )
+    return [rows[profile_id] for profile_id in ids]
 
 
-def lock(unit: UnitOfWork, profile_id: str) -> ProfileRow:
-    """Like `living`, and locks the profile against all other writers until the unit ends."""
+def lock(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileRow]:
+    """Like `living`, and locks the profiles against all other writers until the unit ends: one after the other as their
+    ids go, so that two who lock the same profiles never wait for each other."""
+    locked = {profile_id: _lock_one(unit, profile_id) for profile_id in sorted(ids)}
+    return [locked[profile_id] for profile_id in ids]
+
+
+def _lock_one(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     row = profiles.lock_living(unit, profile_id, against_contacts=True)
     if row is None:
-        living(unit, profile_id)  # raises the reason why there was nothing to lock
+        living(unit, [profile_id])  # raises the reason why there was nothing to lock
         raise RetryTransaction  # no reason: somebody has just undone its merge
     return row
 
@@ -275,7 +229,7 @@ def _details(
         "evidence": sorted({piece.kind for piece in record.evidence_between}),
         "outcomes": {o.field: o.kept for o in plan.outcomes if "." not in o.field},
     }
-    if request.despite_no_match and _said_no_match(unit, request.source_id, [request.destination_id]):
+    if request.despite_no_match and no_match_said(unit, request.source_id, [request.destination_id]):
         details["despite_no_match"] = True
     return details
 

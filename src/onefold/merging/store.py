@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from onefold.contact_points.store import points_of
-from onefold.conversations.store import open_conversation_of
+from onefold.conversations.store import open_conversations_of
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
 from onefold.database.tables import (
@@ -24,7 +24,7 @@ from onefold.database.tables import (
     relationships,
 )
 from onefold.merging.snapshot import Address, Detail, OpenConversation, ProfileSnapshot
-from onefold.profiles.store import ProfileRow, merged_into, relationships_of
+from onefold.profiles.store import ProfileRow, merged_into_each, relationships_of_each
 
 
 class MergeRow(NamedTuple):
@@ -48,40 +48,66 @@ class MergeRow(NamedTuple):
 
 def read_side(unit: UnitOfWork, row: ProfileRow) -> ProfileSnapshot:
     """A living profile with everything a merge decides on."""
-    return ProfileSnapshot(
-        row.id,
-        row.version,
-        row.name,
-        name_confirmed=row.name_confirmed,
-        username=row.username,
-        image=row.image,
-        attributes=row.attributes,
-        points=tuple(points_of(unit, [row.id])[row.id]),
-        details=tuple(Detail._make(part) for part in _parts(unit, details, Detail, row.id)),
-        addresses=tuple(Address._make(part) for part in _parts(unit, addresses, Address, row.id)),
-        relations=relationships_of(unit, merged_into(unit, row.id)),
-        conversation=_open_conversation(unit, row.id),
-    )
+    return read_sides(unit, [row])[0]
 
 
-def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_id: str) -> Sequence[sa.Row[Any]]:
-    select = unit.select(*(table.c[f] for f in of._fields)).where(table.c.profile_id == profile_id)
-    return unit.execute(select.order_by(table.c.id)).all()
+def read_sides(
+    unit: UnitOfWork, rows: Sequence[ProfileRow], merged: Sequence[Sequence[str]] | None = None
+) -> list[ProfileSnapshot]:
+    """The same for several profiles at a time; `merged` is what `merged_into_each` says of them, where it was asked."""
+    ids = [row.id for row in rows]
+    points = points_of(unit, ids)
+    relations = relationships_of_each(unit, merged_into_each(unit, ids) if merged is None else merged)
+    parts = {of: _parts(unit, table, of, ids) for table, of in ((details, Detail), (addresses, Address))}
+    open_conversations = _open_conversations(unit, ids)
+    return [
+        ProfileSnapshot(
+            row.id,
+            row.version,
+            row.name,
+            name_confirmed=row.name_confirmed,
+            username=row.username,
+            image=row.image,
+            attributes=row.attributes,
+            points=tuple(points[row.id]),
+            details=tuple(parts[Detail][row.id]),
+            addresses=tuple(parts[Address][row.id]),
+            relations=of_row,
+            conversation=open_conversations.get(row.id),
+        )
+        for row, of_row in zip(rows, relations, strict=True)
+    ]
 
 
-def _open_conversation(unit: UnitOfWork, profile_id: str) -> OpenConversation | None:
-    row = open_conversation_of(unit, profile_id)
-    return None if row is None else with_assignee(unit, OpenConversation(row.id, row.inbox_id, row.assignee_id, ""))
+def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_ids: Sequence[str]) -> dict[str, list[Any]]:
+    select = unit.select(table.c.profile_id, *(table.c[f] for f in of._fields))
+    parts: dict[str, list[Any]] = {profile_id: [] for profile_id in profile_ids}
+    for row in unit.execute(select.where(table.c.profile_id.in_(profile_ids)).order_by(table.c.id)):
+        parts[row.profile_id].append(of._make(row[1:]))
+    return parts
+
+
+def _open_conversations(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, OpenConversation]:
+    rows = open_conversations_of(unit, profile_ids)
+    bare = [OpenConversation(row.id, row.inbox_id, row.assignee_id, "") for row in rows.values()]
+    return dict(zip(rows, _with_assignees(unit, bare), strict=True))
 
 
 def with_assignee(unit: UnitOfWork, conversation: OpenConversation | None) -> OpenConversation | None:
     """An open conversation with the name that events show of its assignee: an agent's, or the inbox's."""
-    if conversation is None:
-        return None
-    assignee_id = conversation.assignee_id
-    table, wanted = (inboxes, conversation.inbox_id) if assignee_id is None else (agents, assignee_id)
-    name = unit.execute(unit.select(table.c.name).where(table.c.id == wanted)).scalar_one()
-    return conversation._replace(assignee=name)
+    return None if conversation is None else _with_assignees(unit, [conversation])[0]
+
+
+def _with_assignees(unit: UnitOfWork, conversations: Sequence[OpenConversation]) -> list[OpenConversation]:
+    agent_ids = [one.assignee_id for one in conversations if one.assignee_id is not None]
+    names: dict[str, str] = {}
+    for table, ids in (
+        (agents, agent_ids),
+        (inboxes, [one.inbox_id for one in conversations if one.assignee_id is None]),
+    ):
+        select = unit.select(table.c.id, table.c.name).where(table.c.id.in_(ids))
+        names.update(tuple(row) for row in (unit.execute(select) if ids else ()))
+    return [one._replace(assignee=names[one.assignee_id or one.inbox_id]) for one in conversations]
 
 
 def created_times(unit: UnitOfWork, profile_ids: Sequence[str]) -> dict[str, datetime]:

@@ -6,26 +6,27 @@ The rules apply pair by pair: the oldest source first, each into what the ones b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from onefold.accounts.service import merger_of
 from onefold.core.actor import Actor
 from onefold.core.errors import Conflict, InvalidValue, NotFound, VersionConflict
 from onefold.database.engine import UnitOfWork
+from onefold.merging import previews, store
 from onefold.merging import service as merging
-from onefold.merging import store
 from onefold.merging import undo as undoing
 from onefold.merging.outcomes import Step, Which
 from onefold.merging.plan import MergePlan, plan_merge
-from onefold.merging.service import MergeRequest, Preview
+from onefold.merging.previews import Preview, Side
+from onefold.merging.service import MergeRequest
 from onefold.merging.snapshot import ProfileSnapshot
 from onefold.merging.store import MergeRow
 from onefold.merging.undo import Undo
 from onefold.organizations.store import load_policy
 from onefold.profiles import store as profiles
 from onefold.profiles.relationships import visible_relationships
-from onefold.profiles.store import ProfileRow
 
 MOST_SOURCES = 20
 
@@ -67,22 +68,31 @@ class TogetherPreview(NamedTuple):
 
 def preview(unit: UnitOfWork, request: TogetherRequest, actor: Actor) -> TogetherPreview:
     """What merging them would do; nothing is changed. Raises what `merge` raises for profiles that cannot be merged."""
-    plans = _plan(unit, request, actor, merging.living)
-    sources = [plan.source_id for plan in plans]
-    previews = tuple(merging.with_counts(unit, plan, sources[:number]) for number, plan in enumerate(plans))
-    return TogetherPreview(previews, _digest(plans))
+    sides = previews.read(unit, _all_of(request))
+    since = profiles.since(unit, [side.row for side in sides])
+    plans = _plan(unit, request, actor, [side.snapshot for side in sides], since)
+    by_id = {side.row.id: side._replace(row=side.row._replace(created_at=since[side.row.id])) for side in sides}
+    return TogetherPreview(tuple(_with_counts(unit, plans, by_id)), _digest(plans))
+
+
+def _with_counts(unit: UnitOfWork, plans: Sequence[MergePlan], sides: Mapping[str, Side]) -> Iterator[Preview]:
+    into = [sides[plans[0].destination_id]]
+    for plan in plans:
+        yield previews.with_counts(unit, plan, sides[plan.source_id], into)
+        into.append(sides[plan.source_id])
 
 
 def merge(unit: UnitOfWork, request: TogetherRequest, actor: Actor) -> list[MergeRow]:
     """Merges all of them or none. Raises what merging any of them raises, and VersionConflict where they are not what
     was confirmed (MRG-12)."""
     unit.lock_merging()
-    plans = _plan(unit, request, actor, merging.lock)
+    rows = merging.lock(unit, _all_of(request))
+    plans = _plan(unit, request, actor, store.read_sides(unit, rows), profiles.since(unit, rows))
     if request.digest not in (None, _digest(plans)):
         raise VersionConflict("The merge is not what was shown any more; look at the new preview.", code="plan_changed")
-    rows = [merging.merge(unit, request.of(plan.source_id), actor)[0] for plan in plans]
-    store.mark_together(unit, [row.id for row in rows], rows[0].id)
-    return [row._replace(together_id=rows[0].id) for row in rows]
+    merges = [merging.merge(unit, request.of(plan.source_id), actor)[0] for plan in plans]
+    store.mark_together(unit, [row.id for row in merges], merges[0].id)
+    return [row._replace(together_id=merges[0].id) for row in merges]
 
 
 def standing(unit: UnitOfWork, together_id: str | None) -> list[MergeRow]:
@@ -103,9 +113,8 @@ def undo(unit: UnitOfWork, together_id: str, actor: Actor) -> list[Undo]:
     return [undoing.undo(unit, row.id, None, actor) for row in rows]
 
 
-def _plan(
-    unit: UnitOfWork, request: TogetherRequest, actor: Actor, row_of: Callable[[UnitOfWork, str], ProfileRow]
-) -> list[MergePlan]:
+def _all_of(request: TogetherRequest) -> list[str]:
+    """The sources, each once, and the destination; raises InvalidValue, and Conflict `same_profile`."""
     source_ids = list(dict.fromkeys(request.source_ids))
     if not 1 <= len(source_ids) <= MOST_SOURCES:
         raise InvalidValue(f"From 1 to {MOST_SOURCES} profiles are merged in one step.", field="source_ids")
@@ -114,13 +123,23 @@ def _plan(
     if any(step.step == "detach" for steps in request.steps.values() for step in steps):
         # What it leaves behind is known only once it is done, and the next ones' previews would not be true.
         raise InvalidValue("Detach the contact point first; several merges in one step cannot do it.", field="steps")
-    rows = {one: row_of(unit, one) for one in sorted([*source_ids, request.destination_id])}
+    return [*source_ids, request.destination_id]
+
+
+def _plan(
+    unit: UnitOfWork,
+    request: TogetherRequest,
+    actor: Actor,
+    sides: Sequence[ProfileSnapshot],
+    since: Mapping[str, datetime],
+) -> list[MergePlan]:
+    """The merges of `_all_of`, the source first that is known since longest."""
     merger, policy = merger_of(unit, actor, request.agent_id), load_policy(unit)
-    destination = store.read_side(unit, rows[request.destination_id])
+    snapshots = {side.profile_id: side for side in sides}
+    destination = snapshots.pop(request.destination_id)
     plans: list[MergePlan] = []
-    since = {one: profiles.since(unit, rows[one]) for one in source_ids}
-    for source_id in sorted(source_ids, key=lambda one: (since[one], one)):
-        source = _led_on(store.read_side(unit, rows[source_id]), [plan.source_id for plan in plans], destination)
+    for source_id in sorted(snapshots, key=lambda one: (since[one], one)):
+        source = _led_on(snapshots[source_id], [plan.source_id for plan in plans], destination)
         merge_request = request.of(source_id)
         plan = plan_merge(
             source,

@@ -25,6 +25,7 @@ from onefold.outbox.store import emit
 from onefold.profiles import store
 from onefold.profiles.display_name import display_name
 from onefold.profiles.point_rules import plan_point
+from onefold.profiles.relationships import Relationship
 from onefold.profiles.store import ProfileHead, ProfileRow
 
 
@@ -57,7 +58,7 @@ class ProfileView(NamedTuple):
 class ProfileSummary(NamedTuple):
     """One profile as lists and searches show it."""
 
-    row: ProfileHead
+    row: ProfileHead | ProfileRow
     display_name: str
     points: list[HeldPoint]
 
@@ -95,7 +96,7 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
     region = load_policy(unit).default_region
     former_ids = store.merged_into(unit, row.id)[1:]
     return ProfileView(
-        row=row._replace(created_at=store.since(unit, row) if former_ids else row.created_at),
+        row=row._replace(created_at=store.since(unit, [row])[row.id]) if former_ids else row,
         display_name=display_name(row.name, points),
         customer_id=next((p.value for p in points if p.kind == "customer_id" and p.current), None),
         former_customer_ids=[
@@ -108,16 +109,23 @@ def view(unit: UnitOfWork, row: ProfileRow) -> ProfileView:
         },
         details=store.parts_of(unit, store.DETAILS, row.id),
         addresses=store.parts_of(unit, store.ADDRESSES, row.id),
-        relationships=_relationships(unit, [row.id, *former_ids]),
+        relationships=relationship_views(unit, [(row.id, store.relationships_of(unit, [row.id, *former_ids]))])[0],
         suggestions=[s for s in suggestions_of(unit, row.id) if s.state == "open"],
         former_ids=former_ids,
     )
 
 
-def _relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[RelationshipView]:
-    seen = [(row.id, *row.seen_from(ids[0])) for row in store.relationships_of(unit, ids)]
-    names = {s.row.id: s.display_name for s in summaries(unit, sorted({other_id for _, other_id, _ in seen}))}
-    return [RelationshipView(row_id, kind, other_id, names.get(other_id, "")) for row_id, other_id, kind in seen]
+def relationship_views(
+    unit: UnitOfWork, of_each: Sequence[tuple[str, Sequence[Relationship]]]
+) -> list[list[RelationshipView]]:
+    """The relationships of each profile as seen from it, with the names of whom they name."""
+    seen = [[(row.id, *row.seen_from(profile_id)) for row in relations] for profile_id, relations in of_each]
+    others = sorted({other_id for of_one in seen for _, other_id, _ in of_one})
+    names = {s.row.id: s.display_name for s in summaries(unit, others)}
+    return [
+        [RelationshipView(row_id, kind, other_id, names.get(other_id, "")) for row_id, other_id, kind in of_one]
+        for of_one in seen
+    ]
 
 
 def summaries(unit: UnitOfWork, ids: Sequence[str]) -> list[ProfileSummary]:

@@ -59,6 +59,16 @@ def read_profile(unit: UnitOfWork, profile_id: str) -> ProfileRow:
     return _profile(row)
 
 
+def read_profiles(unit: UnitOfWork, ids: Sequence[str]) -> dict[str, ProfileRow]:
+    """The profiles with these ids, also those merged away; raises NotFound unless there is one for each."""
+    known = [profile_id for profile_id in ids if is_id(profile_id)]
+    rows = unit.execute(unit.select(*_COLUMNS).where(profiles.c.id.in_(known))) if known else ()
+    by_id = {row.id: _profile(row) for row in rows}
+    if set(by_id) != set(ids):
+        raise NotFound("There is no profile with this id.", code="profile_not_found")
+    return by_id
+
+
 def lock_profile(
     unit: UnitOfWork, profile_id: str, version: int | None = None, *, against_contacts: bool = False
 ) -> ProfileRow:
@@ -165,12 +175,14 @@ def former_names(unit: UnitOfWork, profile_id: str) -> list[str]:
     return [str(name) for _, name in sorted(rows, key=lambda row: str(row[0]), reverse=True) if name is not None]
 
 
-def since(unit: UnitOfWork, row: ProfileRow) -> datetime:
-    """When the customer was first known: when a profile, or the oldest of those merged into it, was created."""
-    p = profiles.c
-    first = sa.func.min(p.created_at)
-    oldest = unit.execute(unit.select(first, of=profiles).where(p.survivor_id == row.id)).scalar()
-    return row.created_at if oldest is None else min(oldest, row.created_at)
+def since(unit: UnitOfWork, rows: Sequence[ProfileRow]) -> dict[str, datetime]:
+    """When each customer was first known: when its profile, or the oldest of those merged into it, was created."""
+    p, times = profiles.c, {row.id: row.created_at for row in rows}
+    oldest = sa.func.min(p.created_at).label("oldest")
+    select = unit.select(p.survivor_id, oldest).where(p.survivor_id.in_(times)).group_by(p.survivor_id)
+    for row in unit.execute(select):
+        times[row.survivor_id] = min(row.oldest, times[row.survivor_id])
+    return times
 
 
 class Part(NamedTuple):
@@ -238,7 +250,13 @@ def _expect(part: Part, result: sa.CursorResult[Any]) -> None:
 
 def relationships_of(unit: UnitOfWork, ids: Sequence[str]) -> tuple[Relationship, ...]:
     """The relationships of the profile that `merged_into` lists these ids of, as they are seen today."""
-    return visible_relationships(ids[0], _as_of_today(unit, entered_relationships(unit, ids)))
+    return relationships_of_each(unit, [ids])[0]
+
+
+def relationships_of_each(unit: UnitOfWork, ids_of_each: Sequence[Sequence[str]]) -> list[tuple[Relationship, ...]]:
+    """The same for several profiles at a time."""
+    led = _as_of_today(unit, entered_relationships(unit, [one for ids in ids_of_each for one in ids]))
+    return [visible_relationships(ids[0], led) for ids in ids_of_each]
 
 
 def entered_relationships(unit: UnitOfWork, ids: Sequence[str]) -> list[Relationship]:
@@ -271,11 +289,16 @@ def remove_relationship(unit: UnitOfWork, relationship_id: str, ids: Sequence[st
 
 
 def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
-    """The ids of every profile that has been merged into this one, directly or not, and its own."""
+    """The ids of every profile that has been merged into this one, directly or not, after its own."""
+    return merged_into_each(unit, [profile_id])[0]
+
+
+def merged_into_each(unit: UnitOfWork, ids: Sequence[str]) -> list[list[str]]:
+    """The same for several profiles at a time."""
     d = unit.dialect
     led = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
-    rows = unit.lookup(f"SELECT p.id FROM {d.id_keys}{led}", (unit.organization_id,), [profile_id])
-    return [profile_id, *(str(row[0]) for row in rows)]
+    rows = unit.lookup(f"SELECT p.survivor_id, p.id FROM {d.id_keys}{led}", (unit.organization_id,), ids)
+    return [[one, *(str(gone) for survivor_id, gone in rows if str(survivor_id) == one)] for one in ids]
 
 
 _WHOLE_TERM = """

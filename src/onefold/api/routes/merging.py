@@ -18,7 +18,7 @@ from onefold.database.engine import UnitOfWork
 from onefold.merging import bulk as many_merges
 from onefold.merging import detach as detaching
 from onefold.merging import move_conversation as moving
-from onefold.merging import new_owner, together
+from onefold.merging import new_owner, previews, together
 from onefold.merging import service as merging
 from onefold.merging import undo as undoing
 from onefold.merging.outcomes import Step
@@ -52,7 +52,9 @@ def merge_request(source_id: str, destination_id: str, body: schemas.MergeChoice
 def preview_merge(call: AnyCall, body: schemas.MergePreviewInput) -> Response:
     """What a merge would do: every field's outcome and why, the mismatches with the rule's choice preselected, what
     refuses it and the steps that would clear it. Nothing is changed (MRG-1, MRG-4, MRG-17)."""
-    return call.write(WRITE, lambda unit: Result(merging_views.preview(merging.look(unit, _request(body), call.actor))))
+    return call.write(
+        WRITE, lambda unit: Result(merging_views.preview(previews.look(unit, _request(body), call.actor)))
+    )
 
 
 @router.post(

@@ -13,7 +13,7 @@ from onefold.console.pages import page, redirect_to
 from onefold.console.visitor import AnyVisitor, Visitor
 from onefold.core.errors import VersionConflict
 from onefold.database.engine import UnitOfWork
-from onefold.merging import new_owner, shared_lines
+from onefold.merging import new_owner, previews, shared_lines
 from onefold.merging import service as merging
 from onefold.merging.service import MergeRequest
 from onefold.profiles import service as profiles
@@ -66,7 +66,7 @@ def match(visitor: AnyVisitor, profile_id: str, form: AnyForm) -> Response:
                 "One of the two was merged meanwhile; look at the matches again.", code="plan_changed"
             )
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
-        if merging.needs_a_look(unit, request, visitor.actor):
+        if previews.needs_a_look(unit, request, visitor.actor):
             return None, destination, source
         row, _ = merging.merge(unit, request, visitor.actor)
         return row.id, row.destination_id, row.source_id

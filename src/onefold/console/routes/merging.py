@@ -11,12 +11,14 @@ from onefold.console.forms import AnyForm
 from onefold.console.merge_page import MergePage, choices_of, parse_steps
 from onefold.console.pages import is_part, page, redirect_to, render
 from onefold.console.visitor import AnyVisitor, Visitor
+from onefold.core.actor import Actor
 from onefold.core.errors import Conflict, VersionConflict
 from onefold.core.ids import is_id
 from onefold.database.engine import UnitOfWork
+from onefold.merging import previews, together
 from onefold.merging import service as merging
-from onefold.merging import together
 from onefold.merging.outcomes import Step, Which
+from onefold.merging.previews import Preview
 from onefold.merging.service import MergeRequest
 from onefold.merging.store import MergeRow
 from onefold.organizations.store import load_policy
@@ -92,19 +94,25 @@ def _show(
     notice: str | None = None,
 ) -> Response:
     def work(unit: UnitOfWork) -> dict[str, Any]:
-        destination_id, other_id = (
-            profiles.resolve_redirect(unit, profile_id),
-            profiles.resolve_redirect(unit, source_id),
-        )
-        merge_preview = merging.look(unit, MergeRequest(other_id, destination_id, choices, steps), visitor.actor)
-        source, destination = profiles.read(unit, other_id), profiles.read(unit, destination_id)
+        merge_preview = _preview(unit, MergeRequest(source_id, profile_id, choices, steps), visitor.actor)
         return {
-            "merge": MergePage(merge_preview, source, destination, steps),
+            "merge": MergePage(merge_preview, steps),
             "undo_days": load_policy(unit).undo_days,
             "after_points": [p for p in merge_preview.plan.after.points if p.kind != "customer_id"],
         }
 
     return page(request, visitor, "merge_preview.html", status=status, notice=notice, **visitor.read(work))
+
+
+def _preview(unit: UnitOfWork, merge_request: MergeRequest, actor: Actor) -> Preview:
+    """The preview of the two that the ids lead to by now (EVT-2)."""
+    try:
+        return previews.look(unit, merge_request, actor)
+    except Conflict as refusal:
+        if refusal.code != "merged_away":
+            raise
+    source_id, destination_id = (profiles.resolve_redirect(unit, one) for one in merging.two_of(merge_request))
+    return previews.look(unit, merge_request._replace(source_id=source_id, destination_id=destination_id), actor)
 
 
 @router.post("/{source_id}")

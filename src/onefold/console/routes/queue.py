@@ -19,6 +19,7 @@ from onefold.matching import store
 from onefold.matching.evidence import Pair, pair_of
 from onefold.matching.scoring import EVIDENCE_KINDS
 from onefold.merging import bulk as many_merges
+from onefold.merging import previews
 from onefold.merging import service as merging
 from onefold.merging.service import MergeRequest
 from onefold.profiles import service as profiles
@@ -183,7 +184,7 @@ def match(request: Request, visitor: AnyVisitor, form: AnyForm) -> Response:
         if {source, destination} != {*pair_ids}:
             raise VersionConflict("One of the two was merged into another.", code="plan_changed")
         request = MergeRequest(source, destination, versions=(seen[source], seen[destination]))
-        if merging.needs_a_look(unit, request, visitor.actor):
+        if previews.needs_a_look(unit, request, visitor.actor):
             return f"/customers/{destination}/merge/{source}", None
         return None, merging.merge(unit, request, visitor.actor)[0].id
 

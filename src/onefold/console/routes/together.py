@@ -97,11 +97,9 @@ def _show(
     def work(unit: UnitOfWork) -> dict[str, Any]:
         merge_request = _request(unit, profile_id, source_ids, choices)
         planned = together.preview(unit, merge_request, visitor.actor)
-        destination = profiles.read(unit, merge_request.destination_id)
-        views = {one: profiles.read(unit, one) for one in merge_request.source_ids}
         return {
-            "destination": destination,
-            "merges": [MergePage(one, views[one.plan.source_id], destination, ()) for one in planned.previews],
+            "destination": planned.previews[0].destination,
+            "merges": [MergePage(one) for one in planned.previews],
             "planned": planned,
             "undo_days": load_policy(unit).undo_days,
         }
