@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from onefold.conversations import drafts
 from onefold.conversations.drafts import Composed
-from onefold.merging.outcomes import Step
+from onefold.merging.outcomes import Step, Which
 from onefold.organizations.merge_policies import BY_RULE
 from onefold.organizations.store import change_settings
 from onefold.profiles.service import PointInput
@@ -206,6 +206,25 @@ def test_what_a_contact_brought_goes_on_speaking_whatever_is_undone__RES_11_MRG_
     for number in order:
         undo(base, done[number])
     assert evidence(base) == before
+
+
+@pytest.mark.parametrize("limit", [2, 20])
+@pytest.mark.parametrize("kept", list(itertools.product(("source", "destination"), repeat=2)), ids="-".join)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_two_of_one_username_suggest_each_other_again_whatever_is_undone__SUG_1_MRG_19(
+    base: Base, order: Sequence[int], kept: Sequence[Which], limit: int
+) -> None:
+    """Of four, the first and the last have one username; a merge between them may let another one win."""
+    do(base, lambda unit: change_settings(unit, merge_policies={**BY_RULE, "username": "ask"}, shared_limit=limit))
+    people = [profile(base, name="Lena", username=username) for username in ("lena.h", None, "hofer", "lena.h")]
+    before = evidence(base)
+    done = [merge(base, people[0], people[1]).id]
+    for number, choice in enumerate(kept, start=1):
+        done.append(merge(base, people[number], people[number + 1], choices={"username": choice}).id)
+    for number in order:
+        undo(base, done[number])
+    assert {row[2:] for row in before} == {("handle", "lena.h", "lena.h")}
+    assert before <= evidence(base)
 
 
 # What people change in between ----------------------------------------------------------------------------------------

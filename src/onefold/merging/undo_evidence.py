@@ -59,8 +59,11 @@ def share_evidence(
     store.insert_evidence(unit, back)
     pairs |= {pair_of(source.profile_id, destination.profile_id), *(row.pair for row in back)}
     matching.rate(unit, pairs, policy, now, created=record.suggested)
-    # What it shares with whom its destination has joined.
-    matching.refresh_matches(unit, source.profile_id, policy, now)
+    # What the source shares with whom its destination has joined, and what the destination, with a value that had given
+    # way, shares with whom has come out of it meanwhile.
+    regained = _speaking(destination) - _speaking(taken.change_of(destination.profile_id).old)
+    for side in (source, destination) if regained else (source,):
+        matching.refresh_matches(unit, side.profile_id, policy, now)
 
 
 def _of_other(unit: UnitOfWork, passage: Passage) -> Set[Side]:
