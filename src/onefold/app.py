@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Any:
     console.add_middleware(_Observed)
     api = RateLimit(contacts.ContactRoutes(app, gate, group, database), settings.requests_a_minute)
     served: Any = BodyLimit(_Edges(api, console), partial(_largest_at, settings.largest_body))
-    served = SafeAnswers(served, https=settings.public_url.startswith("https://"))
+    served = SafeAnswers(served, https=settings.is_https)
     return ProxyHeadersMiddleware(served, settings.proxies) if settings.proxies else served
 
 

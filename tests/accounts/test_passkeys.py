@@ -160,6 +160,8 @@ def test_a_reset_ends_passkeys(base: Base) -> None:
     make(base, ivo, device)
     do(base, lambda unit: accounts.reset_password(unit, ivo, "correct horse battery", COMMAND))
     assert refusal(lambda: sign_in(base, device)) == "passkey_unknown"
+    actions = [action for (action,) in rows(base, "SELECT action FROM audit ORDER BY seq")]
+    assert actions[-3:] == ["agent.passkey_removed", "agent.password_set", "session.refused"]
 
 
 def test_tries_of_one_network_are_limited(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,12 +190,30 @@ def test_ones_sessions_are_listed_and_ended_one_by_one(console: Console) -> None
     assert console.agent.get("/customers").status_code == 200
 
 
+def test_signing_in_ends_the_session_that_the_browser_had__ASVS_7_2_4(console: Console) -> None:
+    agent_id = str(console.agent.agent_id)
+    words.do(console.base, lambda unit: accounts.set_password(unit, agent_id, PASSWORD, words.COMMAND))
+    before, elsewhere = (Seat(console.served, agent_id, console.session(agent_id)) for _ in range(2))
+    email = words.rows(console.base, f"SELECT email FROM agents WHERE id = '{agent_id}'")[0][0]
+    fields = {"organization": console.organization_id, "email": email, "password": PASSWORD}
+    answer = before.post("/sign-in", data={name: str(value) for name, value in fields.items()})
+    assert answer.status_code == 303, answer.text[:500]
+    after = Seat(console.served, agent_id, answer.cookies["onefold"])
+    assert [seat.get("/customers").status_code for seat in (after, elsewhere)] == [200, 200]
+    assert Seat(console.served, agent_id, before.token).get("/customers").status_code == 303
+
+
 def test_an_account_at_a_provider_does_not_outlive_a_reset(console: Console) -> None:
     agent_id, identity = str(console.agent.agent_id), Identity("https://accounts.example", "17")
     words.do(console.base, lambda unit: signing_in.link_provider(unit, agent_id, identity, words.COMMAND))
     words.do(console.base, lambda unit: accounts.reset_password(unit, agent_id, PASSWORD, words.COMMAND))
     with pytest.raises(Exception, match="Nobody here is linked"):
         words.do(console.base, lambda unit: signing_in.sign_in_by_provider(unit, identity, "test"))
+    actions = "SELECT action FROM audit WHERE organization_id = :org ORDER BY seq"
+    assert [action for (action,) in words.rows(console.base, actions, org=console.organization_id)][-2:] == [
+        "agent.provider_unlinked",
+        "agent.password_set",
+    ]
 
 
 @pytest.mark.parametrize(

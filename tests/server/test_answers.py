@@ -48,6 +48,12 @@ def test_what_has_no_secrets_may_be_kept_and_http_is_no_https(tmp_path: Path) ->
     assert "strict-transport-security" not in headers
 
 
+def test_every_answer_of_text_names_its_charset(tmp_path: Path) -> None:
+    with served(tmp_path) as address:
+        kinds = [httpx.get(f"{address}/static/{name}").headers["content-type"] for name in ("icon.svg", "app.js")]
+    assert kinds == ["image/svg+xml; charset=utf-8", "text/javascript; charset=utf-8"]
+
+
 # How many requests a key may make -------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -73,6 +74,17 @@ def refusal(answer: bytes) -> tuple[int, str]:
 
 def is_well(address: str) -> bool:
     return httpx.get(f"{address}/health", timeout=10).status_code == 200
+
+
+def test_refusals_too_tell_browsers_to_use_nothing_but_https(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for public_url, said in (("https://desk.example", True), ("http://desk.example", False)):
+        monkeypatch.setenv("ONEFOLD_PUBLIC_URL", public_url)
+        folder = tmp_path / str(said)
+        folder.mkdir()
+        with serving(empty_sqlite(folder)) as served:
+            answer = send(served, GET, lines(200), b"\r\n")
+        assert refusal(answer) == (431, "head_too_large")
+        assert (b"strict-transport-security: max-age=63072000; includeSubDomains" in answer) is said
 
 
 # Heads ---------------------------------------------------------------------------------------------------------------

@@ -190,8 +190,12 @@ def set_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -
 def reset_password(unit: UnitOfWork, agent_id: str, password: str, actor: Actor) -> None:
     """The same for somebody who cannot prove the password of before. A linked account at a provider, and passkeys, end
     with it: whoever has taken over the account may have made them."""
-    sign_ins.set_provider(unit, agent_id, None, None)
-    passkey_store.remove(unit, agent_id)
+    credentials = sign_ins.of_agent(unit, agent_id)
+    if credentials is not None and credentials.oidc_subject is not None:
+        sign_ins.set_provider(unit, agent_id, None, None)
+        audit.record(unit, actor, "agent.provider_unlinked", details={"agent_id": agent_id})
+    for _ in range(passkey_store.remove(unit, agent_id)):
+        audit.record(unit, actor, "agent.passkey_removed", details={"agent_id": agent_id})
     set_password(unit, agent_id, password, actor)
 
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onefold.api.problems import problem_response
 from onefold.core.errors import TooMany
+from onefold.core.process_settings import HSTS
 
 _MOST_CALLERS = 10_000
 _WINDOW_SECONDS = 60
@@ -22,7 +23,7 @@ class SafeAnswers:
         self._application = application
         self._always = [(b"x-content-type-options", b"nosniff")]
         if https:
-            self._always.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
+            self._always.append((b"strict-transport-security", HSTS.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -122,6 +122,12 @@ def create_console(database: Database, **state: Any) -> FastAPI:
 class _Static(StaticFiles):
     """Files of ours, which browsers keep for ever: their addresses change when they do."""
 
+    def file_response(self, *file: Any, **given: Any) -> Response:
+        response = super().file_response(*file, **given)
+        if response.headers.get("content-type") == "image/svg+xml":  # a text, and Starlette names no charset for it
+            response.headers["content-type"] += "; charset=utf-8"
+        return response
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start" and message["status"] in (200, 304):

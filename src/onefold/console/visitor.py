@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from onefold.accounts import known_devices, sessions
+from onefold.accounts import known_devices, sessions, signing_in
 from onefold.accounts.service import Principal, authenticate, token_hash, token_parts
 from onefold.accounts.store import AgentRow
 from onefold.console.devices import device_of
@@ -136,7 +136,7 @@ def public_address(request: Request) -> str:
 def is_secure(request: Request) -> bool:
     """Whether the browser reaches this service over https, as far as the request or the settings tell."""
     settings: Settings = request.app.state.settings
-    return request.url.scheme == "https" or settings.public_url.startswith("https://")
+    return request.url.scheme == "https" or settings.is_https
 
 
 def cookie_name(request: Request) -> str:
@@ -155,9 +155,10 @@ def _device_cookie_name(request: Request) -> str:
 
 def set_session(request: Request, response: Response, token: str) -> None:
     """Signs the browser in, and has it known again (`known_devices.py`). Both cookies are read by no script and sent
-    with no request that another site makes."""
+    with no request that another site makes. The session that the browser had before ends (ASVS 7.2.4)."""
     _, organization_id = token_parts(token)
     database: Database = request.app.state.database
+    _end_former_session(request, database)
     name = device_of(request.headers.get("user-agent", ""))
 
     def work(unit: UnitOfWork) -> str:
@@ -172,6 +173,21 @@ def set_session(request: Request, response: Response, token: str) -> None:
     made = known_devices.cookie_of(database.secrets, organization_id, agent_id)
     if made is not None and (known is None or known.agent_id != agent_id):
         _set_cookie(request, response, _device_cookie_name(request), value=made, length=known_devices.LENGTH)
+
+
+def _end_former_session(request: Request, database: Database) -> None:
+    former_token = request.cookies.get(cookie_name(request), "")
+
+    def work(unit: UnitOfWork) -> None:
+        session = sessions.find(unit, token_hash(former_token))
+        if session is not None:
+            signing_in.sign_out(unit, former_token, Actor(session.agent_id, None, origin_of(request)))
+
+    try:
+        _, organization_id = token_parts(former_token)
+    except NotSignedIn:
+        return
+    run_in_transaction(database, organization_id, work)
 
 
 def _set_cookie(request: Request, response: Response, name: str, value: str, length: timedelta) -> None:

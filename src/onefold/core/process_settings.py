@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from onefold.core.networks import Networks
 
+HSTS = "max-age=63072000; includeSubDomains"
+"""What answers say where the service is reached over https: browsers use nothing else for two years (RFC 6797)."""
+
 
 class Settings(BaseSettings):
     """Settings of one process. Those of an organization are in the database (`/v1/settings`)."""
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
     def _are_networks(cls, given: str) -> str:
         Networks(_split(given))
         return given
+
+    @property
+    def is_https(self) -> bool:
+        """Whether others reach this service over https."""
+        return self.public_url.startswith("https://")
 
     @property
     def proxies(self) -> list[str]:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from onefold.core.networks import Networks
-from onefold.core.process_settings import Settings
+from onefold.core.process_settings import HSTS, Settings
 from onefold.server.connections import Connections, Limits, files_of_process
 
 MOST_LINES = 100
@@ -35,17 +35,21 @@ class _Refusal(NamedTuple):
     code: str
     detail: str
 
-    def to_bytes(self) -> bytes:
-        """As an answer after which the connection ends."""
+    def to_bytes(self, *, https: bool) -> bytes:
+        """As an answer after which the connection ends. `https` is whether the service is reached by nothing else."""
         title = HTTPStatus(self.status).phrase
         members = {"type": "about:blank", "title": title, "status": self.status, **self._asdict()}
         body = json.dumps(members).encode()
-        head = (
-            f"HTTP/1.1 {self.status} {title}\r\ncontent-type: application/problem+json\r\n"
-            "x-content-type-options: nosniff\r\n"
-            f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
-        )
-        return head.encode() + body
+        headers = {
+            "content-type": "application/problem+json",
+            "x-content-type-options": "nosniff",
+            "content-length": len(body),
+            "cache-control": "no-store",
+            **({"strict-transport-security": HSTS} if https else {}),
+            "connection": "close",
+        }
+        lines = [f"HTTP/1.1 {self.status} {title}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        return "\r\n".join(lines).encode() + body
 
 
 _HEAD_TOO_LARGE = _Refusal(
@@ -65,8 +69,8 @@ class _Stopped(Exception):
 class Watch:
     """The connections of one event loop, looked through every second for those that are too slow."""
 
-    def __init__(self, connections: Connections, loop: asyncio.AbstractEventLoop) -> None:
-        self.connections, self._loop = connections, loop
+    def __init__(self, connections: Connections, loop: asyncio.AbstractEventLoop, *, https: bool) -> None:
+        self.connections, self._loop, self.https = connections, loop, https
         self._watched: set[BoundedProtocol] = set()
         self._next: asyncio.TimerHandle | None = None
 
@@ -110,8 +114,9 @@ class BoundedProtocol(HttpToolsProtocol):
         watch = _WATCHES.get(self.server_state)
         if watch is None:
             limits = self.limits or Limits.of_files(files_of_process())
-            proxies = Networks(Settings().proxies)  # type: ignore[call-arg]
-            watch = _WATCHES[self.server_state] = Watch(Connections(limits, proxies, self.loop.time), self.loop)
+            settings = Settings()  # type: ignore[call-arg]
+            connections = Connections(limits, Networks(settings.proxies), self.loop.time)
+            watch = _WATCHES[self.server_state] = Watch(connections, self.loop, https=settings.is_https)
         return watch
 
     @property
@@ -131,7 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.watch.begin(self)
         else:
             self._refusal = _TOO_MANY
-            transport.write(_TOO_MANY.to_bytes())
+            transport.write(_TOO_MANY.to_bytes(https=self.watch.https))
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -232,7 +237,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if answering and self.cycle.response_started:
             self.transport.close()  # in the middle of an answer there is no place for another
             return
-        self.transport.write(refusal.to_bytes())
+        self.transport.write(refusal.to_bytes(https=self.watch.https))
         # Closing under a client that is still sending resets the connection, and the answer is lost on the way.
         if self.transport.can_write_eof():
             self.transport.write_eof()

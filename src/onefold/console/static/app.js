@@ -12,7 +12,8 @@ const typing = (element) => element?.matches("input:not([type=radio]):not([type=
 // The server words times in the agent's zone; only the browser knows which that is.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`zone=${zone}`)) {
-  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
 }
 
 // Menus: one open at a time; a click elsewhere or Escape closes it --------------------------------------------------
