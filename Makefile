@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PINNED := --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak attack lint check format bench screenshots lock release postgres clean
+.PHONY: help setup demo test soak attack lint check advisories format bench screenshots lock release postgres clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ lint: setup ## Check format, lint, types, import directions and declared depende
 	@$(BIN)/deptry src
 
 check: lint test ## All of that, and every test
+
+advisories: setup ## Ask the package index which of the pinned libraries have a known weakness
+	@$(BIN)/python -m pip install -q pip-audit
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r constraints.txt
 
 format: setup ## Format the code
 	@$(BIN)/ruff format .

@@ -198,3 +198,26 @@ def test_who_was_said_to_be_somebody_else_is_not_joined(base: Database) -> None:
 def test_anything_else_is_no_setting(base: Database) -> None:
     with pytest.raises(InvalidValue):
         do(base, lambda unit: settings.change(unit, {"visitor_sign_in": "always"}, COMMAND), exclusive=True)  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    ("channel", "sender"),
+    [
+        ("email", {"email": "lena@kite.example"}),
+        ("sms", {"phone": "+447911123456"}),
+        ("whatsapp", {"phone": "+447911123456"}),
+        ("voice", {"phone": "+447911123456"}),
+        ("social", {"network": "instagram", "user_id": "77"}),
+    ],
+)
+def test_only_a_chat_has_a_sites_proof__RES_1_PRO_14(base: Database, channel: str, sender: dict[str, str]) -> None:
+    """What else a sender of another channel says of itself is a claim, and opens nothing for its owner (PRO-13)."""
+    owner = receive(base, "email", email="owner@kite.example").profile_id
+    claiming = receive(base, channel, **sender, customer_id="C-1", visitor="v1", proven=True).profile_id
+    standings = rows(base, f"SELECT kind, standing FROM contact_points WHERE profile_id = '{claiming}'")
+    assert {kind: standing for kind, standing in standings if kind in ("customer_id", "visitor")} == {
+        "customer_id": "claimed",
+        "visitor": "claimed",
+    }
+    signed_in = receive(base, "chat", visitor="v1", customer_id="C-1", proven=True).profile_id
+    assert signed_in not in (claiming, owner)

@@ -20,7 +20,8 @@ _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 class SenderJson(msgspec.Struct, forbid_unknown_fields=True):
     """Who the contact comes from. email: `email`; voice, sms, whatsapp: `phone`; social: `network` and `user_id`;
-    chat: `visitor`, and with `proven` the customer's `customer_id` or `email`."""
+    chat: `visitor`, and with `proven` (the site's own proof; on other channels it says nothing) the customer's
+    `customer_id` or `email`."""
 
     email: str | None = None
     phone: str | None = None

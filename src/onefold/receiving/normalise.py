@@ -45,7 +45,7 @@ def normalise_contact(contact: Contact, policy: Policy) -> NormalizedContact:
             contact, identifier, nobodys = reader.of_customer(contact, by)
     further: tuple[Point, ...] = ()
     if nobodys is None:
-        further = reader.besides(contact.sender, identifier)
+        further = reader.besides(contact, identifier)
         if contact.further is not None:
             further = (*further, *reader.further(contact.further))
     is_failed = contact.state_of_sender == "failed"
@@ -201,11 +201,11 @@ class _Reader:
         # What is blocked stands for nobody: the next one tells the visitor from others.
         return next((point for point in known if not point.blocked), known[0] if known else None)
 
-    def besides(self, sender: Sender, identifier: Point | None) -> tuple[Point, ...]:
+    def besides(self, contact: Contact, identifier: Point | None) -> tuple[Point, ...]:
         """What a sender says of itself beyond its identifier: further values, no more (RES-11). Of what a site sends
-        with its proof the email, the customer ID and the browser are proven (PRO-14)."""
-        kind = None if identifier is None else identifier.kind
-        by_site: Standing = "contacted" if sender.proven else "claimed"
+        with its proof the email, the customer ID and the browser are proven (PRO-14); only a chat has one (RES-1)."""
+        sender, kind = contact.sender, None if identifier is None else identifier.kind
+        by_site: Standing = "contacted" if sender.proven and contact.channel == "chat" else "claimed"
         points: list[tuple[Point | None, Standing]] = []
         if sender.email is not None and kind != "email":
             points.append((self._email(sender.email, "sender.email"), by_site))
