@@ -42,8 +42,8 @@ lint: setup ## Check format, lint, types, import directions and declared depende
 check: lint test ## All of that, and every test
 
 advisories: setup ## Ask the package index which of the pinned libraries have a known weakness
-	@$(BIN)/python -m pip install -q pip-audit
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install -q --upgrade --target var/advisories pip-audit
+	@PYTHONPATH=var/advisories $(BIN)/python -m pip_audit --strict --disable-pip --require-hashes -r constraints.txt
 
 format: setup ## Format the code
 	@$(BIN)/ruff format .
