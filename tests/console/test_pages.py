@@ -138,6 +138,28 @@ def test_the_rules_choice_is_confirmed_as_it_was_shown__MRG_4(console: Console) 
     assert console.agent.page(f"/customers/{ada_id}").one("h1").text == "Ada Lovelace-King"
 
 
+def test_the_page_of_a_merge_shows_all_that_both_hold__MRG_4(console: Console) -> None:
+    held = []
+    for number, city in ((1, "Bath"), (2, "York")):
+        one = console.customer(
+            f"Lena {number}", PointInput("email", f"lena{number}@kite.example"), customer_id=f"C-{number}"
+        )
+        words.add_detail(console.base, one, "colour", f"red {number}")
+        words.add_address(console.base, one, f"{number} Main St", city=city)
+        words.relate(console.base, one, console.customer(f"Ben {number}"), "spouse")
+        held.append(one)
+    shown = console.agent.page(f"/customers/{held[1]}/merge/{held[0]}").text
+    for number, city in ((1, "Bath"), (2, "York")):
+        for value in (
+            f"lena{number}@kite.example",
+            f"C-{number}",
+            f"colour: red {number}",
+            f"spouse: Ben {number}",
+            city,
+        ):
+            assert value in shown, value
+
+
 def test_whoever_comes_second_to_a_merge_is_led_to_the_survivor__MRG_11(console: Console) -> None:
     ada_id, bo_id = console.customer("Ada"), console.customer("Bo")
     path = f"/customers/{ada_id}/merge/{bo_id}"

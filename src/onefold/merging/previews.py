@@ -14,7 +14,7 @@ from onefold.merging import store
 from onefold.merging.no_match import NoMatch, no_match_said
 from onefold.merging.plan import MergePlan
 from onefold.merging.service import MergeRequest
-from onefold.merging.snapshot import Address, ProfileSnapshot
+from onefold.merging.snapshot import Address, Detail, ProfileSnapshot
 from onefold.profiles.display_name import display_name
 from onefold.profiles.service import ProfileSummary, RelationshipView, relationship_views
 from onefold.profiles.store import ProfileRow, merged_into_each
@@ -46,6 +46,11 @@ class Side(NamedTuple):
     def points(self) -> list[HeldPoint]:
         """Its contact points, without customer IDs."""
         return [point for point in self.snapshot.points if point.kind != "customer_id"]
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """In the order they came."""
+        return self.snapshot.details
 
     @property
     def addresses(self) -> list[Address]:
