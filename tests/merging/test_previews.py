@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -31,9 +32,11 @@ def rich(base: Base, number: int) -> str:
 def test_a_preview_asks_at_most_20_times__MRG_1(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     request = MergeRequest(rich(base, 1), rich(base, 2))
     sent: list[str] = []
+    here = threading.get_ident()  # servers that other tests have left in this process ask too
 
     def note(_: Any, sql: Any, __: Any) -> None:
-        sent.append(str(sql))
+        if threading.get_ident() == here:
+            sent.append(str(sql))
 
     with base.database.read(base.organization_id) as unit:
         monkeypatch.setattr(STATEMENTS, "note", note)
