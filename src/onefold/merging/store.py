@@ -61,14 +61,7 @@ def read_sides(
     parts = {of: _parts(unit, table, of, ids) for table, of in ((details, Detail), (addresses, Address))}
     open_conversations = _open_conversations(unit, ids)
     return [
-        ProfileSnapshot(
-            row.id,
-            row.version,
-            row.name,
-            name_confirmed=row.name_confirmed,
-            username=row.username,
-            image=row.image,
-            attributes=row.attributes,
+        own_fields(row)._replace(
             points=tuple(points[row.id]),
             details=tuple(parts[Detail][row.id]),
             addresses=tuple(parts[Address][row.id]),
@@ -77,6 +70,19 @@ def read_sides(
         )
         for row, of_row in zip(rows, relations, strict=True)
     ]
+
+
+def own_fields(row: ProfileRow) -> ProfileSnapshot:
+    """A profile's own fields, and nothing of what hangs on it."""
+    return ProfileSnapshot(
+        row.id,
+        row.version,
+        row.name,
+        name_confirmed=row.name_confirmed,
+        username=row.username,
+        image=row.image,
+        attributes=row.attributes,
+    )
 
 
 def _parts(unit: UnitOfWork, table: sa.Table, of: type[Any], profile_ids: Sequence[str]) -> dict[str, list[Any]]:

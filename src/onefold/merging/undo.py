@@ -20,7 +20,7 @@ from onefold.merging import service as merging
 from onefold.merging import store
 from onefold.merging.layers import Change, Layer, TakenOut, take_out
 from onefold.merging.record import MergeRecord
-from onefold.merging.snapshot import OpenConversation, ProfileSnapshot
+from onefold.merging.snapshot import OpenConversation
 from onefold.merging.store import MergeRow
 from onefold.merging.undo_conversations import Parting, point_ids_of, share_conversations
 from onefold.merging.undo_evidence import share_evidence
@@ -240,16 +240,7 @@ def _restore_lines(unit: UnitOfWork, living_id: str, changes: Mapping[str, Chang
     for profile_id, change in changes.items():
         row = profiles.read_profile(unit, profile_id)
         before = _as_assigned(unit, change.old.conversation)
-        now = ProfileSnapshot(
-            row.id,
-            row.version,
-            row.name,
-            name_confirmed=row.name_confirmed,
-            username=row.username,
-            image=row.image,
-            attributes=row.attributes,
-            conversation=before,
-        )
+        now = store.own_fields(row)._replace(conversation=before)
         after = change.applied_to(now)
         if own := after.own_changes(now) if profile_id != living_id else {}:
             profiles.change_profile(unit, profile_id, **own)

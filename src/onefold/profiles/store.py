@@ -15,6 +15,7 @@ from onefold.database.dialects import Insert, Row
 from onefold.database.engine import RetryTransaction, UnitOfWork
 from onefold.database.tables import addresses, details, instant, profiles, relationships
 from onefold.database.tables import search_terms as terms
+from onefold.matching.store import origins
 from onefold.profiles.relationships import Relationship, visible_relationships
 from onefold.profiles.search import search_terms
 
@@ -295,10 +296,8 @@ def merged_into(unit: UnitOfWork, profile_id: str) -> list[str]:
 
 def merged_into_each(unit: UnitOfWork, ids: Sequence[str]) -> list[list[str]]:
     """The same for several profiles at a time."""
-    d = unit.dialect
-    led = d.join("profiles", "p", "p.organization_id = ? AND p.survivor_id = k.value", one=False)
-    rows = unit.lookup(f"SELECT p.survivor_id, p.id FROM {d.id_keys}{led}", (unit.organization_id,), ids)
-    return [[one, *(str(gone) for survivor_id, gone in rows if str(survivor_id) == one)] for one in ids]
+    leads = origins(unit, ids)
+    return [[one, *(gone for gone, living in leads.items() if living == one != gone)] for one in ids]
 
 
 _WHOLE_TERM = """

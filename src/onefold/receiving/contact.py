@@ -122,6 +122,11 @@ class Contact(NamedTuple):
         """RES-14: a provider or a site knows whom it hears; of mail nobody does, unless somebody says so."""
         return self.sender_state or ("unchecked" if self.channel == "email" else "proven")
 
+    @property
+    def is_proven_by_site(self) -> bool:
+        """Whether a site says, with its own proof, which customer chats (RES-1); no other channel has such a proof."""
+        return self.channel == "chat" and self.sender.proven
+
 
 class Unread(NamedTuple):
     """A value of a contact that could not be read, and why; `value` is its text as far as it can be kept (RES-11)."""
@@ -165,7 +170,7 @@ class NormalizedContact(NamedTuple):
     def token(self) -> Point | None:
         """The browser's token of a chat whose customer the site has signed in (RES-17)."""
         who = self.identifier
-        if self.contact.channel != "chat" or not self.contact.sender.proven or who is None or who.standing == "claimed":
+        if not self.contact.is_proven_by_site or who is None or who.standing == "claimed":
             return None
         return next((point for point in self.further if point.kind == "visitor" and not point.blocked), None)
 

@@ -205,7 +205,7 @@ class _Reader:
         """What a sender says of itself beyond its identifier: further values, no more (RES-11). Of what a site sends
         with its proof the email, the customer ID and the browser are proven (PRO-14); only a chat has one (RES-1)."""
         sender, kind = contact.sender, None if identifier is None else identifier.kind
-        by_site: Standing = "contacted" if sender.proven and contact.channel == "chat" else "claimed"
+        by_site: Standing = "contacted" if contact.is_proven_by_site else "claimed"
         points: list[tuple[Point | None, Standing]] = []
         if sender.email is not None and kind != "email":
             points.append((self._email(sender.email, "sender.email"), by_site))

@@ -17,7 +17,7 @@ def signs_in(arrival: NormalizedContact, book: BatchSnapshot) -> str | None:
     It is the profile that a proven email of the same contact opens, if that profile has no customer ID. Otherwise it is
     the anonymous profile of the browser.
     """
-    if arrival.contact.channel != "chat" or not arrival.contact.sender.proven:
+    if not arrival.contact.is_proven_by_site:
         return None  # a sender that failed the checks was handled before
     for point in arrival.further:
         if point.kind == "email" and point.standing == "contacted":
